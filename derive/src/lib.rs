@@ -1,0 +1,81 @@
+//! The derive of `permacode::Permanent`; its users' page is the documentation of that trait.
+//!
+//! ```text
+//!   lib.rs            the entry: read, refuse, put together
+//!   input.rs          the type as the generators see it: names, parameters, fields
+//!   attributes.rs     #[permanent(..)], and the refusal of #[repr(packed)]
+//!   parameters.rs     generics: the type itself, the type at another lifetime, the bounds
+//!   errors.rs         all errors in one run, not one at a time
+//!   ───────────────────────────────────────────────────────────────────── one file per generated item
+//!   implementation.rs unsafe impl Permanent
+//!   fields.rs         the check that every field is permanent
+//!   no_drop.rs        the check that the type has no `Drop`
+//! ```
+//!
+//! What is generated must hold against *safe* code that wants to break it, because deriving needs no `unsafe`. Hence:
+//!
+//! * checks are about the types that the compiler sees, never about how they are spelled: aliases, macros and attribute
+//!   macros that run after this derive change nothing;
+//! * fields are bound by an exhaustive pattern with `ref mut` and handed on as `&mut`: `&mut` is invariant, whereas behind
+//!   `&` a field of type `fn(&'a u8)` would pass as its supertype `fn(&'static u8)`, which is permanent;
+//! * nothing relies on names in the user's scope, nor on the prelude: own items begin with `__`.
+
+mod attributes;
+mod errors;
+mod fields;
+mod implementation;
+mod input;
+mod no_drop;
+mod parameters;
+
+use proc_macro::TokenStream;
+use quote::quote;
+use syn::{DeriveInput, parse_macro_input};
+
+use input::Input;
+
+/// Implements `Permanent` for a struct or an enum, after checking that every field is permanent.
+///
+/// Costs nothing at run time. What cannot be permanent does not compile: a field with a cell, a heap allocation, a raw
+/// pointer, `&mut` or a union; a union, a packed type, or one that implements `Drop`; a `fn` pointer that names a
+/// lifetime of the type. See the trait for what to use in their place, for `#[permanent(crate = "..")]` and
+/// `#[permanent(fn_pointer = "..")]`, and for type parameters with bounds.
+///
+/// ```ignore (this crate cannot depend on permacode; the trait's example is this one, and runs)
+/// #[derive(Permanent)]
+/// enum Const<'a> { Nil, Int(i64), Str(&'a str), Code(&'a Code<'a>) }
+///
+/// #[derive(Permanent)]
+/// struct Code<'a> { name: &'a str, ops: &'a [u8], consts: &'a [Const<'a>] }
+/// ```
+#[proc_macro_derive(Permanent, attributes(permanent))]
+pub fn derive_permanent(item: TokenStream) -> TokenStream {
+    let item = parse_macro_input!(item as DeriveInput);
+    match Input::read(&item) {
+        Ok(input) => expand(&input).into(),
+        Err(errors) => errors.into_compile_error().into(),
+    }
+}
+
+fn expand(input: &Input) -> proc_macro2::TokenStream {
+    let implementation = implementation::generate(input);
+    let fields = fields::generate(input);
+    let no_drop = no_drop::generate(input);
+    // The lints concern what is repeated here from the user's item, where they were reported or allowed already.
+    quote! {
+        #[allow(
+            deprecated,
+            elided_lifetimes_in_paths,
+            non_camel_case_types,
+            non_snake_case,
+            non_upper_case_globals,
+            single_use_lifetimes,
+            unused_qualifications
+        )]
+        const _: () = {
+            #implementation
+            #fields
+            #no_drop
+        };
+    }
+}

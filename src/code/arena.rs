@@ -1,0 +1,283 @@
+//! The code arena: one reservation, what lies in it, and what can be asked of it.
+//!
+//! ```text
+//!   ┌──────────────── code ────────────────┬──────── records ────────┬── page table ──┐
+//!   │ sealed │ closed │ open │ no access ▶ │ ◀ no access │ written   │ bits, owners   │
+//!   └──────────────────────────────────────┴─────────────────────────┴────────────────┘
+//!     only ever read, after load             written once              written by load and seal
+//! ```
+//!
+//! The three parts share no page (invariant 1). The `CodeArena` value itself holds a few atomics and lies wherever its owner puts it.
+
+use super::builder::CodeArenaBuilder;
+use super::code_pages::CodePages;
+use super::extent::{Extent, Run};
+use super::ledger::{CHUNK, Ledger, Record};
+use super::loader::Loader;
+use super::module::{Directory, Location, Module, ModuleRecord, Modules};
+use super::names::Names;
+use super::page_table::PageTable;
+use super::sites::SiteCounter;
+use super::stats::{Counters, Stats};
+use crate::error::Error;
+use crate::layout::Geometry;
+use crate::pages::Reservation;
+use core::alloc::Layout;
+use core::ffi::c_void;
+use core::fmt;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// Memory for code that is built once and then only read.
+///
+/// Blocks are allocated through a [`Loader`], read through plain references, and protected by the hardware once sealed. The arena may be
+/// shared by threads (`Sync`): they load, seal and look up at once, no call takes a lock, and a child forked in the middle of another
+/// thread's load can do all of it too (invariant 5). Dropping the arena gives everything back in one system call.
+///
+/// ```
+/// use permacode::CodeArena;
+///
+/// # fn main() -> Result<(), permacode::Error> {
+/// let arena = CodeArena::new()?;
+/// let loader = arena.load("hello")?;
+/// let text: &str = loader.alloc_str("hello, world")?;
+/// let module = loader.seal()?; // from here on a stray store to `text` is fatal
+/// assert_eq!(text, "hello, world");
+/// assert!(arena.contains(text));
+/// assert_eq!(arena.locate(text.as_ptr()).map(|at| at.module), Some(module));
+/// # Ok(())
+/// # }
+/// ```
+pub struct CodeArena {
+    modules: Directory,
+    names: Names,
+    sites: SiteCounter,
+    ledger: Ledger,
+    next_module: AtomicU32,
+    counters: Counters,
+    /// Where the arena moves when it is leaked: memory in the ledger, so that leaking needs none.
+    home: NonNull<Self>,
+    /// Dropped last: all of the above may point into it.
+    pages: CodePages,
+}
+
+// SAFETY: `home` is memory of the arena's own that nothing but `leak`, which owns the arena, writes to; every other field is `Send`.
+unsafe impl Send for CodeArena {}
+// SAFETY: as above; what threads share changes by atomics only.
+unsafe impl Sync for CodeArena {}
+
+impl CodeArena {
+    /// An arena with the default reservation: 1 GiB of address space on 64-bit systems, 64 MiB on others, halved until the system
+    /// grants it, down to 1 MiB.
+    ///
+    /// Costs two system calls and three touched pages; the address space is free until it is used.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Pages`] when the system grants no address space or no memory.
+    pub fn new() -> Result<Self, Error> {
+        Self::builder().build()
+    }
+
+    /// To choose the reservation, a limit, or where pages come from.
+    pub fn builder() -> CodeArenaBuilder {
+        CodeArenaBuilder::new()
+    }
+
+    pub(super) fn with_pages(
+        reservation: Reservation,
+        geometry: Geometry,
+        limit: Option<usize>,
+    ) -> Result<Self, Error> {
+        let chunk = CHUNK.min(geometry.ledger);
+        // SAFETY: whole pages of a reservation that nothing was done with yet.
+        unsafe { reservation.commit(geometry.ledger_top - chunk..geometry.len) }?;
+        let ledger = Ledger::new(geometry.ledger_top, geometry.ledger);
+        let home = ledger.claim(&reservation, Layout::new::<Self>())?.cast();
+        // SAFETY: the reservation was made for this geometry, and the page table's part is committed and untouched.
+        let pages = unsafe { CodePages::new(reservation, geometry, limit) };
+        Ok(Self {
+            modules: Directory::new(),
+            names: Names::new(),
+            sites: SiteCounter::new(),
+            ledger,
+            next_module: AtomicU32::new(0),
+            counters: Counters::default(),
+            home,
+            pages,
+        })
+    }
+
+    /// Claims and populates `bytes` ahead of the first load.
+    pub(super) fn prefault(&self, bytes: usize) -> Result<(), Error> {
+        if bytes != 0 {
+            let range = self.pages.claim(bytes, 1, bytes)?;
+            let run = self.record(Run::new(range.start, range.end))?;
+            self.pages.populate(run)?;
+            self.pages.park(run);
+        }
+        Ok(())
+    }
+
+    /// Opens a module called `name`. Names need not be unique; the arena keeps a copy.
+    ///
+    /// Costs a record and the copy, no system call and no code page: those come with the first block.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Bookkeeping`] or [`Error::Pages`] when there is no room for the record.
+    pub fn load(&self, name: &str) -> Result<Loader<'_>, Error> {
+        let name = self.ledger.insert_str(self.pages.reservation(), name)?;
+        let id = self.next_module.fetch_add(1, Relaxed);
+        Ok(Loader::new(self, self.record(ModuleRecord::new(id, name))?))
+    }
+
+    /// Makes read-only whatever is finished and is not yet, and says how many tails open loaders still hold.
+    ///
+    /// Costs one system call for each stretch of pages that is not sealed, commonly one in all, and a look at two bits for each page
+    /// behind the sealed beginning of the arena: it does not grow with what is sealed already. The rest of the last page is padded with
+    /// zeros. Any number of threads may call it at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Pages`] when the system refused a stretch. The others are sealed all the same; nothing is lost, and the call can be
+    /// repeated.
+    pub fn seal(&self) -> Result<Sealed, Error> {
+        let pages = self.pages.seal_closed()?;
+        Ok(Sealed { pages, held: self.pages.held() })
+    }
+
+    /// Whether an address lies in the arena's code pages: one subtraction and one comparison.
+    ///
+    /// True for the whole part of the reservation that is set aside for code, used or not. Values of size zero lie nowhere, so the
+    /// answer for them is false.
+    #[inline]
+    pub fn contains<T: ?Sized>(&self, ptr: *const T) -> bool {
+        self.pages.offset(ptr.cast::<u8>().addr()).is_some()
+    }
+
+    /// The address space set aside for code, used or not: what [`contains`](Self::contains) compares with, for tools that look at the
+    /// process from outside.
+    pub fn address_range(&self) -> core::ops::Range<usize> {
+        let start = self.pages.at(0).addr().get();
+        start..start + self.pages.len()
+    }
+
+    /// Which finished module holds an address, and where in it. `None` for open modules, for gaps behind the last, and for addresses
+    /// elsewhere.
+    ///
+    /// Costs a look at each module that has bytes on the same page, newest first; no lock and no system call, so a signal handler or a
+    /// profiler may call it.
+    pub fn locate<T: ?Sized>(&self, ptr: *const T) -> Option<Location<'_>> {
+        let offset = self.pages.offset(ptr.cast::<u8>().addr())?;
+        let extents = core::iter::successors(self.pages.owner(offset), |extent| extent.get().below());
+        for extent in extents {
+            if let Some(position) = extent.position(offset) {
+                return Some(Location { module: Module::new(self, extent.get().module()), offset: position });
+            }
+            if extent.end() <= self.pages.page().floor(offset) {
+                break;
+            }
+        }
+        None
+    }
+
+    /// The finished modules, in the order in which they were finished.
+    pub fn modules(&self) -> Modules<'_> {
+        Modules::new(self, &self.modules)
+    }
+
+    /// What the arena holds and what it cost. Counts are exact when no loader is open; what open loaders fill is counted when they
+    /// close.
+    ///
+    /// Costs a look at two bits for each code page; no system call.
+    pub fn stats(&self) -> Stats {
+        self.counters.stats(&self.pages, &self.sites)
+    }
+
+    /// Gives the arena away for the rest of the process, so that its blocks are `&'static`.
+    ///
+    /// Costs one move of the arena's few words into memory of its own; it cannot fail.
+    pub fn leak(self) -> &'static Self {
+        let home = self.home;
+        // SAFETY: `home` was claimed for one `Self` and is written to here only, because `leak` consumes the arena. The reservation is
+        // moved, not dropped, so the memory stays mapped for ever.
+        unsafe {
+            home.write(self);
+            home.as_ref()
+        }
+    }
+
+    /// The first byte of the code pages, for checks that read them all.
+    #[cfg(feature = "testing")]
+    pub(crate) fn base(&self) -> NonNull<u8> {
+        self.pages.at(0)
+    }
+
+    /// Whether the page source can protect what is sealed.
+    #[cfg(feature = "testing")]
+    pub(crate) fn has_protection(&self) -> bool {
+        self.pages.reservation().protects()
+    }
+
+    pub(super) fn pages(&self) -> &CodePages {
+        &self.pages
+    }
+
+    pub(super) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    pub(super) fn site_counter(&self) -> &SiteCounter {
+        &self.sites
+    }
+
+    pub(super) fn record<T: Sync>(&self, value: T) -> Result<Record<'_, T>, Error> {
+        self.ledger.insert(self.pages.reservation(), value)
+    }
+
+    /// Adds a closed module to the list of finished ones.
+    pub(super) fn enlist<'l>(&'l self, module: Record<'l, ModuleRecord>, filled: usize, gaps: usize, lost: usize) {
+        let pages = module.get().extents().map(|extent| self.pages.fresh(&extent)).sum();
+        self.counters.add(filled, gaps, lost, pages);
+        self.modules.append(module);
+    }
+
+    /// Whether the hardware protects every page of these extents.
+    pub(super) fn protects<'l>(&'l self, mut extents: impl Iterator<Item = Record<'l, Extent>>) -> bool {
+        self.pages.reservation().protects() && extents.all(|extent| self.pages.protects(extent.start()..extent.end()))
+    }
+}
+
+impl fmt::Debug for CodeArena {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CodeArena").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+/// What [`CodeArena::seal`] did, and what it had to leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "tails that open loaders hold are not sealed yet"]
+pub struct Sealed {
+    /// Pages that this call made read-only.
+    pub pages: usize,
+    /// Open loaders that fill the rest of a finished module's last page, which can only be sealed once they are closed. A loader that
+    /// was forgotten, or whose thread is gone since a fork, counts for ever.
+    pub held: usize,
+}
+
+/// [`CodeArena::contains`] for C: whether `ptr` lies in the code pages of `arena`. False for a null arena. `ptr` is not dereferenced.
+///
+/// # Safety
+///
+/// `arena` is null or points to a [`CodeArena`] that is not dropped during the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn permacode_code_contains(arena: *const CodeArena, ptr: *const c_void) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { arena.as_ref() }.is_some_and(|arena| arena.contains(ptr))
+}
+
+/// The bytes that records need at least, and the page table for a number of pages.
+pub(super) fn geometry(code: usize, page: crate::layout::PageSize) -> Option<Geometry> {
+    Geometry::new(code, page, CHUNK, PageTable::bytes)
+}

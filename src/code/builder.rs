@@ -1,0 +1,109 @@
+//! What can be chosen before an arena exists.
+
+use super::arena::{CodeArena, geometry};
+use crate::error::Error;
+use crate::pages::{PageSource, Reservation, Source};
+use std::sync::Arc;
+
+/// Address space that an arena takes when nothing is said.
+const DEFAULT_RESERVATION: usize = if usize::BITS >= 64 { 1 << 30 } else { 64 << 20 };
+/// The same on a source that cannot protect, where a reservation may be memory.
+const ORDINARY_RESERVATION: usize = 4 << 20;
+/// The default is halved no further.
+const LEAST_RESERVATION: usize = 1 << 20;
+
+/// Settings of a [`CodeArena`] to be made.
+///
+/// ```
+/// # fn main() -> Result<(), permacode::Error> {
+/// let arena = permacode::CodeArena::builder().reservation(64 << 20).limit(1 << 20).build()?;
+/// let loader = arena.load("m")?;
+/// assert!(loader.alloc_padded(&[], 1, 2 << 20).is_err()); // above the limit
+/// assert!(loader.alloc_str("below it").is_ok());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Default)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct CodeArenaBuilder {
+    reservation: Option<usize>,
+    limit: Option<usize>,
+    prefault: usize,
+    source: Source,
+}
+
+impl CodeArenaBuilder {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Address space for code, in bytes, rounded up to whole pages; a quarter of it is reserved in addition for the arena's records.
+    ///
+    /// It never grows, and costs nothing until it is used. A size chosen here is not halved when the system refuses it.
+    pub fn reservation(mut self, bytes: usize) -> Self {
+        self.reservation = Some(bytes);
+        self
+    }
+
+    /// Bytes of code pages that loaders may claim, rounded down to whole pages. Reaching it is [`Error::Limit`].
+    pub fn limit(mut self, bytes: usize) -> Self {
+        self.limit = Some(bytes);
+        self
+    }
+
+    /// Bytes of code pages to populate now, in one system call, instead of with a page fault each while modules load.
+    ///
+    /// For a program that knows how much it will load. They are resident from now on, used or not.
+    pub fn prefault(mut self, bytes: usize) -> Self {
+        self.prefault = bytes;
+        self
+    }
+
+    /// Where pages come from: [`OrdinaryPages`](crate::pages::OrdinaryPages), a source for tests, one of your own.
+    pub fn pages(mut self, source: Arc<dyn PageSource>) -> Self {
+        self.source = Source::Custom(source);
+        self
+    }
+
+    /// Makes the arena.
+    ///
+    /// Costs two system calls; two more with [`prefault`](Self::prefault).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] for a reservation that no address space holds, [`Error::Limit`] or [`Error::Exhausted`] for a prefault above
+    /// them, [`Error::Pages`] when the system refuses. Nothing is left behind then.
+    pub fn build(self) -> Result<CodeArena, Error> {
+        let arena = match self.reservation {
+            Some(bytes) => self.reserve(bytes)?,
+            None => {
+                let mut bytes = if self.source.protects() { DEFAULT_RESERVATION } else { ORDINARY_RESERVATION };
+                loop {
+                    match self.reserve(bytes) {
+                        Err(Error::Pages(_)) if bytes > LEAST_RESERVATION => bytes /= 2,
+                        result => break result?,
+                    }
+                }
+            }
+        };
+        arena.prefault(self.prefault)?;
+        Ok(arena)
+    }
+
+    fn reserve(&self, bytes: usize) -> Result<CodeArena, Error> {
+        let too_large = Error::TooLarge { len: bytes, element: 1 };
+        let geometry = geometry(bytes, self.source.page_size()?).ok_or(too_large)?;
+        let reservation = Reservation::new(self.source.clone(), geometry.len)?;
+        CodeArena::with_pages(reservation, geometry, self.limit)
+    }
+}
+
+impl core::fmt::Debug for CodeArenaBuilder {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("CodeArenaBuilder")
+            .field("reservation", &self.reservation)
+            .field("limit", &self.limit)
+            .field("prefault", &self.prefault)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,131 @@
+//! Who filled what: runs of pages, and the extents that modules fill in them.
+//!
+//! A **run** is a contiguous piece of the reservation, claimed by one loader. An **extent** is the part of a run that one module
+//! filled. When a module is finished, the rest of its run, its *tail*, goes to the next loader, so a run may hold many extents and a
+//! module, when its run was full, extents in several runs:
+//!
+//! ```text
+//!   run ├─ extent of "json" ─┼─ extent of "re" ─┼┄┄┄┄ tail ┄┄┄┄┤
+//!     start              start              resume            limit
+//!            ▲──── below ────┘
+//! ```
+//!
+//! Exactly one owner may write from `resume` to `limit`: the open loader that holds the run, or nobody while it is parked. Ownership
+//! moves by the atomic swap of the parking place, which orders what was written before it.
+
+use super::ledger::{Known, Published, Record};
+use super::module::ModuleRecord;
+use core::sync::atomic::{AtomicUsize, Ordering::*};
+
+/// A contiguous claimed piece of the reservation; offsets count from its base.
+pub(super) struct Run {
+    /// Where the next extent may begin. Changed by the owner only.
+    resume: AtomicUsize,
+    /// Where the run ends; grows when its owner extends it in place. Changed by the owner only.
+    limit: AtomicUsize,
+    /// The finished extent with the highest address.
+    last: Published<Extent>,
+}
+
+impl Run {
+    pub(super) fn new(start: usize, limit: usize) -> Self {
+        Self { resume: AtomicUsize::new(start), limit: AtomicUsize::new(limit), last: Published::empty() }
+    }
+
+    pub(super) fn resume(&self) -> usize {
+        self.resume.load(Acquire)
+    }
+
+    pub(super) fn limit(&self) -> usize {
+        self.limit.load(Acquire)
+    }
+
+    /// Bytes of the tail.
+    pub(super) fn room(&self) -> usize {
+        self.limit() - self.resume()
+    }
+
+    /// Says how far the run is filled; for its owner only.
+    pub(super) fn set_resume(&self, resume: usize) {
+        self.resume.store(resume, Release);
+    }
+
+    /// Says how far the run reaches; for its owner only.
+    pub(super) fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Release);
+    }
+}
+
+/// The part of a run that one module filled.
+pub(super) struct Extent {
+    module: Known<ModuleRecord>,
+    run: Known<Run>,
+    start: usize,
+    /// `start` until the loader leaves the extent.
+    end: AtomicUsize,
+    /// Bytes of the module in its earlier extents.
+    before: AtomicUsize,
+    /// The finished extent that lies before this one in the same run.
+    below: Published<Extent>,
+    /// The module's next extent.
+    next: Published<Extent>,
+}
+
+impl Extent {
+    /// An extent of `module` that begins where `run`, held by the caller, is to be filled next.
+    pub(super) fn new(module: Record<'_, ModuleRecord>, run: Record<'_, Run>) -> Self {
+        let start = run.resume();
+        Self {
+            module: Known::new(module),
+            run: Known::new(run),
+            start,
+            end: AtomicUsize::new(start),
+            before: AtomicUsize::new(0),
+            below: Published::new(run.get().last.get()),
+            next: Published::empty(),
+        }
+    }
+
+    pub(super) fn module(&self) -> Record<'_, ModuleRecord> {
+        self.module.get()
+    }
+
+    pub(super) fn run(&self) -> Record<'_, Run> {
+        self.run.get()
+    }
+
+    pub(super) fn start(&self) -> usize {
+        self.start
+    }
+
+    pub(super) fn end(&self) -> usize {
+        self.end.load(Acquire)
+    }
+
+    pub(super) fn set_end(&self, end: usize) {
+        self.end.store(end, Release);
+    }
+
+    pub(super) fn below(&self) -> Option<Record<'_, Extent>> {
+        self.below.get()
+    }
+
+    pub(super) fn next(&self) -> Option<Record<'_, Extent>> {
+        self.next.get()
+    }
+
+    pub(super) fn set_next(&self, next: Record<'_, Extent>) {
+        self.next.set(next);
+    }
+
+    /// Publishes the extent as the highest of its run, `before` bytes into its module.
+    pub(super) fn publish(extent: Record<'_, Self>, before: usize) {
+        extent.before.store(before, Release);
+        extent.run().last.set(extent);
+    }
+
+    /// How far into its module the byte at `offset` lies; `None` where it is not the extent's.
+    pub(super) fn position(&self, offset: usize) -> Option<usize> {
+        (self.start..self.end()).contains(&offset).then(|| self.before.load(Acquire) + (offset - self.start))
+    }
+}

@@ -1,0 +1,214 @@
+//! The arena's own records, in pages of their own: written once, published by one atomic pointer, never moved, never freed.
+//!
+//! Modules, runs, extents and interned names are small records that are only ever added. They lie at the end of the arena's
+//! reservation, apart from code (invariant 1), and grow downwards, towards it:
+//!
+//! ```text
+//!   ├─ code ──▶ ....................... ◀── records ─┤── page table ──┤
+//!   0                                 floor         top              end of the reservation
+//!                                       ◀─ capacity ─▶
+//! ```
+//!
+//! * A record is claimed by compare-exchange on `used`, so any number of threads insert at once and none waits (invariant 5).
+//! * A record whose thread is gone before it was published is a few lost bytes and nothing else.
+//! * Memory is committed ahead in chunks. Two threads may commit the same pages: committing twice changes nothing.
+
+use crate::error::Error;
+use crate::layout;
+use crate::pages::Reservation;
+use core::alloc::Layout;
+use core::ops::Deref;
+use core::ptr::{self, NonNull};
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*};
+
+/// How much memory is committed at once: one system call for some five hundred modules.
+pub(super) const CHUNK: usize = 64 << 10;
+
+/// Insert-only memory for records, growing down from `top`.
+pub(super) struct Ledger {
+    /// Offset in the reservation; a multiple of the page size, hence of every record's alignment.
+    top: usize,
+    /// Bytes below `top` set aside for records.
+    capacity: usize,
+    /// Bytes below `top` that records fill.
+    used: AtomicUsize,
+    /// Bytes below `top` that are writable; never less than what a finished claim in `used` needs.
+    committed: AtomicUsize,
+}
+
+/// A record of the ledger, for as long as its arena is borrowed.
+///
+/// Only [`Ledger::insert`] makes one, so whoever holds it may publish it: the memory behind it lives as long as the arena.
+pub(super) struct Record<'l, T>(&'l T);
+
+impl<T> Clone for Record<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Record<'_, T> {}
+
+impl<'l, T> Record<'l, T> {
+    pub(super) fn get(self) -> &'l T {
+        self.0
+    }
+
+    /// Whether both are the same record, not merely equal ones.
+    pub(super) fn same(self, other: Self) -> bool {
+        ptr::eq(self.0, other.0)
+    }
+}
+
+impl<T> Deref for Record<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0
+    }
+}
+
+/// A place for a record of the same arena: empty until one is published there.
+///
+/// It lies in the arena itself or in one of its records, so it does not outlive what it points to.
+pub(super) struct Published<T>(AtomicPtr<T>);
+
+impl<T> Published<T> {
+    pub(super) const fn empty() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    pub(super) fn new(record: Option<Record<'_, T>>) -> Self {
+        Self(AtomicPtr::new(Self::raw(record)))
+    }
+
+    pub(super) fn get(&self) -> Option<Record<'_, T>> {
+        Self::record(self.0.load(Acquire))
+    }
+
+    pub(super) fn set(&self, record: Record<'_, T>) {
+        self.0.store(Self::raw(Some(record)), Release);
+    }
+
+    /// Publishes `record` here unless another one is; then that one is returned.
+    pub(super) fn set_if_empty<'l>(&'l self, record: Record<'l, T>) -> Result<(), Record<'l, T>> {
+        match self.0.compare_exchange(ptr::null_mut(), Self::raw(Some(record)), AcqRel, Acquire) {
+            Ok(_) => Ok(()),
+            // A failed exchange found a pointer that is not null, so there is a record.
+            Err(found) => Self::record(found).map_or(Ok(()), Err),
+        }
+    }
+
+    /// Takes the record away: whoever gets it is the only one.
+    pub(super) fn take(&self) -> Option<Record<'_, T>> {
+        Self::record(self.0.swap(ptr::null_mut(), AcqRel))
+    }
+
+    fn raw(record: Option<Record<'_, T>>) -> *mut T {
+        record.map_or(ptr::null_mut(), |record| ptr::from_ref(record.0).cast_mut())
+    }
+
+    fn record<'l>(raw: *mut T) -> Option<Record<'l, T>> {
+        // SAFETY: `raw` is null or came from a `Record`, which `Ledger::insert` made: initialised, aligned, never moved or freed before
+        // the arena is, and reached only through this place, which does not outlive the arena. It is only ever read through `&T`.
+        unsafe { raw.as_ref() }.map(Record)
+    }
+}
+
+/// A record of the same arena that is known from the start.
+pub(super) struct Known<T>(NonNull<T>);
+
+// SAFETY: a shared reference to a record, which is all that comes out of it, may go to any thread.
+unsafe impl<T: Sync> Send for Known<T> {}
+// SAFETY: as above.
+unsafe impl<T: Sync> Sync for Known<T> {}
+
+impl<T> Known<T> {
+    pub(super) fn new(record: Record<'_, T>) -> Self {
+        Self(NonNull::from(record.0))
+    }
+
+    pub(super) fn get(&self) -> Record<'_, T> {
+        // SAFETY: as in `Published::record`; it is never null.
+        Record(unsafe { self.0.as_ref() })
+    }
+}
+
+impl Ledger {
+    /// A ledger of `capacity` bytes below `top`, of which the first chunk is committed by the caller.
+    pub(super) fn new(top: usize, capacity: usize) -> Self {
+        Self { top, capacity, used: AtomicUsize::new(0), committed: AtomicUsize::new(CHUNK.min(capacity)) }
+    }
+
+    /// Adds a record.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Bookkeeping`] when the ledger is full, [`Error::Pages`] when the system refuses memory; nothing is claimed then.
+    pub(super) fn insert<'l, T: Sync>(&'l self, pages: &'l Reservation, value: T) -> Result<Record<'l, T>, Error> {
+        const { assert!(!core::mem::needs_drop::<T>(), "records are never dropped") };
+        let at = self.claim(pages, Layout::new::<T>())?.cast::<T>();
+        // SAFETY: `claim` gave this memory, committed, aligned and large enough, to nobody else; it lives as long as the reservation,
+        // which is borrowed for 'l.
+        unsafe {
+            at.write(value);
+            Ok(Record(at.as_ref()))
+        }
+    }
+
+    /// Adds a copy of `text`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`insert`](Self::insert).
+    pub(super) fn insert_str<'l>(&'l self, pages: &'l Reservation, text: &str) -> Result<&'l str, Error> {
+        if text.is_empty() {
+            return Ok("");
+        }
+        let at = self.claim(pages, Layout::for_value(text))?;
+        // SAFETY: as in `insert`; the bytes are a copy of a `str`, so they are UTF-8.
+        unsafe {
+            at.copy_from_nonoverlapping(NonNull::from(text).cast(), text.len());
+            let bytes = NonNull::slice_from_raw_parts(at, text.len());
+            Ok(core::str::from_utf8_unchecked(bytes.as_ref()))
+        }
+    }
+
+    /// Takes memory for a record that nothing is written to yet.
+    ///
+    /// # Errors
+    ///
+    /// As for [`insert`](Self::insert).
+    pub(super) fn claim(&self, pages: &Reservation, layout: Layout) -> Result<NonNull<u8>, Error> {
+        let full = Error::Bookkeeping { capacity: self.capacity };
+        let mut used = self.used.load(Relaxed);
+        loop {
+            // `top` is aligned to pages, so aligning the distance from it aligns the address.
+            let end = used
+                .checked_add(layout.size())
+                .and_then(|end| layout::align_up(end, layout.align()))
+                .filter(|&end| end <= self.capacity)
+                .ok_or(full)?;
+            self.commit(pages, end)?;
+            match self.used.compare_exchange_weak(used, end, Relaxed, Relaxed) {
+                // SAFETY: `end <= capacity <= top`, and the ledger lies in the reservation.
+                Ok(_) => return Ok(unsafe { pages.at(self.top - end) }),
+                Err(now) => used = now,
+            }
+        }
+    }
+
+    /// Makes sure that `end` bytes below `top` are writable.
+    fn commit(&self, pages: &Reservation, end: usize) -> Result<(), Error> {
+        let committed = self.committed.load(Acquire);
+        if end <= committed {
+            return Ok(());
+        }
+        // `end` is not above the capacity, a multiple of the chunk or itself the bound.
+        let ahead = layout::align_up(end, CHUNK).unwrap_or(self.capacity).min(self.capacity);
+        // SAFETY: whole pages between the capacity's bound and what is committed; the ledger's pages are never sealed.
+        unsafe { pages.commit(self.top - ahead..self.top - committed) }?;
+        self.committed.fetch_max(ahead, AcqRel);
+        Ok(())
+    }
+}

@@ -1,0 +1,589 @@
+//! The open, writable phase of a module.
+//!
+//! A loader bumps a cursor upward through runs of pages that it alone may write to:
+//!
+//! ```text
+//!   run ├ earlier modules ┼ block ┼·gap·┼ block ┼┄┄┄┄┄┄┄ room ┄┄┄┄┄┄┄┤
+//!                         start                  cursor            limit
+//! ```
+//!
+//! * From `cursor` to `limit` every byte is zero and nobody else's (invariant 7).
+//! * What lies before the cursor never changes again, save a [`Link`] (invariant 2).
+//! * A block's fast path is one comparison of room and one store of the cursor; all else is in [`refill`](Loader::refill).
+//!
+//! When the room does not suffice, in this order: the parked tail of a finished module is taken over, the run is made longer in place,
+//! a new run is claimed. Runs double from 16 KiB to 1 MiB, so that what a loader claims stays within a small factor of what it fills
+//! (soundness S21).
+
+use super::arena::CodeArena;
+use super::extent::{Extent, Run};
+use super::fill::Fill;
+use super::ledger::Record;
+use super::link::Link;
+use super::module::{Module, ModuleRecord};
+use super::names::Name;
+use super::permanent::Permanent;
+use super::sites::Sites;
+use crate::error::{Error, LinkError};
+use crate::layout;
+use core::alloc::Layout;
+use core::cell::Cell;
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use core::ptr::{self, NonNull};
+
+/// The first run of a module.
+const FIRST_RUN: usize = 16 << 10;
+/// No run is wished longer than this.
+const LONGEST_RUN: usize = 1 << 20;
+
+/// A module while it is built: blocks are allocated through it, until it is finished or sealed.
+///
+/// A loader belongs to one thread at a time (`Send`, not `Sync`); any number may be open at once. Each allocation returns a plain
+/// reference that is valid as long as the arena is borrowed: now, after the seal, and in every forked child. Blocks are never freed one
+/// by one, and those of an abandoned load stay in the arena: parse first, lower second.
+///
+/// Dropping a loader finishes its module.
+pub struct Loader<'a> {
+    arena: &'a CodeArena,
+    module: Record<'a, ModuleRecord>,
+    cursor: Cell<NonNull<u8>>,
+    /// An address; `cursor` is never above it.
+    limit: Cell<usize>,
+    /// The extent that the cursor walks through.
+    current: Cell<Option<Record<'a, Extent>>>,
+    /// The module's latest extent; `current` or one that is full.
+    latest: Cell<Option<Record<'a, Extent>>>,
+    /// How long the next run is wished to be.
+    wish: Cell<usize>,
+    gaps: Cell<usize>,
+    lost: Cell<usize>,
+    /// Invariant in `'a`: a loader of a long-lived arena takes no short-lived references (soundness S11).
+    invariant: PhantomData<fn(&'a ()) -> &'a ()>,
+}
+
+// SAFETY: the cursor points into pages that only this loader writes to, and moves with it; the rest is shared references to an arena
+// that is `Sync`, and cells, which keep the loader from being `Sync`.
+unsafe impl Send for Loader<'_> {}
+
+impl<'a> Loader<'a> {
+    pub(super) fn new(arena: &'a CodeArena, module: Record<'a, ModuleRecord>) -> Self {
+        let nowhere = arena.pages().at(0);
+        Self {
+            arena,
+            module,
+            cursor: Cell::new(nowhere),
+            limit: Cell::new(nowhere.addr().get()),
+            current: Cell::new(None),
+            latest: Cell::new(None),
+            wish: Cell::new(FIRST_RUN),
+            gaps: Cell::new(0),
+            lost: Cell::new(0),
+            invariant: PhantomData,
+        }
+    }
+
+    /// The arena that the module will lie in.
+    pub fn arena(&self) -> &'a CodeArena {
+        self.arena
+    }
+
+    // ── allocating ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Moves a value into the arena.
+    ///
+    /// Costs a comparison, a bump and the copy; now and then a run of pages, which is one system call. A value of size zero touches
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exhausted`], [`Error::Limit`], [`Error::Bookkeeping`] or [`Error::Pages`], when a run is needed and not to be had.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), permacode::Error> {
+    /// let arena = permacode::CodeArena::new()?;
+    /// let loader = arena.load("m")?;
+    /// let pair: &(u32, &str) = loader.alloc((7, "seven"))?;
+    /// assert_eq!(pair.1, "seven");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Blocks are never dropped, so a type that needs it does not compile, whoever promised it to be [`Permanent`]:
+    ///
+    /// ```compile_fail,E0080
+    /// struct Owner(String);
+    /// unsafe impl permacode::Permanent for Owner {
+    ///     type At<'x> = Self;
+    /// }
+    /// let arena = permacode::CodeArena::new().unwrap();
+    /// arena.load("m").unwrap().alloc(Owner(String::new()));
+    /// ```
+    #[inline]
+    pub fn alloc<T: Permanent + 'a>(&self, value: T) -> Result<&'a T, Error> {
+        const { assert!(!core::mem::needs_drop::<T>(), "a block is never dropped: its type must not need it") };
+        let at = self.place(Layout::new::<T>())?.cast::<T>();
+        // SAFETY: `place` gave aligned memory of the layout's size that nobody else refers to, valid as long as the arena, which is
+        // borrowed for 'a; from here on it is only read (invariant 2).
+        unsafe {
+            at.write(value);
+            Ok(at.as_ref())
+        }
+    }
+
+    /// Copies a slice into the arena.
+    ///
+    /// Costs a comparison, a bump and the copy. An empty slice touches nothing.
+    ///
+    /// # Errors
+    ///
+    /// As for [`alloc`](Self::alloc).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), permacode::Error> {
+    /// let arena = permacode::CodeArena::new()?;
+    /// let loader = arena.load("m")?;
+    /// let ops: &[u8] = loader.alloc_slice_copy(&[1, 2, 3])?;
+    /// assert_eq!(ops, [1, 2, 3]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[inline]
+    pub fn alloc_slice_copy<T: Permanent + Copy + 'a>(&self, slice: &[T]) -> Result<&'a [T], Error> {
+        let at = self.place(Layout::for_value(slice))?.cast::<T>();
+        // SAFETY: as in `alloc`, for `slice.len()` elements; fresh memory does not overlap what exists.
+        unsafe {
+            at.copy_from_nonoverlapping(NonNull::from(slice).cast(), slice.len());
+            Ok(NonNull::slice_from_raw_parts(at, slice.len()).as_ref())
+        }
+    }
+
+    /// Copies a string into the arena, one copy for each call. See [`intern`](Self::intern) for one copy for each arena.
+    ///
+    /// Costs and errors are those of [`alloc_slice_copy`](Self::alloc_slice_copy).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), permacode::Error> {
+    /// let arena = permacode::CodeArena::new()?;
+    /// let name: &str = arena.load("m")?.alloc_str("len")?;
+    /// assert_eq!(name, "len");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[inline]
+    pub fn alloc_str(&self, text: &str) -> Result<&'a str, Error> {
+        let bytes = self.alloc_slice_copy(text.as_bytes())?;
+        // SAFETY: a copy of the bytes of a `str`, which never changes (soundness S24).
+        Ok(unsafe { core::str::from_utf8_unchecked(bytes) })
+    }
+
+    /// Moves the elements of an iterator into a slice in the arena. The iterator may allocate in this loader.
+    ///
+    /// Costs those of [`alloc_slice_copy`](Self::alloc_slice_copy), and a bounds check for each element.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`] when the iterator yields fewer or more elements than its `len` promised; else as for
+    /// [`alloc`](Self::alloc). After an error the space is zero again; it is lost only if the iterator allocated behind it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), permacode::Error> {
+    /// let arena = permacode::CodeArena::new()?;
+    /// let loader = arena.load("m")?;
+    /// let squares: &[u64] = loader.alloc_slice_fill_iter((0..4u32).map(|n| u64::from(n * n)))?;
+    /// assert_eq!(squares, [0, 1, 4, 9]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn alloc_slice_fill_iter<T, I>(&self, elements: I) -> Result<&'a [T], Error>
+    where
+        T: Permanent + 'a,
+        I: IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
+    {
+        let mut elements = elements.into_iter();
+        let promised = elements.len();
+        let mut fill = Fill::new(self, promised)?;
+        for found in 0..promised {
+            fill.push(elements.next().ok_or(Error::Length { promised, found })?);
+        }
+        match elements.next() {
+            None => Ok(fill.finish()),
+            Some(_) => Err(Error::Length { promised, found: promised.saturating_add(1) }),
+        }
+    }
+
+    /// Fills a slice in the arena by a closure that may fail and may allocate in this loader: how trees are lowered.
+    ///
+    /// Costs those of [`alloc_slice_copy`](Self::alloc_slice_copy), and a bounds check for each element.
+    ///
+    /// # Errors
+    ///
+    /// Those of the closure, and as for [`alloc`](Self::alloc). After an error or a panic the space is zero again; it is lost, and
+    /// counted in [`Stats::lost`](crate::Stats::lost), only if the closure allocated behind it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), permacode::Error> {
+    /// let arena = permacode::CodeArena::new()?;
+    /// let loader = arena.load("m")?;
+    /// let words = ["load", "store"];
+    /// let names: &[&str] = loader.alloc_slice_try_fill_with(words.len(), |i| loader.intern(words[i]))?;
+    /// assert_eq!(names, words);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn alloc_slice_try_fill_with<T, E, F>(&self, len: usize, mut element: F) -> Result<&'a [T], E>
+    where
+        T: Permanent + 'a,
+        E: From<Error>,
+        F: FnMut(usize) -> Result<T, E>,
+    {
+        let mut fill = Fill::new(self, len)?;
+        for index in 0..len {
+            fill.push(element(index)?);
+        }
+        Ok(fill.finish())
+    }
+
+    /// Copies bytes to an address that is a multiple of `align`, with `zeros` zero bytes behind them; the slice holds both.
+    ///
+    /// For virtual machines that read past the end of their code, or want it at a word's or a page's boundary. Costs those of
+    /// [`alloc_slice_copy`](Self::alloc_slice_copy); the bytes skipped for an alignment above a page are address space, not memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Alignment`] unless `align` is a power of two, [`Error::TooLarge`] when the sum does not fit the address space; else as
+    /// for [`alloc`](Self::alloc).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), permacode::Error> {
+    /// let arena = permacode::CodeArena::new()?;
+    /// let loader = arena.load("m")?;
+    /// let code = loader.alloc_padded(&[0x60, 0x01], 64, 33)?;
+    /// assert_eq!(code.len(), 2 + 33);
+    /// assert_eq!(code.as_ptr() as usize % 64, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn alloc_padded(&self, bytes: &[u8], align: usize, zeros: usize) -> Result<&'a [u8], Error> {
+        if !align.is_power_of_two() {
+            return Err(Error::Alignment { align });
+        }
+        let too_large = Error::TooLarge { len: bytes.len().saturating_add(zeros), element: 1 };
+        let size = bytes.len().checked_add(zeros).ok_or(too_large)?;
+        let at = self.place(Layout::from_size_align(size, align).map_err(|_| too_large)?)?;
+        // SAFETY: as in `alloc_slice_copy`; the bytes behind the copy are zero, because nobody wrote there yet (invariant 7).
+        unsafe {
+            at.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len());
+            Ok(NonNull::slice_from_raw_parts(at, size).as_ref())
+        }
+    }
+
+    /// The arena's one copy of `text`, made now if it is the first.
+    ///
+    /// Costs a hash and a descent of some ten loads; the first time a copy, a record and a compare-exchange. Two equal interned names
+    /// have the same address, so they may be compared by it. The empty name is the empty `str` and touches nothing.
+    ///
+    /// # Errors
+    ///
+    /// As for [`alloc`](Self::alloc).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), permacode::Error> {
+    /// let arena = permacode::CodeArena::new()?;
+    /// let one = arena.load("one")?.intern("self")?;
+    /// let two = arena.load("two")?.intern("self")?;
+    /// assert!(std::ptr::eq(one, two));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn intern(&self, text: &str) -> Result<&'a str, Error> {
+        if text.is_empty() {
+            return Ok("");
+        }
+        let names = self.arena.names();
+        let hash = names.hash(text);
+        let vacancy = match names.find(hash, text) {
+            Ok(name) => return Ok(name),
+            Err(vacancy) => vacancy,
+        };
+        // Undone unless it becomes the arena's copy: by an error, or because another thread's was first.
+        let mut copy = Fill::new(self, text.len())?;
+        copy.push_all(text.as_bytes());
+        // SAFETY: the bytes of a `str`; they stay as they are if and only if the record is published.
+        let name = Name::new(hash, unsafe { core::str::from_utf8_unchecked(copy.filled()) });
+        match names.insert(vacancy, self.arena.record(name)?) {
+            // SAFETY: the bytes of a `str`.
+            Ok(()) => Ok(unsafe { core::str::from_utf8_unchecked(copy.finish()) }),
+            Err(first) => Ok(first),
+        }
+    }
+
+    /// Numbers for `count` places whose mutable data lies in a table outside the code.
+    ///
+    /// Costs one atomic addition and no memory. Zero sites are fine.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Sites`] above 65,535 for one call, or 4,294,967,295 in one arena; none are lost then.
+    pub fn sites(&self, count: usize) -> Result<Sites, Error> {
+        self.arena.site_counter().take(count)
+    }
+
+    /// Sets a [`Link`] in a block that this loader made. Once.
+    ///
+    /// Costs a comparison for each run of the loader, commonly one to ten, and a compare-exchange.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError::Foreign`] unless the link lies in a block of this loader, [`LinkError::Finished`] if that block's module is finished
+    /// already, [`LinkError::AlreadySet`] if the link is. Nothing is written then.
+    pub fn link<T: Permanent>(&self, at: &Link<'a, T>, to: &'a T) -> Result<(), Error> {
+        let address = ptr::from_ref(at).addr();
+        if !self.filled(address) {
+            let finished = self.arena.locate(ptr::from_ref(at)).is_some();
+            return Err(Error::Link(if finished { LinkError::Finished } else { LinkError::Foreign }));
+        }
+        at.set(to).map_err(Error::Link)
+    }
+
+    // ── closing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Closes the module. It cannot fail, costs no system call, and writes to no code page.
+    ///
+    /// The rest of the last page is left for one later loader to go on behind. The pages become read-only with the next
+    /// [`CodeArena::seal`]: the way to load many small modules.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), permacode::Error> {
+    /// let arena = permacode::CodeArena::new()?;
+    /// for name in ["a", "b", "c"] {
+    ///     let loader = arena.load(name)?;
+    ///     loader.alloc_str(name)?;
+    ///     loader.finish();
+    /// }
+    /// assert_eq!(arena.seal()?.pages, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn finish(self) -> Module<'a> {
+        let loader = ManuallyDrop::new(self);
+        loader.close(false);
+        Module::new(loader.arena, loader.module)
+    }
+
+    /// Closes the module and makes all its pages read-only now, the rest of the last one with them.
+    ///
+    /// Costs a system call for each run, commonly one; up to a page of padding.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Pages`] when the system refuses to protect them. The module is finished all the same and its references are good; nobody
+    /// writes to its pages again, and [`CodeArena::seal`] tries again to protect them.
+    pub fn seal(self) -> Result<Module<'a>, Error> {
+        let loader = ManuallyDrop::new(self);
+        loader.close(true);
+        let mut refused = None;
+        for extent in loader.module.get().extents() {
+            refused = loader.arena.pages().seal_extent(&extent).err().or(refused);
+        }
+        refused.map_or(Ok(Module::new(loader.arena, loader.module)), |error| Err(Error::Pages(error)))
+    }
+
+    fn close(&self, padded: bool) {
+        self.park_cursor();
+        let mut bytes = 0;
+        for extent in self.module.get().extents() {
+            Extent::publish(extent, bytes);
+            bytes += extent.end() - extent.start();
+            self.arena.pages().leave(extent, padded);
+        }
+        self.module.set_bytes(bytes);
+        self.arena.enlist(self.module, bytes, self.gaps.get(), self.lost.get());
+    }
+
+    /// Writes down how far the current extent is filled.
+    fn park_cursor(&self) {
+        if let Some(extent) = self.current.get() {
+            extent.set_end(self.offset());
+        }
+    }
+
+    /// The cursor as an offset among the code pages.
+    fn offset(&self) -> usize {
+        self.cursor.get().addr().get() - self.arena.pages().at(0).addr().get()
+    }
+
+    /// Whether the byte at `address` lies in what this loader has filled so far.
+    fn filled(&self, address: usize) -> bool {
+        self.park_cursor();
+        let Some(offset) = self.arena.pages().offset(address) else { return false };
+        self.module.get().extents().any(|extent| (extent.start()..extent.end()).contains(&offset))
+    }
+
+    // ── placing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Memory for a block: aligned, zero, this loader's alone. Size zero touches nothing.
+    #[inline(always)]
+    pub(super) fn place(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
+        if layout.size() == 0 {
+            // Aligned, not null, and in no arena.
+            let dangling = ptr::without_provenance_mut(layout.align());
+            return Ok(NonNull::new(dangling).unwrap_or(NonNull::dangling()));
+        }
+        match self.bump(layout) {
+            Some(at) => Ok(at),
+            None => self.refill(layout),
+        }
+    }
+
+    #[inline(always)]
+    fn bump(&self, layout: Layout) -> Option<NonNull<u8>> {
+        let cursor = self.cursor.get();
+        let pad = layout::place(cursor.addr().get(), self.limit.get(), layout.size(), layout.align())?;
+        self.gaps.set(self.gaps.get() + pad);
+        // SAFETY: `pad + size` bytes lie between the cursor and the limit, both of them in the current run.
+        unsafe {
+            let at = cursor.add(pad);
+            self.cursor.set(at.add(layout.size()));
+            Some(at)
+        }
+    }
+
+    /// Finds room for a block that does not fit the current run.
+    #[cold]
+    #[inline(never)]
+    fn refill(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
+        if self.current.get().is_none() {
+            self.take_tail(layout)?;
+        } else if let Some(limit) = self.extended(self.offset(), self.limit_offset(), layout)? {
+            self.limit.set(self.arena.pages().at(limit).addr().get());
+        }
+        match self.bump(layout) {
+            Some(at) => Ok(at),
+            None => self.claim(layout),
+        }
+    }
+
+    fn limit_offset(&self) -> usize {
+        self.limit.get() - self.arena.pages().at(0).addr().get()
+    }
+
+    /// The new limit of a run filled up to `cursor`, if it can be made long enough where it lies.
+    fn extended(&self, cursor: usize, limit: usize, layout: Layout) -> Result<Option<usize>, Error> {
+        let address = self.arena.pages().at(cursor).addr().get();
+        let Some(need) = layout::need(address, layout.size(), layout.align()) else { return Ok(None) };
+        let extended = self.arena.pages().extend(limit, need - (limit - cursor), self.wish.get())?;
+        if let Some(limit) = extended {
+            self.grow_wish();
+            if let Some(extent) = self.current.get() {
+                extent.run().set_limit(limit);
+            }
+        }
+        Ok(extended)
+    }
+
+    /// Goes on behind a finished module, if one left a tail that has room or can be given it.
+    fn take_tail(&self, layout: Layout) -> Result<(), Error> {
+        let pages = self.arena.pages();
+        let Some(run) = pages.take_parked() else { return Ok(()) };
+        let taken = self.fit_tail(run, layout).and_then(|fits| match fits {
+            true => self.arena.record(Extent::new(self.module, run)).map(Some),
+            false => Ok(None),
+        });
+        match taken {
+            Ok(Some(extent)) => {
+                pages.hold(&extent);
+                self.append(extent);
+                self.enter(extent);
+                Ok(())
+            }
+            other => {
+                pages.park(run);
+                other.map(|_| ())
+            }
+        }
+    }
+
+    fn fit_tail(&self, run: Record<'a, Run>, layout: Layout) -> Result<bool, Error> {
+        let (resume, limit) = (run.resume(), run.limit());
+        let address = |offset| self.arena.pages().at(offset).addr().get();
+        if layout::place(address(resume), address(limit), layout.size(), layout.align()).is_some() {
+            return Ok(true);
+        }
+        let extended = self.extended(resume, limit, layout)?;
+        if let Some(limit) = extended {
+            run.set_limit(limit);
+        }
+        Ok(extended.is_some())
+    }
+
+    /// Claims a new run for the block. The cursor moves there, unless the current run has more room left.
+    fn claim(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
+        let pages = self.arena.pages();
+        let range = pages.claim(layout.size(), layout.align(), self.wish.get())?;
+        let extent = self
+            .arena
+            .record(Run::new(range.start, range.end))
+            .and_then(|run| self.arena.record(Extent::new(self.module, run)))
+            .inspect_err(|_| pages.give_back(range))?;
+        self.grow_wish();
+        self.append(extent);
+        let former = (self.current.get(), self.cursor.get(), self.limit.get());
+        let former_room = self.limit.get() - self.cursor.get().addr().get();
+        self.park_cursor();
+        self.enter(extent);
+        let at = self.bump(layout).ok_or(Error::TooLarge { len: layout.size(), element: 1 })?;
+        if former_room > self.limit.get() - self.cursor.get().addr().get() {
+            self.park_cursor();
+            self.current.set(former.0);
+            self.cursor.set(former.1);
+            self.limit.set(former.2);
+        }
+        Ok(at)
+    }
+
+    fn grow_wish(&self) {
+        self.wish.set((self.wish.get() * 2).min(LONGEST_RUN));
+    }
+
+    /// Adds an extent to the module.
+    fn append(&self, extent: Record<'a, Extent>) {
+        match self.latest.replace(Some(extent)) {
+            Some(latest) => latest.set_next(extent),
+            None => self.module.set_first(extent),
+        }
+    }
+
+    /// Moves the cursor to the beginning of an extent.
+    fn enter(&self, extent: Record<'a, Extent>) {
+        self.cursor.set(self.arena.pages().at(extent.start()));
+        self.limit.set(self.arena.pages().at(extent.run().limit()).addr().get());
+        self.current.set(Some(extent));
+    }
+
+    /// Makes `size` bytes at `at`, the first `written` of them not zero, as if they had not been placed; where something was placed
+    /// behind them, they are lost.
+    pub(super) fn undo(&self, at: NonNull<u8>, size: usize, written: usize) {
+        // SAFETY: a block of this loader that no reference was given out to.
+        unsafe { at.write_bytes(0, written) };
+        let last = at.addr().get().checked_add(size) == Some(self.cursor.get().addr().get());
+        if last && self.current.get().is_some_and(|extent| self.arena.pages().at(extent.start()) <= at) {
+            self.cursor.set(at);
+        } else {
+            self.lost.set(self.lost.get() + size);
+        }
+    }
+}
+
+impl Drop for Loader<'_> {
+    fn drop(&mut self) {
+        self.close(false);
+    }
+}
+
+impl fmt::Debug for Loader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loader").field("module", &Module::new(self.arena, self.module)).finish_non_exhaustive()
+    }
+}

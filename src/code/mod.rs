@@ -1,0 +1,40 @@
+//! The code arena: blocks that are built once and then only read.
+//!
+//! ```text
+//!   arena · builder                what a user holds
+//!   loader · fill · link · sites   how a module is built
+//!   module · shared · stats        what is left of it, and what can be asked
+//!   ──────────────────────────────
+//!   code_pages                     claimed → closed → sealed; who may write where
+//!   extent · page_table · names    records and tables over the pages
+//!   ledger                         where records lie
+//! ```
+//!
+//! Everything here keeps two rules. Code pages hold blocks and zeros, nothing else (invariants 1 and 7). What threads share changes
+//! by one atomic operation at a time, each of which leaves a state that a thread, or a forked child, can go on from (invariant 5).
+
+mod arena;
+mod builder;
+mod code_pages;
+mod extent;
+mod fill;
+mod ledger;
+mod link;
+mod loader;
+mod module;
+mod names;
+mod page_table;
+mod permanent;
+mod shared;
+mod sites;
+mod stats;
+
+pub use arena::{CodeArena, Sealed, permacode_code_contains};
+pub use builder::CodeArenaBuilder;
+pub use link::Link;
+pub use loader::Loader;
+pub use module::{Hardening, Location, Module, Modules};
+pub use permanent::Permanent;
+pub use shared::Shared;
+pub use sites::Sites;
+pub use stats::Stats;

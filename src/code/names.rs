@@ -1,0 +1,115 @@
+//! The intern index: one copy of each name per arena.
+//!
+//! A hash trie that only grows. Each node holds one name and four places for children; two bits of the hash choose the place at each
+//! level. Finding reads published pointers, inserting is one compare-exchange, nothing is ever moved or rehashed, so there is nothing
+//! to lock (invariant 5):
+//!
+//! ```text
+//!   roots [ 00 │ 01 │ 10 │ 11 ]
+//!            │
+//!            ▼
+//!          "len"  [ 00 │ 01 │ 10 │ 11 ]
+//!                              │
+//!                              ▼
+//!                            "append" [ .. ]
+//! ```
+//!
+//! 131,000 names lie about nine levels deep. The hash is keyed at random for each arena, so that no source text can choose its depth;
+//! when its bits are used up, the rest of the path is a list.
+
+use super::ledger::{Published, Record};
+use core::hash::BuildHasher;
+use std::hash::RandomState;
+
+const WAYS: u32 = 4;
+
+/// One interned name.
+pub(super) struct Name {
+    hash: u64,
+    text: *const str,
+    children: Children,
+}
+
+type Children = [Published<Name>; WAYS as usize];
+
+// SAFETY: the text is a block of the arena that the record belongs to: immutable, and alive as long as the record.
+unsafe impl Send for Name {}
+// SAFETY: as above; the children are atomic.
+unsafe impl Sync for Name {}
+
+impl Name {
+    /// A name whose `text` lies in the arena that the record goes to.
+    pub(super) fn new(hash: u64, text: &str) -> Self {
+        Self { hash, text, children: no_children() }
+    }
+
+    fn text(&self) -> &str {
+        // SAFETY: by the promise of `new`, a block of this arena, which outlives every borrow of its records.
+        unsafe { &*self.text }
+    }
+}
+
+fn no_children() -> Children {
+    [const { Published::empty() }; WAYS as usize]
+}
+
+/// The index over all names of one arena.
+pub(super) struct Names {
+    hasher: RandomState,
+    roots: Children,
+}
+
+/// Where a name that was not found belongs.
+pub(super) struct Vacancy<'l> {
+    place: &'l Published<Name>,
+    /// The bits of the hash that are not used up, highest first.
+    rest: u64,
+}
+
+impl Names {
+    pub(super) fn new() -> Self {
+        Self { hasher: RandomState::new(), roots: no_children() }
+    }
+
+    pub(super) fn hash(&self, text: &str) -> u64 {
+        self.hasher.hash_one(text)
+    }
+
+    /// The copy of `text`, or the place where it belongs.
+    pub(super) fn find(&self, hash: u64, text: &str) -> Result<&str, Vacancy<'_>> {
+        Self::descend(&self.roots[Self::way(hash)], hash << WAYS.ilog2(), hash, text)
+    }
+
+    /// Publishes `name`, not found before, at its place or below it. If another thread was first, that one's copy is returned.
+    pub(super) fn insert<'l>(&'l self, vacancy: Vacancy<'l>, name: Record<'l, Name>) -> Result<(), &'l str> {
+        let mut vacancy = vacancy;
+        while vacancy.place.set_if_empty(name).is_err() {
+            match Self::descend(vacancy.place, vacancy.rest, name.hash, name.get().text()) {
+                Ok(first) => return Err(first),
+                Err(deeper) => vacancy = deeper,
+            }
+        }
+        Ok(())
+    }
+
+    fn descend<'l>(
+        mut place: &'l Published<Name>,
+        mut rest: u64,
+        hash: u64,
+        text: &str,
+    ) -> Result<&'l str, Vacancy<'l>> {
+        while let Some(name) = place.get() {
+            if name.hash == hash && name.text() == text {
+                return Ok(name.get().text());
+            }
+            place = &name.get().children[Self::way(rest)];
+            rest <<= WAYS.ilog2();
+        }
+        Err(Vacancy { place, rest })
+    }
+
+    /// The place that the highest bits choose.
+    fn way(rest: u64) -> usize {
+        (rest >> (u64::BITS - WAYS.ilog2())) as usize
+    }
+}

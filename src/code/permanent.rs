@@ -1,0 +1,111 @@
+//! What may lie in a code arena: [`Permanent`].
+//!
+//! This file has the promise, `permanent/impls.rs` the types of `core` that keep it, `derive/` the check of users' types.
+
+mod impls;
+
+/// A type whose values never change and are never dropped, so that they may lie in a code arena.
+///
+/// Derive it. The derive checks every field; a type that cannot be permanent does not compile, and the error says what to
+/// use in its place. The trait has no methods and costs nothing at run time.
+///
+/// ```
+/// use permacode::Permanent;
+///
+/// #[derive(Permanent)]
+/// enum Const<'a> {
+///     Nil,
+///     Int(i64),
+///     Str(&'a str),
+///     Code(&'a Code<'a>),
+/// }
+///
+/// #[derive(Permanent)]
+/// struct Code<'a> {
+///     name: &'a str,
+///     ops: &'a [u8],
+///     consts: &'a [Const<'a>],
+/// }
+///
+/// // The same type at another lifetime.
+/// fn name<'x>(code: &<Code<'static> as Permanent>::At<'x>) -> &'x str {
+///     code.name
+/// }
+///
+/// let consts = [Const::Nil, Const::Int(1), Const::Str("one")];
+/// assert_eq!(name(&Code { name: "main", ops: &[0, 1], consts: &consts }), "main");
+/// ```
+///
+/// # What is permanent
+///
+/// Numbers, `bool`, `char`, [`NonZero`](core::num::NonZero), `()`, arrays, tuples of up to 12, [`Option`] and
+/// [`PhantomData`](core::marker::PhantomData) of permanent types; `&'a T`, `&'a [T]` and `&'a str`; `fn` pointers of up to
+/// 12 arguments (`fn`, `unsafe fn`, and both as `extern "C"`) whose arguments and result are `'static`;
+/// [`Link`](crate::Link) and [`Sites`](crate::Sites).
+///
+/// `fn` pointers that take a lifetime with each call (`fn(&mut Vm)`) have no common implementation, but are fine as *fields*
+/// of a derived type. To have one elsewhere (`Option<fn(&mut Vm)>`, `&'a [fn(&mut Vm)]`) derive on a struct that holds just
+/// the pointer; it keeps the niche.
+///
+/// # What is not, and what to use in its place
+///
+/// | not permanent | in its place |
+/// | --- | --- |
+/// | `String` | `&'a str`, from `loader.alloc_str` or `loader.intern` |
+/// | `Vec<T>`, `Box<[T]>` | `&'a [T]`, from `loader.alloc_slice_copy` and its kin |
+/// | `Box<T>`, `Rc<T>`, `Arc<T>` | `&'a T`, from `loader.alloc` |
+/// | `Cell`, `RefCell`, atomics, locks: caches, counters | a table outside of the code, indexed by a [`Sites`](crate::Sites) field |
+/// | a reference that closes a cycle | [`Link`](crate::Link) |
+/// | `*const T`, `*mut T`, `&mut T` | `&'a T` |
+/// | `MaybeUninit`, unions | an enum, or an `Option` |
+///
+/// # The derive's attributes
+///
+/// On the type, `#[permanent(crate = "path")]` says where this crate is, for those who re-export it. On a field,
+/// `#[permanent(fn_pointer = "for<'x> fn(&'x mut Vm) -> u8")]` says what a type alias stands for when that is such a `fn`
+/// pointer; it is checked. Everything else is an error.
+///
+/// Type parameters become `T: Permanent`. One that has a bound of its own (`T: Clone`) must be free of lifetimes too,
+/// `T: 'static + for<'x> Permanent<At<'x> = T>`: nobody could promise `T::At<'x>: Clone` for every `'x`. A bound that names
+/// a lifetime must hold for all, `T: for<'x> Lookup<'x>`.
+///
+/// # Safety
+///
+/// Whoever implements this trait by hand promises that a value of type `Self`:
+///
+/// * contains no [`UnsafeCell`](core::cell::UnsafeCell), save inside a [`Link`](crate::Link): its bytes never change while
+///   it is shared, and a write to them may be answered by `SIGSEGV`;
+/// * has no drop glue: nobody will run it;
+/// * contains no union, no `MaybeUninit`, no raw pointer and no `&mut`: whoever walks or copies it can tell what it holds;
+/// * refers only to values that keep these promises as well;
+///
+/// and that [`At<'x>`](Permanent::At) is this same type with each of its lifetimes replaced by `'x` (one that is `'static`
+/// for every `Self` may stay), so that both have the same layout, and that it is sound to read a `Self` as an `At<'x>`
+/// wherever `Self: 'x`. That rules out lifetimes in contravariant or invariant places, such as `fn` pointers' arguments,
+/// outside [`Link`](crate::Link): code that asks for longer borrows than it was given would be called with shorter ones.
+/// A lifetime must not stand for anything but how long: a brand (a lifetime that tells two values apart) would be lost.
+///
+/// Whoever *uses* the trait may rely on no more than that. In particular a permanent type need not have a lifetime, and its
+/// values need not lie in an arena.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not `Permanent`: it cannot lie in a code arena",
+    label = "this type may change, may need dropping, or was not derived",
+    note = "a type of your own: `#[derive(Permanent)]`",
+    note = "text: `&'a str`, from `loader.alloc_str` or `loader.intern`",
+    note = "`Vec<T>`, `Box<T>`, `Rc<T>`: `&'a [T]` or `&'a T`, from the loader",
+    note = "cells, counters, caches, locks: a table outside of the code, indexed by a `Sites` field; a reference that closes a cycle: `Link<'a, T>`",
+    note = "`fn` pointers with a lifetime per call: a field of a derived struct, `#[permanent(fn_pointer = \"..\")]` if it is an alias"
+)]
+pub unsafe trait Permanent: Send + Sync + Sized {
+    /// The same type, with every lifetime replaced by `'x`.
+    ///
+    /// ```
+    /// use permacode::Permanent;
+    ///
+    /// fn shorten<'x>(words: <&'static [&'static str] as Permanent>::At<'x>) -> &'x [&'x str] {
+    ///     words
+    /// }
+    /// assert_eq!(shorten(&["a", "b"]).len(), 2);
+    /// ```
+    type At<'x>: Permanent + 'x;
+}

@@ -1,0 +1,151 @@
+//! [`Permanent`] for the types of `core`.
+
+use core::marker::PhantomData;
+use core::num::NonZero;
+
+use super::Permanent;
+
+/// Types without lifetimes are themselves at every lifetime.
+macro_rules! without_lifetimes {
+    ($($t:ty),* $(,)?) => { $(
+        // SAFETY: a plain value: no cell, no drop glue, no union, no pointer, no lifetime (invariant 2).
+        unsafe impl Permanent for $t {
+            type At<'x> = $t;
+        }
+    )* };
+}
+
+without_lifetimes!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, f32, f64, bool, char, ());
+without_lifetimes!(NonZero<u8>, NonZero<u16>, NonZero<u32>, NonZero<u64>, NonZero<u128>, NonZero<usize>);
+without_lifetimes!(NonZero<i8>, NonZero<i16>, NonZero<i32>, NonZero<i64>, NonZero<i128>, NonZero<isize>);
+
+// SAFETY: the referent is `Permanent`; a shared reference is `Copy`, and covariant in its lifetime and its referent.
+unsafe impl<T: Permanent> Permanent for &T {
+    type At<'x> = &'x T::At<'x>;
+}
+
+// SAFETY: as for `&T`; a slice is its elements and nothing else.
+unsafe impl<T: Permanent> Permanent for &[T] {
+    type At<'x> = &'x [T::At<'x>];
+}
+
+// SAFETY: as for `&[u8]`; `str` has the layout of `[u8]`.
+unsafe impl Permanent for &str {
+    type At<'x> = &'x str;
+}
+
+// SAFETY: an array is its elements, and covariant in them.
+unsafe impl<T: Permanent, const N: usize> Permanent for [T; N] {
+    type At<'x> = [T::At<'x>; N];
+}
+
+// SAFETY: an `Option` is its value and a tag (or the niche of its value), and covariant. An enum, not a union: what it holds can be told.
+unsafe impl<T: Permanent> Permanent for Option<T> {
+    type At<'x> = Option<T::At<'x>>;
+}
+
+// SAFETY: no bytes at all. `T: Permanent` keeps out what is invariant (cells, `fn(&'a u8)`): `PhantomData` has the variance of `T`.
+unsafe impl<T: Permanent> Permanent for PhantomData<T> {
+    type At<'x> = PhantomData<T::At<'x>>;
+}
+
+/// Calls `$implement!` with the first name, the first two, and so on.
+macro_rules! for_each_prefix {
+    ($implement:ident: [$($taken:ident)*]) => {};
+    ($implement:ident: [$($taken:ident)*] $next:ident $($rest:ident)*) => {
+        $implement!($($taken)* $next);
+        for_each_prefix!($implement: [$($taken)* $next] $($rest)*);
+    };
+}
+
+macro_rules! tuple {
+    ($($T:ident)+) => {
+        // SAFETY: a tuple is its elements, and covariant in them.
+        unsafe impl<$($T: Permanent),+> Permanent for ($($T,)+) {
+            type At<'x> = ($($T::At<'x>,)+);
+        }
+    };
+}
+
+/// Arguments and result are `'static`, because a pointer is contravariant in its arguments: were `fn(&'a str)` permanent, it
+/// could be read as `fn(&'x str)` and be called with a string that dies before `'a` ends.
+macro_rules! fn_pointers {
+    ($($A:ident)*) => {
+        fn_pointers!(@abi [fn] $($A)*);
+        fn_pointers!(@abi [unsafe fn] $($A)*);
+        fn_pointers!(@abi [extern "C" fn] $($A)*);
+        fn_pointers!(@abi [unsafe extern "C" fn] $($A)*);
+    };
+    (@abi [$($fn:tt)+] $($A:ident)*) => {
+        // SAFETY: code is never written through a `fn` pointer, which is `Copy` and here has no lifetime but `'static`.
+        unsafe impl<R: 'static, $($A: 'static),*> Permanent for $($fn)+($($A),*) -> R {
+            type At<'x> = $($fn)+($($A),*) -> R;
+        }
+    };
+}
+
+for_each_prefix!(tuple: [] A B C D E F G H I J K L);
+fn_pointers!();
+for_each_prefix!(fn_pointers: [] A B C D E F G H I J K L);
+
+#[cfg(test)]
+// The lifetimes of the `check` functions are used in their bodies, where clippy does not look.
+#[allow(clippy::extra_unused_lifetimes)]
+mod tests {
+    use super::*;
+
+    /// The one type that is `T` at `'x`. Matching an implementation allows no subtyping, hence lifetimes count.
+    trait Is<T> {
+        const YES: bool = true;
+    }
+    impl<T> Is<T> for T {}
+
+    const fn same<A: Is<B>, B>() -> bool {
+        A::YES
+    }
+
+    #[test]
+    fn references_take_the_new_lifetime_at_every_depth() {
+        fn check<'a, 'x>() {
+            assert!(same::<<&'a &'static u8 as Permanent>::At<'x>, &'x &'x u8>());
+            assert!(same::<<&'a [&'static str] as Permanent>::At<'x>, &'x [&'x str]>());
+            assert!(same::<<(&'a str, [Option<&'a u8>; 2]) as Permanent>::At<'x>, (&'x str, [Option<&'x u8>; 2])>());
+            assert!(same::<<PhantomData<&'a u8> as Permanent>::At<'x>, PhantomData<&'x u8>>());
+        }
+        check();
+    }
+
+    #[test]
+    fn values_without_lifetimes_stay_what_they_are() {
+        fn check<'x>() {
+            assert!(same::<<u128 as Permanent>::At<'x>, u128>());
+            assert!(same::<<NonZero<i8> as Permanent>::At<'x>, NonZero<i8>>());
+            assert!(same::<<((), f64, char, bool) as Permanent>::At<'x>, ((), f64, char, bool)>());
+        }
+        check();
+    }
+
+    #[test]
+    fn tuples_and_fn_pointers_go_to_twelve() {
+        type Twelve = (u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, &'static str);
+        type Pointer = fn(u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, &'static str) -> &'static str;
+
+        fn check<'x>() {
+            type Shorter<'x> = (u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, u8, &'x str);
+            assert!(same::<<Twelve as Permanent>::At<'x>, Shorter<'x>>());
+            assert!(same::<<Pointer as Permanent>::At<'x>, Pointer>());
+        }
+        check();
+    }
+
+    #[test]
+    fn fn_pointers_of_each_kind_keep_their_static_arguments() {
+        fn check<'x>() {
+            assert!(same::<<fn() as Permanent>::At<'x>, fn()>());
+            assert!(same::<<unsafe fn(&'static u8) as Permanent>::At<'x>, unsafe fn(&'static u8)>());
+            assert!(same::<<extern "C" fn(u8) -> u8 as Permanent>::At<'x>, extern "C" fn(u8) -> u8>());
+            assert!(same::<<unsafe extern "C" fn(*mut u8) as Permanent>::At<'x>, unsafe extern "C" fn(*mut u8)>());
+        }
+        check();
+    }
+}

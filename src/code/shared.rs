@@ -1,0 +1,90 @@
+//! Bytes that own their arena.
+
+use super::arena::CodeArena;
+use crate::error::Error;
+use core::fmt;
+use core::ops::Deref;
+use core::ptr::NonNull;
+use std::sync::Arc;
+
+/// Bytes of a code arena, together with a share in the arena: for virtual machines that want an owner.
+///
+/// Cloning counts in the `Arc`, never in a code page. Bytes only, no typed references: a block may hold references to memory that is gone
+/// when only the mapping is kept.
+///
+/// ```
+/// use permacode::CodeArena;
+/// use std::sync::Arc;
+///
+/// # fn main() -> Result<(), permacode::Error> {
+/// let arena = Arc::new(CodeArena::new()?);
+/// let loader = arena.load("contract")?;
+/// let code = loader.alloc_slice_copy(&[0x60u8, 0x01, 0x00])?;
+/// loader.seal()?;
+/// let shared = arena.share(code)?;
+/// drop(arena);
+/// assert_eq!(&shared[..], [0x60, 0x01, 0x00]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Shared {
+    bytes: NonNull<[u8]>,
+    /// Keeps the mapping that `bytes` lie in.
+    arena: Arc<CodeArena>,
+}
+
+// SAFETY: a shared reference to immutable bytes and an `Arc` of something `Send + Sync`.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+impl CodeArena {
+    /// An owner for bytes of this arena. Costs one count in the `Arc`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Foreign`] unless all the bytes lie in this arena. Empty bytes lie nowhere and may always be shared.
+    pub fn share(self: &Arc<Self>, bytes: &[u8]) -> Result<Shared, Error> {
+        let claimed = self.pages().claimed();
+        let inside = self
+            .pages()
+            .offset(bytes.as_ptr().addr())
+            .is_some_and(|start| bytes.len() <= claimed.saturating_sub(start));
+        if !bytes.is_empty() && !inside {
+            return Err(Error::Foreign);
+        }
+        let bytes = if bytes.is_empty() { NonNull::from(&[]) } else { NonNull::from(bytes) };
+        Ok(Shared { bytes, arena: Arc::clone(self) })
+    }
+}
+
+impl Shared {
+    /// The arena that the bytes lie in.
+    pub fn arena(&self) -> &Arc<CodeArena> {
+        &self.arena
+    }
+}
+
+impl Deref for Shared {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        // SAFETY: `share` was given a reference to these bytes, in a block that never changes (invariant 2), and the arena is kept alive.
+        unsafe { self.bytes.as_ref() }
+    }
+}
+
+impl AsRef<[u8]> for Shared {
+    #[inline]
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Shared").field(&self.bytes.len()).finish()
+    }
+}

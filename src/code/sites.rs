@@ -1,0 +1,100 @@
+//! Numbers for the places in code whose mutable data lies elsewhere.
+
+use super::permanent::Permanent;
+use crate::error::Error;
+use core::ops::Range;
+use core::sync::atomic::{AtomicU16, AtomicU32, Ordering::Relaxed};
+
+/// A block's range of site numbers: eight bytes that stand in sealed code for its inline caches, counters and the like.
+///
+/// Sites are dense in their arena: an interpreter indexes a table of its own with [`range`](Self::range), which needs no hash, no lock and
+/// no write to code. Made by [`Loader::sites`](crate::Loader::sites).
+///
+/// ```
+/// # fn main() -> Result<(), permacode::Error> {
+/// let arena = permacode::CodeArena::new()?;
+/// let loader = arena.load("m")?;
+/// assert_eq!(loader.sites(3)?.range(), 0..3);
+/// assert_eq!(loader.sites(2)?.range(), 3..5);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Sites {
+    start: u32,
+    len: u16,
+    /// The arena's, so that a table of another arena can refuse it (soundness S17).
+    tag: u16,
+}
+
+// SAFETY: three integers.
+unsafe impl Permanent for Sites {
+    type At<'x> = Self;
+}
+
+impl Sites {
+    /// The numbers, dense over all blocks of the arena.
+    #[inline]
+    pub fn range(&self) -> Range<usize> {
+        let start = self.start as usize;
+        start..start + usize::from(self.len)
+    }
+
+    /// How many there are.
+    #[inline]
+    pub fn len(&self) -> usize {
+        usize::from(self.len)
+    }
+
+    /// Whether there are none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+/// Hands the numbers of one arena out.
+pub(super) struct SiteCounter {
+    next: AtomicU32,
+    tag: u16,
+}
+
+impl SiteCounter {
+    /// A counter whose tag differs from those of the 65,535 arenas made before.
+    pub(super) fn new() -> Self {
+        static TAGS: AtomicU16 = AtomicU16::new(0);
+        Self { next: AtomicU32::new(0), tag: TAGS.fetch_add(1, Relaxed) }
+    }
+
+    pub(super) fn take(&self, asked: usize) -> Result<Sites, Error> {
+        let len = u16::try_from(asked).map_err(|_| Error::Sites { asked, left: usize::from(u16::MAX) })?;
+        self.next
+            .fetch_update(Relaxed, Relaxed, |start| start.checked_add(u32::from(len)))
+            .map(|start| Sites { start, len, tag: self.tag })
+            .map_err(|start| Error::Sites { asked, left: (u32::MAX - start) as usize })
+    }
+
+    pub(super) fn given(&self) -> usize {
+        self.next.load(Relaxed) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_sites_are_refused_and_none_are_lost() {
+        let counter = SiteCounter { next: AtomicU32::new(u32::MAX - 10), tag: 7 };
+        assert_eq!(counter.take(70_000), Err(Error::Sites { asked: 70_000, left: 65_535 }));
+        assert_eq!(counter.take(11), Err(Error::Sites { asked: 11, left: 10 }));
+        assert_eq!(counter.take(10).map(|sites| sites.len()), Ok(10));
+        assert!(counter.take(0).unwrap().is_empty());
+        assert_eq!(counter.take(1), Err(Error::Sites { asked: 1, left: 0 }));
+    }
+
+    #[test]
+    fn arenas_have_different_tags() {
+        assert_ne!(SiteCounter::new().take(1), SiteCounter::new().take(1));
+    }
+}

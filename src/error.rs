@@ -1,0 +1,197 @@
+//! What can go wrong, as values: every failure says what was asked for and why it was refused.
+//!
+//! No call of the crate panics, prints or aborts on bad input or on a system that refuses (invariant 6). After an `Err` nothing is
+//! lost and the arena works on.
+
+use core::fmt;
+
+/// Why a call on an arena was refused.
+///
+/// Small and `Copy`: making, passing and dropping one costs no allocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The size of the block does not fit the address space: `len` elements of `element` bytes.
+    TooLarge {
+        /// Elements asked for.
+        len: usize,
+        /// Bytes of one element.
+        element: usize,
+    },
+    /// The alignment asked for is not a power of two.
+    Alignment {
+        /// The alignment asked for, in bytes.
+        align: usize,
+    },
+    /// The reservation has no room left for the block. A larger reservation is free until it is used.
+    Exhausted {
+        /// Bytes that the block needs, with its alignment.
+        needed: usize,
+        /// Bytes of the reservation that no loader has claimed yet.
+        left: usize,
+    },
+    /// The byte limit set on the builder would be exceeded.
+    Limit {
+        /// The limit, in bytes of code pages.
+        limit: usize,
+        /// Bytes that the block needs, with its alignment.
+        needed: usize,
+        /// Bytes below the limit that no loader has claimed yet.
+        left: usize,
+    },
+    /// The arena's own records (modules, runs, names) fill the part of the reservation that is set aside for them.
+    Bookkeeping {
+        /// Bytes set aside, fixed with the reservation's size.
+        capacity: usize,
+    },
+    /// The system refused pages.
+    Pages(PageError),
+    /// An iterator yielded fewer or more elements than its `ExactSizeIterator::len` promised.
+    Length {
+        /// What `len` said.
+        promised: usize,
+        /// How many came; one more than promised stands for any surplus.
+        found: usize,
+    },
+    /// A [`Link`](crate::Link) could not be set.
+    Link(LinkError),
+    /// The bytes given to [`CodeArena::share`](crate::CodeArena::share) do not lie in this arena.
+    Foreign,
+    /// More sites were asked for than one [`Sites`](crate::Sites) or one arena can number.
+    Sites {
+        /// Sites asked for.
+        asked: usize,
+        /// Sites that could still be given to one block.
+        left: usize,
+    },
+}
+
+/// Why a [`Link`](crate::Link) was not set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LinkError {
+    /// The link does not lie in a block of this loader: it is another loader's, another arena's, or on the stack.
+    Foreign,
+    /// The link lies in a module that is finished, so nothing may write there any more.
+    Finished,
+    /// The link was set before. A link is set once.
+    AlreadySet,
+}
+
+/// What was asked of the system when it refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PageCall {
+    /// Address space without access.
+    Reserve,
+    /// Write permission for pages that never had any.
+    Commit,
+    /// Physical memory for committed pages, ahead of their first touch.
+    Populate,
+    /// The final, read-only protection.
+    Seal,
+    /// Memory and access given back, the address space kept.
+    Decommit,
+    /// The address space given back.
+    Release,
+}
+
+/// The system refused a call on pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageError {
+    /// What was asked.
+    pub call: PageCall,
+    /// For how many bytes.
+    pub bytes: usize,
+    /// The system's error number (`errno`), 0 where it gave none.
+    pub code: i32,
+}
+
+impl From<PageError> for Error {
+    fn from(error: PageError) -> Self {
+        Self::Pages(error)
+    }
+}
+
+impl From<LinkError> for Error {
+    fn from(error: LinkError) -> Self {
+        Self::Link(error)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::TooLarge { len, element } => {
+                write!(f, "a block of {len} elements of {element} bytes does not fit the address space")
+            }
+            Self::Alignment { align } => write!(f, "alignment {align} is not a power of two"),
+            Self::Exhausted { needed, left } => {
+                write!(f, "the reservation is exhausted: {needed} bytes needed, {left} left unclaimed")
+            }
+            Self::Limit { limit, needed, left } => {
+                write!(f, "the limit of {limit} bytes would be exceeded: {needed} bytes needed, {left} left unclaimed")
+            }
+            Self::Bookkeeping { capacity } => {
+                write!(f, "the arena's records fill the {capacity} bytes set aside for them; reserve more")
+            }
+            Self::Pages(error) => error.fmt(f),
+            Self::Length { promised, found } if found > promised => {
+                write!(f, "an iterator promised {promised} elements and yielded more")
+            }
+            Self::Length { promised, found } => {
+                write!(f, "an iterator promised {promised} elements and yielded {found}")
+            }
+            Self::Link(error) => error.fmt(f),
+            Self::Foreign => f.write_str("the bytes do not lie in this arena"),
+            Self::Sites { asked, left } => write!(f, "{asked} sites asked for, {left} can be given"),
+        }
+    }
+}
+
+impl fmt::Display for LinkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Foreign => "the link does not lie in a block of this loader",
+            Self::Finished => "the link lies in a finished module",
+            Self::AlreadySet => "the link is already set",
+        })
+    }
+}
+
+impl fmt::Display for PageCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Reserve => "reserve address space",
+            Self::Commit => "make pages writable",
+            Self::Populate => "populate pages",
+            Self::Seal => "make pages read-only",
+            Self::Decommit => "give pages back",
+            Self::Release => "release address space",
+        })
+    }
+}
+
+impl fmt::Display for PageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the system refused to {} ({} bytes)", self.call, self.bytes)?;
+        match self.code {
+            0 => Ok(()),
+            code => write!(f, ": {}", std::io::Error::from_raw_os_error(code)),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Pages(error) => Some(error),
+            Self::Link(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl std::error::Error for LinkError {}
+
+impl std::error::Error for PageError {}

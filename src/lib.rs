@@ -1,0 +1,82 @@
+//! Memory for interpreters that keeps code apart from everything that changes.
+//!
+//! An interpreter builds code objects (bytecode, constants, names, line tables) while a module loads, and then only reads them. Most
+//! runtimes write to them all the same: a reference count, an inline cache, a mark bit. So every forked worker copies the pages they lie
+//! on, and a stray store can change a program. permacode puts code on pages of its own, makes them read-only once the module is loaded,
+//! and hands out plain references: `&'a T`, one word, `Copy`, no count, no lock.
+//!
+//! # A first program
+//!
+//! ```
+//! use permacode::{CodeArena, Error, Permanent};
+//!
+//! #[derive(Permanent)]
+//! struct Code<'a> {
+//!     name: &'a str,
+//!     ops: &'a [u8],
+//!     inner: &'a [&'a Code<'a>],
+//! }
+//!
+//! fn main() -> Result<(), Error> {
+//!     let arena = CodeArena::new()?;
+//!     let loader = arena.load("greet")?; // the open, writable phase
+//!     let hello = loader.alloc(Code { name: loader.intern("hello")?, ops: loader.alloc_slice_copy(&[1, 2, 3])?, inner: &[] })?;
+//!     let main = loader.alloc(Code { name: loader.intern("main")?, ops: &[], inner: loader.alloc_slice_copy(&[hello])? })?;
+//!     let module = loader.seal()?; // from here on a store to any of it is fatal
+//!     assert_eq!(main.inner[0].ops, [1, 2, 3]);
+//!     assert_eq!(arena.locate(main).map(|at| at.module), Some(module));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # The names to know
+//!
+//! | | |
+//! | --- | --- |
+//! | [`CodeArena`] | the memory; shared by threads, inherited by forked children |
+//! | [`Loader`] | the open phase of a module: allocates, interns, links |
+//! | [`Module`] | a finished one: nothing can be added to it |
+//! | [`Permanent`] | what may be a block: no cells, no drop glue, referents of the same kind; derive it |
+//! | [`Link`] | a reference set after its block was made, for cycles |
+//! | [`Sites`] | numbers that stand in code for what must change elsewhere |
+//! | [`Shared`] | bytes of an arena with a share in the arena |
+//!
+//! Parse first, lower second: blocks of an abandoned load are not reclaimed, so let a syntax error come before the first block.
+//!
+//! # What it costs
+//!
+//! A block is a comparison and a bump. A module that is [finished](Loader::finish) costs no system call, one that is
+//! [sealed](Loader::seal) one for each run of pages; [`CodeArena::seal`] seals everything finished with commonly one. Reading costs
+//! nothing beyond the load: no handle of permanent code is counted.
+//!
+//! # What it does not do
+//!
+//! It does not make reference counting faster; on one thread that is hardly slower than not counting. It keeps pages clean, code what it
+//! was, and threads from fighting over a count. `mprotect` stops a stray store; it does not stop code that calls `mprotect` or `munmap` or
+//! writes through `/proc/self/mem` ([`Hardening`] says what holds).
+//!
+//! # Features
+//!
+//! * `derive` (default): `#[derive(Permanent)]`.
+//! * `testing`: page sources that fail on demand and operation sequences with a model, for users' own tests.
+#![warn(unreachable_pub)]
+
+mod code;
+mod error;
+mod layout;
+pub mod pages;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use code::{
+    CodeArena, CodeArenaBuilder, Hardening, Link, Loader, Location, Module, Modules, Permanent, Sealed, Shared, Sites,
+    Stats, permacode_code_contains,
+};
+pub use error::{Error, LinkError, PageCall, PageError};
+#[cfg(feature = "derive")]
+pub use permacode_derive::Permanent;
+
+/// The README's programs run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,32 @@
+//! Pages: the only door to the operating system.
+//!
+//! A [`PageSource`] is one way to get pages: [`SystemPages`] asks the system and can protect them, [`OrdinaryPages`] is plain memory
+//! for Miri and for platforms without a back end. All logic above this folder sees only a reservation and runs on either.
+//!
+//! ```text
+//!            reserve                commit                  seal
+//!   nothing ─────────▶ no access ───────────▶ read, write ────────▶ read only
+//!      ▲                   ▲    ◀── decommit ──┘                        │
+//!      └───── release ─────┴────────────── release ─────────────────────┘
+//! ```
+//!
+//! There is no arrow from *read only* back to *write* (invariant 4).
+
+mod ordinary;
+mod reservation;
+mod source;
+#[cfg(all(unix, not(miri)))]
+mod system;
+
+pub use ordinary::OrdinaryPages;
+pub(crate) use reservation::{Reservation, Source};
+pub use source::PageSource;
+#[cfg(all(unix, not(miri)))]
+pub use system::SystemPages;
+
+/// The source that an arena uses unless told otherwise.
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
+pub(crate) type DefaultPages = SystemPages;
+/// The source that an arena uses unless told otherwise.
+#[cfg(not(all(unix, not(miri), not(permacode_ordinary_pages))))]
+pub(crate) type DefaultPages = OrdinaryPages;

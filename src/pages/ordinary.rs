@@ -1,0 +1,66 @@
+//! Pages of ordinary memory: for Miri, and for platforms without a back end of their own.
+
+use super::PageSource;
+use crate::error::{PageCall, PageError};
+use core::alloc::Layout;
+use core::ptr::NonNull;
+
+/// Plain zeroed memory in the shape of pages, which nothing protects.
+///
+/// All logic above runs on it unchanged, so that tools which cannot follow system calls see every byte the arena touches. Sealing
+/// changes nothing here, and [`Module::hardening`](crate::Module::hardening) says so. A reservation is one allocation of its whole
+/// size: set a small one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OrdinaryPages;
+
+const PAGE: usize = 4096;
+
+impl OrdinaryPages {
+    fn layout(bytes: usize) -> Option<Layout> {
+        Layout::from_size_align(bytes, PAGE).ok().filter(|layout| layout.size() != 0)
+    }
+}
+
+// SAFETY: the global allocator returns aligned ranges that overlap nothing; they are zeroed once here and again by `decommit`; access
+// never changes.
+unsafe impl PageSource for OrdinaryPages {
+    fn page_size(&self) -> usize {
+        PAGE
+    }
+
+    fn protects(&self) -> bool {
+        false
+    }
+
+    fn reserve(&self, bytes: usize) -> Result<NonNull<u8>, PageError> {
+        let refused = PageError { call: PageCall::Reserve, bytes, code: 0 };
+        let layout = Self::layout(bytes).ok_or(refused)?;
+        // SAFETY: the layout's size is not zero.
+        NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) }).ok_or(refused)
+    }
+
+    unsafe fn commit(&self, _at: NonNull<u8>, _bytes: usize) -> Result<(), PageError> {
+        Ok(())
+    }
+
+    unsafe fn populate(&self, _at: NonNull<u8>, _bytes: usize) -> Result<(), PageError> {
+        Ok(())
+    }
+
+    unsafe fn seal(&self, _at: NonNull<u8>, _bytes: usize) -> Result<(), PageError> {
+        Ok(())
+    }
+
+    unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        // SAFETY: the caller's range is its own and nobody holds a reference into it.
+        unsafe { at.write_bytes(0, bytes) };
+        Ok(())
+    }
+
+    unsafe fn release(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        let layout = Self::layout(bytes).ok_or(PageError { call: PageCall::Release, bytes, code: 0 })?;
+        // SAFETY: the caller passes a whole reservation, which `reserve` allocated with this layout.
+        unsafe { std::alloc::dealloc(at.as_ptr(), layout) };
+        Ok(())
+    }
+}

@@ -1,0 +1,165 @@
+//! One contiguous range of address space and what its owner may do with it.
+//!
+//! ```text
+//!   base                                                              base + len
+//!    ├── committed, later sealed ──┬── reserved, no access ──┬── committed ──┤
+//!    └ offset 0                                                              └ offset len
+//! ```
+//!
+//! All ranges are byte offsets from `base`, whole pages, as a `Range<usize>`. The reservation does not know what lies where: its owner
+//! does, and its safety contracts say what the owner must not do.
+
+use super::{DefaultPages, PageSource};
+use crate::error::{Error, PageCall, PageError};
+use crate::layout::PageSize;
+use core::ops::Range;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::Arc;
+
+/// Where a reservation's pages come from.
+#[derive(Clone, Default)]
+pub(crate) enum Source {
+    /// The platform's own source: no allocation, no indirection.
+    #[default]
+    Default,
+    /// A source that the user brought.
+    Custom(Arc<dyn PageSource>),
+}
+
+impl Source {
+    fn pages(&self) -> &dyn PageSource {
+        match self {
+            Self::Default => &DefaultPages {},
+            Self::Custom(source) => &**source,
+        }
+    }
+
+    /// Whether the source's seal is the hardware's.
+    pub(crate) fn protects(&self) -> bool {
+        self.pages().protects()
+    }
+
+    /// The unit of every range, or an error where the source names one that cannot be.
+    pub(crate) fn page_size(&self) -> Result<PageSize, Error> {
+        let bytes = self.pages().page_size();
+        PageSize::new(bytes).ok_or(Error::Pages(PageError { call: PageCall::Reserve, bytes, code: 0 }))
+    }
+}
+
+/// Address space, released when dropped.
+pub(crate) struct Reservation {
+    base: NonNull<u8>,
+    len: usize,
+    page: PageSize,
+    source: Source,
+    calls: AtomicUsize,
+}
+
+// SAFETY: a reservation is an address, a length and a source that is itself `Send + Sync`; it never reads or writes the memory.
+unsafe impl Send for Reservation {}
+// SAFETY: as above; the only field that changes is an atomic counter.
+unsafe impl Sync for Reservation {}
+
+impl Reservation {
+    /// Reserves `len` bytes, whole pages, without access.
+    pub(crate) fn new(source: Source, len: usize) -> Result<Self, Error> {
+        let page = source.page_size()?;
+        let base = source.pages().reserve(len)?;
+        Ok(Self { base, len, page, source, calls: AtomicUsize::new(1) })
+    }
+
+    #[inline]
+    pub(crate) fn base(&self) -> NonNull<u8> {
+        self.base
+    }
+
+    #[inline]
+    pub(crate) fn page(&self) -> PageSize {
+        self.page
+    }
+
+    pub(crate) fn protects(&self) -> bool {
+        self.source.pages().protects()
+    }
+
+    /// Calls made to the source so far: on the system's source, system calls.
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Relaxed)
+    }
+
+    /// The address of the byte at `offset`.
+    ///
+    /// # Safety
+    ///
+    /// `offset` is at most the reservation's length.
+    #[inline]
+    pub(crate) unsafe fn at(&self, offset: usize) -> NonNull<u8> {
+        debug_assert!(offset <= self.len);
+        // SAFETY: the caller keeps the offset within the one object that the reservation is.
+        unsafe { self.base.add(offset) }
+    }
+
+    /// Makes `range` readable and writable.
+    ///
+    /// # Safety
+    ///
+    /// Whole pages of this reservation, none of them sealed.
+    pub(crate) unsafe fn commit(&self, range: Range<usize>) -> Result<(), PageError> {
+        // SAFETY: the caller's contract is the source's.
+        self.call(range, |pages, at, bytes| unsafe { pages.commit(at, bytes) })
+    }
+
+    /// Faults the pages of `range` in.
+    ///
+    /// # Safety
+    ///
+    /// Whole committed pages of this reservation, none of them sealed.
+    pub(crate) unsafe fn populate(&self, range: Range<usize>) -> Result<(), PageError> {
+        // SAFETY: the caller's contract is the source's.
+        self.call(range, |pages, at, bytes| unsafe { pages.populate(at, bytes) })
+    }
+
+    /// Makes `range` read-only for good.
+    ///
+    /// # Safety
+    ///
+    /// Whole committed pages of this reservation, where nobody writes from now on.
+    pub(crate) unsafe fn seal(&self, range: Range<usize>) -> Result<(), PageError> {
+        // SAFETY: the caller's contract is the source's.
+        self.call(range, |pages, at, bytes| unsafe { pages.seal(at, bytes) })
+    }
+
+    /// Gives the memory of `range` back and takes its access away.
+    ///
+    /// # Safety
+    ///
+    /// Whole pages of this reservation, none of them sealed, with no reference into them.
+    pub(crate) unsafe fn decommit(&self, range: Range<usize>) -> Result<(), PageError> {
+        // SAFETY: the caller's contract is the source's.
+        self.call(range, |pages, at, bytes| unsafe { pages.decommit(at, bytes) })
+    }
+
+    fn call(
+        &self,
+        range: Range<usize>,
+        call: impl FnOnce(&dyn PageSource, NonNull<u8>, usize) -> Result<(), PageError>,
+    ) -> Result<(), PageError> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        debug_assert!(range.end <= self.len);
+        debug_assert!(range.start == self.page.floor(range.start) && range.end == self.page.floor(range.end));
+        self.calls.fetch_add(1, Relaxed);
+        // SAFETY: the range lies in the reservation, by the contract of every caller.
+        call(self.source.pages(), unsafe { self.at(range.start) }, range.len())
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        // SAFETY: this is the whole reservation, and whoever borrowed it is gone. A refusal leaves address space mapped that nobody
+        // uses: a drop has no one to tell, and nothing dangles.
+        let _ = unsafe { self.source.pages().release(self.base, self.len) };
+    }
+}

@@ -1,0 +1,89 @@
+//! What a source of pages promises.
+
+use crate::error::PageError;
+use core::ptr::NonNull;
+
+/// A way to reserve, commit, seal and release pages.
+///
+/// Implement it to put an arena on memory of your own, or to watch or disturb the calls as
+/// `testing::Pages` (feature `testing`) does. Calls come from loads and seals, never from an allocation that still has room.
+///
+/// # Safety
+///
+/// * [`page_size`](Self::page_size) is a power of two and never changes.
+/// * What [`reserve`](Self::reserve) returned is `bytes` long, aligned to the page size, overlaps nothing else in the process, and stays
+///   so until it is released.
+/// * After [`commit`](Self::commit) succeeds the range is readable and writable, and it reads as zeros where nothing was written.
+/// * [`seal`](Self::seal) leaves the bytes as they are, whether it succeeds or fails; a failed one may have taken write permission
+///   from a part of the range.
+/// * [`decommit`](Self::decommit) makes the range read as zeros at its next commit.
+/// * No call takes a lock that a forked child could find taken.
+pub unsafe trait PageSource: Send + Sync {
+    /// The unit, in bytes, that every range is a multiple of.
+    fn page_size(&self) -> usize;
+
+    /// Whether a sealed page is protected by the hardware, or only by the types of the crate.
+    fn protects(&self) -> bool;
+
+    /// Takes `bytes` of address space without access.
+    ///
+    /// # Errors
+    ///
+    /// Address space is exhausted or limited (`RLIMIT_AS`).
+    fn reserve(&self, bytes: usize) -> Result<NonNull<u8>, PageError>;
+
+    /// Makes a range readable and writable.
+    ///
+    /// # Errors
+    ///
+    /// Memory or mappings are exhausted or limited; a part of the range may have become writable.
+    ///
+    /// # Safety
+    ///
+    /// The range is whole pages of one reservation of this source, none of them sealed.
+    unsafe fn commit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError>;
+
+    /// Gives committed pages their physical memory now instead of at their first touch. Their contents do not change.
+    ///
+    /// # Errors
+    ///
+    /// Memory is exhausted; the range stays committed.
+    ///
+    /// # Safety
+    ///
+    /// The range is whole pages, all of them committed and not sealed.
+    unsafe fn populate(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError>;
+
+    /// Makes a range read-only for good.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses to split a mapping (`vm.max_map_count`) or refuses outright; a part of the range may have changed.
+    ///
+    /// # Safety
+    ///
+    /// The range is whole pages, all of them committed, and nobody writes there from now on.
+    unsafe fn seal(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError>;
+
+    /// Gives the memory of a range back and takes its access away; the address space stays reserved.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses to split a mapping; the range may keep its access.
+    ///
+    /// # Safety
+    ///
+    /// The range is whole pages, none of them sealed, and nobody holds a reference into it.
+    unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError>;
+
+    /// Gives a whole reservation back.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses; the reservation stays mapped and is lost.
+    ///
+    /// # Safety
+    ///
+    /// `at` and `bytes` are one whole reservation of this source, which nobody uses any more.
+    unsafe fn release(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError>;
+}

@@ -1,0 +1,94 @@
+//! Pages from a Unix kernel: `region` reserves and protects, `libc` does what `region` lacks.
+
+use super::PageSource;
+use crate::error::{PageCall, PageError};
+use core::ptr::NonNull;
+use region::Protection;
+
+/// Pages of the operating system, protected by the hardware once sealed.
+///
+/// Each call is one system call. Reserved address space costs nothing until it is committed, committed memory nothing until touched.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemPages;
+
+impl SystemPages {
+    fn protect(at: NonNull<u8>, bytes: usize, protection: Protection, call: PageCall) -> Result<(), PageError> {
+        // SAFETY: every caller passes whole pages of its own reservation, in a state that its own contract allows to change
+        // (`PageSource`); `region` does not touch memory outside the range, and whole pages are not rounded.
+        let result = unsafe { region::protect(at.as_ptr(), bytes, protection) };
+        result.map_err(|error| refused(call, bytes, error.raw_os_error()))
+    }
+}
+
+// SAFETY: `mmap` returns page-aligned ranges that overlap nothing; anonymous memory reads as zeros at its first touch and again after
+// `MADV_DONTNEED`; `mprotect` keeps contents; none of the calls takes a lock of this process.
+unsafe impl PageSource for SystemPages {
+    fn page_size(&self) -> usize {
+        region::page::size()
+    }
+
+    fn protects(&self) -> bool {
+        true
+    }
+
+    fn reserve(&self, bytes: usize) -> Result<NonNull<u8>, PageError> {
+        let mapping = region::alloc(bytes, Protection::NONE)
+            .map_err(|error| refused(PageCall::Reserve, bytes, error.raw_os_error()))?;
+        // Owned by the reservation from here on: `region` would ignore a refusal to release it.
+        let (base, _) = mapping.into_raw_parts();
+        NonNull::new(base).ok_or(PageError { call: PageCall::Reserve, bytes, code: 0 })
+    }
+
+    unsafe fn commit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        Self::protect(at, bytes, Protection::READ_WRITE, PageCall::Commit)
+    }
+
+    unsafe fn populate(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        {
+            // SAFETY: the caller's range is committed; the advice faults pages in and changes no contents.
+            if unsafe { libc::madvise(at.as_ptr().cast(), bytes, libc::MADV_POPULATE_WRITE) } == 0 {
+                return Ok(());
+            }
+            let code = last_code();
+            if code != libc::EINVAL {
+                return Err(PageError { call: PageCall::Populate, bytes, code });
+            }
+            // EINVAL: a kernel before 5.14, or an emulator, does not know the advice; touching the pages does the same, slower.
+        }
+        for offset in (0..bytes).step_by(self.page_size()) {
+            // SAFETY: the byte lies in the caller's committed range. An atomic addition of zero is a write that changes nothing, even
+            // beside another thread's.
+            unsafe { core::sync::atomic::AtomicU8::from_ptr(at.as_ptr().add(offset)) }
+                .fetch_add(0, core::sync::atomic::Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    unsafe fn seal(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        Self::protect(at, bytes, Protection::READ, PageCall::Seal)
+    }
+
+    unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        // SAFETY: nobody holds a reference into the caller's range, so its contents may go.
+        check(PageCall::Decommit, bytes, unsafe { libc::madvise(at.as_ptr().cast(), bytes, libc::MADV_DONTNEED) })?;
+        Self::protect(at, bytes, Protection::NONE, PageCall::Decommit)
+    }
+
+    unsafe fn release(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        // SAFETY: the caller passes a whole mapping of `reserve` that nobody uses any more.
+        check(PageCall::Release, bytes, unsafe { libc::munmap(at.as_ptr().cast(), bytes) })
+    }
+}
+
+fn check(call: PageCall, bytes: usize, result: libc::c_int) -> Result<(), PageError> {
+    if result == 0 { Ok(()) } else { Err(PageError { call, bytes, code: last_code() }) }
+}
+
+fn last_code() -> i32 {
+    std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
+}
+
+fn refused(call: PageCall, bytes: usize, code: Option<i32>) -> PageError {
+    PageError { call, bytes, code: code.unwrap_or(0) }
+}

@@ -1,0 +1,518 @@
+//! Operation sequences on a code arena, and what must hold after each: one model for property tests and for fuzzing.
+//!
+//! A [`CodeCase`] is plain data (`Arbitrary`), so that proptest, libFuzzer or a file of bytes can make one. [`CodeCase::check`] runs it on
+//! an arena and beside it on a list of what should be there:
+//!
+//! * no two live blocks share a byte, each is aligned, in the arena, and keeps what was written (soundness S1);
+//! * every byte of a claimed page that is no block's is zero (S2, invariant 7);
+//! * the statistics add up to the claimed pages, to the byte, and growth is linear in what was asked for (S21);
+//! * a failed call changes nothing that was there, and the next one may succeed (S16, S20);
+//! * the page source saw no second owner, no write permission for a sealed page, and everything came back (S13, invariant 4).
+
+use super::Pages;
+use crate::error::PageCall;
+use crate::pages::{OrdinaryPages, PageSource};
+use crate::{CodeArena, Error, Hardening, Link, LinkError, Loader, Module, Permanent};
+use arbitrary::Arbitrary;
+use core::slice;
+use std::sync::Arc;
+
+/// A sequence of operations on one arena.
+#[derive(Arbitrary, Clone, Debug)]
+pub struct CodeCase {
+    /// Where pages come from.
+    pub reserve: Reserve,
+    /// Megabytes of code to reserve, less one, modulo 8.
+    pub megabytes: u8,
+    /// Kilobytes that may be claimed, if there is a limit.
+    pub limit: Option<u16>,
+    /// What is done, in this order.
+    pub ops: Vec<CodeOp>,
+}
+
+/// The page source of a case.
+#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reserve {
+    /// The operating system's pages where there are some.
+    System,
+    /// The same, aligned to one page only.
+    Unaligned,
+    /// Ordinary memory.
+    Ordinary,
+}
+
+/// One operation. Indices are taken modulo what there is.
+#[derive(Arbitrary, Clone, Debug)]
+pub enum CodeOp {
+    /// Opens a module.
+    Load,
+    /// Allocates in an open one.
+    Alloc(u8, Block),
+    /// Allocates a node that can be linked.
+    Node(u8),
+    /// Interns one of 256 names.
+    Intern(u8, u8),
+    /// Fills a slice with a closure that fails at an element, and may allocate before it does.
+    FailingFill {
+        /// Which open module.
+        loader: u8,
+        /// Elements.
+        len: u8,
+        /// The element that fails.
+        at: u8,
+        /// Whether the closure allocates too.
+        nested: bool,
+    },
+    /// Links one node to another through an open module, rightly or wrongly.
+    Link {
+        /// Which open module.
+        loader: u8,
+        /// The node that holds the link.
+        from: u8,
+        /// Its target.
+        to: u8,
+    },
+    /// Finishes a module.
+    Finish(u8),
+    /// Drops a loader.
+    Drop(u8),
+    /// Seals a module.
+    Seal(u8),
+    /// Seals what is finished.
+    SealArena,
+    /// Makes a later page call fail, half-done or not.
+    Fail {
+        /// Calls that succeed before.
+        after: u8,
+        /// Whether half of the pages change.
+        halfway: bool,
+    },
+    /// Looks everything up.
+    Check,
+}
+
+/// What to allocate.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub enum Block {
+    /// Bytes without alignment.
+    Bytes(u8),
+    /// Many bytes.
+    Large(u16),
+    /// More bytes than a run has: 32 of these are a megabyte.
+    Huge(u8),
+    /// Words.
+    Words(u8),
+    /// Bytes at an alignment of `1 << (align % 22)`, with zeros behind.
+    Padded {
+        /// Bytes.
+        len: u8,
+        /// Logarithm of the alignment.
+        align: u8,
+        /// Zeros.
+        zeros: u8,
+    },
+    /// Nothing at all.
+    Empty,
+    /// A size no address space holds.
+    Absurd,
+}
+
+/// A block that is there: where, how long, what it is filled with.
+struct Live {
+    start: usize,
+    len: usize,
+    content: Content,
+    /// The module, by its place in `State::modules`.
+    module: usize,
+}
+
+enum Content {
+    /// A byte, and then zeros.
+    Filled(u8, usize),
+    /// A node checks itself.
+    Node,
+}
+
+struct Node<'a> {
+    number: usize,
+    next: Link<'a, Node<'a>>,
+}
+
+// SAFETY: a number and a link, the same at any lifetime. By hand, so that the model needs no derive.
+unsafe impl Permanent for Node<'_> {
+    type At<'x> = Node<'x>;
+}
+
+struct Nodes<'a> {
+    all: Vec<&'a Node<'a>>,
+    modules: Vec<usize>,
+    targets: Vec<Option<usize>>,
+}
+
+/// A module of the case: open, or closed.
+enum Phase<'a> {
+    Open(Loader<'a>),
+    Closed(Option<Module<'a>>),
+}
+
+struct State<'a> {
+    arena: &'a CodeArena,
+    pages: &'a Pages,
+    modules: Vec<Phase<'a>>,
+    live: Vec<Live>,
+    nodes: Nodes<'a>,
+    names: Vec<Option<&'a str>>,
+    /// Bytes asked for, with their alignments.
+    demand: usize,
+    next_byte: u8,
+}
+
+impl CodeCase {
+    /// Runs the case.
+    ///
+    /// # Panics
+    ///
+    /// When anything does not hold.
+    pub fn check(&self) {
+        let pages = self.reserve.pages();
+        let mut builder =
+            CodeArena::builder().reservation((usize::from(self.megabytes % 8) + 1) << 20).pages(pages.clone());
+        if let Some(limit) = self.limit {
+            builder = builder.limit(usize::from(limit) << 10);
+        }
+        let arena = builder.build().expect("a small arena can be made");
+        let mut state = State {
+            arena: &arena,
+            pages: &pages,
+            modules: Vec::new(),
+            live: Vec::new(),
+            nodes: Nodes { all: Vec::new(), modules: Vec::new(), targets: Vec::new() },
+            names: vec![None; 256],
+            demand: 0,
+            next_byte: 0,
+        };
+        for op in &self.ops {
+            state.run(op);
+        }
+        state.close_all();
+        drop(arena);
+        assert_eq!(pages.live(), 0, "a reservation was not released");
+        assert_eq!(pages.violations(), 0, "the page source was misused");
+    }
+}
+
+impl Reserve {
+    fn pages(self) -> Arc<Pages> {
+        #[cfg(all(unix, not(miri)))]
+        let system = || -> Box<dyn PageSource> { Box::new(crate::pages::SystemPages) };
+        #[cfg(not(all(unix, not(miri))))]
+        let system = || -> Box<dyn PageSource> { Box::new(OrdinaryPages) };
+        match self {
+            Self::System => Pages::watching(system()),
+            Self::Unaligned => Pages::unaligned(system()),
+            Self::Ordinary => Pages::watching(Box::new(OrdinaryPages)),
+        }
+    }
+}
+
+impl<'a> State<'a> {
+    fn run(&mut self, op: &CodeOp) {
+        match *op {
+            CodeOp::Load => match self.arena.load("module") {
+                Ok(loader) => self.modules.push(Phase::Open(loader)),
+                Err(error) => self.excuse(error),
+            },
+            CodeOp::Alloc(at, block) => self.alloc(at, block),
+            CodeOp::Node(at) => self.node(at),
+            CodeOp::Intern(at, name) => self.intern(at, name),
+            CodeOp::FailingFill { loader, len, at, nested } => self.failing_fill(loader, len, at, nested),
+            CodeOp::Link { loader, from, to } => self.link(loader, from, to),
+            CodeOp::Finish(at) => self.close(at, |loader| Some(loader.finish())),
+            CodeOp::Drop(at) => self.close(at, |loader| {
+                drop(loader);
+                None
+            }),
+            CodeOp::Seal(at) => self.seal(at),
+            CodeOp::SealArena => match self.arena.seal() {
+                Ok(_) => self.check(),
+                Err(error) => self.excuse(error),
+            },
+            CodeOp::Fail { after, halfway: false } => self.pages.fail_nth(usize::from(after % 4)),
+            CodeOp::Fail { after, halfway: true } => {
+                self.pages.fail_call_halfway(PageCall::Seal, usize::from(after % 4))
+            }
+            CodeOp::Check => self.check(),
+        }
+    }
+
+    // ── operations ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// The place of an open module in `modules`.
+    fn open(&self, at: u8) -> Option<usize> {
+        let open: Vec<usize> =
+            (0..self.modules.len()).filter(|&at| matches!(self.modules[at], Phase::Open(_))).collect();
+        (!open.is_empty()).then(|| open[usize::from(at) % open.len()])
+    }
+
+    fn loader(&self, module: usize) -> &Loader<'a> {
+        match &self.modules[module] {
+            Phase::Open(loader) => loader,
+            Phase::Closed(_) => unreachable!("`open` chose it"),
+        }
+    }
+
+    fn alloc(&mut self, at: u8, block: Block) {
+        let Some(module) = self.open(at) else { return };
+        let byte = self.byte();
+        let loader = self.loader(module);
+        let (filled, align, result) = match block {
+            Block::Bytes(len) => (len.into(), 1, loader.alloc_slice_copy(&vec![byte; len.into()])),
+            Block::Large(len) => (len.into(), 1, loader.alloc_slice_copy(&vec![byte; len.into()])),
+            Block::Huge(len) => {
+                (usize::from(len) << 15, 1, loader.alloc_slice_copy(&vec![byte; usize::from(len) << 15]))
+            }
+            Block::Words(len) => {
+                let word = u64::from_ne_bytes([byte; 8]);
+                let words = loader.alloc_slice_fill_iter((0..len).map(|_| word));
+                (8 * usize::from(len), 8, words.map(as_bytes))
+            }
+            Block::Padded { len, align, zeros } => {
+                let align = 1 << (align % 22);
+                (len.into(), align, loader.alloc_padded(&vec![byte; len.into()], align, zeros.into()))
+            }
+            Block::Empty => {
+                let [] = loader.alloc([0u64; 0]).expect("nothing needs nothing");
+                (0, 1, loader.alloc_slice_copy(&[]))
+            }
+            Block::Absurd => {
+                let absurd = loader.alloc_padded(&[byte], 1 << (usize::BITS - 2), usize::MAX - 10);
+                assert!(matches!(absurd, Err(Error::TooLarge { .. })), "{absurd:?}");
+                let absurd = loader.alloc_padded(&[byte], 3, 0);
+                assert_eq!(absurd, Err(Error::Alignment { align: 3 }));
+                return;
+            }
+        };
+        match result {
+            Ok(bytes) => {
+                assert_eq!(bytes.as_ptr().addr() % align, 0, "not aligned to {align}");
+                self.demand += bytes.len() + align;
+                self.add(bytes, Content::Filled(byte, filled), module);
+            }
+            Err(error) => self.excuse(error),
+        }
+    }
+
+    fn node(&mut self, at: u8) {
+        let Some(module) = self.open(at) else { return };
+        let number = self.nodes.all.len();
+        match self.loader(module).alloc(Node { number, next: Link::unset() }) {
+            Ok(node) => {
+                self.nodes.all.push(node);
+                self.nodes.modules.push(module);
+                self.nodes.targets.push(None);
+                self.demand += size_of::<Node<'_>>() + align_of::<Node<'_>>();
+                self.add(slice::from_ref(node), Content::Node, module);
+            }
+            Err(error) => self.excuse(error),
+        }
+    }
+
+    fn intern(&mut self, at: u8, name: u8) {
+        let Some(module) = self.open(at) else { return };
+        let text = format!(
+            "{}{name}",
+            if name % 16 == 0 { "a rather long name, that fills a page after a while " } else { "n" }
+        );
+        match (self.loader(module).intern(&text), self.names[usize::from(name)]) {
+            (Ok(now), Some(before)) => assert!(core::ptr::eq(now, before), "two copies of {text}"),
+            (Ok(now), None) => {
+                assert_eq!(now, text);
+                self.names[usize::from(name)] = Some(now);
+                self.demand += now.len();
+                let before = self.next_byte;
+                // Names are checked as text, their bytes only for where they lie.
+                self.add(now.as_bytes(), Content::Node, module);
+                self.next_byte = before;
+            }
+            (Err(error), None) => self.excuse(error),
+            (Err(error), Some(_)) => panic!("{text} is there, and finding it failed: {error}"),
+        }
+    }
+
+    fn failing_fill(&mut self, at: u8, len: u8, fail_at: u8, nested: bool) {
+        #[derive(Debug)]
+        enum Failure {
+            Own,
+            Arena(Error),
+        }
+        impl From<Error> for Failure {
+            fn from(error: Error) -> Self {
+                Self::Arena(error)
+            }
+        }
+        let Some(module) = self.open(at) else { return };
+        let len = usize::from(len % 64) + 1;
+        let fail_at = usize::from(fail_at) % len;
+        let byte = self.byte();
+        let mut inside = Vec::new();
+        let loader = self.loader(module);
+        let result = loader.alloc_slice_try_fill_with(len, |index| {
+            if nested {
+                inside.push(loader.alloc_slice_copy(&[byte; 3])?);
+            }
+            if index == fail_at { Err(Failure::Own) } else { Ok(u64::MAX) }
+        });
+        self.demand += len * 8 + 8 + inside.len() * 4;
+        inside.into_iter().for_each(|bytes| self.add(bytes, Content::Filled(byte, 3), module));
+        match result {
+            Ok(_) => panic!("the closure's error was lost"),
+            Err(Failure::Own) => {}
+            Err(Failure::Arena(error)) => self.excuse(error),
+        }
+    }
+
+    fn link(&mut self, at: u8, from: u8, to: u8) {
+        let Some(module) = self.open(at) else { return };
+        if self.nodes.all.is_empty() {
+            return;
+        }
+        let (from, to) = (usize::from(from) % self.nodes.all.len(), usize::from(to) % self.nodes.all.len());
+        let home = self.nodes.modules[from];
+        let expected = match (&self.modules[home], self.nodes.targets[from]) {
+            (Phase::Open(_), None) if home == module => Ok(()),
+            (Phase::Open(_), Some(_)) if home == module => Err(Error::Link(LinkError::AlreadySet)),
+            (Phase::Open(_), _) => Err(Error::Link(LinkError::Foreign)),
+            (Phase::Closed(_), _) => Err(Error::Link(LinkError::Finished)),
+        };
+        let result = self.loader(module).link(&self.nodes.all[from].next, self.nodes.all[to]);
+        assert_eq!(result, expected);
+        if result.is_ok() {
+            self.nodes.targets[from] = Some(to);
+        }
+    }
+
+    fn close(&mut self, at: u8, close: impl FnOnce(Loader<'a>) -> Option<Module<'a>>) {
+        let Some(at) = self.open(at) else { return };
+        if let Phase::Open(loader) = core::mem::replace(&mut self.modules[at], Phase::Closed(None)) {
+            self.modules[at] = Phase::Closed(close(loader));
+        }
+    }
+
+    fn seal(&mut self, at: u8) {
+        let mut refused = None;
+        self.close(at, |loader| match loader.seal() {
+            Ok(module) => {
+                assert_eq!(module.hardening() == Hardening::Protect, module.arena().has_protection());
+                Some(module)
+            }
+            Err(error) => {
+                refused = Some(error);
+                None
+            }
+        });
+        refused.into_iter().for_each(|error| self.excuse(error));
+    }
+
+    // ── what must hold ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    fn byte(&mut self) -> u8 {
+        self.next_byte = self.next_byte % 255 + 1;
+        self.next_byte
+    }
+
+    fn add<T>(&mut self, block: &[T], content: Content, module: usize) {
+        let len = size_of_val(block);
+        assert_eq!(self.arena.contains(block.as_ptr()), len != 0, "only what has a size lies somewhere");
+        if len != 0 {
+            self.live.push(Live { start: block.as_ptr().addr(), len, content, module });
+        }
+    }
+
+    /// An error is excused when the system was made to fail, or when the arena is nearly full.
+    fn excuse(&self, error: Error) {
+        match error {
+            Error::Pages(_) => assert!(self.pages.failures() > 0, "{error} and nothing was made to fail"),
+            Error::Exhausted { needed, left } | Error::Limit { needed, left, .. } => {
+                assert!(needed > left, "{error}");
+            }
+            Error::Bookkeeping { .. } => assert!(self.modules.len() > 100, "{error}"),
+            error => panic!("{error}"),
+        }
+    }
+
+    fn check(&self) {
+        let mut live: Vec<&Live> = self.live.iter().collect();
+        live.sort_by_key(|block| block.start);
+        let range = self.arena.address_range();
+        let stats = self.arena.stats();
+        let claimed = range.start..range.start + stats.claimed;
+        let mut end = claimed.start;
+        for block in live {
+            assert!(block.start >= end, "two blocks share a byte");
+            assert!(block.start + block.len <= claimed.end, "a block lies outside of the claimed pages");
+            assert!(self.bytes(end..block.start).iter().all(|&byte| byte == 0), "a gap is not zero");
+            if let Content::Filled(byte, filled) = block.content {
+                let bytes = self.bytes(block.start..block.start + block.len);
+                assert!(bytes[..filled].iter().all(|&found| found == byte), "a block was overwritten");
+                assert!(bytes[filled..].iter().all(|&found| found == 0), "padding is not zero");
+            }
+            self.check_location(block);
+            end = block.start + block.len;
+        }
+        assert!(self.bytes(end..claimed.end).iter().all(|&byte| byte == 0), "a tail is not zero");
+        for (number, node) in self.nodes.all.iter().enumerate() {
+            assert_eq!(node.number, number);
+            assert_eq!(node.next.get().map(|target| target.number), self.nodes.targets[number]);
+        }
+        // A module claims at most twice what it fills, and a first run; what is skipped for an alignment counts as asked for.
+        assert!(
+            stats.claimed <= 3 * self.demand + (self.modules.len() + 1) * (32 << 10),
+            "{stats:?}, {} asked for",
+            self.demand
+        );
+    }
+
+    fn check_location(&self, block: &Live) {
+        let location = self.arena.locate(core::ptr::without_provenance::<u8>(block.start));
+        match &self.modules[block.module] {
+            Phase::Open(_) => assert!(location.is_none(), "an open module was found"),
+            Phase::Closed(module) => {
+                let location = location.expect("a finished module's block is found");
+                assert!(module.is_none_or(|module| module == location.module));
+                assert!(location.offset + block.len <= location.module.bytes());
+            }
+        }
+    }
+
+    fn bytes(&self, range: core::ops::Range<usize>) -> &'a [u8] {
+        let base = self.arena.base();
+        // SAFETY: claimed pages are committed and initialised. Nobody writes to them during the borrow, which ends with the check. Typed
+        // blocks are read only where they were written as bytes or words; the others are skipped by `check`.
+        unsafe { slice::from_raw_parts(base.as_ptr().add(range.start - base.addr().get()), range.len()) }
+    }
+
+    fn close_all(mut self) {
+        self.pages.relent();
+        while self.open(0).is_some() {
+            self.close(0, |loader| Some(loader.finish()));
+        }
+        let sealed = self.arena.seal().expect("nothing is made to fail any more");
+        assert_eq!(sealed.held, 0);
+        self.check();
+        let stats = self.arena.stats();
+        assert_eq!(stats.used, self.live.iter().map(|block| block.len).sum::<usize>(), "{stats:?}");
+        assert_eq!(stats.claimed, stats.used + stats.gaps + stats.lost + stats.tails, "{stats:?}");
+        assert_eq!((stats.unsealed, stats.modules), (0, self.modules.len()), "{stats:?}");
+        assert_eq!(self.arena.modules().count(), self.modules.len());
+        assert!(
+            self.arena
+                .modules()
+                .all(|module| (module.hardening() == Hardening::Protect) == self.arena.has_protection())
+        );
+    }
+}
+
+fn as_bytes(words: &[u64]) -> &[u8] {
+    // SAFETY: words have no padding.
+    unsafe { slice::from_raw_parts(words.as_ptr().cast(), size_of_val(words)) }
+}

@@ -1,0 +1,10 @@
+//! For those who test interpreters, and for this crate's own tests: pages that fail on demand, and operation sequences with a reference
+//! model. Feature `testing`.
+//!
+//! Checks in this module panic when they find something wrong: it is called by tests only.
+
+mod code_ops;
+mod pages;
+
+pub use code_ops::{Block, CodeCase, CodeOp, Reserve};
+pub use pages::Pages;

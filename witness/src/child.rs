@@ -1,0 +1,139 @@
+//! A closure in a forked process, and how that ended.
+
+use std::io;
+use std::mem;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::SeqCst};
+
+/// How a child ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It returned or called `exit`.
+    Code(i32),
+    /// A signal killed it. For a fault, `address` is what it tried to touch.
+    Signal {
+        /// The signal's number.
+        signal: i32,
+        /// The faulting address of a `SIGSEGV` or `SIGBUS`, else 0.
+        address: usize,
+    },
+    /// It was still running when its time was up, and was killed: what hung.
+    TimedOut,
+}
+
+/// A forked process.
+#[derive(Debug)]
+pub struct Child {
+    pid: i32,
+    fault: *mut AtomicUsize,
+}
+
+/// Where this process writes the address of a fault; shared with its parent. Null in a process that is no [`Child`].
+static FAULT: AtomicPtr<AtomicUsize> = AtomicPtr::new(ptr::null_mut());
+
+impl Child {
+    /// Forks. The child runs `body` and exits with what that returns; a panic exits with 101.
+    ///
+    /// Like every child of a process with threads, it should not wait for anything those may have held.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses a page or a process.
+    pub fn fork(body: impl FnOnce() -> i32) -> io::Result<Self> {
+        // SAFETY: a new anonymous page, at no particular address.
+        let page = unsafe {
+            let access = libc::PROT_READ | libc::PROT_WRITE;
+            libc::mmap(ptr::null_mut(), size_of::<AtomicUsize>(), access, libc::MAP_SHARED | libc::MAP_ANONYMOUS, -1, 0)
+        };
+        if page == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let fault = page.cast::<AtomicUsize>();
+        // SAFETY: the child leaves by `_exit` and returns to nobody.
+        match unsafe { libc::fork() } {
+            -1 => Err(io::Error::last_os_error()),
+            0 => {
+                FAULT.store(fault, SeqCst);
+                watch_faults();
+                let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).unwrap_or(101);
+                // SAFETY: ends the process.
+                unsafe { libc::_exit(code) }
+            }
+            pid => Ok(Self { pid, fault }),
+        }
+    }
+
+    /// Runs `body` in a child and waits for its end, at most ten seconds.
+    ///
+    /// # Errors
+    ///
+    /// As for [`fork`](Self::fork).
+    pub fn run(body: impl FnOnce() -> i32) -> io::Result<End> {
+        Self::fork(body)?.wait()
+    }
+
+    /// The child's process id.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Waits for the child's end, at most ten seconds.
+    ///
+    /// # Errors
+    ///
+    /// The child was waited for by somebody else.
+    pub fn wait(self) -> io::Result<End> {
+        for _ in 0..10_000 {
+            let mut status = 0;
+            // SAFETY: `status` is a valid place for the result.
+            match unsafe { libc::waitpid(self.pid, &mut status, libc::WNOHANG) } {
+                -1 => return Err(io::Error::last_os_error()),
+                0 => std::thread::sleep(std::time::Duration::from_millis(1)),
+                _ => return Ok(self.end(status)),
+            }
+        }
+        // SAFETY: the child is this process's and was not waited for yet, so the number still names it.
+        unsafe {
+            libc::kill(self.pid, libc::SIGKILL);
+            libc::waitpid(self.pid, ptr::null_mut(), 0);
+        }
+        Ok(End::TimedOut)
+    }
+
+    fn end(&self, status: i32) -> End {
+        if libc::WIFEXITED(status) {
+            End::Code(libc::WEXITSTATUS(status))
+        } else {
+            // SAFETY: the page stays mapped as long as `self`.
+            let address = unsafe { &*self.fault }.load(SeqCst);
+            End::Signal { signal: libc::WTERMSIG(status), address }
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // SAFETY: the page that `fork` mapped, which only this value refers to in this process.
+        unsafe { libc::munmap(self.fault.cast(), size_of::<AtomicUsize>()) };
+    }
+}
+
+/// Makes this process write down where it faults, and then die of it as it would have.
+fn watch_faults() {
+    extern "C" fn note(signal: i32, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+        // SAFETY: the kernel passes a valid `siginfo_t`; `FAULT` points to the shared page; only async-signal-safe calls are made. Back
+        // at the faulting instruction, it faults again and finds the default action.
+        unsafe {
+            (*FAULT.load(SeqCst)).store((*info).si_addr().addr(), SeqCst);
+            libc::signal(signal, libc::SIG_DFL);
+        }
+    }
+    // SAFETY: an all-zero `sigaction` is valid; the handler has the signature that `SA_SIGINFO` asks for.
+    unsafe {
+        let mut action: libc::sigaction = mem::zeroed();
+        action.sa_sigaction = note as *const () as usize;
+        action.sa_flags = libc::SA_SIGINFO;
+        libc::sigaction(libc::SIGSEGV, &action, ptr::null_mut());
+        libc::sigaction(libc::SIGBUS, &action, ptr::null_mut());
+    }
+}
