@@ -257,7 +257,6 @@ impl fmt::Debug for CodeArena {
 
 /// What [`CodeArena::seal`] did, and what it had to leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "tails that open loaders hold are not sealed yet"]
 pub struct Sealed {
     /// Pages that this call made read-only.
     pub pages: usize,

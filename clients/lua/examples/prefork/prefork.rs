@@ -1,0 +1,231 @@
+//! From source to verdict.
+
+use super::block_log::{BlockLog, Blocks};
+use super::crew::Crew;
+use super::measure::Pages;
+use super::options::Options;
+use super::report::{self, Row, Summary};
+use super::subject::{self, Expected, Subject};
+use super::verbatim::verbatim;
+use permacode::CodeArena;
+use permacode_lua::{Chunk, Function, Program, State, compile};
+use std::error::Error;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// A page of code was copied, or an output differed.
+pub const FINDING: u8 = 1;
+/// What was asked for cannot be done, or a program did not do it.
+pub const BAD_INPUT: u8 = 2;
+
+/// What is to be held against the run.
+#[derive(Default)]
+pub struct Verdict {
+    pub finding: bool,
+    pub bad_input: bool,
+}
+
+impl Verdict {
+    fn status(&self) -> ExitCode {
+        match self {
+            Self { finding: true, .. } => ExitCode::from(FINDING),
+            Self { bad_input: true, .. } => ExitCode::from(BAD_INPUT),
+            _ => ExitCode::SUCCESS,
+        }
+    }
+}
+
+pub fn run(options: &Options) -> ExitCode {
+    let prepared = subject::read(&options.files).and_then(|subjects| Ok((compile_all(&subjects)?, subjects)));
+    let outcome = match prepared {
+        Ok((chunks, subjects)) => measure(options, subjects, &chunks).map_err(|error| vec![error.to_string()]),
+        Err(wrong) => Err(wrong),
+    };
+    match outcome {
+        Ok((verdict, report)) => {
+            // Whoever closes the pipe early has seen enough.
+            let _ = std::io::stdout().write_all(report.as_bytes());
+            verdict.status()
+        }
+        Err(wrong) => {
+            wrong.iter().for_each(|why| eprintln!("prefork: {why}"));
+            ExitCode::from(BAD_INPUT)
+        }
+    }
+}
+
+/// Before the arena is touched; on failure, says everything that is wrong.
+fn compile_all(subjects: &[Subject]) -> Result<Vec<Chunk>, Vec<String>> {
+    let (mut chunks, mut wrong) = (Vec::new(), Vec::new());
+    for subject in subjects {
+        match compile(&subject.source, &subject.name) {
+            Ok(chunk) => chunks.push(chunk),
+            // Lua abbreviates long names.
+            Err(error) if error.message().starts_with(&subject.name) => wrong.push(error.to_string()),
+            Err(error) => wrong.push(format!("{}: {error}", subject.name)),
+        }
+    }
+    if wrong.is_empty() { Ok(chunks) } else { Err(wrong) }
+}
+
+fn measure(
+    options: &Options,
+    mut subjects: Vec<Subject>,
+    chunks: &[Chunk],
+) -> Result<(Verdict, String), Box<dyn Error>> {
+    let arena = CodeArena::new()?;
+    let programs = place_all(&arena, chunks)?;
+    let (in_place_log, copied_log) = (BlockLog::default(), BlockLog::default());
+    let in_place_state = State::with_allocator(in_place_log.allocator())?;
+    let copied_state = State::with_allocator(copied_log.allocator())?;
+    let (in_place, rest) = in_place_log.load(&in_place_state, &programs, State::load)?;
+    let (copied, copies) = copied_log.load(&copied_state, &programs, |state, program| state.load_copied(program))?;
+
+    let mut verdict = Verdict::default();
+    for (subject, function) in subjects.iter_mut().zip(&copied) {
+        if let Expected::Unknown = subject.expected {
+            subject.expected = reference(subject, function, options.timeout, &mut verdict)?;
+        }
+    }
+    let code = Pages::of(programs.iter().flat_map(|program| {
+        let (name, bytes) = (program.name().as_bytes().as_ptr_range(), program.bytes().as_ptr_range());
+        [name.start.addr()..name.end.addr(), bytes.start.addr()..bytes.end.addr()]
+    }));
+    let (rest_pages, copies_pages) = (Pages::of(rest.ranges.iter().cloned()), Pages::of(copies.ranges.iter().cloned()));
+    let complete =
+        |blocks: &Blocks| if blocks.complete { Ok(()) } else { Err("no memory for the log of Lua's blocks") };
+    complete(&rest)?;
+    complete(&copies)?;
+    let same = verbatim(&copies, chunks.iter().map(Chunk::bytes))?;
+    let same_pages = Pages::of(same.ranges.iter().cloned());
+
+    let stats = arena.stats();
+    if code.count() != stats.pages {
+        return Err(format!("looked at {} pages of code, but the arena holds {}", code.count(), stats.pages).into());
+    }
+    if stats.unsealed != 0 {
+        return Err(format!("{} pages of code are not sealed", stats.unsealed).into());
+    }
+
+    let mut touched = vec![false; code.count()];
+    let sealed = round(options, &in_place, "in place", &subjects, &mut verdict, |pid| {
+        let pages = code.which_copied(pid)?;
+        touched.iter_mut().zip(&pages).for_each(|(touched, copied)| *touched |= copied);
+        let rest = rest_pages.copied(pid)?;
+        // Last, because it notices a worker that is gone.
+        Ok((code.private_dirty(pid)?, pages.iter().filter(|copied| **copied).count(), rest))
+    })?;
+    let control = round(options, &copied, "control", &subjects, &mut verdict, |pid| {
+        let copied = (copies_pages.copied(pid)?, same_pages.copied(pid)?);
+        code.private_dirty(pid).map(|_| copied)
+    })?;
+
+    let measured: Vec<_> = sealed.iter().filter_map(|row| row.measured).collect();
+    let dirty = measured.iter().any(|(dirty, ..)| *dirty != 0);
+    let summary = Summary {
+        subjects: &subjects,
+        chunks,
+        stats,
+        rest: (&rest, &rest_pages),
+        copies: (&copies, &copies_pages),
+        same: (&same, &same_pages),
+        code: &code,
+        code_copied: (!measured.is_empty()).then(|| touched.iter().filter(|touched| **touched).count()),
+    };
+    verdict.bad_input |= measured.is_empty();
+    verdict.finding |= dirty || touched.contains(&true);
+    Ok((verdict, report::text(&sealed, &control, &summary)))
+}
+
+/// One module for each program, sealed all at once.
+fn place_all<'a>(arena: &'a CodeArena, chunks: &[Chunk]) -> Result<Vec<Program<'a>>, permacode::Error> {
+    let mut programs = Vec::new();
+    for chunk in chunks {
+        let loader = arena.load(chunk.name())?;
+        programs.push(chunk.place(&loader)?);
+        loader.finish();
+    }
+    arena.seal()?;
+    Ok(programs)
+}
+
+/// What a program prints in a process of its own, its code in the heap.
+fn reference(
+    subject: &Subject,
+    function: &Function<'_, '_>,
+    patience: Duration,
+    verdict: &mut Verdict,
+) -> std::io::Result<Expected> {
+    let mut crew = Crew::fork(1, core::slice::from_ref(function))?;
+    crew.listen(patience)?;
+    crew.dismiss();
+    let worker = &mut crew.workers[0];
+    let why = match (worker.answers[0].take(), worker.fate.take()) {
+        (Some(Ok(output)), None) => return Ok(Expected::Reference(output)),
+        (Some(Err(why)), _) => why,
+        (_, fate) => fate.unwrap_or_default(),
+    };
+    eprintln!("prefork: {}: the reference run {}", subject.name, indented(&why));
+    verdict.bad_input = true;
+    Ok(Expected::Unknown)
+}
+
+/// Forks the workers, compares what they answer, and measures those that are still there.
+fn round<M>(
+    options: &Options,
+    functions: &[Function<'_, '_>],
+    title: &str,
+    subjects: &[Subject],
+    verdict: &mut Verdict,
+    mut look: impl FnMut(i32) -> std::io::Result<M>,
+) -> std::io::Result<Vec<Row<M>>> {
+    let mut crew = Crew::fork(options.workers, functions)?;
+    crew.listen(options.timeout)?;
+    let mut complaints = report::Complaints::default();
+    let mut measured = Vec::new();
+    for worker in &mut crew.workers {
+        measured.push(match worker.complete() {
+            true => look(worker.pid).inspect_err(|error| worker.fate = Some(error.to_string())).ok(),
+            false => None,
+        });
+    }
+    crew.dismiss();
+    let mut rows = Vec::new();
+    for (worker, measured) in crew.workers.iter().zip(measured) {
+        let mut right = 0;
+        for (program, (subject, answer)) in subjects.iter().zip(&worker.answers).enumerate() {
+            match (answer, subject.expected.bytes()) {
+                (Some(Ok(output)), Some(expected)) if output == expected => right += 1,
+                (Some(Ok(output)), Some(expected)) => {
+                    verdict.finding = true;
+                    complaints.add(program, worker.number, report::difference(output, expected));
+                }
+                (Some(Err(why)), _) => {
+                    verdict.bad_input = true;
+                    complaints.add(program, worker.number, indented(why));
+                }
+                (Some(Ok(_)) | None, _) => {}
+            }
+        }
+        if let Some(fate) = &worker.fate {
+            verdict.bad_input = true;
+            complaints.add(worker.running, worker.number, fate.clone());
+        }
+        rows.push(Row {
+            number: worker.number,
+            pid: worker.pid,
+            right,
+            programs: subjects.len(),
+            fate: worker.fate.clone(),
+            measured,
+        });
+    }
+    eprint!("{}", complaints.text(title, subjects));
+    Ok(rows)
+}
+
+/// The first line as it is, the others under it.
+fn indented(text: &str) -> String {
+    text.replace('\n', "\n  ")
+}

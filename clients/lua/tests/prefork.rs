@@ -1,0 +1,211 @@
+//! The example, from outside: its exit status, its messages, and that it leaves nobody behind.
+//!
+//! `cargo test` builds examples next to the tests, in `target/<profile>/examples`; `cargo test --test prefork` alone does not, so build
+//! them first then: `cargo build -p permacode-lua --examples`.
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use common::programs;
+use std::env;
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What a run of the example came to.
+struct Run {
+    status: i32,
+    out: String,
+    err: String,
+}
+
+impl Run {
+    fn last_line(&self) -> &str {
+        self.out.lines().last().unwrap_or_default()
+    }
+
+    /// The number of pages in `code pages copied: 0 of N`.
+    fn pages(&self) -> usize {
+        let number = self.last_line().strip_prefix("code pages copied: 0 of ").map(str::parse);
+        number.unwrap_or_else(|| panic!("{}", self.out)).expect("a number")
+    }
+
+    fn explains(&self, parts: &[&str]) {
+        assert!(
+            self.err.lines().any(|line| parts.iter().all(|part| line.contains(part))),
+            "no line with {parts:?} in {:?}",
+            self.err
+        );
+    }
+}
+
+/// Runs the example in a process group of its own, in which nobody may be left afterwards.
+fn prefork(arguments: &[&str]) -> Run {
+    let test = env::current_exe().unwrap();
+    let example = test.parent().and_then(Path::parent).unwrap().join("examples/prefork");
+    assert!(example.exists(), "{} is not built: cargo build -p permacode-lua --examples", example.display());
+    let mut command = Command::new(example);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let child = command.spawn().unwrap();
+    let group = child.id() as i32;
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(living(group), Vec::<i32>::new(), "left behind");
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Run { status: output.status.code().expect("not killed"), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// The processes of a group that are not dead. A shell that killed its own worker is nobody's child and may stay as a zombie.
+fn living(group: i32) -> Vec<i32> {
+    let processes = procfs::process::all_processes().unwrap().filter_map(|process| process.ok()?.stat().ok());
+    processes.filter(|stat| stat.pgrp == group && stat.state != 'Z').map(|stat| stat.pid).collect()
+}
+
+/// A program in a folder of the test's own.
+fn write(name: &str, source: &str) -> String {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let path = folder.join(name);
+    fs::write(&path, source).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+fn error_program(name: &str) -> String {
+    programs().join("errors").join(name).to_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_corpus_runs_in_four_workers_that_copy_no_code_page_while_the_control_copies_many() {
+    let run = prefork(&[]);
+    assert_eq!((run.status, run.err.as_str()), (0, ""), "{}", run.out);
+    assert!(run.pages() > 10);
+    let rows: Vec<_> = run.out.lines().filter(|line| line.contains("22/22")).collect();
+    assert_eq!(rows.len(), 4, "{}", run.out);
+    for row in rows {
+        let words: Vec<_> = row.split_whitespace().collect();
+        assert_eq!(words[3..5], ["0", "kB"], "private dirty: {row}");
+        assert_eq!(words[5..8], ["0", "kB", "of"], "copied: {row}");
+        assert_eq!(words[10], "22/22", "{row}");
+        assert!(words[11].parse::<usize>().unwrap() > 100, "the control copied too little to prove anything: {row}");
+    }
+}
+
+#[test]
+fn given_files_are_compared_with_their_expected_output_or_a_reference_run() {
+    let file = programs().join("lru.lua");
+    let other = write("no-expectation.lua", "#!/usr/bin/lua\nprint('unexpected')");
+    let run = prefork(&["--workers", "2", file.to_str().unwrap(), &other]);
+    assert_eq!((run.status, run.err.as_str()), (0, ""), "{}", run.out);
+    assert!(run.pages() > 0);
+    let origin = |name| run.out.lines().find(|line| line.contains(name)).unwrap();
+    assert!(origin("lru.lua").ends_with("its .expected file"));
+    assert!(origin("no-expectation.lua").ends_with("a reference run"));
+    assert_eq!(run.out.lines().filter(|line| line.contains("2/2")).count(), 2);
+}
+
+#[test]
+fn an_output_that_differs_is_named_with_its_program_and_worker() {
+    let file = write("differs.lua", "print('one') print('two')");
+    fs::write(Path::new(&file).with_extension("expected"), "one\nzwei\n").unwrap();
+    let run = prefork(&["--workers=1", &file]);
+    assert_eq!(run.status, 1);
+    run.explains(&["differs.lua", "worker 1 (in place)", "different from line 2"]);
+    run.explains(&["differs.lua", "worker 1 (control)"]);
+    assert!(run.pages() > 0);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_bad_input() {
+    let run = prefork(&["no/such/file.lua", &error_program("runtime.lua")]);
+    assert_eq!((run.status, run.out.as_str()), (2, ""));
+    run.explains(&["no/such/file.lua", "No such file"]);
+}
+
+#[test]
+fn a_syntax_error_is_bad_input_and_every_file_that_has_one_is_named() {
+    let other = write("nested.lua", &"(".repeat(1000));
+    let run = prefork(&[&error_program("syntax.lua"), &other]);
+    assert_eq!((run.status, run.out.as_str()), (2, ""));
+    run.explains(&["errors/syntax.lua", ":7: 'then' expected"]);
+    run.explains(&["nested.lua", "overflow"]);
+}
+
+#[test]
+fn an_error_at_run_time_is_bad_input_and_the_other_programs_still_run() {
+    let good = programs().join("lru.lua");
+    let run = prefork(&["--workers", "2", &error_program("runtime.lua"), good.to_str().unwrap()]);
+    assert_eq!(run.status, 2);
+    run.explains(&["errors/runtime.lua", "reference run", ":5: insufficient funds"]);
+    run.explains(&["errors/runtime.lua", "workers 1, 2 (in place)", ":5: insufficient funds"]);
+    run.explains(&["main chunk"]);
+    assert_eq!(run.out.lines().filter(|line| line.contains("1/2")).count(), 2, "{}", run.out);
+    assert!(run.pages() > 0);
+}
+
+#[test]
+fn a_program_that_exits_takes_its_worker_with_it_and_is_named() {
+    let good = programs().join("lru.lua");
+    let run = prefork(&[good.to_str().unwrap(), &error_program("exit.lua")]);
+    assert_eq!(run.status, 2);
+    run.explains(&["errors/exit.lua", "reference run", "exited with status 3"]);
+    run.explains(&["errors/exit.lua", "workers 1, 2, 3, 4 (in place)", "exited with status 3"]);
+    assert_eq!(run.last_line(), "code pages copied: not measured, no worker answered");
+}
+
+#[test]
+fn a_program_that_exits_well_before_it_should_is_named_too() {
+    let run = prefork(&["--workers", "1", &write("exits-well.lua", "print(1) os.exit(true, true)")]);
+    assert_eq!(run.status, 2);
+    run.explains(&["exits-well.lua", "worker 1 (in place)", "exited with status 0"]);
+}
+
+#[test]
+fn when_one_worker_is_killed_the_others_are_measured() {
+    let marker = write("marker", "");
+    // Only the first to come can remove the marker. The reference run is none: there is an expectation.
+    let source = format!("if os.remove('{marker}') then os.execute('kill -9 $PPID') end print('alive')");
+    let file = write("one-is-killed.lua", &source);
+    fs::write(Path::new(&file).with_extension("expected"), "alive\n").unwrap();
+    let run = prefork(&["--workers", "3", &file]);
+    assert_eq!(run.status, 2);
+    run.explains(&["one-is-killed.lua", "(in place)", "was killed by signal 9"]);
+    assert_eq!(run.err.lines().count(), 1, "{}", run.err);
+    let rows: Vec<_> = run.out.lines().filter(|line| line.contains("/1")).collect();
+    assert_eq!(rows.len(), 3);
+    assert_eq!(rows.iter().filter(|row| row.contains("was killed by signal 9")).count(), 1);
+    assert_eq!(rows.iter().filter(|row| row.split_whitespace().nth(2) == Some("1/1")).count(), 2, "{}", run.out);
+    assert!(run.pages() > 0);
+}
+
+#[test]
+fn a_program_that_never_ends_is_killed_when_its_time_is_up() {
+    let run = prefork(&["--workers", "2", "--timeout", "1", &write("endless.lua", "while true do end")]);
+    assert_eq!(run.status, 2);
+    run.explains(&["endless.lua", "reference run", "no answer in 1 s"]);
+    run.explains(&["endless.lua", "workers 1, 2 (in place)", "no answer in 1 s"]);
+    assert!(run.last_line().starts_with("code pages copied: not measured"));
+}
+
+#[test]
+fn options_that_make_no_sense_are_bad_input() {
+    for (arguments, why) in [
+        (&["--workers", "0"][..], "from 1 to 1024, not 0"),
+        (&["--workers", "many"], "not many"),
+        (&["--workers=-1"], "not -1"),
+        (&["--workers", "1000000"], "not 1000000"),
+        (&["--workers"], "--workers needs a number"),
+        (&["--timeout", "0"], "--timeout takes"),
+        (&["--wrokers", "4"], "unknown option --wrokers"),
+        (&["-x"], "unknown option -x"),
+    ] {
+        let run = prefork(arguments);
+        assert_eq!((run.status, run.out.as_str()), (2, ""), "{arguments:?}");
+        run.explains(&[why]);
+    }
+}
+
+#[test]
+fn help_says_how_to_use_it() {
+    let run = prefork(&["--help"]);
+    assert_eq!((run.status, run.err.as_str()), (0, ""));
+    assert!(["Usage:", "--workers", "--timeout", "Exit status"].iter().all(|part| run.out.contains(part)));
+}
