@@ -70,14 +70,13 @@ pub(crate) fn align_down<W: Word>(at: W, align: W) -> W {
 
 /// How many bytes to skip from `cursor` so that `size` bytes aligned to `align` lie below `limit`; `None` where they do not fit.
 ///
-/// `cursor` must not be above `limit`. Whatever the other arguments are, nothing wraps: both comparisons are against distances that
-/// are known not to be negative.
+/// `cursor` must not be above `limit`. Whatever the other arguments are, nothing wraps.
 #[inline(always)]
 pub(crate) fn place<W: Word>(cursor: W, limit: W, size: W, align: W) -> Option<W> {
     debug_assert!(cursor <= limit);
-    let room = limit - cursor;
     let pad = pad(cursor, align);
-    if pad > room || size > room - pad { None } else { Some(pad) }
+    let need = pad.checked_add(size)?;
+    (need <= limit - cursor).then_some(pad)
 }
 
 /// The bytes that a run starting at `start` needs for one block: its size and the way to its alignment.

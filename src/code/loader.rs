@@ -23,6 +23,7 @@ use super::link::Link;
 use super::module::{Module, ModuleRecord};
 use super::names::Name;
 use super::permanent::Permanent;
+use super::prefetch::prefetch;
 use super::sites::Sites;
 use crate::error::{Error, LinkError};
 use crate::layout;
@@ -37,6 +38,8 @@ use core::ptr::{self, NonNull};
 const FIRST_RUN: usize = 16 << 10;
 /// No run is wished longer than this.
 const LONGEST_RUN: usize = 1 << 20;
+/// How far before the cursor the cache is asked for memory: a page. Measured (`benches/code.rs`); half of it does nearly as well.
+const AHEAD: usize = 4096;
 
 /// A module while it is built: blocks are allocated through it, until it is finished or sealed.
 ///
@@ -265,6 +268,7 @@ impl<'a> Loader<'a> {
     /// # Ok(())
     /// # }
     /// ```
+    #[inline]
     pub fn alloc_padded(&self, bytes: &[u8], align: usize, zeros: usize) -> Result<&'a [u8], Error> {
         if !align.is_power_of_two() {
             return Err(Error::Alignment { align });
@@ -445,7 +449,9 @@ impl<'a> Loader<'a> {
         // SAFETY: `pad + size` bytes lie between the cursor and the limit, both of them in the current run.
         unsafe {
             let at = cursor.add(pad);
-            self.cursor.set(at.add(layout.size()));
+            let end = at.add(layout.size());
+            self.cursor.set(end);
+            prefetch(end.as_ptr().wrapping_add(AHEAD));
             Some(at)
         }
     }

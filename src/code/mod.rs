@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   arena · builder                what a user holds
-//!   loader · fill · link · sites   how a module is built
+//!   loader · fill · link · sites   how a module is built (prefetch: a hint of its fast path)
 //!   module · shared · stats        what is left of it, and what can be asked
 //!   ──────────────────────────────
 //!   code_pages                     claimed → closed → sealed; who may write where
@@ -25,6 +25,7 @@ mod module;
 mod names;
 mod page_table;
 mod permanent;
+mod prefetch;
 mod shared;
 mod sites;
 mod stats;

@@ -1,0 +1,86 @@
+//! Interleaved rounds, medians and quartiles: what every benchmark here measures with.
+//!
+//! ```text
+//!   round 1   A B C D
+//!   round 2   B C D A      every subject once a round, each round beginning with another one,
+//!   round 3   C D A B      so that what disturbs the machine disturbs all of them alike
+//! ```
+//!
+//! A table gives the median of a subject's samples with its quartiles, and the *ratio of medians* to the first subject. The quartiles
+//! of a ratio are those of the ratios taken round by round.
+
+use std::time::Duration;
+
+/// The processor time of this thread, the kernel's part included: time in which others had the processor does not count.
+pub(crate) struct Clock(Duration);
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self(Self::now())
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        Self::now() - self.0
+    }
+
+    fn now() -> Duration {
+        let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: `now` is a place for what the call writes. It cannot fail with a clock that Linux always has.
+        unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut now) };
+        Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+    }
+}
+
+/// Samples of one measure of one subject, in the order of their rounds.
+#[derive(Clone, Default)]
+pub(crate) struct Samples(Vec<f64>);
+
+impl Samples {
+    /// The lower quartile, the median and the upper quartile.
+    pub(crate) fn quartiles(&self) -> [f64; 3] {
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        [1, 2, 3].map(|quarter| sorted.get((sorted.len().saturating_sub(1)) * quarter / 4).copied().unwrap_or(f64::NAN))
+    }
+
+    /// The median and, in brackets, the quartiles.
+    pub(crate) fn cell(&self) -> String {
+        let [low, median, high] = self.quartiles();
+        format!("{median:.1} ({low:.1}–{high:.1})")
+    }
+
+    /// The ratio of medians to `base` and, in brackets, the quartiles of the ratios round by round.
+    pub(crate) fn ratio_cell(&self, base: &Self) -> String {
+        let by_round = Self(self.0.iter().zip(&base.0).map(|(mine, theirs)| mine / theirs).collect());
+        let [low, _, high] = by_round.quartiles();
+        let ratio = self.quartiles()[1] / base.quartiles()[1];
+        format!("**{ratio:.2}** ({low:.2}–{high:.2})")
+    }
+}
+
+/// Takes `MEASURES` samples of each of `subjects` in every round. The first failure ends it.
+pub(crate) fn interleave<const MEASURES: usize, E>(
+    rounds: usize,
+    subjects: usize,
+    mut sample: impl FnMut(usize) -> Result<[f64; MEASURES], E>,
+) -> Result<Vec<[Samples; MEASURES]>, E> {
+    let mut all = vec![[const { Samples(Vec::new()) }; MEASURES]; subjects];
+    for round in 0..rounds {
+        for turn in 0..subjects {
+            let subject = (round + turn) % subjects;
+            for (samples, measured) in all[subject].iter_mut().zip(sample(subject)?) {
+                samples.0.push(measured);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Prints a table that Markdown shows as one.
+pub(crate) fn print_table(title: &str, head: &[&str], rows: &[Vec<String>]) {
+    println!("\n{title}\n\n| {} |", head.join(" | "));
+    println!("|{}", " --- |".repeat(head.len()));
+    for row in rows {
+        println!("| {} |", row.join(" | "));
+    }
+}

@@ -1,0 +1,57 @@
+//! Loops for `benches/instructions.sh`, which counts their instructions: one kind of allocation, a given number of times.
+//!
+//! `instructions --bench --kind KIND --times TIMES`; without a kind it lists them. Kind 0 is the loop without the allocation.
+
+#[path = "harness/options.rs"]
+mod options;
+
+use bumpalo::Bump;
+use options::Options;
+use permacode::{CodeArena, Error};
+use std::hint::black_box;
+
+const KINDS: [&str; 9] = [
+    "the loop alone",
+    "permacode: `alloc` of 64 B",
+    "bumpalo: `alloc` of 64 B",
+    "bumpalo: `try_alloc` of 64 B",
+    "permacode: `alloc_slice_copy` of 24 × `u8`",
+    "bumpalo: `alloc_slice_copy` of 24 × `u8`",
+    "permacode: `alloc_slice_copy` of 3 × `u64`",
+    "bumpalo: `alloc_slice_copy` of 3 × `u64`",
+    "permacode: `alloc_padded` of 24 B to a multiple of 8",
+];
+
+fn main() -> Result<(), Error> {
+    let Some(options) = Options::asked() else { return Ok(()) };
+    let Some(kind) = options.number("--kind") else {
+        KINDS.iter().enumerate().for_each(|(kind, name)| println!("{kind} {name}"));
+        return Ok(());
+    };
+    let times = options.number("--times").unwrap_or(1);
+    let header = [7_u64; 8]; // as large as a code object's
+    let (bytes, words): (&[u8], &[u64]) = (&[7; 24], &[7; 3]);
+    let bump = Bump::new();
+    let arena = CodeArena::builder().reservation(256 << 20).build()?;
+    let loader = arena.load("counted")?;
+    // Each loop hides the length from the compiler, and shows the processor the address that came back.
+    match kind {
+        0 => repeat(times, || Ok(black_box(bytes).as_ptr())),
+        1 => repeat(times, || Ok(black_box(loader.alloc(header)?))),
+        2 => repeat(times, || Ok(black_box(bump.alloc(header)))),
+        3 => repeat(times, || Ok(black_box(bump.try_alloc(header).ok()))),
+        4 => repeat(times, || Ok(loader.alloc_slice_copy(black_box(bytes))?.as_ptr())),
+        5 => repeat(times, || Ok(bump.alloc_slice_copy(black_box(bytes)).as_ptr())),
+        6 => repeat(times, || Ok(loader.alloc_slice_copy(black_box(words))?.as_ptr())),
+        7 => repeat(times, || Ok(bump.alloc_slice_copy(black_box(words)).as_ptr())),
+        _ => repeat(times, || Ok(loader.alloc_padded(black_box(bytes), 8, 0)?.as_ptr())),
+    }
+}
+
+#[inline(never)]
+fn repeat<T>(times: usize, mut once: impl FnMut() -> Result<T, Error>) -> Result<(), Error> {
+    for _ in 0..times {
+        black_box(once()?);
+    }
+    Ok(())
+}
