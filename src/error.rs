@@ -92,6 +92,10 @@ pub enum PageCall {
     Seal,
     /// Memory and access given back, the address space kept.
     Decommit,
+    /// Memory given back, access and address space kept.
+    Discard,
+    /// How much is in physical memory.
+    Resident,
     /// The address space given back.
     Release,
 }
@@ -167,6 +171,8 @@ impl fmt::Display for PageCall {
             Self::Populate => "populate pages",
             Self::Seal => "make pages read-only",
             Self::Decommit => "give pages back",
+            Self::Discard => "give memory back",
+            Self::Resident => "say what is resident",
             Self::Release => "release address space",
         })
     }

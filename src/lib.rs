@@ -62,7 +62,9 @@
 #![warn(unreachable_pub)]
 
 mod code;
+mod dual;
 mod error;
+mod heap;
 mod layout;
 pub mod pages;
 #[cfg(feature = "testing")]
@@ -72,7 +74,13 @@ pub use code::{
     CodeArena, CodeArenaBuilder, Hardening, Link, Loader, Location, Module, Modules, Permanent, Sealed, Shared, Sites,
     Stats, permacode_code_contains,
 };
+pub use dual::{DualArena, Region};
 pub use error::{Error, LinkError, PageCall, PageError};
+pub use heap::{
+    ClassStats, GlobalHeap, HeapArena, HeapArenaBuilder, HeapRc, HeapStats, Registered, Swept, permacode_heap_calloc,
+    permacode_heap_free, permacode_heap_lua_alloc, permacode_heap_malloc, permacode_heap_realloc,
+    permacode_heap_usable_size,
+};
 #[cfg(feature = "derive")]
 pub use permacode_derive::Permanent;
 

@@ -140,13 +140,33 @@ impl Reservation {
         self.call(range, |pages, at, bytes| unsafe { pages.decommit(at, bytes) })
     }
 
-    fn call(
+    /// Gives the memory of `range` back and keeps its access.
+    ///
+    /// # Safety
+    ///
+    /// Whole committed pages of this reservation, none of them sealed, whose contents nobody relies on.
+    pub(crate) unsafe fn discard(&self, range: Range<usize>) -> Result<(), PageError> {
+        // SAFETY: the caller's contract is the source's.
+        self.call(range, |pages, at, bytes| unsafe { pages.discard(at, bytes) })
+    }
+
+    /// Bytes of `range`, whole pages of this reservation, that are in physical memory.
+    ///
+    /// # Safety
+    ///
+    /// Whole pages of this reservation.
+    pub(crate) unsafe fn resident(&self, range: Range<usize>) -> Result<usize, PageError> {
+        // SAFETY: the caller's contract is the source's.
+        self.call(range, |pages, at, bytes| unsafe { pages.resident(at, bytes) })
+    }
+
+    fn call<T: Default>(
         &self,
         range: Range<usize>,
-        call: impl FnOnce(&dyn PageSource, NonNull<u8>, usize) -> Result<(), PageError>,
-    ) -> Result<(), PageError> {
+        call: impl FnOnce(&dyn PageSource, NonNull<u8>, usize) -> Result<T, PageError>,
+    ) -> Result<T, PageError> {
         if range.is_empty() {
-            return Ok(());
+            return Ok(T::default());
         }
         debug_assert!(range.end <= self.len);
         debug_assert!(range.start == self.page.floor(range.start) && range.end == self.page.floor(range.end));

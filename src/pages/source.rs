@@ -76,6 +76,28 @@ pub unsafe trait PageSource: Send + Sync {
     /// The range is whole pages, none of them sealed, and nobody holds a reference into it.
     unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError>;
 
+    /// Gives the memory of a range back and keeps its access: it reads as zeros from now on.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses; the contents of the range are then unspecified.
+    ///
+    /// # Safety
+    ///
+    /// The range is whole pages, all of them committed and not sealed, and nobody relies on what they hold.
+    unsafe fn discard(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError>;
+
+    /// How many bytes of a range are in physical memory now.
+    ///
+    /// # Errors
+    ///
+    /// The system does not tell.
+    ///
+    /// # Safety
+    ///
+    /// The range is whole pages of one reservation of this source.
+    unsafe fn resident(&self, at: NonNull<u8>, bytes: usize) -> Result<usize, PageError>;
+
     /// Gives a whole reservation back.
     ///
     /// # Errors

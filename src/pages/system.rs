@@ -75,6 +75,24 @@ unsafe impl PageSource for SystemPages {
         Self::protect(at, bytes, Protection::NONE, PageCall::Decommit)
     }
 
+    unsafe fn discard(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        // SAFETY: nobody relies on what the caller's range holds.
+        check(PageCall::Discard, bytes, unsafe { libc::madvise(at.as_ptr().cast(), bytes, libc::MADV_DONTNEED) })
+    }
+
+    unsafe fn resident(&self, at: NonNull<u8>, bytes: usize) -> Result<usize, PageError> {
+        let page = self.page_size();
+        let (mut pages, mut resident) = ([0; 1024], 0);
+        for start in (0..bytes).step_by(page * pages.len()) {
+            let length = (bytes - start).min(page * pages.len());
+            // SAFETY: the caller's range is mapped, and `pages` has a byte for each page of this part of it.
+            let result = unsafe { libc::mincore(at.as_ptr().add(start).cast(), length, pages.as_mut_ptr().cast()) };
+            check(PageCall::Resident, bytes, result)?;
+            resident += pages[..length / page].iter().filter(|&&page: &&u8| page & 1 == 1).count() * page;
+        }
+        Ok(resident)
+    }
+
     unsafe fn release(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         // SAFETY: the caller passes a whole mapping of `reserve` that nobody uses any more.
         check(PageCall::Release, bytes, unsafe { libc::munmap(at.as_ptr().cast(), bytes) })

@@ -202,7 +202,7 @@ impl CodeCase {
 }
 
 impl Reserve {
-    fn pages(self) -> Arc<Pages> {
+    pub(super) fn pages(self) -> Arc<Pages> {
         #[cfg(all(unix, not(miri)))]
         let system = || -> Box<dyn PageSource> { Box::new(crate::pages::SystemPages) };
         #[cfg(not(all(unix, not(miri))))]

@@ -4,7 +4,9 @@
 //! Checks in this module panic when they find something wrong: it is called by tests only.
 
 mod code_ops;
+mod heap_ops;
 mod pages;
 
 pub use code_ops::{Block, CodeCase, CodeOp, Reserve};
+pub use heap_ops::{HeapCase, HeapOp, Shape};
 pub use pages::Pages;

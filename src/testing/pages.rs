@@ -291,6 +291,17 @@ unsafe impl PageSource for Pages {
         self.call(PageCall::Decommit, (at, bytes), |state| state != SEALED, |_| NO_ACCESS, forward)
     }
 
+    unsafe fn discard(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        // SAFETY: the caller's contract, on the range or its beginning.
+        let forward = |bytes| unsafe { self.source.discard(at, bytes) };
+        self.call(PageCall::Discard, (at, bytes), |state| state == COMMITTED, |state| state, forward)
+    }
+
+    unsafe fn resident(&self, at: NonNull<u8>, bytes: usize) -> Result<usize, PageError> {
+        // SAFETY: the caller's contract.
+        unsafe { self.source.resident(at, bytes) }
+    }
+
     unsafe fn release(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         let whole = |reserved: &&Reserved| {
             reserved.base == at.addr().get() && reserved.states.len() * self.page_size() == bytes

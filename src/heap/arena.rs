@@ -1,0 +1,276 @@
+//! The heap arena: memory for everything that changes.
+//!
+//! ```text
+//!   HeapArena { magazines ─┐ , slabs }                     in the owner's memory
+//!                          ▼
+//!   ├ objects, in slabs of 64 KiB ▶ ┄┄┄┄┤ table │ sets │ magazines │ bitmaps ▶ ┄┤     one reservation
+//! ```
+//!
+//! A size of at most 512 bytes finds its class by a shift and its object in the class's magazine. Everything else is out of line: see
+//! [`Slabs`] for what is known of objects, `magazine.rs` for the fast path.
+
+use super::builder::HeapArenaBuilder;
+use super::classes::{self, CLASSES, LARGEST, SMALL, TABLE};
+use super::magazine::Magazine;
+use super::slabs::{Slabs, Use};
+use crate::error::Error;
+use core::alloc::Layout;
+use core::fmt;
+use core::ptr::NonNull;
+
+/// A heap for one thread at a time: `Send`, not `Sync`.
+///
+/// Allocates and frees objects of any layout. All that it knows of them lies apart, so that object pages are written by the program only.
+/// Dropping it gives everything back in one system call and runs no destructors.
+pub struct HeapArena {
+    magazines: [Magazine; CLASSES],
+    slabs: Slabs,
+}
+
+// SAFETY: the heap owns its reservation, and all that it points to lies in there; it moves as a whole. Its cells keep it from being `Sync`.
+unsafe impl Send for HeapArena {}
+
+impl HeapArena {
+    /// A heap with the default reservation.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Pages`] when the system grants no address space or no memory.
+    pub fn new() -> Result<Self, Error> {
+        Self::builder().build()
+    }
+
+    /// To choose the reservation, a limit, or where pages come from.
+    pub fn builder() -> HeapArenaBuilder {
+        HeapArenaBuilder::new()
+    }
+
+    /// Gives the heap away for the rest of the process, to the thread that calls.
+    ///
+    /// Costs one move of some two kilobytes into memory of its own; it cannot fail.
+    pub fn leak(self) -> &'static Self {
+        let slabs = &self.slabs;
+        // SAFETY: the plan has room for one `Self` there, committed, aligned to a page and written to here only, because `leak` consumes the
+        // heap. The reservation is moved, not dropped, so the memory stays mapped for ever.
+        unsafe {
+            let home = slabs.pages.at(slabs.origin + slabs.plan.slabs * classes::SLAB + slabs.plan.home).cast::<Self>();
+            home.write(self);
+            home.as_ref()
+        }
+    }
+
+    pub(super) fn from_parts(magazines: [Magazine; CLASSES], slabs: Slabs) -> Self {
+        Self { magazines, slabs }
+    }
+
+    pub(super) fn slabs(&self) -> &Slabs {
+        &self.slabs
+    }
+
+    pub(super) fn magazine(&self, class: usize) -> &Magazine {
+        &self.magazines[class]
+    }
+
+    /// Allocates an object.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exhausted`], [`Error::Limit`], [`Error::Bookkeeping`] or [`Error::Pages`] when there is no room and none to be had.
+    #[inline(always)]
+    pub fn alloc(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
+        let size = padded(layout);
+        if size.wrapping_sub(1) < SMALL {
+            let class = classes::small_class(size);
+            match self.magazines[class].pop() {
+                Some(object) => Ok(self.handed_out(object)),
+                None => self.refilled(class),
+            }
+        } else {
+            self.alloc_large(layout, false)
+        }
+    }
+
+    /// Allocates an object whose bytes are zero.
+    ///
+    /// # Errors
+    ///
+    /// As for [`alloc`](Self::alloc).
+    #[inline]
+    pub fn alloc_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
+        if padded(layout).wrapping_sub(1) < SMALL {
+            let object = self.alloc(layout)?;
+            // SAFETY: a new object of at least that size.
+            unsafe { object.write_bytes(0, layout.size()) };
+            Ok(object)
+        } else {
+            self.alloc_large(layout, true)
+        }
+    }
+
+    /// Frees an object.
+    ///
+    /// # Safety
+    ///
+    /// `object` came from this heap with this layout, was not freed since, and is not used any more.
+    #[inline(always)]
+    pub unsafe fn free(&self, object: NonNull<u8>, layout: Layout) {
+        self.coming_back(object, layout);
+        let size = padded(layout);
+        if size.wrapping_sub(1) < SMALL {
+            let class = classes::small_class(size);
+            if !self.magazines[class].push(object) {
+                self.flushed(class, object);
+            }
+        } else {
+            self.free_large(object, layout);
+        }
+    }
+
+    /// Changes an object's size, where it lies if that is possible. The first bytes, as many as both sizes have, stay what they are.
+    ///
+    /// # Errors
+    ///
+    /// As for [`alloc`](Self::alloc); the object is then as it was.
+    ///
+    /// # Safety
+    ///
+    /// `object` came from this heap with layout `old` and was not freed since. After an `Ok` only the new address is used. `new` has the
+    /// same or a lesser alignment.
+    pub unsafe fn realloc(&self, object: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, Error> {
+        if self.resize_in_place(object, old, new) {
+            return Ok(object);
+        }
+        let moved = self.alloc(new)?;
+        // SAFETY: both are objects of at least that size, and a new object does not overlap one that is not freed.
+        unsafe {
+            moved.copy_from_nonoverlapping(object, old.size().min(new.size()));
+            self.free(object, old);
+        }
+        Ok(moved)
+    }
+
+    fn resize_in_place(&self, object: NonNull<u8>, old: Layout, new: Layout) -> bool {
+        let (from, to) = (padded(old), padded(new));
+        if old.size() == 0 || new.size() == 0 {
+            return old.size() == new.size();
+        }
+        match (from <= LARGEST, to <= LARGEST) {
+            (true, true) => classes::class(from) == classes::class(to),
+            (false, false) if object.addr().get() % new.align() == 0 => {
+                self.slabs.span_at(object).is_some_and(|(first, count)| self.slabs.resize_span(first, count, to))
+            }
+            _ => false,
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refilled(&self, class: usize) -> Result<NonNull<u8>, Error> {
+        let refill = || self.slabs.refill(class, &self.magazines[class]);
+        // What lies in other classes' magazines may be what is missing.
+        refill().or_else(|error| if self.flush_all() { refill() } else { Err(error) })?;
+        let object = self.magazines[class].pop().ok_or(Error::Exhausted { needed: TABLE[class].size, left: 0 })?;
+        Ok(self.handed_out(object))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn flushed(&self, class: usize, object: NonNull<u8>) {
+        let magazine = &self.magazines[class];
+        if self.slabs.is_fenced(object) {
+            return self.slabs.take_back(class, &[object]);
+        }
+        if magazine.len() == magazine.size() && !magazine.grow(class) {
+            let oldest = magazine.len().div_ceil(2);
+            self.slabs.take_back(class, &magazine.entries()[..oldest]);
+            magazine.forget_oldest(oldest);
+        }
+        magazine.push_within(object);
+    }
+
+    /// Empties every magazine; whether there was anything in one.
+    pub(super) fn flush_all(&self) -> bool {
+        (0..CLASSES).fold(false, |any, class| self.flush(class) | any)
+    }
+
+    pub(super) fn flush(&self, class: usize) -> bool {
+        let magazine = &self.magazines[class];
+        let count = magazine.len();
+        self.slabs.take_back(class, magazine.entries());
+        magazine.forget_oldest(count);
+        count != 0
+    }
+
+    #[inline(never)]
+    fn alloc_large(&self, layout: Layout, zeroed: bool) -> Result<NonNull<u8>, Error> {
+        let size = padded(layout);
+        if size == 0 {
+            let dangling = core::ptr::without_provenance_mut(layout.align());
+            return Ok(NonNull::new(dangling).unwrap_or(NonNull::dangling()));
+        }
+        if size > LARGEST {
+            let span = || self.slabs.alloc_span(size, layout.align(), zeroed);
+            return span().or_else(|error| if self.flush_all() { span() } else { Err(error) });
+        }
+        let class = classes::class(size);
+        let object = match self.magazines[class].pop() {
+            Some(object) => self.handed_out(object),
+            None => self.refilled(class)?,
+        };
+        if zeroed {
+            // SAFETY: a new object of at least that size.
+            unsafe { object.write_bytes(0, layout.size()) };
+        }
+        Ok(object)
+    }
+
+    #[inline(never)]
+    fn free_large(&self, object: NonNull<u8>, layout: Layout) {
+        let size = padded(layout);
+        if size > LARGEST {
+            if let Some((first, count)) = self.slabs.span_at(object) {
+                self.slabs.free_span(first, count);
+            }
+        } else if size > 0 {
+            let class = classes::class(size);
+            if !self.magazines[class].push(object) {
+                self.flushed(class, object);
+            }
+        }
+    }
+}
+
+#[cfg(not(debug_assertions))]
+impl HeapArena {
+    #[inline(always)]
+    fn handed_out(&self, object: NonNull<u8>) -> NonNull<u8> {
+        object
+    }
+
+    #[inline(always)]
+    fn coming_back(&self, _object: NonNull<u8>, _layout: Layout) {}
+}
+
+/// The size that an object of this layout takes: a multiple of the alignment, so that its class keeps that.
+#[inline(always)]
+pub(super) fn padded(layout: Layout) -> usize {
+    // A layout's size, rounded up to its alignment, does not wrap.
+    layout.size().wrapping_add(layout.align() - 1) & !(layout.align() - 1)
+}
+
+impl Slabs {
+    /// The first slab and the length of the large object that begins at an address.
+    pub(super) fn span_at(&self, object: NonNull<u8>) -> Option<(usize, usize)> {
+        let number = self.offset(object.addr().get())? / classes::SLAB;
+        match self.slab(number).usage() {
+            Use::Span(count) => Some((number, count)),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for HeapArena {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HeapArena").field("live", &self.slabs.out_bytes.get()).finish_non_exhaustive()
+    }
+}

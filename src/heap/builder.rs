@@ -1,0 +1,94 @@
+//! What can be chosen before a heap exists.
+
+use super::arena::HeapArena;
+use super::classes::{CLASSES, SLAB};
+use super::magazine::{self, Magazine};
+use super::slabs::{Plan, Slabs};
+use crate::error::Error;
+use crate::layout;
+use crate::pages::{PageSource, Reservation, Source};
+use core::array;
+use std::sync::Arc;
+
+/// Address space that a heap takes when nothing is said.
+const DEFAULT_RESERVATION: usize = if usize::BITS >= 64 { 16 << 30 } else { 256 << 20 };
+/// The same on a source that cannot protect, where a reservation may be memory.
+const ORDINARY_RESERVATION: usize = 16 << 20;
+/// The default is halved no further.
+const LEAST_RESERVATION: usize = 1 << 20;
+
+/// Settings of a [`HeapArena`] to be made.
+#[derive(Clone, Default)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct HeapArenaBuilder {
+    reservation: Option<usize>,
+    limit: Option<usize>,
+    source: Source,
+}
+
+impl HeapArenaBuilder {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Address space for objects, in bytes, rounded up to 64 KiB. It never grows, and costs nothing until it is used.
+    pub fn reservation(mut self, bytes: usize) -> Self {
+        self.reservation = Some(bytes);
+        self
+    }
+
+    /// Bytes that may be live at once, each object counted with the size of its class.
+    pub fn limit(mut self, bytes: usize) -> Self {
+        self.limit = Some(bytes);
+        self
+    }
+
+    /// Where pages come from.
+    pub fn pages(mut self, source: Arc<dyn PageSource>) -> Self {
+        self.source = Source::Custom(source);
+        self
+    }
+
+    /// Makes the heap.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] for a reservation that no address space holds, [`Error::Pages`] when the system refuses.
+    pub fn build(self) -> Result<HeapArena, Error> {
+        if let Some(bytes) = self.reservation {
+            return self.reserve(bytes);
+        }
+        let mut bytes = if self.source.protects() { DEFAULT_RESERVATION } else { ORDINARY_RESERVATION };
+        loop {
+            match self.reserve(bytes) {
+                Err(Error::Pages(_)) if bytes > LEAST_RESERVATION => bytes /= 2,
+                result => return result,
+            }
+        }
+    }
+
+    fn reserve(&self, bytes: usize) -> Result<HeapArena, Error> {
+        let page = self.source.page_size()?.bytes();
+        let plan = Plan::new(bytes, page).ok_or(Error::TooLarge { len: bytes, element: 1 })?;
+        let objects = plan.slabs * SLAB;
+        // One slab more, so that the first can begin at a multiple of its size.
+        let reservation = Reservation::new(self.source.clone(), objects + SLAB + plan.metadata)?;
+        let origin = layout::pad(reservation.base().addr().get(), SLAB);
+        let metadata = origin + objects;
+        // SAFETY: whole pages of a reservation that nothing was done with yet.
+        unsafe { reservation.commit(metadata..metadata + plan.pool) }?;
+        // SAFETY: the plan's parts lie within the reservation; the magazines' part has room for all, one behind the other.
+        let magazines = unsafe {
+            let mut next = reservation.at(metadata + plan.magazines);
+            array::from_fn(|class| {
+                let magazine = Magazine::new(next, class);
+                next = next.add(magazine::capacity(class) * 8);
+                magazine
+            })
+        };
+        // SAFETY: the reservation was made for this plan, and its metadata up to the pool is committed and untouched.
+        let slabs = unsafe { Slabs::new(reservation, origin, plan, self.limit.unwrap_or(usize::MAX)) };
+        let magazines: [Magazine; CLASSES] = magazines;
+        Ok(HeapArena::from_parts(magazines, slabs))
+    }
+}

@@ -1,0 +1,102 @@
+//! The checks of debug builds: an exact bit for each object that a program has, and poison in those that it gave back.
+//!
+//! They find a free of what is not this heap's, is no object's beginning, has another layout, or is free already, and a write to a free
+//! object. Each ends in a panic that says which. Release builds have none of it: there a double free is undefined, as everywhere.
+
+use super::arena::{HeapArena, padded};
+use super::classes::{self, Class, LARGEST, SLAB, TABLE};
+use super::slabs::{Slab, Slabs, Use};
+use super::words::BITS;
+use core::alloc::Layout;
+use core::ops::Range;
+use core::ptr::NonNull;
+use core::slice;
+
+/// What a free object is filled with.
+const POISON: u8 = 0xDB;
+
+impl HeapArena {
+    /// Notes that a program has the object from now on.
+    #[track_caller]
+    pub(super) fn handed_out(&self, object: NonNull<u8>) -> NonNull<u8> {
+        let slabs = self.slabs();
+        let Some((slab, class, index)) = slabs.small_object(object) else { return object };
+        let (live, poisoned) = slabs.check_bits(slab, class);
+        let (word, bit) = (index / BITS, 1 << (index % BITS));
+        assert!(live[word].get() & bit == 0, "{object:p} was handed out twice: it had been freed twice");
+        if poisoned[word].get() & bit != 0 {
+            // SAFETY: a free object, whole and initialised when it was poisoned.
+            let bytes = unsafe { slice::from_raw_parts(object.as_ptr(), class.size) };
+            let changed = bytes.iter().position(|&byte| byte != POISON);
+            assert!(
+                changed.is_none(),
+                "{object:p} was written to after it was freed, at byte {}",
+                changed.unwrap_or(0)
+            );
+        }
+        poisoned[word].set(poisoned[word].get() & !bit);
+        live[word].set(live[word].get() | bit);
+        object
+    }
+
+    /// Checks that the program has this object, with this layout, and poisons it.
+    #[track_caller]
+    pub(super) fn coming_back(&self, object: NonNull<u8>, layout: Layout) {
+        let (slabs, size) = (self.slabs(), padded(layout));
+        if size == 0 {
+            return;
+        }
+        assert!(self.contains(object.as_ptr()), "{object:p} is freed, but is not of this heap");
+        if let Some((_, count)) = slabs.span_at(object) {
+            assert!(
+                size > LARGEST && size.div_ceil(SLAB) == count,
+                "{object:p} is freed with another layout: {layout:?}"
+            );
+            return;
+        }
+        let Some((slab, class, index)) = slabs.small_object(object) else {
+            panic!("{object:p} is freed, but is no object, or was freed before");
+        };
+        let offset = (object.addr().get() - slabs.base.addr().get()) % SLAB;
+        assert!(offset == index * class.size, "{object:p} is freed, but an object does not begin there");
+        let (live, poisoned) = slabs.check_bits(slab, class);
+        let (word, bit) = (index / BITS, 1 << (index % BITS));
+        assert!(live[word].get() & bit != 0, "{object:p} is freed twice");
+        let expected = (size <= LARGEST).then(|| TABLE[classes::class(size)].size);
+        assert!(expected == Some(class.size), "{object:p} is freed with another layout: {layout:?}");
+        live[word].set(live[word].get() & !bit);
+        poisoned[word].set(poisoned[word].get() | bit);
+        // SAFETY: the program has the object and gives it back.
+        unsafe { object.write_bytes(POISON, class.size) };
+    }
+}
+
+impl Slabs {
+    /// The slab, class and number of an object that shares a slab.
+    fn small_object(&self, object: NonNull<u8>) -> Option<(&Slab, &'static Class, usize)> {
+        let (number, index) = self.object_at(object.addr().get())?;
+        let slab = self.slab(number);
+        match slab.usage() {
+            Use::Class(class) => Some((slab, &TABLE[class], index)),
+            _ => None,
+        }
+    }
+
+    /// Objects that a sweep freed: no program has them, and nobody poisoned them.
+    pub(super) fn forget(&self, slab: &Slab, class: &Class, word: usize, objects: u64) {
+        let (live, poisoned) = self.check_bits(slab, class);
+        live[word].set(live[word].get() & !objects);
+        poisoned[word].set(poisoned[word].get() & !objects);
+    }
+
+    /// The poison of objects in pages that were given back is gone.
+    pub(super) fn unpoison(&self, number: usize, part: Range<usize>) {
+        let slab = self.slab(number);
+        let Use::Class(class) = slab.usage() else { return };
+        let class = &TABLE[class];
+        let (_, poisoned) = self.check_bits(slab, class);
+        for index in class.index(part.start)..=class.index(part.end - 1).min(class.objects - 1) {
+            poisoned[index / BITS].set(poisoned[index / BITS].get() & !(1 << (index % BITS)));
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! The heap as a program's global allocator: one thread owns it and uses it without atomics, all others are served by the system.
+//!
+//! ```text
+//!   owner:   alloc, free ──▶ HeapArena ◀── collects at refill ──┐
+//!   others:  alloc ──▶ System                                   │
+//!            free of the owner's object ──▶ a bit, out of line ─┘
+//! ```
+//!
+//! Who owns is a thread-local flag, so a child keeps it exactly if the thread that forked was the owner. In a child of another thread the
+//! owner is gone: its objects stay where they are, and everybody is served by the system. No lock is taken anywhere (invariant 5).
+
+use super::arena::HeapArena;
+use super::classes::{LARGEST, SLAB, TABLE};
+use super::slabs::Use;
+use crate::error::Error;
+use crate::pages::{Reservation, Source};
+use core::alloc::{GlobalAlloc, Layout};
+use core::cell::{Cell, UnsafeCell};
+use core::mem::MaybeUninit;
+use core::ptr::{self, NonNull};
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering::*};
+use std::alloc::System;
+
+/// Granularity of the bits that other threads set: the smallest class.
+const GRAIN: usize = 8;
+/// Address space for the owner's objects.
+const RESERVATION: usize = if usize::BITS >= 64 { 16 << 30 } else { 256 << 20 };
+
+thread_local! {
+    /// The allocator that this thread owns.
+    static OWNED: Cell<*const GlobalHeap> = const { Cell::new(ptr::null()) };
+}
+
+/// A heap arena that can be the `#[global_allocator]`.
+///
+/// Until a thread calls [`claim`](Self::claim), and on all other threads, it is the system's allocator. The owner's objects may be freed by
+/// any thread.
+///
+/// ```
+/// use permacode::GlobalHeap;
+///
+/// #[global_allocator]
+/// static HEAP: GlobalHeap = GlobalHeap::new();
+///
+/// # fn main() -> Result<(), permacode::Error> {
+/// HEAP.claim()?; // this thread's objects lie in the heap from now on
+/// let mine = vec![1, 2, 3];
+/// std::thread::spawn(move || drop(mine)).join().unwrap();
+/// # Ok(())
+/// # }
+/// ```
+pub struct GlobalHeap {
+    state: AtomicU8,
+    heap: UnsafeCell<MaybeUninit<HeapArena>>,
+    /// The objects' address range, once there is one.
+    base: AtomicUsize,
+    len: AtomicUsize,
+    /// Bits that other threads set: one for each grain of each slab, and before them one for each slab that has any.
+    remote: AtomicPtr<AtomicU64>,
+    /// Whether any is set.
+    pending: AtomicU8,
+    /// Keeps `remote`.
+    remote_pages: UnsafeCell<MaybeUninit<Reservation>>,
+}
+
+const UNCLAIMED: u8 = 0;
+const CLAIMING: u8 = 1;
+const CLAIMED: u8 = 2;
+
+// SAFETY: the heap is only used by the thread that claimed it, the rest are atomics.
+unsafe impl Sync for GlobalHeap {}
+
+impl Default for GlobalHeap {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl GlobalHeap {
+    /// An allocator that nobody owns yet.
+    pub const fn new() -> Self {
+        Self {
+            state: AtomicU8::new(UNCLAIMED),
+            heap: UnsafeCell::new(MaybeUninit::uninit()),
+            base: AtomicUsize::new(0),
+            len: AtomicUsize::new(0),
+            remote: AtomicPtr::new(ptr::null_mut()),
+            pending: AtomicU8::new(0),
+            remote_pages: UnsafeCell::new(MaybeUninit::uninit()),
+        }
+    }
+
+    /// Makes the calling thread the owner. `false` if another thread is, or this one owns another allocator.
+    ///
+    /// Costs a heap and a second reservation. Only the first call of all threads can succeed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`HeapArena::new`]; nobody is the owner then, and the call can be repeated.
+    pub fn claim(&'static self) -> Result<bool, Error> {
+        let owned = OWNED.get();
+        if !owned.is_null() {
+            return Ok(ptr::eq(owned, self));
+        }
+        if self.state.compare_exchange(UNCLAIMED, CLAIMING, Acquire, Relaxed).is_err() {
+            return Ok(false);
+        }
+        let made = self.make();
+        self.state.store(if made.is_ok() { CLAIMED } else { UNCLAIMED }, Release);
+        made?;
+        OWNED.set(self);
+        Ok(true)
+    }
+
+    fn make(&self) -> Result<(), Error> {
+        let heap = make_heap()?;
+        let range = heap.address_range();
+        let words = slab_words(range.len()) + range.len() / GRAIN / 64;
+        let source = Source::default();
+        let bytes = source.page_size()?.ceil(words * 8).ok_or(Error::TooLarge { len: words, element: 8 })?;
+        let remote = Reservation::new(source, bytes)?;
+        // SAFETY: the whole reservation, new. Zeroed memory is atomics.
+        unsafe { remote.commit(0..bytes) }?;
+        self.remote.store(remote.base().cast().as_ptr(), Relaxed);
+        // SAFETY: the state says that this thread alone is making the heap.
+        unsafe {
+            (*self.heap.get()).write(heap);
+            (*self.remote_pages.get()).write(remote);
+        }
+        self.base.store(range.start, Relaxed);
+        self.len.store(range.len(), Release);
+        Ok(())
+    }
+
+    /// The heap, if the calling thread owns it.
+    #[inline(always)]
+    fn mine(&self) -> Option<&HeapArena> {
+        // SAFETY: only `claim` makes a thread the owner, after it wrote the heap; no other thread gets here.
+        ptr::eq(OWNED.get(), self).then(|| unsafe { (*self.heap.get()).assume_init_ref() })
+    }
+
+    /// The heap of the owner, to look at: statistics, a fence before a fork, a trim. `None` on other threads.
+    ///
+    /// Freeing all of its objects at once is not among what a shared reference can do.
+    pub fn heap(&'static self) -> Option<&'static HeapArena> {
+        self.mine()
+    }
+
+    /// How far behind the first slab an address of the owner's lies.
+    #[inline(always)]
+    fn offset(&self, object: *mut u8) -> Option<usize> {
+        let offset = object.addr().wrapping_sub(self.base.load(Relaxed));
+        (offset < self.len.load(Acquire)).then_some(offset)
+    }
+
+    /// Leaves an object of the owner's for it to collect.
+    #[cold]
+    fn free_remotely(&self, offset: usize) {
+        let slabs = slab_words(self.len.load(Relaxed));
+        let (slab, grain) = (offset / SLAB, offset / GRAIN);
+        let remote = self.remote.load(Relaxed);
+        // SAFETY: there is a bit for each grain and for each slab of the range.
+        unsafe {
+            (*remote.add(slabs + grain / 64)).fetch_or(1 << (grain % 64), Release);
+            (*remote.add(slab / 64)).fetch_or(1 << (slab % 64), Release);
+        }
+        self.pending.store(1, Release);
+    }
+
+    /// Frees what other threads left.
+    #[cold]
+    fn collect(&self, heap: &HeapArena) {
+        self.pending.store(0, Relaxed);
+        let len = self.len.load(Relaxed);
+        let (slabs, remote) = (slab_words(len), self.remote.load(Relaxed));
+        // SAFETY: as in `free_remotely`.
+        let take = |word: usize| unsafe { (*remote.add(word)).swap(0, AcqRel) };
+        for slab_word in 0..slabs.min(heap.slabs().high.get().div_ceil(64)) {
+            for slab in bits(take(slab_word)).map(|bit| slab_word * 64 + bit) {
+                for word in 0..SLAB / GRAIN / 64 {
+                    for bit in bits(take(slabs + slab * (SLAB / GRAIN / 64) + word)) {
+                        self.free_collected(heap, slab, (word * 64 + bit) * GRAIN);
+                    }
+                }
+            }
+        }
+    }
+
+    fn free_collected(&self, heap: &HeapArena, slab: usize, offset: usize) {
+        let size = match heap.slabs().slab(slab).usage() {
+            Use::Class(class) => TABLE[class].size,
+            Use::Span(count) => count * SLAB,
+            // Set twice by a double free.
+            Use::Vacant | Use::Rest => return,
+        };
+        let object = heap.slabs().address(slab);
+        let layout = Layout::from_size_align(size, 1);
+        debug_assert!(size > LARGEST || offset % size == 0);
+        if let Ok(layout) = layout {
+            // SAFETY: another thread freed the object, once; its class is all that counts of its layout.
+            unsafe { heap.free(object.add(offset), layout) };
+        }
+    }
+}
+
+fn make_heap() -> Result<HeapArena, Error> {
+    let mut bytes = RESERVATION;
+    loop {
+        match HeapArena::builder().reservation(bytes).build() {
+            Err(Error::Pages(_)) if bytes > 1 << 20 => bytes /= 2,
+            result => return result,
+        }
+    }
+}
+
+/// Words with a bit for each slab.
+fn slab_words(len: usize) -> usize {
+    (len / SLAB).div_ceil(64)
+}
+
+/// The positions of the bits that are set.
+fn bits(word: u64) -> impl Iterator<Item = usize> {
+    core::iter::successors(Some(word), |rest| Some(rest & rest.wrapping_sub(1)))
+        .take_while(|&rest| rest != 0)
+        .map(|rest| rest.trailing_zeros() as usize)
+}
+
+// SAFETY: each object comes from the owner's heap or from the system, and goes back to where it came from, as its address tells. Neither
+// unwinds in release builds.
+unsafe impl GlobalAlloc for GlobalHeap {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        match self.mine() {
+            Some(heap) => {
+                if self.pending.load(Relaxed) != 0 {
+                    self.collect(heap);
+                }
+                heap.alloc(layout).map_or(ptr::null_mut(), NonNull::as_ptr)
+            }
+            // SAFETY: the caller's promise.
+            None => unsafe { System.alloc(layout) },
+        }
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        match self.mine() {
+            Some(heap) => heap.alloc_zeroed(layout).map_or(ptr::null_mut(), NonNull::as_ptr),
+            // SAFETY: the caller's promise.
+            None => unsafe { System.alloc_zeroed(layout) },
+        }
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, object: *mut u8, layout: Layout) {
+        match (self.offset(object), self.mine(), NonNull::new(object)) {
+            // SAFETY: the caller's promise; the object is the owner's, which this thread is.
+            (Some(_), Some(heap), Some(object)) => unsafe { heap.free(object, layout) },
+            (Some(offset), ..) => self.free_remotely(offset),
+            // SAFETY: the caller's promise; the object came from the system.
+            (None, ..) => unsafe { System.dealloc(object, layout) },
+        }
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, object: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let Ok(new) = Layout::from_size_align(size, layout.align()) else { return ptr::null_mut() };
+        // SAFETY: the caller's promise, for whoever the object came from. What this thread may not resize it copies.
+        unsafe {
+            match (self.offset(object), self.mine(), NonNull::new(object)) {
+                (Some(_), Some(heap), Some(object)) => {
+                    heap.realloc(object, layout, new).map_or(ptr::null_mut(), NonNull::as_ptr)
+                }
+                (Some(offset), ..) => {
+                    let moved = System.alloc(new);
+                    if !moved.is_null() {
+                        moved.copy_from_nonoverlapping(object, layout.size().min(size));
+                        self.free_remotely(offset);
+                    }
+                    moved
+                }
+                (None, ..) => System.realloc(object, layout, size),
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Giving memory back: on request, never on the way of a free, because a page that was given back costs several times more at its next
+//! touch than one that was kept.
+
+use super::arena::HeapArena;
+use super::classes::{CLASSES, SLAB, TABLE};
+use super::slabs::{Slabs, Use};
+use super::words::BITS;
+use crate::error::Error;
+use core::ops::Range;
+
+impl HeapArena {
+    /// Gives the memory of free objects back to the system: of whole slabs, and of single pages where no object is live. Returns how many
+    /// bytes were given back, those that were never resident included.
+    ///
+    /// Costs a look at each slab, and a system call for each stretch of pages. Address space is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Pages`] when the system refuses. Nothing is lost; what was not given back stays.
+    pub fn trim(&self) -> Result<usize, Error> {
+        self.flush_all();
+        self.slabs().vacate_empty();
+        self.slabs().discard_vacant().and_then(|vacant| Ok(vacant + self.slabs().discard_free_pages()?))
+    }
+
+    /// Frees every object at once and gives the memory back. No destructor runs.
+    ///
+    /// Costs two system calls and a look at each slab: one call drops a whole program's heap. That nothing refers to an object any more is
+    /// shown by the exclusive borrow.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Pages`] when the system refuses; every object is free all the same, its memory stays resident.
+    pub fn reset(&mut self) -> Result<(), Error> {
+        (0..CLASSES).for_each(|class| self.magazine(class).forget_oldest(self.magazine(class).len()));
+        self.lift_fence();
+        self.slabs().free_all();
+        self.slabs().vacate_empty();
+        self.slabs().discard_vacant().map(|_| ())
+    }
+}
+
+impl Slabs {
+    /// Frees every object and every span; the magazines are empty.
+    fn free_all(&self) {
+        for number in 0..self.high.get() {
+            let slab = self.slab(number);
+            match slab.usage() {
+                Use::Vacant | Use::Rest => {}
+                Use::Span(count) => self.free_span(number, count),
+                Use::Class(_) => {
+                    slab.free.set(slab.fresh.get());
+                    self.empty.insert(number);
+                }
+            }
+        }
+        self.out.iter().for_each(|out| out.set(0));
+        self.out_bytes.set(0);
+    }
+
+    /// Gives the memory of vacant slabs back, in stretches.
+    fn discard_vacant(&self) -> Result<usize, Error> {
+        let (mut from, mut bytes) = (0, 0);
+        let dirty = |number: usize| self.vacant.contains(number) && self.slab(number).is_touched();
+        while let Some(first) = (from..self.high.get()).find(|&number| dirty(number)) {
+            let end = (first..self.high.get()).find(|&number| !dirty(number)).unwrap_or(self.high.get());
+            self.discard(first * SLAB..end * SLAB)?;
+            (first..end).for_each(|number| self.slab(number).clean());
+            bytes += (end - first) * SLAB;
+            from = end;
+        }
+        Ok(bytes)
+    }
+
+    /// Gives pages back on which no object is out, in slabs that have some.
+    fn discard_free_pages(&self) -> Result<usize, Error> {
+        let mut bytes = 0;
+        for number in 0..self.high.get() {
+            let Use::Class(class) = self.slab(number).usage() else { continue };
+            let mut end_of_last = 0;
+            for index in self.out_indices(number).chain([TABLE[class].objects]) {
+                let start = (index * TABLE[class].size).min(SLAB);
+                bytes += self.discard_between(number, end_of_last..start)?;
+                end_of_last = start + TABLE[class].size;
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// The objects of a slab of a class that are out, in order.
+    fn out_indices(&self, number: usize) -> impl Iterator<Item = usize> {
+        let slab = self.slab(number);
+        let class = match slab.usage() {
+            Use::Class(class) => Some(&TABLE[class]),
+            _ => None,
+        };
+        class.into_iter().flat_map(move |class| {
+            (0..class.words).flat_map(move |word| {
+                let out = self.out_in(slab, class, word);
+                (0..BITS).filter(move |bit| out >> bit & 1 == 1).map(move |bit| word * BITS + bit)
+            })
+        })
+    }
+
+    /// Gives the whole pages within a part of a slab back.
+    fn discard_between(&self, number: usize, part: Range<usize>) -> Result<usize, Error> {
+        let page = self.pages.page();
+        let start = page.ceil(part.start).unwrap_or(part.end);
+        let end = page.floor(part.end.min(SLAB));
+        // A page or two are not worth a system call for each.
+        if start + page.bytes() * 2 > end {
+            return Ok(0);
+        }
+        self.discard(number * SLAB + start..number * SLAB + end)?;
+        #[cfg(debug_assertions)]
+        self.unpoison(number, start..end);
+        Ok(end - start)
+    }
+
+    fn discard(&self, objects: Range<usize>) -> Result<(), Error> {
+        // SAFETY: whole pages of slabs, committed and never sealed, that hold no object that is out.
+        unsafe { self.pages.discard(self.origin + objects.start..self.origin + objects.end) }.map_err(Error::Pages)
+    }
+}

@@ -1,0 +1,176 @@
+//! Every live object, and a mark for each: what a collector needs, out of line.
+//!
+//! An object is live when it was handed out and has not come back; what lies in a magazine has come back. Marks are bits beside the free
+//! ones, so a collector writes to no object page: a full mark in a forked child dirties one page of bits for a megabyte and more of
+//! objects.
+
+use super::arena::HeapArena;
+use super::classes::{SLAB, TABLE};
+use super::slabs::{Slabs, Use};
+use super::words::BITS;
+use core::ptr::NonNull;
+
+/// What [`HeapArena::sweep`] freed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Objects.
+    pub objects: usize,
+    /// Bytes, each object counted with the size of its class.
+    pub bytes: usize,
+}
+
+impl HeapArena {
+    /// Calls `visit` with the address and the size of every live object, in the order of their addresses.
+    ///
+    /// The size is that of the class, or of the slabs of a large object. `visit` may allocate and free: what it frees is not visited any
+    /// more, what it allocates may or may not be.
+    ///
+    /// Costs a look at the bits of each slab; no object is touched.
+    pub fn walk(&self, mut visit: impl FnMut(NonNull<u8>, usize)) {
+        for number in 0..self.slabs().high.get() {
+            match self.slabs().slab(number).usage() {
+                Use::Vacant | Use::Rest => {}
+                Use::Span(count) => visit(self.slabs().address(number), count * SLAB),
+                Use::Class(class) => self.walk_slab(number, class, &mut visit),
+            }
+        }
+    }
+
+    fn walk_slab(&self, number: usize, class: usize, visit: &mut impl FnMut(NonNull<u8>, usize)) {
+        let (slabs, table) = (self.slabs(), &TABLE[class]);
+        for word in 0..table.words {
+            let mut seen = 0;
+            loop {
+                // What `visit` did may lie in the magazine; it may even have given the slab to another class.
+                self.flush(class);
+                let slab = slabs.slab(number);
+                if slab.usage() != Use::Class(class) {
+                    return;
+                }
+                let rest = slabs.out_in(slab, table, word) & !seen;
+                if rest == 0 {
+                    break;
+                }
+                let bit = rest.trailing_zeros() as usize;
+                // This one and all before it.
+                seen = u64::MAX >> (BITS - 1 - bit);
+                // SAFETY: an object of the slab.
+                let object = unsafe { slabs.address(number).add((word * BITS + bit) * table.size) };
+                visit(object, table.size);
+            }
+        }
+    }
+
+    /// Marks the object that holds an address; whether it was not marked before. `None` where no object of this heap can be.
+    ///
+    /// The address may point into the object, as a conservative collector's do. Writes one bit, out of line; never dereferences it.
+    pub fn mark<T: ?Sized>(&self, address: *const T) -> Option<bool> {
+        let slabs = self.slabs();
+        let (number, index) = slabs.object_at(address.cast::<u8>().addr())?;
+        let slab = slabs.slab(number);
+        let Use::Class(class) = slab.usage() else { return Some(slab.mark()) };
+        let (_, marks) = slabs.bits(slab, &TABLE[class]);
+        let (word, bit) = (&marks[index / BITS], 1 << (index % BITS));
+        let new = word.get() & bit == 0;
+        word.set(word.get() | bit);
+        Some(new)
+    }
+
+    /// Whether the object that holds an address is marked.
+    pub fn is_marked<T: ?Sized>(&self, address: *const T) -> bool {
+        let slabs = self.slabs();
+        let Some((number, index)) = slabs.object_at(address.cast::<u8>().addr()) else { return false };
+        let slab = slabs.slab(number);
+        let Use::Class(class) = slab.usage() else { return slab.is_marked() };
+        let (_, marks) = slabs.bits(slab, &TABLE[class]);
+        marks[index / BITS].get() >> (index % BITS) & 1 == 1
+    }
+
+    /// Takes every mark away.
+    pub fn clear_marks(&self) {
+        for number in 0..self.slabs().high.get() {
+            self.slabs().clear_marks(number);
+        }
+    }
+
+    /// Frees every live object that is not marked, and takes the marks away. No destructor runs.
+    ///
+    /// Costs a look at the bits of each slab; no object is touched.
+    ///
+    /// # Safety
+    ///
+    /// Nobody uses an object that is not marked any more, be it through a pointer, a collection, or a
+    /// [`HeapRc`](crate::HeapRc).
+    pub unsafe fn sweep(&self) -> Swept {
+        self.flush_all();
+        let mut swept = Swept::default();
+        for number in 0..self.slabs().high.get() {
+            let dead = self.slabs().sweep_slab(number);
+            swept.objects += dead.objects;
+            swept.bytes += dead.bytes;
+        }
+        swept
+    }
+}
+
+impl Slabs {
+    /// The slab and the number in it of the object that holds an address; for a large object, its first slab and 0.
+    pub(super) fn object_at(&self, address: usize) -> Option<(usize, usize)> {
+        let offset = self.offset(address)?;
+        let number = offset / SLAB;
+        match self.slab(number).usage() {
+            Use::Vacant => None,
+            Use::Span(_) => Some((number, 0)),
+            Use::Rest => {
+                let first = (0..number).rev().find(|&first| self.slab(first).usage() != Use::Rest)?;
+                Some((first, 0))
+            }
+            Use::Class(class) => {
+                let index = TABLE[class].index(offset % SLAB);
+                (index < usize::from(self.slab(number).fresh.get())).then_some((number, index))
+            }
+        }
+    }
+
+    fn clear_marks(&self, number: usize) {
+        let slab = self.slab(number);
+        match slab.usage() {
+            Use::Class(class) => {
+                let (_, marks) = self.bits(slab, &TABLE[class]);
+                marks.iter().filter(|word| word.get() != 0).for_each(|word| word.set(0));
+            }
+            _ => _ = slab.unmark(),
+        }
+    }
+
+    fn sweep_slab(&self, number: usize) -> Swept {
+        let slab = self.slab(number);
+        match slab.usage() {
+            Use::Vacant | Use::Rest => Swept::default(),
+            Use::Span(_) if slab.unmark() => Swept::default(),
+            Use::Span(count) => {
+                self.free_span(number, count);
+                Swept { objects: 1, bytes: count * SLAB }
+            }
+            Use::Class(class) => {
+                let table = &TABLE[class];
+                let (free, marks) = self.bits(slab, table);
+                let mut objects = 0;
+                for word in 0..table.words {
+                    let dead = self.out_in(slab, table, word) & !marks[word].get();
+                    free[word].set(free[word].get() | dead);
+                    #[cfg(debug_assertions)]
+                    self.forget(slab, table, word, dead);
+                    objects += dead.count_ones() as usize;
+                }
+                self.clear_marks(number);
+                if objects != 0 {
+                    self.count_free(class, number, slab, objects as u16);
+                    self.out[class].set(self.out[class].get() - objects);
+                    self.out_bytes.set(self.out_bytes.get() - objects * table.size);
+                }
+                Swept { objects, bytes: objects * table.size }
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Bits out of line: sets over all slabs, and a pool of bitmaps over the objects of one.
+//!
+//! ```text
+//!   pool   [ free of slab 0 │ marks of slab 0 ┆ free of slab 1 │ marks of slab 1 ┆ ... ]
+//!            ◀── words ───▶
+//! ```
+//!
+//! All of it lies in the heap's metadata pages, zeroed and committed before use. A bitmap takes a power of two of words, so that one that is
+//! given back serves the next slab of any class of the same length.
+
+use crate::error::PageError;
+use core::cell::Cell;
+use core::ptr::NonNull;
+use core::slice;
+
+/// Bits of a word.
+pub(super) const BITS: usize = 64;
+
+/// A set of small numbers, in zeroed words that outlive it.
+pub(super) struct BitSet {
+    words: NonNull<Cell<u64>>,
+    len: usize,
+}
+
+impl BitSet {
+    /// Bytes of a set of numbers below `bound`.
+    pub(super) const fn bytes(bound: usize) -> usize {
+        bound.div_ceil(BITS) * 8
+    }
+
+    /// An empty set of numbers below `bound`.
+    ///
+    /// # Safety
+    ///
+    /// `at` is aligned, [`bytes`](Self::bytes) long, zero, and for this set alone as long as it lives.
+    pub(super) unsafe fn new(at: NonNull<u8>, bound: usize) -> Self {
+        Self { words: at.cast(), len: bound.div_ceil(BITS) }
+    }
+
+    #[inline]
+    fn words(&self) -> &[Cell<u64>] {
+        // SAFETY: the promise of `new`; any bits are valid words.
+        unsafe { slice::from_raw_parts(self.words.as_ptr(), self.len) }
+    }
+
+    pub(super) fn insert(&self, number: usize) {
+        let word = &self.words()[number / BITS];
+        word.set(word.get() | 1 << (number % BITS));
+    }
+
+    pub(super) fn remove(&self, number: usize) {
+        let word = &self.words()[number / BITS];
+        word.set(word.get() & !(1 << (number % BITS)));
+    }
+
+    pub(super) fn contains(&self, number: usize) -> bool {
+        self.words()[number / BITS].get() >> (number % BITS) & 1 == 1
+    }
+
+    /// The least member in `from..bound`.
+    pub(super) fn next(&self, from: usize, bound: usize) -> Option<usize> {
+        let mut number = from;
+        while number < bound {
+            let rest = self.words()[number / BITS].get() >> (number % BITS);
+            if rest != 0 {
+                return Some(number + rest.trailing_zeros() as usize).filter(|&found| found < bound);
+            }
+            number = (number / BITS + 1) * BITS;
+        }
+        None
+    }
+
+    /// The first `count` consecutive members in `from..bound` of which the first satisfies `fits`.
+    pub(super) fn run(&self, from: usize, bound: usize, count: usize, fits: impl Fn(usize) -> bool) -> Option<usize> {
+        let mut start = self.next(from, bound)?;
+        loop {
+            let broken = (start..start + count).find(|&number| number >= bound || !self.contains(number));
+            match broken {
+                None if fits(start) => return Some(start),
+                None => start = self.next(start + 1, bound)?,
+                Some(gap) => start = self.next(gap, bound)?,
+            }
+        }
+    }
+}
+
+/// Bitmaps over the objects of slabs, taken and given back.
+pub(super) struct Pool {
+    words: NonNull<Cell<u64>>,
+    /// Words that the pool may have.
+    capacity: usize,
+    /// Words that were ever taken. The first is never: its number stands for none.
+    used: Cell<usize>,
+    /// Words that are committed.
+    committed: Cell<usize>,
+    /// For each power of two, the last bitmap given back; each names the one before it.
+    spare: [Cell<u32>; 10],
+}
+
+/// Words that are committed at once: 64 KiB.
+const CHUNK: usize = 8 << 10;
+
+impl Pool {
+    /// Words of a pool that has `bitmaps` bitmaps for each of `slabs` slabs, of as many objects as a slab can have.
+    pub(super) const fn capacity(slabs: usize, bitmaps: usize) -> usize {
+        (slabs * bitmaps * (super::classes::SLAB / 8 / BITS) + BITS).next_multiple_of(CHUNK)
+    }
+
+    /// A pool of `capacity` words, none of them committed.
+    ///
+    /// # Safety
+    ///
+    /// `at` is aligned to a page and for this pool alone, which is not used after it.
+    pub(super) unsafe fn new(at: NonNull<u8>, capacity: usize) -> Self {
+        Self { words: at.cast(), capacity, used: Cell::new(1), committed: Cell::new(0), spare: Default::default() }
+    }
+
+    /// A zeroed bitmap of at least `words` words; its number is not zero. `commit` makes a range of the pool's bytes writable.
+    pub(super) fn take(
+        &self,
+        words: usize,
+        commit: impl FnOnce(core::ops::Range<usize>) -> Result<(), PageError>,
+    ) -> Result<Option<u32>, PageError> {
+        let words = words.next_power_of_two();
+        let spare = &self.spare[words.ilog2() as usize];
+        if spare.get() != 0 {
+            let taken = spare.get();
+            let bitmap = self.bitmap(taken, words);
+            spare.set(bitmap[0].get() as u32);
+            bitmap.iter().for_each(|word| word.set(0));
+            return Ok(Some(taken));
+        }
+        let (start, end) = (self.used.get(), self.used.get() + words);
+        if end > self.capacity {
+            return Ok(None);
+        }
+        if end > self.committed.get() {
+            let ahead = end.next_multiple_of(CHUNK).min(self.capacity);
+            commit(self.committed.get() * 8..ahead * 8)?;
+            self.committed.set(ahead);
+        }
+        self.used.set(end);
+        Ok(u32::try_from(start).ok())
+    }
+
+    /// Gives back what [`take`](Self::take) gave for as many words.
+    pub(super) fn give_back(&self, bitmap: u32, words: usize) {
+        let words = words.next_power_of_two();
+        let spare = &self.spare[words.ilog2() as usize];
+        self.bitmap(bitmap, words)[0].set(u64::from(spare.get()));
+        spare.set(bitmap);
+    }
+
+    /// The words of a bitmap that was taken.
+    #[inline]
+    pub(super) fn bitmap(&self, bitmap: u32, words: usize) -> &[Cell<u64>] {
+        debug_assert!(bitmap != 0 && bitmap as usize + words <= self.used.get());
+        // SAFETY: a number that `take` gave, so the words are committed and in the pool.
+        unsafe { slice::from_raw_parts(self.words.as_ptr().add(bitmap as usize), words) }
+    }
+}
