@@ -59,6 +59,9 @@
 //!
 //! * `derive` (default): `#[derive(Permanent)]`.
 //! * `testing`: page sources that fail on demand and operation sequences with a model, for users' own tests.
+//! * `allocator-api2-03`, `allocator-api2-04`, `nightly`: `Allocator` of those versions, and of the standard library, for `&HeapArena`,
+//!   beside that of allocator-api2 0.2.
+#![cfg_attr(feature = "nightly", feature(allocator_api))]
 #![warn(unreachable_pub)]
 
 mod code;

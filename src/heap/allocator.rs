@@ -1,8 +1,10 @@
 //! The heap as an `Allocator`, for `&HeapArena`: collections borrow their heap, so that it can be neither moved nor dropped while their
 //! memory lives (soundness S18).
+//!
+//! The trait exists several times: in `allocator-api2` 0.2, which hashbrown and bumpalo use, in its later versions, and in the standard
+//! library on nightly. Their methods are the same, so one macro writes them all.
 
 use super::arena::HeapArena;
-use allocator_api2::alloc::{AllocError, Allocator};
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
@@ -10,44 +12,65 @@ fn sized(object: NonNull<u8>, layout: Layout) -> NonNull<[u8]> {
     NonNull::slice_from_raw_parts(object, layout.size())
 }
 
-// SAFETY: objects live until they are freed or the heap is gone, which the shared borrow keeps from happening; every copy of a `&HeapArena`
-// is the same allocator.
-unsafe impl Allocator for &HeapArena {
-    #[inline(always)]
-    fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
-        self.alloc(layout).map(|object| sized(object, layout)).map_err(|_| AllocError)
-    }
+macro_rules! allocator {
+    ($($api:tt)+) => {
+        const _: () = {
+            use $($api)+::{AllocError, Allocator};
 
-    #[inline]
-    fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
-        self.alloc_zeroed(layout).map(|object| sized(object, layout)).map_err(|_| AllocError)
-    }
+            // SAFETY: objects live until they are freed or the heap is gone, which the shared borrow keeps from happening; every copy of a
+            // `&HeapArena` is the same allocator. Nothing here unwinds in release builds.
+            unsafe impl Allocator for &HeapArena {
+                #[inline(always)]
+                fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
+                    self.alloc(layout).map(|object| sized(object, layout)).map_err(|_| AllocError)
+                }
 
-    #[inline(always)]
-    unsafe fn deallocate(&self, object: NonNull<u8>, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { self.free(object, layout) }
-    }
+                #[inline]
+                fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
+                    self.alloc_zeroed(layout).map(|object| sized(object, layout)).map_err(|_| AllocError)
+                }
 
-    #[inline]
-    unsafe fn grow(&self, object: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
-        // SAFETY: the caller's promise.
-        unsafe { self.realloc(object, old, new) }.map(|object| sized(object, new)).map_err(|_| AllocError)
-    }
+                #[inline(always)]
+                unsafe fn deallocate(&self, object: NonNull<u8>, layout: Layout) {
+                    // SAFETY: the caller's promise.
+                    unsafe { self.free(object, layout) }
+                }
 
-    #[inline]
-    unsafe fn grow_zeroed(&self, object: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
-        // SAFETY: the caller's promise; what lies behind the old size is the object's.
-        unsafe {
-            let object = self.realloc(object, old, new).map_err(|_| AllocError)?;
-            object.add(old.size()).write_bytes(0, new.size() - old.size());
-            Ok(sized(object, new))
-        }
-    }
+                #[inline]
+                unsafe fn grow(&self, object: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
+                    // SAFETY: the caller's promise.
+                    unsafe { self.realloc(object, old, new) }.map(|object| sized(object, new)).map_err(|_| AllocError)
+                }
 
-    #[inline]
-    unsafe fn shrink(&self, object: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
-        // SAFETY: the caller's promise.
-        unsafe { self.realloc(object, old, new) }.map(|object| sized(object, new)).map_err(|_| AllocError)
-    }
+                #[inline]
+                unsafe fn grow_zeroed(
+                    &self,
+                    object: NonNull<u8>,
+                    old: Layout,
+                    new: Layout,
+                ) -> Result<NonNull<[u8]>, AllocError> {
+                    // SAFETY: the caller's promise; what lies behind the old size is the object's.
+                    unsafe {
+                        let object = self.realloc(object, old, new).map_err(|_| AllocError)?;
+                        object.add(old.size()).write_bytes(0, new.size() - old.size());
+                        Ok(sized(object, new))
+                    }
+                }
+
+                #[inline]
+                unsafe fn shrink(&self, object: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
+                    // SAFETY: the caller's promise.
+                    unsafe { self.realloc(object, old, new) }.map(|object| sized(object, new)).map_err(|_| AllocError)
+                }
+            }
+        };
+    };
 }
+
+allocator!(allocator_api2::alloc);
+#[cfg(feature = "allocator-api2-03")]
+allocator!(allocator_api2_03::alloc);
+#[cfg(feature = "allocator-api2-04")]
+allocator!(allocator_api2_04::alloc);
+#[cfg(feature = "nightly")]
+allocator!(core::alloc);

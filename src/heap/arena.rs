@@ -134,8 +134,7 @@ impl HeapArena {
     ///
     /// # Safety
     ///
-    /// `object` came from this heap with layout `old` and was not freed since. After an `Ok` only the new address is used. `new` has the
-    /// same or a lesser alignment.
+    /// `object` came from this heap with layout `old` and was not freed since. After an `Ok` only the new address is used.
     pub unsafe fn realloc(&self, object: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, Error> {
         if self.resize_in_place(object, old, new) {
             return Ok(object);
