@@ -40,6 +40,9 @@
 //! | [`Link`] | a reference set after its block was made, for cycles |
 //! | [`Sites`] | numbers that stand in code for what must change elsewhere |
 //! | [`Shared`] | bytes of an arena with a share in the arena |
+//! | [`HeapArena`] | memory for what changes: an allocator for one thread, its bookkeeping out of line |
+//! | [`HeapRc`] | a counted pointer into a heap |
+//! | [`DualArena`] | both arenas as one thing to own |
 //!
 //! Parse first, lower second: blocks of an abandoned load are not reclaimed, so let a syntax error come before the first block.
 //!
