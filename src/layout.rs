@@ -99,9 +99,9 @@ pub(crate) fn run_length<W: Word>(need: W, wish: W, left: W, page: W) -> Option<
 pub(crate) struct PageSize(usize);
 
 impl PageSize {
-    /// `None` unless `bytes` is a power of two that leaves room for arithmetic.
+    /// `None` unless `bytes` is a power of two that meets every record's alignment and divides a slab: 64 bytes to 64 KiB.
     pub(crate) fn new(bytes: usize) -> Option<Self> {
-        (bytes.is_power_of_two() && bytes <= usize::MAX >> 4).then_some(Self(bytes))
+        (bytes.is_power_of_two() && (64..=64 << 10).contains(&bytes)).then_some(Self(bytes))
     }
 
     #[inline]

@@ -144,13 +144,14 @@ impl CodePages {
         }
     }
 
-    /// Gives a claim back that nothing was written to. If others claimed behind it, its pages are closed instead.
+    /// Gives a claim back that nothing was written to. If others claimed behind it, it stays claimed: pages without access that are
+    /// nobody's, counted as a tail, and never to be sealed.
     pub(super) fn give_back(&self, claimed: Range<usize>) {
         // SAFETY: the caller's own claim, never sealed, without a reference into it. A refusal changes nothing that matters: the pages
         // are zero, and whoever claims them next commits them again.
         let _ = unsafe { self.reservation.decommit(claimed.clone()) };
         if self.watermark.compare_exchange(claimed.end, claimed.start, Relaxed, Relaxed).is_err() {
-            self.give_up(claimed);
+            self.closed_tails.fetch_add(claimed.len(), Relaxed);
         }
     }
 
@@ -223,7 +224,8 @@ impl CodePages {
 
     /// Seals the pages of an extent that was left padded.
     pub(super) fn seal_extent(&self, extent: &Extent) -> Result<(), PageError> {
-        self.seal(self.page().touched(extent.start()..extent.end())).map(|_| ())
+        let pages = self.page().touched(extent.start()..extent.end());
+        if pages.is_empty() { Ok(()) } else { self.seal(pages).map(|_| ()) }
     }
 
     /// Pads the parked tail to its next page, and seals every page that is closed and not sealed. Returns how many. If the system

@@ -42,7 +42,9 @@ impl Run {
 
     /// Bytes of the tail.
     pub(super) fn room(&self) -> usize {
-        self.limit() - self.resume()
+        // In this order: an owner on another thread raises the limit before it resumes behind the old one.
+        let resume = self.resume();
+        self.limit() - resume
     }
 
     /// Says how far the run is filled; for its owner only.

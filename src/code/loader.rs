@@ -400,9 +400,12 @@ impl<'a> Loader<'a> {
         for extent in self.module.get().extents() {
             Extent::publish(extent, bytes);
             bytes += extent.end() - extent.start();
+        }
+        // Before the extents can be located: who finds a module finds all of it.
+        self.module.set_bytes(bytes);
+        for extent in self.module.get().extents() {
             self.arena.pages().leave(extent, padded);
         }
-        self.module.set_bytes(bytes);
         self.arena.enlist(self.module, bytes, self.gaps.get(), self.lost.get());
     }
 

@@ -57,16 +57,6 @@ unsafe impl PageSource for OrdinaryPages {
         Ok(())
     }
 
-    unsafe fn discard(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: nobody relies on what the caller's range holds.
-        unsafe { at.write_bytes(0, bytes) };
-        Ok(())
-    }
-
-    unsafe fn resident(&self, _at: NonNull<u8>, bytes: usize) -> Result<usize, PageError> {
-        Err(PageError { call: PageCall::Resident, bytes, code: 0 })
-    }
-
     unsafe fn release(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         let layout = Self::layout(bytes).ok_or(PageError { call: PageCall::Release, bytes, code: 0 })?;
         // SAFETY: the caller passes a whole reservation, which `reserve` allocated with this layout.

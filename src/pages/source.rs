@@ -1,6 +1,6 @@
 //! What a source of pages promises.
 
-use crate::error::PageError;
+use crate::error::{PageCall, PageError};
 use core::ptr::NonNull;
 
 /// A way to reserve, commit, seal and release pages.
@@ -76,7 +76,8 @@ pub unsafe trait PageSource: Send + Sync {
     /// The range is whole pages, none of them sealed, and nobody holds a reference into it.
     unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError>;
 
-    /// Gives the memory of a range back and keeps its access: it reads as zeros from now on.
+    /// Gives the memory of a range back and keeps its access: it reads as zeros from now on. A source that cannot give it back zeroes it,
+    /// as this does unless it is implemented.
     ///
     /// # Errors
     ///
@@ -85,18 +86,24 @@ pub unsafe trait PageSource: Send + Sync {
     /// # Safety
     ///
     /// The range is whole pages, all of them committed and not sealed, and nobody relies on what they hold.
-    unsafe fn discard(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError>;
+    unsafe fn discard(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        // SAFETY: committed, and nobody relies on what it holds.
+        unsafe { at.write_bytes(0, bytes) };
+        Ok(())
+    }
 
     /// How many bytes of a range are in physical memory now.
     ///
     /// # Errors
     ///
-    /// The system does not tell.
+    /// The source does not know; unless this is implemented, it does not.
     ///
     /// # Safety
     ///
     /// The range is whole pages of one reservation of this source.
-    unsafe fn resident(&self, at: NonNull<u8>, bytes: usize) -> Result<usize, PageError>;
+    unsafe fn resident(&self, _at: NonNull<u8>, bytes: usize) -> Result<usize, PageError> {
+        Err(PageError { call: PageCall::Resident, bytes, code: 0 })
+    }
 
     /// Gives a whole reservation back.
     ///

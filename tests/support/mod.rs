@@ -1,0 +1,187 @@
+//! What several test files need: blocks that know what they were filled with, random numbers, and the kernel's word on an arena.
+#![allow(dead_code, unused_imports)] // each test file uses a part
+
+mod disturbed;
+
+pub(crate) use disturbed::Disturbed;
+
+use core::ops::Range;
+use core::slice;
+use permacode::{CodeArena, Error, Loader, Stats};
+
+/// The system's page size.
+pub(crate) fn page() -> usize {
+    // SAFETY: asks for a number.
+    usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap()
+}
+
+/// Where a block lies.
+pub(crate) fn span<T>(block: &[T]) -> Range<usize> {
+    let range = block.as_ptr_range();
+    range.start.addr()..range.end.addr()
+}
+
+/// A small generator with a seed, so that every run does the same.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    /// A number below `bound`.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        (self.next() >> 16) as usize % bound
+    }
+
+    /// A number from 0 up to 1.
+    pub(crate) fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+/// Blocks of bytes, each filled with a byte of its own.
+#[derive(Clone, Default)]
+pub(crate) struct Blocks<'a> {
+    all: Vec<&'a [u8]>,
+}
+
+impl<'a> Blocks<'a> {
+    /// Allocates a block of `len` bytes.
+    pub(crate) fn alloc(&mut self, loader: &Loader<'a>, len: usize) -> Result<&'a [u8], Error> {
+        let block = loader.alloc_slice_copy(&vec![Self::fill(self.all.len()); len])?;
+        self.all.push(block);
+        Ok(block)
+    }
+
+    fn fill(index: usize) -> u8 {
+        (index % 255) as u8 + 1
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Bytes of all blocks.
+    pub(crate) fn bytes(&self) -> usize {
+        self.all.iter().map(|block| block.len()).sum()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.all.iter().copied()
+    }
+
+    /// Every block holds what it was filled with.
+    pub(crate) fn check(&self) {
+        for (index, block) in self.all.iter().enumerate() {
+            assert!(all(block, Self::fill(index)), "block {index} was overwritten");
+        }
+    }
+
+    /// And no two share a byte, and every other byte of the claimed pages is zero, save those of `others` (soundness S1, S2).
+    pub(crate) fn check_apart(&self, arena: &CodeArena, others: &[Range<usize>]) {
+        self.check();
+        let code = arena.address_range();
+        let claimed = code.start..code.start + arena.stats().claimed;
+        let mut spans: Vec<Range<usize>> = self.iter().map(span).chain(others.iter().cloned()).collect();
+        spans.sort_by_key(|span| span.start);
+        let mut end = claimed.start;
+        for span in spans.into_iter().filter(|span| !span.is_empty()) {
+            assert!(span.start >= end && span.end <= claimed.end, "{span:?} overlaps or is not claimed");
+            assert!(zero(end..span.start), "a gap before {span:?} is not zero");
+            end = span.end;
+        }
+        assert!(zero(end..claimed.end), "the tail is not zero");
+    }
+}
+
+/// Whether claimed bytes that are no block's are all zero.
+pub(crate) fn zero(bytes: Range<usize>) -> bool {
+    let at = core::ptr::with_exposed_provenance::<u8>(bytes.start);
+    // SAFETY: the caller names claimed pages, which are mapped readable and which nobody writes to during the check.
+    all(unsafe { slice::from_raw_parts(at, bytes.len()) }, 0)
+}
+
+/// Whether each of `bytes` is `byte`; quick in a debug build.
+pub(crate) fn all(bytes: &[u8], byte: u8) -> bool {
+    bytes.split_first().is_none_or(|(&first, rest)| first == byte && rest == &bytes[..rest.len()])
+}
+
+/// No byte of the claimed pages is unaccounted for; no loader may be open.
+pub(crate) fn accounted(stats: &Stats) {
+    assert_eq!(stats.claimed, stats.used + stats.gaps + stats.lost + stats.tails, "{stats:?}");
+}
+
+/// What the kernel says of the code pages of an arena.
+#[cfg(target_os = "linux")]
+pub(crate) fn mapped(arena: &CodeArena) -> permacode_witness::Memory {
+    permacode_witness::memory(0, arena.address_range()).unwrap()
+}
+
+/// The permissions of the mapping that holds `address`.
+#[cfg(target_os = "linux")]
+pub(crate) fn permissions(address: usize) -> String {
+    let memory = permacode_witness::memory(0, address..address + 1).unwrap();
+    memory.mappings.first().map_or(String::new(), |mapping| mapping.permissions.clone())
+}
+
+/// How a child ends that stores a byte to `address`.
+#[cfg(target_os = "linux")]
+pub(crate) fn store(address: usize) -> permacode_witness::End {
+    permacode_witness::Child::run(|| {
+        // SAFETY: none: this is the stray store that the kernel must stop. If it does not, the child ends at once, with what it wrote.
+        unsafe { core::ptr::with_exposed_provenance_mut::<u8>(address).write_volatile(0xAA) };
+        0
+    })
+    .unwrap()
+}
+
+/// The end of a child that the kernel stopped at `address`.
+#[cfg(target_os = "linux")]
+pub(crate) fn stopped(address: usize) -> permacode_witness::End {
+    permacode_witness::End::Signal { signal: libc::SIGSEGV, address }
+}
+
+/// Fails unless a child in which `body` runs, and asserts, comes to its end.
+#[cfg(target_os = "linux")]
+#[track_caller]
+pub(crate) fn in_child(body: impl FnOnce()) {
+    let end = permacode_witness::Child::run(|| {
+        // The harness would keep what a child says to itself.
+        std::panic::set_hook(Box::new(|info| {
+            let text = format!("in a child: {info}\n");
+            // SAFETY: the bytes are there.
+            unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
+        }));
+        body();
+        0
+    });
+    assert_eq!(end.unwrap(), permacode_witness::End::Code(0));
+}
+
+/// A number in kB that `/proc/self/status` states, in bytes.
+#[cfg(target_os = "linux")]
+pub(crate) fn status(field: &str) -> usize {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = text.lines().find(|line| line.starts_with(field)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() << 10
+}
+
+/// Changes the soft limit of this process on a resource.
+#[cfg(target_os = "linux")]
+pub(crate) fn limit(resource: libc::__rlimit_resource_t, bytes: usize) {
+    // SAFETY: reads and writes a structure on the stack.
+    unsafe {
+        let mut limit = core::mem::zeroed::<libc::rlimit>();
+        assert_eq!(libc::getrlimit(resource, &mut limit), 0);
+        limit.rlim_cur = (bytes as libc::rlim_t).min(limit.rlim_max);
+        assert_eq!(libc::setrlimit(resource, &limit), 0);
+    }
+}

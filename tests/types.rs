@@ -1,0 +1,112 @@
+//! What public types promise of themselves: size, `Copy`, `Send`, `Sync` (soundness S12).
+
+use permacode::pages::{OrdinaryPages, PageSource};
+use permacode::testing::Pages;
+use permacode::{
+    CodeArena, CodeArenaBuilder, Error, Hardening, Link, LinkError, Loader, Location, Module, Modules, PageCall,
+    PageError, Permanent, Sealed, Shared, Sites, Stats,
+};
+use static_assertions::{assert_eq_size, assert_impl_all, assert_not_impl_any};
+use std::fmt::Debug;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::rc::Rc;
+use std::sync::Arc;
+
+// The owner: shared by threads, held once.
+assert_impl_all!(CodeArena: Send, Sync, Debug);
+assert_not_impl_any!(CodeArena: Clone, Copy);
+assert_impl_all!(CodeArenaBuilder: Send, Sync, Clone, Default, Debug);
+assert_not_impl_any!(CodeArenaBuilder: Copy);
+
+// The open phase: one thread at a time.
+assert_impl_all!(Loader<'static>: Send, Debug);
+assert_not_impl_any!(Loader<'static>: Sync, Clone, Copy);
+assert_not_impl_any!(&'static Loader<'static>: Send);
+
+// What is left of it: plain words.
+assert_impl_all!(Module<'static>: Send, Sync, Copy, Eq, Debug);
+assert_impl_all!(Modules<'static>: Send, Sync, Clone, Debug, Iterator<Item = Module<'static>>);
+assert_impl_all!(Location<'static>: Send, Sync, Copy, Eq, Debug);
+assert_impl_all!(Hardening: Send, Sync, Copy, Eq, Ord, Debug);
+assert_impl_all!(Sealed: Send, Sync, Copy, Eq, Debug);
+assert_impl_all!(Stats: Send, Sync, Copy, Eq, Default, Debug);
+assert_impl_all!(Sites: Permanent, Send, Sync, Copy, Eq, Debug);
+
+// A link stays in the block that it was made in.
+assert_impl_all!(Link<'static, u64>: Permanent, Send, Sync, Default, Debug);
+assert_not_impl_any!(Link<'static, u64>: Clone, Copy, PartialEq);
+
+// An owner of bytes.
+assert_impl_all!(Shared: Send, Sync, Clone, AsRef<[u8]>, std::ops::Deref<Target = [u8]>, Debug);
+assert_not_impl_any!(Shared: Copy, std::ops::DerefMut, AsMut<[u8]>);
+
+// Values.
+assert_impl_all!(Error: Send, Sync, Copy, Eq, Debug, std::error::Error, UnwindSafe, RefUnwindSafe);
+assert_impl_all!(Error: From<PageError>, From<LinkError>);
+assert_impl_all!(LinkError: Send, Sync, Copy, Eq, Debug, std::error::Error);
+assert_impl_all!(PageError: Send, Sync, Copy, Eq, Debug, std::error::Error);
+assert_impl_all!(PageCall: Send, Sync, Copy, Eq, Debug);
+
+// Sources of pages.
+assert_impl_all!(OrdinaryPages: PageSource, Copy, Default, Debug);
+assert_impl_all!(Pages: PageSource, Send, Sync);
+assert_impl_all!(Arc<dyn PageSource>: Send, Sync);
+#[cfg(all(unix, not(miri)))]
+assert_impl_all!(permacode::pages::SystemPages: PageSource, Copy, Default, Debug);
+
+// What is not permanent.
+assert_not_impl_any!(String: Permanent);
+assert_not_impl_any!(Vec<u8>: Permanent);
+assert_not_impl_any!(Box<u8>: Permanent);
+assert_not_impl_any!(Rc<u8>: Permanent);
+assert_not_impl_any!(Arc<u8>: Permanent);
+assert_not_impl_any!(std::cell::Cell<u8>: Permanent);
+assert_not_impl_any!(std::sync::atomic::AtomicU8: Permanent);
+assert_not_impl_any!(std::cell::RefCell<u8>: Permanent);
+assert_not_impl_any!(&'static mut u8: Permanent);
+assert_not_impl_any!(*const u8: Permanent);
+assert_not_impl_any!(std::mem::MaybeUninit<u8>: Permanent);
+assert_not_impl_any!(Shared: Permanent);
+assert_not_impl_any!(Module<'static>: Permanent);
+
+assert_eq_size!(Module<'static>, [usize; 2], Option<Module<'static>>);
+assert_eq_size!(Sites, u64);
+assert_eq_size!(Link<'static, u64>, usize);
+assert_eq_size!(Link<'static, [u64; 100]>, usize);
+assert_eq_size!(&'static u64, Option<&'static u64>, usize);
+
+#[derive(Permanent)]
+struct Code<'a> {
+    name: &'a str,
+    outer: Option<&'a Code<'a>>,
+    link: Link<'a, Code<'a>>,
+    sites: Sites,
+}
+
+assert_impl_all!(Code<'static>: Permanent, Send, Sync);
+assert_eq_size!(Code<'static>, [usize; 5]);
+
+/// What an interpreter holds of code is a plain reference, with the niche that `Option` needs.
+#[test]
+fn a_reference_to_code_is_one_word_and_so_is_perhaps_one() {
+    let arena = CodeArena::builder().reservation(1 << 20).build().unwrap();
+    let loader = arena.load("m").unwrap();
+    let sites = loader.sites(3).unwrap();
+    let code: &Code<'_> = loader.alloc(Code { name: "f", outer: None, link: Link::unset(), sites }).unwrap();
+    assert_eq!((size_of::<&Code<'_>>(), size_of::<Option<&Code<'_>>>()), (size_of::<usize>(), size_of::<usize>()));
+    assert_eq!((code.name, code.outer.is_none(), code.link.get().is_none(), code.sites.len()), ("f", true, true, 3));
+}
+
+// soundness S17: small enough to return in registers or nearly so.
+#[test]
+fn errors_fit_a_few_words() {
+    let sizes = [size_of::<Error>(), size_of::<Result<&u8, Error>>(), size_of::<Option<Error>>()];
+    assert!(sizes.iter().all(|&size| size <= 40), "{sizes:?}");
+    assert!(size_of::<PageError>() <= 24 && size_of::<LinkError>() == 1);
+}
+
+// `Protect < MemFile < Forever`: what is harder is greater.
+#[test]
+fn hardening_is_ordered() {
+    assert!(Hardening::ByType < Hardening::Protect);
+}
