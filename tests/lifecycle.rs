@@ -13,28 +13,6 @@ fn small() -> CodeArena {
     CodeArena::builder().reservation(1 << 20).build().unwrap()
 }
 
-// soundness S13
-#[cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
-#[test]
-fn twenty_thousand_arenas_leave_nothing_behind() {
-    let once = || {
-        let arena = CodeArena::new().unwrap();
-        let loader = arena.load("m").unwrap();
-        let block = loader.alloc_slice_copy(&[7u8; 100]).unwrap();
-        assert_eq!(loader.seal().unwrap().hardening(), Hardening::Protect);
-        assert_eq!(block, [7; 100]);
-    };
-    let held = || (support::status("VmRSS"), std::fs::read_to_string("/proc/self/maps").unwrap().lines().count());
-    support::in_child(|| {
-        (0..100).for_each(|_| once());
-        let (resident, mappings) = held();
-        (0..20_000).for_each(|_| once());
-        let after = held();
-        assert!(after.0 <= resident + (256 << 10), "resident size grew from {resident} to {}", after.0);
-        assert!(after.1 <= mappings + 1, "mappings grew from {mappings} to {}", after.1);
-    });
-}
-
 #[test]
 fn an_arena_that_nothing_was_done_with_can_be_dropped() {
     drop(small());
