@@ -2,7 +2,7 @@
 
 mod support;
 
-use permacode::{CodeArena, Error, Hardening, Loader, Module, Shared, permacode_code_contains};
+use permacode::{CodeArena, Error, Loader, Module, Shared, permacode_code_contains};
 use std::ffi::c_void;
 use std::sync::Arc;
 use std::sync::mpsc;

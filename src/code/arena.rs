@@ -70,7 +70,8 @@ impl CodeArena {
     /// An arena with the default reservation: 1 GiB of address space on 64-bit systems, 64 MiB on others, halved until the system
     /// grants it, down to 1 MiB.
     ///
-    /// Costs two system calls and three touched pages; the address space is free until it is used.
+    /// Costs two system calls; the address space is free until it is used. The first load and the first block touch a page each of records, of
+    /// the page table and of code.
     ///
     /// # Errors
     ///
@@ -113,7 +114,8 @@ impl CodeArena {
         if bytes != 0 {
             let range = self.pages.claim(bytes, 1, bytes)?;
             let run = self.record(Run::new(range.start, range.end))?;
-            self.pages.populate(run)?;
+            // SAFETY: claimed just now, and not parked yet.
+            unsafe { self.pages.populate(range) }?;
             self.pages.park(run);
         }
         Ok(())
@@ -127,16 +129,16 @@ impl CodeArena {
     ///
     /// [`Error::Bookkeeping`] or [`Error::Pages`] when there is no room for the record.
     pub fn load(&self, name: &str) -> Result<Loader<'_>, Error> {
-        let name = self.ledger.insert_str(self.pages.reservation(), name)?;
-        let id = self.next_module.fetch_add(1, Relaxed);
-        Ok(Loader::new(self, self.record(ModuleRecord::new(id, name))?))
+        let record = self.ledger.insert_named(self.pages.reservation(), name, |name| {
+            ModuleRecord::new(self.next_module.fetch_add(1, Relaxed), name)
+        })?;
+        Ok(Loader::new(self, record))
     }
 
     /// Makes read-only whatever is finished and is not yet, and says how many tails open loaders still hold.
     ///
-    /// Costs one system call for each stretch of pages that is not sealed, commonly one in all, and a look at two bits for each page
-    /// behind the sealed beginning of the arena: it does not grow with what is sealed already. The rest of the last page is padded with
-    /// zeros. Any number of threads may call it at once.
+    /// Costs one system call for each stretch of pages that is not sealed, commonly one in all, and a load for each 16 MiB that are sealed
+    /// already. The rest of the last page is padded with zeros. Any number of threads may call it at once.
     ///
     /// # Errors
     ///
@@ -175,7 +177,8 @@ impl CodeArena {
             if let Some(position) = extent.position(offset) {
                 return Some(Location { module: Module::new(self, extent.get().module()), offset: position });
             }
-            if extent.end() <= self.pages.page().floor(offset) {
+            // Those below end no higher.
+            if extent.end() <= offset {
                 break;
             }
         }
@@ -257,11 +260,13 @@ impl fmt::Debug for CodeArena {
 
 /// What [`CodeArena::seal`] did, and what it had to leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Sealed {
     /// Pages that this call made read-only.
     pub pages: usize,
     /// Open loaders that fill the rest of a finished module's last page, which can only be sealed once they are closed. A loader that
-    /// was forgotten, or whose thread is gone since a fork, counts for ever.
+    /// was forgotten, or whose thread is gone since a fork, counts for ever. Exact when nobody loads or seals meanwhile: a tail may change
+    /// hands while it is counted.
     pub held: usize,
 }
 
@@ -276,7 +281,7 @@ pub unsafe extern "C" fn permacode_code_contains(arena: *const CodeArena, ptr: *
     unsafe { arena.as_ref() }.is_some_and(|arena| arena.contains(ptr))
 }
 
-/// The bytes that records need at least, and the page table for a number of pages.
+/// Where the parts of a reservation for `code` bytes lie, with at least one chunk of records.
 pub(super) fn geometry(code: usize, page: crate::layout::PageSize) -> Option<Geometry> {
     Geometry::new(code, page, CHUNK, PageTable::bytes)
 }

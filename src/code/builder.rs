@@ -39,6 +39,9 @@ impl CodeArenaBuilder {
 
     /// Address space for code, in bytes, rounded up to whole pages; a quarter of it is reserved in addition for the arena's records.
     ///
+    /// A module takes some 200 bytes of records and its name, an interned name 56: many tiny modules fill the records before the code, and
+    /// that is [`Error::Bookkeeping`].
+    ///
     /// It never grows, and costs nothing until it is used. A size chosen here is not halved when the system refuses it.
     pub fn reservation(mut self, bytes: usize) -> Self {
         self.reservation = Some(bytes);

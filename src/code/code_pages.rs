@@ -37,8 +37,6 @@ pub(super) struct CodePages {
     held: AtomicUsize,
     /// Bytes behind finished modules that nobody will fill: paddings and tails given up.
     closed_tails: AtomicUsize,
-    /// All pages below this number are sealed. A hint: it may lag.
-    sealed_below: AtomicUsize,
     seals: AtomicUsize,
 }
 
@@ -59,7 +57,6 @@ impl CodePages {
             parked: Published::empty(),
             held: AtomicUsize::new(0),
             closed_tails: AtomicUsize::new(0),
-            sealed_below: AtomicUsize::new(0),
             seals: AtomicUsize::new(0),
             reservation,
         }
@@ -84,8 +81,8 @@ impl CodePages {
     /// The address of the code byte at `offset`, which is at most `len`.
     #[inline]
     pub(super) fn at(&self, offset: usize) -> NonNull<u8> {
-        debug_assert!(offset <= self.len);
-        // SAFETY: code lies at the reservation's beginning, `len` bytes of it; callers pass offsets they claimed.
+        assert!(offset <= self.len);
+        // SAFETY: code lies at the reservation's beginning, `len` bytes of it.
         unsafe { self.reservation.at(offset) }
     }
 
@@ -114,7 +111,8 @@ impl CodePages {
                 Some(limit) if self.cap < self.len => Error::Limit { limit, needed, left },
                 _ => Error::Exhausted { needed, left },
             })?;
-            match self.watermark.compare_exchange_weak(start, start + length, Relaxed, Relaxed) {
+            // Acquire: bytes that another loader gave back are claimed after what it did to them.
+            match self.watermark.compare_exchange_weak(start, start + length, Acquire, Relaxed) {
                 Ok(_) => return self.commit(start..start + length).map_err(Error::Pages),
                 Err(now) => start = now,
             }
@@ -127,7 +125,8 @@ impl CodePages {
         let Some(length) = layout::run_length(more, wish, self.cap - limit, self.page().bytes()) else {
             return Ok(None);
         };
-        if self.watermark.compare_exchange(limit, limit + length, Relaxed, Relaxed).is_err() {
+        // Acquire: as in `claim`.
+        if self.watermark.compare_exchange(limit, limit + length, Acquire, Relaxed).is_err() {
             return Ok(None);
         }
         self.commit(limit..limit + length).map(|added| Some(added.end))
@@ -138,7 +137,8 @@ impl CodePages {
         match unsafe { self.reservation.commit(claimed.clone()) } {
             Ok(()) => Ok(claimed),
             Err(error) => {
-                self.give_back(claimed);
+                // SAFETY: claimed just now, and nobody was told.
+                unsafe { self.give_back(claimed) };
                 Err(error)
             }
         }
@@ -146,19 +146,28 @@ impl CodePages {
 
     /// Gives a claim back that nothing was written to. If others claimed behind it, it stays claimed: pages without access that are
     /// nobody's, counted as a tail, and never to be sealed.
-    pub(super) fn give_back(&self, claimed: Range<usize>) {
-        // SAFETY: the caller's own claim, never sealed, without a reference into it. A refusal changes nothing that matters: the pages
+    ///
+    /// # Safety
+    ///
+    /// The caller's own claim, which nobody refers to.
+    pub(super) unsafe fn give_back(&self, claimed: Range<usize>) {
+        // SAFETY: the caller's promise; what is claimed was never sealed. A refusal changes nothing that matters: the pages
         // are zero, and whoever claims them next commits them again.
         let _ = unsafe { self.reservation.decommit(claimed.clone()) };
-        if self.watermark.compare_exchange(claimed.end, claimed.start, Relaxed, Relaxed).is_err() {
+        // Release: pairs with the acquire of whoever claims these bytes next.
+        if self.watermark.compare_exchange(claimed.end, claimed.start, Release, Relaxed).is_err() {
             self.closed_tails.fetch_add(claimed.len(), Relaxed);
         }
     }
 
-    /// Populates a claim of `bytes` and parks it for the first loader.
-    pub(super) fn populate(&self, run: Record<'_, Run>) -> Result<(), PageError> {
-        // SAFETY: whole pages of a run that was claimed and committed and is not parked yet.
-        unsafe { self.reservation.populate(run.resume()..run.limit()) }
+    /// Gives the pages of a claim their memory now.
+    ///
+    /// # Safety
+    ///
+    /// The caller's own claim.
+    pub(super) unsafe fn populate(&self, claimed: Range<usize>) -> Result<(), PageError> {
+        // SAFETY: the caller's promise; what is claimed is committed and not sealed.
+        unsafe { self.reservation.populate(claimed) }
     }
 
     // ── closing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -238,17 +247,13 @@ impl CodePages {
             self.park(run);
         }
         let end = self.page().index(self.claimed());
-        let first = self.sealed_below.load(Relaxed);
-        let (mut from, mut sealed, mut refused) = (first, 0, None);
+        let (mut from, mut sealed, mut refused) = (0, 0, None);
         while let Some(stretch) = self.table.next_unsealed(from..end) {
             from = stretch.end;
             match self.seal(stretch) {
                 Ok(pages) => sealed += pages,
                 Err(error) => refused = refused.or(Some(error)),
             }
-        }
-        if let Some(prefix) = self.table.next_sealed(first..end).filter(|stretch| stretch.start == first) {
-            self.sealed_below.fetch_max(prefix.end, Relaxed);
         }
         refused.map_or(Ok(sealed), Err)
     }

@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::layout;
 use crate::pages::Reservation;
 use core::alloc::Layout;
+use core::marker::PhantomData;
 use core::ops::Deref;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*};
@@ -70,16 +71,17 @@ impl<T> Deref for Record<'_, T> {
 
 /// A place for a record of the same arena: empty until one is published there.
 ///
-/// It lies in the arena itself or in one of its records, so it does not outlive what it points to.
-pub(super) struct Published<T>(AtomicPtr<T>);
+/// It lies in the arena itself or in one of its records, so it does not outlive what it points to. As `Send` and `Sync` as a reference: what
+/// comes out of it is one.
+pub(super) struct Published<T>(AtomicPtr<T>, PhantomData<Known<T>>);
 
 impl<T> Published<T> {
     pub(super) const fn empty() -> Self {
-        Self(AtomicPtr::new(ptr::null_mut()))
+        Self(AtomicPtr::new(ptr::null_mut()), PhantomData)
     }
 
     pub(super) fn new(record: Option<Record<'_, T>>) -> Self {
-        Self(AtomicPtr::new(Self::raw(record)))
+        Self(AtomicPtr::new(Self::raw(record)), PhantomData)
     }
 
     pub(super) fn get(&self) -> Option<Record<'_, T>> {
@@ -147,6 +149,7 @@ impl Ledger {
     /// [`Error::Bookkeeping`] when the ledger is full, [`Error::Pages`] when the system refuses memory; nothing is claimed then.
     pub(super) fn insert<'l, T: Sync>(&'l self, pages: &'l Reservation, value: T) -> Result<Record<'l, T>, Error> {
         const { assert!(!core::mem::needs_drop::<T>(), "records are never dropped") };
+        const { assert!(align_of::<T>() <= 64, "no page is smaller than 64 bytes, so `top` is aligned to that") };
         let at = self.claim(pages, Layout::new::<T>())?.cast::<T>();
         // SAFETY: `claim` gave this memory, committed, aligned and large enough, to nobody else; it lives as long as the reservation,
         // which is borrowed for 'l.
@@ -156,21 +159,29 @@ impl Ledger {
         }
     }
 
-    /// Adds a copy of `text`.
+    /// Adds a record together with a copy of the text that it refers to: both or neither.
     ///
     /// # Errors
     ///
     /// As for [`insert`](Self::insert).
-    pub(super) fn insert_str<'l>(&'l self, pages: &'l Reservation, text: &str) -> Result<&'l str, Error> {
-        if text.is_empty() {
-            return Ok("");
-        }
-        let at = self.claim(pages, Layout::for_value(text))?;
-        // SAFETY: as in `insert`; the bytes are a copy of a `str`, so they are UTF-8.
+    pub(super) fn insert_named<'l, T: Sync>(
+        &'l self,
+        pages: &'l Reservation,
+        text: &str,
+        record: impl FnOnce(&'l str) -> T,
+    ) -> Result<Record<'l, T>, Error> {
+        const { assert!(!core::mem::needs_drop::<T>(), "records are never dropped") };
+        let too_large = Error::TooLarge { len: text.len(), element: 1 };
+        let (both, behind) = Layout::new::<T>().extend(Layout::for_value(text)).map_err(|_| too_large)?;
+        let at = self.claim(pages, both)?;
+        // SAFETY: as in `insert`, for the record and the text behind it; the bytes are a copy of a `str`, so they are UTF-8.
         unsafe {
-            at.copy_from_nonoverlapping(NonNull::from(text).cast(), text.len());
-            let bytes = NonNull::slice_from_raw_parts(at, text.len());
-            Ok(core::str::from_utf8_unchecked(bytes.as_ref()))
+            let copy = at.add(behind);
+            copy.copy_from_nonoverlapping(NonNull::from(text).cast(), text.len());
+            let copy = NonNull::slice_from_raw_parts(copy, text.len());
+            let at = at.cast::<T>();
+            at.write(record(core::str::from_utf8_unchecked(copy.as_ref())));
+            Ok(Record(at.as_ref()))
         }
     }
 
@@ -206,7 +217,8 @@ impl Ledger {
         }
         // `end` is not above the capacity, a multiple of the chunk or itself the bound.
         let ahead = layout::align_up(end, CHUNK).unwrap_or(self.capacity).min(self.capacity);
-        // SAFETY: whole pages between the capacity's bound and what is committed; the ledger's pages are never sealed.
+        // SAFETY: whole pages between the capacity's bound and what is committed; the ledger's pages are never sealed. Another thread may
+        // have committed some of them already and be using them: committing again keeps what they hold (`PageSource::commit`).
         unsafe { pages.commit(self.top - ahead..self.top - committed) }?;
         self.committed.fetch_max(ahead, AcqRel);
         Ok(())

@@ -389,7 +389,7 @@ impl<'a> Loader<'a> {
         loader.close(true);
         let mut refused = None;
         for extent in loader.module.get().extents() {
-            refused = loader.arena.pages().seal_extent(&extent).err().or(refused);
+            refused = refused.or(loader.arena.pages().seal_extent(&extent).err());
         }
         refused.map_or(Ok(Module::new(loader.arena, loader.module)), |error| Err(Error::Pages(error)))
     }
@@ -535,14 +535,16 @@ impl<'a> Loader<'a> {
             .arena
             .record(Run::new(range.start, range.end))
             .and_then(|run| self.arena.record(Extent::new(self.module, run)))
-            .inspect_err(|_| pages.give_back(range))?;
+            // SAFETY: claimed just now, and nobody was told.
+            .inspect_err(|_| unsafe { pages.give_back(range) })?;
         self.grow_wish();
         self.append(extent);
         let former = (self.current.get(), self.cursor.get(), self.limit.get());
         let former_room = self.limit.get() - self.cursor.get().addr().get();
         self.park_cursor();
         self.enter(extent);
-        let at = self.bump(layout).ok_or(Error::TooLarge { len: layout.size(), element: 1 })?;
+        // The run was claimed for this block.
+        let at = self.bump(layout).ok_or(Error::Exhausted { needed: layout.size(), left: 0 })?;
         if former_room > self.limit.get() - self.cursor.get().addr().get() {
             self.park_cursor();
             self.current.set(former.0);
@@ -573,8 +575,15 @@ impl<'a> Loader<'a> {
 
     /// Makes `size` bytes at `at`, the first `written` of them not zero, as if they had not been placed; where something was placed
     /// behind them, they are lost.
-    pub(super) fn undo(&self, at: NonNull<u8>, size: usize, written: usize) {
-        // SAFETY: a block of this loader that no reference was given out to.
+    ///
+    /// # Safety
+    ///
+    /// [`place`](Self::place) gave these bytes, and nobody refers to them.
+    pub(super) unsafe fn undo(&self, at: NonNull<u8>, size: usize, written: usize) {
+        if size == 0 {
+            return;
+        }
+        // SAFETY: the caller's promise.
         unsafe { at.write_bytes(0, written) };
         let last = at.addr().get().checked_add(size) == Some(self.cursor.get().addr().get());
         if last && self.current.get().is_some_and(|extent| self.arena.pages().at(extent.start()) <= at) {

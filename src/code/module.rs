@@ -196,6 +196,7 @@ impl fmt::Debug for Modules<'_> {
 /// The offset counts the module's bytes in the order in which they were filled, whatever run they lie in, so it is the same in every
 /// process that loads the same code in the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Location<'a> {
     /// The finished module that holds the byte.
     pub module: Module<'a>,

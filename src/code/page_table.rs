@@ -1,13 +1,14 @@
 //! What is known of each code page, out of line: is it closed, is it sealed, whose bytes lie there.
 //!
 //! ```text
-//!   group 0              group 1
-//!   ├ closed │ sealed │ owner × 64 ┼ closed │ sealed │ owner × 64 ┼ ...
-//!      one bit a page   one pointer a page
+//!                    group 0                        group 1
+//!   │ full, full … ┼ closed │ sealed │ owner × 64 ┼ closed │ sealed │ owner × 64 ┼ ...
+//!     a bit a group   one bit a page   one pointer a page
 //! ```
 //!
 //! * **closed**: every loader that could write there is finished and the tail behind it is given up. Nobody writes there again.
 //! * **sealed**: closed, and the source made it read-only.
+//! * **full**: every page of the group is sealed, so that who looks for more passes over 4,096 pages with one load.
 //! * **owner**: the finished extent with the highest address on the page; those below it follow by [`Extent::below`].
 //!
 //! Bits are only ever set, so any number of threads may close, seal and look up at once; what a vanished thread did not set is pages
@@ -31,6 +32,7 @@ struct Group {
 
 /// The table over all pages of one arena.
 pub(super) struct PageTable {
+    full: NonNull<AtomicUsize>,
     groups: NonNull<Group>,
     len: usize,
 }
@@ -43,7 +45,8 @@ unsafe impl Sync for PageTable {}
 impl PageTable {
     /// The bytes that a table over `pages` pages takes.
     pub(super) fn bytes(pages: usize) -> usize {
-        pages.div_ceil(GROUP) * size_of::<Group>()
+        let groups = pages.div_ceil(GROUP);
+        groups.div_ceil(GROUP) * size_of::<AtomicUsize>() + groups * size_of::<Group>()
     }
 
     /// A table over `pages` pages in the zeroed memory at `at`.
@@ -52,7 +55,14 @@ impl PageTable {
     ///
     /// `at` is aligned to a page, `bytes(pages)` long, committed and zero, used by nobody else, and outlives the table.
     pub(super) unsafe fn new(at: NonNull<u8>, pages: usize) -> Self {
-        Self { groups: at.cast(), len: pages.div_ceil(GROUP) }
+        let (full, len) = (at.cast::<AtomicUsize>(), pages.div_ceil(GROUP));
+        // SAFETY: behind the words of `full` there is room for the groups, which are aligned as words are.
+        Self { full, groups: unsafe { full.add(len.div_ceil(GROUP)) }.cast(), len }
+    }
+
+    fn full(&self) -> &[AtomicUsize] {
+        // SAFETY: the promise of `new`; zero bytes are clear bits.
+        unsafe { slice::from_raw_parts(self.full.as_ptr(), self.len.div_ceil(GROUP)) }
     }
 
     fn groups(&self) -> &[Group] {
@@ -69,8 +79,11 @@ impl PageTable {
 
     /// Marks `pages` as sealed, once the source has made them read-only.
     pub(super) fn seal(&self, pages: Range<usize>) {
-        for (group, mask) in self.masks(pages) {
-            group.sealed.fetch_or(mask, Release);
+        let first = pages.start / GROUP;
+        for (index, (group, mask)) in (first..).zip(self.masks(pages)) {
+            if group.sealed.fetch_or(mask, Release) | mask == usize::MAX {
+                self.full()[index / GROUP].fetch_or(1 << (index % GROUP), Release);
+            }
         }
     }
 
@@ -82,7 +95,17 @@ impl PageTable {
     /// The first stretch of pages in `pages` that are closed and not sealed.
     pub(super) fn next_unsealed(&self, pages: Range<usize>) -> Option<Range<usize>> {
         let pending = |group: &Group| group.closed.load(Acquire) & !group.sealed.load(Acquire);
-        self.next_stretch(pages, pending)
+        let not_full = |index: usize| self.full().get(index / GROUP).map_or(0, |word| !word.load(Acquire));
+        let mut from = pages.start;
+        while let Some(group) = Self::next_set(from / GROUP..pages.end.div_ceil(GROUP), not_full) {
+            from = from.max(group * GROUP);
+            let first = self.next_stretch(from..pages.end.min((group + 1) * GROUP), pending);
+            if let Some(first) = first {
+                return self.next_stretch(first.start..pages.end, pending);
+            }
+            from = (group + 1) * GROUP;
+        }
+        None
     }
 
     /// The first stretch of sealed pages in `pages`.
@@ -148,15 +171,9 @@ mod tests {
 
     /// A table over `pages` pages in memory of its own.
     fn with_table(pages: usize, test: impl FnOnce(PageTable)) {
-        let groups: Vec<Group> = (0..pages.div_ceil(GROUP))
-            .map(|_| Group {
-                closed: AtomicUsize::new(0),
-                sealed: AtomicUsize::new(0),
-                owners: [const { Published::empty() }; GROUP],
-            })
-            .collect();
-        let at = NonNull::from(groups.as_slice()).cast();
-        // SAFETY: the groups are empty, aligned, and outlive the table.
+        let mut words = vec![0usize; PageTable::bytes(pages) / size_of::<usize>()];
+        let at = NonNull::from(words.as_mut_slice()).cast();
+        // SAFETY: zeroed words, aligned as groups are, that outlive the table and are used by it alone.
         test(unsafe { PageTable::new(at, pages) });
     }
 
@@ -175,6 +192,19 @@ mod tests {
             assert_eq!(table.count_unsealed(300), 1 + 40 + 70);
             assert!(table.is_sealed(100..130) && table.is_sealed(5..5));
             assert!(!table.is_sealed(99..130) && !table.is_sealed(100..131));
+        });
+    }
+
+    #[test]
+    fn what_is_not_sealed_is_found_behind_any_number_of_full_groups() {
+        with_table(20_000, |table| {
+            table.close(0..20_000);
+            table.seal(0..12_345);
+            table.seal(12_350..20_000);
+            assert_eq!(table.next_unsealed(0..20_000), Some(12_345..12_350));
+            assert_eq!(table.next_unsealed(12_347..20_000), Some(12_347..12_350));
+            table.seal(12_345..12_350);
+            assert_eq!(table.next_unsealed(0..20_000), None);
         });
     }
 

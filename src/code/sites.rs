@@ -67,11 +67,12 @@ impl SiteCounter {
     }
 
     pub(super) fn take(&self, asked: usize) -> Result<Sites, Error> {
-        let len = u16::try_from(asked).map_err(|_| Error::Sites { asked, left: usize::from(u16::MAX) })?;
+        let left = |start: u32| usize::from(u16::MAX).min((u32::MAX - start) as usize);
+        let len = u16::try_from(asked).map_err(|_| Error::Sites { asked, left: left(self.next.load(Relaxed)) })?;
         self.next
             .fetch_update(Relaxed, Relaxed, |start| start.checked_add(u32::from(len)))
             .map(|start| Sites { start, len, tag: self.tag })
-            .map_err(|start| Error::Sites { asked, left: (u32::MAX - start) as usize })
+            .map_err(|start| Error::Sites { asked, left: left(start) })
     }
 
     pub(super) fn given(&self) -> usize {
@@ -86,7 +87,7 @@ mod tests {
     #[test]
     fn too_many_sites_are_refused_and_none_are_lost() {
         let counter = SiteCounter { next: AtomicU32::new(u32::MAX - 10), tag: 7 };
-        assert_eq!(counter.take(70_000), Err(Error::Sites { asked: 70_000, left: 65_535 }));
+        assert_eq!(counter.take(70_000), Err(Error::Sites { asked: 70_000, left: 10 }));
         assert_eq!(counter.take(11), Err(Error::Sites { asked: 11, left: 10 }));
         assert_eq!(counter.take(10).map(|sites| sites.len()), Ok(10));
         assert!(counter.take(0).unwrap().is_empty());

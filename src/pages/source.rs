@@ -13,11 +13,14 @@ use core::ptr::NonNull;
 /// * [`page_size`](Self::page_size) is a power of two and never changes.
 /// * What [`reserve`](Self::reserve) returned is `bytes` long, aligned to the page size, overlaps nothing else in the process, and stays
 ///   so until it is released.
-/// * After [`commit`](Self::commit) succeeds the range is readable and writable, and it reads as zeros where nothing was written.
+/// * After [`commit`](Self::commit) succeeds the range is readable and writable, and it reads as zeros where nothing was written. It may be
+///   called again on pages that are committed, even while other threads read and write there, and keeps what they hold.
 /// * [`seal`](Self::seal) leaves the bytes as they are, whether it succeeds or fails; a failed one may have taken write permission
-///   from a part of the range.
-/// * [`decommit`](Self::decommit) makes the range read as zeros at its next commit.
-/// * No call takes a lock that a forked child could find taken.
+///   from a part of the range. It may be called again on sealed and on half-sealed pages, also by two threads at once.
+/// * [`decommit`](Self::decommit) makes the range read as zeros at its next commit. It may be called on pages whose commit failed.
+/// * The memory is the process's own: after a fork, parent and child each have it as it was, and see nothing of the other's writes.
+/// * No call takes a lock that a forked child could find taken for ever. (The global allocator may be used where it survives forks, as
+///   glibc's does.)
 pub unsafe trait PageSource: Send + Sync {
     /// The unit, in bytes, that every range is a multiple of.
     fn page_size(&self) -> usize;

@@ -7,7 +7,8 @@ use region::Protection;
 
 /// Pages of the operating system, protected by the hardware once sealed.
 ///
-/// Each call is one system call. Reserved address space costs nothing until it is committed, committed memory nothing until touched.
+/// A call is one system call; a decommit two, and asking what is resident one for each 4 MiB. Reserved address space costs nothing until it
+/// is committed, committed memory nothing until touched.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemPages;
 
@@ -20,8 +21,8 @@ impl SystemPages {
     }
 }
 
-// SAFETY: `mmap` returns page-aligned ranges that overlap nothing; anonymous memory reads as zeros at its first touch and again after
-// `MADV_DONTNEED`; `mprotect` keeps contents; none of the calls takes a lock of this process.
+// SAFETY: `mmap` returns page-aligned private ranges that overlap nothing; anonymous memory reads as zeros at its first touch and again
+// after `drop_contents`; `mprotect` keeps contents and may be repeated; none of the calls takes a lock of this process.
 unsafe impl PageSource for SystemPages {
     fn page_size(&self) -> usize {
         region::page::size()
@@ -71,13 +72,13 @@ unsafe impl PageSource for SystemPages {
 
     unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         // SAFETY: nobody holds a reference into the caller's range, so its contents may go.
-        check(PageCall::Decommit, bytes, unsafe { libc::madvise(at.as_ptr().cast(), bytes, libc::MADV_DONTNEED) })?;
+        unsafe { drop_contents(PageCall::Decommit, at, bytes) }?;
         Self::protect(at, bytes, Protection::NONE, PageCall::Decommit)
     }
 
     unsafe fn discard(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         // SAFETY: nobody relies on what the caller's range holds.
-        check(PageCall::Discard, bytes, unsafe { libc::madvise(at.as_ptr().cast(), bytes, libc::MADV_DONTNEED) })
+        unsafe { drop_contents(PageCall::Discard, at, bytes) }
     }
 
     unsafe fn resident(&self, at: NonNull<u8>, bytes: usize) -> Result<usize, PageError> {
@@ -96,6 +97,28 @@ unsafe impl PageSource for SystemPages {
     unsafe fn release(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         // SAFETY: the caller passes a whole mapping of `reserve` that nobody uses any more.
         check(PageCall::Release, bytes, unsafe { libc::munmap(at.as_ptr().cast(), bytes) })
+    }
+}
+
+/// Makes private anonymous pages read as zeros again, and gives their memory back.
+///
+/// # Safety
+///
+/// Whole pages of one mapping of `reserve`, whose contents nobody relies on.
+unsafe fn drop_contents(call: PageCall, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        // SAFETY: the caller's promise. On Linux, private anonymous memory reads as zeros after this advice (madvise(2)).
+        check(call, bytes, unsafe { libc::madvise(at.as_ptr().cast(), bytes, libc::MADV_DONTNEED) })
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
+        // Elsewhere the advice may keep the contents: the pages are mapped anew in their place.
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_FIXED;
+        // SAFETY: the caller's promise: the range is the caller's own mapping.
+        let mapped = unsafe { libc::mmap(at.as_ptr().cast(), bytes, access, flags, -1, 0) };
+        check(call, bytes, if mapped == libc::MAP_FAILED { -1 } else { 0 })
     }
 }
 

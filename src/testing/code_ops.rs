@@ -319,10 +319,7 @@ impl<'a> State<'a> {
 
     fn intern(&mut self, at: u8, name: u8) {
         let Some(module) = self.open(at) else { return };
-        let text = format!(
-            "{}{name}",
-            if name % 16 == 0 { "a rather long name, that fills a page after a while " } else { "n" }
-        );
+        let text = name_text(name);
         match (self.loader(module).intern(&text), self.names[usize::from(name)]) {
             (Ok(now), Some(before)) => assert!(core::ptr::eq(now, before), "two copies of {text}"),
             (Ok(now), None) => {
@@ -460,6 +457,9 @@ impl<'a> State<'a> {
             end = block.start + block.len;
         }
         assert!(self.bytes(end..claimed.end).iter().all(|&byte| byte == 0), "a tail is not zero");
+        for (name, text) in self.names.iter().enumerate() {
+            assert!(text.is_none_or(|text| text == name_text(name as u8)), "an interned name was overwritten");
+        }
         for (number, node) in self.nodes.all.iter().enumerate() {
             assert_eq!(node.number, number);
             assert_eq!(node.next.get().map(|target| target.number), self.nodes.targets[number]);
@@ -510,6 +510,11 @@ impl<'a> State<'a> {
                 .all(|module| (module.hardening() == Hardening::Protect) == self.arena.has_protection())
         );
     }
+}
+
+/// The text of a name, some of them long.
+fn name_text(name: u8) -> String {
+    format!("{}{name}", if name % 16 == 0 { "a rather long name, that fills a page after a while " } else { "n" })
 }
 
 fn as_bytes(words: &[u64]) -> &[u8] {

@@ -49,8 +49,10 @@ const NO_MEMORY: i32 = 12;
 const NO_ACCESS: u8 = 0;
 const COMMITTED: u8 = 1;
 const SEALED: u8 = 2;
-/// A failed call left it in this state or the one before.
-const UNKNOWN: u8 = 3;
+/// A failed seal may have reached it: it may be read-only.
+const PERHAPS_SEALED: u8 = 3;
+/// Another call that failed half-way may have reached it.
+const UNKNOWN: u8 = 4;
 
 /// A reservation and the state of each of its pages.
 struct Reserved {
@@ -218,13 +220,14 @@ impl Pages {
         if pages != 0 {
             forward(pages * self.page_size())?;
         }
+        let unknown = if call == PageCall::Seal { PERHAPS_SEALED } else { UNKNOWN };
         for (index, state) in states.iter().enumerate() {
             let now = state.load(SeqCst);
             state.store(
                 if index < pages {
                     after(now)
                 } else if fails && pages != 0 {
-                    UNKNOWN
+                    unknown
                 } else {
                     now
                 },
@@ -270,7 +273,13 @@ unsafe impl PageSource for Pages {
     unsafe fn commit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         // SAFETY: the caller's contract, on the range or its beginning.
         let forward = |bytes| unsafe { self.source.commit(at, bytes) };
-        self.call(PageCall::Commit, (at, bytes), |state| state != SEALED, |_| COMMITTED, forward)
+        self.call(
+            PageCall::Commit,
+            (at, bytes),
+            |state| !matches!(state, SEALED | PERHAPS_SEALED),
+            |_| COMMITTED,
+            forward,
+        )
     }
 
     unsafe fn populate(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
@@ -288,7 +297,13 @@ unsafe impl PageSource for Pages {
     unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         // SAFETY: the caller's contract, on the range or its beginning.
         let forward = |bytes| unsafe { self.source.decommit(at, bytes) };
-        self.call(PageCall::Decommit, (at, bytes), |state| state != SEALED, |_| NO_ACCESS, forward)
+        self.call(
+            PageCall::Decommit,
+            (at, bytes),
+            |state| !matches!(state, SEALED | PERHAPS_SEALED),
+            |_| NO_ACCESS,
+            forward,
+        )
     }
 
     unsafe fn discard(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {

@@ -28,7 +28,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Bytes that are mapped and not without access.
+    /// The mappings that can be read, written or executed.
     pub fn accessible(&self) -> impl Iterator<Item = &Mapping> {
         self.mappings.iter().filter(|mapping| !mapping.permissions.starts_with("---"))
     }
