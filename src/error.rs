@@ -8,6 +8,19 @@ use core::fmt;
 /// Why a call on an arena was refused.
 ///
 /// Small and `Copy`: making, passing and dropping one costs no allocation.
+///
+/// ```
+/// use permacode::{CodeArena, Error};
+///
+/// let arena = CodeArena::builder().reservation(1 << 20).build()?;
+/// let advice = match arena.load("big")?.alloc_slice_copy(&vec![0u8; 3 << 20]) {
+///     Ok(_) => String::new(),
+///     Err(Error::Exhausted { needed, left }) => format!("reserve {} bytes more", needed - left),
+///     Err(other) => other.to_string(),
+/// };
+/// assert_eq!(advice, "reserve 2097152 bytes more");
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
@@ -66,7 +79,19 @@ pub enum Error {
     },
 }
 
-/// Why a [`Link`](crate::Link) was not set.
+/// Why a [`Link`](crate::Link) was not set. The link is as it was.
+///
+/// ```
+/// use permacode::{CodeArena, Error, Link, LinkError};
+///
+/// let arena = CodeArena::new()?;
+/// let loader = arena.load("m")?;
+/// let (link, one): (&Link<'_, u32>, _) = (loader.alloc(Link::unset())?, loader.alloc(1)?);
+/// loader.finish();
+/// let late = arena.load("late")?;
+/// assert_eq!(late.link(link, one), Err(Error::Link(LinkError::Finished)));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LinkError {
@@ -78,7 +103,19 @@ pub enum LinkError {
     AlreadySet,
 }
 
-/// What was asked of the system when it refused.
+/// What was asked of the system when it refused: the calls of a [`PageSource`](crate::pages::PageSource), which says what each
+/// does.
+///
+/// ```
+/// use permacode::{CodeArena, Error, PageCall, testing::Pages};
+///
+/// let pages = Pages::ordinary(); // feature `testing`
+/// let arena = CodeArena::builder().pages(pages.clone()).build()?;
+/// pages.fail_call(PageCall::Commit, 0);
+/// let refused = arena.load("m")?.alloc(1u8);
+/// assert!(matches!(refused, Err(Error::Pages(error)) if error.call == PageCall::Commit));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PageCall {
@@ -100,7 +137,17 @@ pub enum PageCall {
     Release,
 }
 
-/// The system refused a call on pages.
+/// The system refused a call on pages. A [`PageSource`](crate::pages::PageSource) makes it; an arena hands it on as
+/// [`Error::Pages`].
+///
+/// Making one costs no allocation, printing one with an error number a look-up of the system's text.
+///
+/// ```
+/// use permacode::{PageCall, PageError};
+///
+/// let refused = PageError { call: PageCall::Seal, bytes: 8192, code: 0 };
+/// assert_eq!(refused.to_string(), "the system refused to make pages read-only (8192 bytes)");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageError {
     /// What was asked.

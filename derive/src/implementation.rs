@@ -1,4 +1,4 @@
-//! `unsafe impl Permanent`.
+//! The implementation of `Permanent`.
 
 use proc_macro2::TokenStream;
 use quote::quote;

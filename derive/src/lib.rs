@@ -7,7 +7,7 @@
 //!   parameters.rs     generics: the type itself, the type at another lifetime, the bounds
 //!   errors.rs         all errors in one run, not one at a time
 //!   ───────────────────────────────────────────────────────────────────── one file per generated item
-//!   implementation.rs unsafe impl Permanent
+//!   implementation.rs Permanent itself
 //!   fields.rs         the check that every field is permanent
 //!   no_drop.rs        the check that the type has no `Drop`
 //! ```

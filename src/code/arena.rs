@@ -76,11 +76,25 @@ impl CodeArena {
     /// # Errors
     ///
     /// [`Error::Pages`] when the system grants no address space or no memory.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// assert_eq!(arena.stats().system_calls, 2);
+    /// assert_eq!(arena.stats().claimed, 0); // code pages come with the first block
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn new() -> Result<Self, Error> {
         Self::builder().build()
     }
 
-    /// To choose the reservation, a limit, or where pages come from.
+    /// To choose the reservation, a limit, or where pages come from. Costs nothing: [`build`](CodeArenaBuilder::build) makes the
+    /// arena.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::builder().reservation(1 << 20).build()?;
+    /// assert_eq!(arena.stats().reserved, 1 << 20);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn builder() -> CodeArenaBuilder {
         CodeArenaBuilder::new()
     }
@@ -123,11 +137,20 @@ impl CodeArena {
 
     /// Opens a module called `name`. Names need not be unique; the arena keeps a copy.
     ///
-    /// Costs a record and the copy, no system call and no code page: those come with the first block.
+    /// Costs a record and the copy, and one system call in some five hundred loads, for 64 KiB more of records. It costs no code
+    /// page: those come with the first block.
     ///
     /// # Errors
     ///
     /// [`Error::Bookkeeping`] or [`Error::Pages`] when there is no room for the record.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let (one, other) = (arena.load("json")?, arena.load("json")?); // both open at once
+    /// assert_eq!(arena.stats().claimed, 0);
+    /// assert_ne!(one.finish(), other.finish());
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn load(&self, name: &str) -> Result<Loader<'_>, Error> {
         let record = self.ledger.insert_named(self.pages.reservation(), name, |name| {
             ModuleRecord::new(self.next_module.fetch_add(1, Relaxed), name)
@@ -144,6 +167,17 @@ impl CodeArena {
     ///
     /// [`Error::Pages`] when the system refused a stretch. The others are sealed all the same; nothing is lost, and the call can be
     /// repeated.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// for name in ["a", "b"] {
+    ///     arena.load(name)?.alloc_str(name)?; // dropping a loader finishes its module
+    /// }
+    /// assert_eq!(arena.seal()?.pages, 1); // both on one page
+    /// assert_eq!(arena.seal()?.pages, 0); // nothing left to do
+    /// assert_eq!(arena.stats().seals, 1);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn seal(&self) -> Result<Sealed, Error> {
         let pages = self.pages.seal_closed()?;
         Ok(Sealed { pages, held: self.pages.held() })
@@ -153,13 +187,29 @@ impl CodeArena {
     ///
     /// True for the whole part of the reservation that is set aside for code, used or not. Values of size zero lie nowhere, so the
     /// answer for them is false.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let text = arena.load("m")?.alloc_str("inside")?;
+    /// assert!(arena.contains(text));
+    /// assert!(!arena.contains("in the program's own constants"));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     #[inline]
     pub fn contains<T: ?Sized>(&self, ptr: *const T) -> bool {
         self.pages.offset(ptr.cast::<u8>().addr()).is_some()
     }
 
-    /// The address space set aside for code, used or not: what [`contains`](Self::contains) compares with, for tools that look at the
-    /// process from outside.
+    /// The address space set aside for code, used or not, from its first byte to behind its last: what
+    /// [`contains`](Self::contains) compares with, for tools that look at the process from outside. Costs nothing.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let text = arena.load("m")?.alloc_str("inside")?;
+    /// assert!(arena.address_range().contains(&text.as_ptr().addr()));
+    /// assert_eq!(arena.address_range().len(), arena.stats().reserved);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn address_range(&self) -> core::ops::Range<usize> {
         let start = self.pages.at(0).addr().get();
         start..start + self.pages.len()
@@ -170,6 +220,17 @@ impl CodeArena {
     ///
     /// Costs a look at each module that has bytes on the same page, newest first; no lock and no system call, so a signal handler or a
     /// profiler may call it.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let loader = arena.load("m")?;
+    /// let ops: &[u8] = loader.alloc_slice_copy(&[10, 20, 30])?;
+    /// assert!(arena.locate(ops).is_none()); // still open
+    /// let module = loader.finish();
+    /// let at = arena.locate(&ops[2]).expect("a finished module holds it");
+    /// assert_eq!((at.module, at.offset), (module, 2));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn locate<T: ?Sized>(&self, ptr: *const T) -> Option<Location<'_>> {
         let offset = self.pages.offset(ptr.cast::<u8>().addr())?;
         let extents = core::iter::successors(self.pages.owner(offset), |extent| extent.get().below());
@@ -186,6 +247,18 @@ impl CodeArena {
     }
 
     /// The finished modules, in the order in which they were finished.
+    ///
+    /// Costs a load for each step; no lock, no system call, no allocation.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let slow = arena.load("slow")?;
+    /// arena.load("quick")?.finish();
+    /// assert_eq!(arena.modules().count(), 1); // `slow` is open
+    /// slow.finish();
+    /// assert!(arena.modules().map(|module| module.name()).eq(["quick", "slow"]));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn modules(&self) -> Modules<'_> {
         Modules::new(self, &self.modules)
     }
@@ -193,14 +266,29 @@ impl CodeArena {
     /// What the arena holds and what it cost. Counts are exact when no loader is open; what open loaders fill is counted when they
     /// close.
     ///
-    /// Costs a look at two bits for each code page; no system call.
+    /// Costs a look at two bits for each claimed page, a word at a time; no system call, no allocation.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// arena.load("m")?.alloc_slice_copy(&[1u8; 100])?;
+    /// let stats = arena.stats();
+    /// assert_eq!((stats.modules, stats.used), (1, 100));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn stats(&self) -> Stats {
         self.counters.stats(&self.pages, &self.sites)
     }
 
     /// Gives the arena away for the rest of the process, so that its blocks are `&'static`.
     ///
-    /// Costs one move of the arena's few words into memory of its own; it cannot fail.
+    /// Costs one move of the arena's few words into memory of its own, no system call and no allocation; it cannot fail.
+    ///
+    /// ```
+    /// let arena: &'static permacode::CodeArena = permacode::CodeArena::new()?.leak();
+    /// let text: &'static str = arena.load("m")?.alloc_str("for ever")?;
+    /// assert!(arena.contains(text));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn leak(self) -> &'static Self {
         let home = self.home;
         // SAFETY: `home` was claimed for one `Self` and is written to here only, because `leak` consumes the arena. The reservation is
@@ -258,7 +346,20 @@ impl fmt::Debug for CodeArena {
     }
 }
 
-/// What [`CodeArena::seal`] did, and what it had to leave.
+/// What [`CodeArena::seal`] did, and what it had to leave: a count of pages and one of loaders.
+///
+/// ```
+/// let arena = permacode::CodeArena::new()?;
+/// arena.load("first")?.alloc_str("first")?;
+/// let loader = arena.load("second")?;
+/// loader.alloc_str("goes on behind it, on the same page")?;
+/// let sealed = arena.seal()?;
+/// assert_eq!((sealed.pages, sealed.held), (0, 1));
+/// loader.finish();
+/// let sealed = arena.seal()?;
+/// assert_eq!((sealed.pages, sealed.held), (1, 0));
+/// # Ok::<(), permacode::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sealed {
@@ -271,6 +372,24 @@ pub struct Sealed {
 }
 
 /// [`CodeArena::contains`] for C: whether `ptr` lies in the code pages of `arena`. False for a null arena. `ptr` is not dereferenced.
+///
+/// ```c
+/// bool permacode_code_contains(const void *arena, const void *ptr);
+/// ```
+///
+/// Costs a subtraction and two comparisons: no system call, no write. It cannot fail.
+///
+/// ```
+/// use permacode::{CodeArena, permacode_code_contains};
+///
+/// let arena = CodeArena::new()?;
+/// let text = arena.load("m")?.alloc_str("inside")?;
+/// // SAFETY: the arena outlives the call.
+/// assert!(unsafe { permacode_code_contains(&arena, text.as_ptr().cast()) });
+/// // SAFETY: null is allowed.
+/// assert!(!unsafe { permacode_code_contains(std::ptr::null(), text.as_ptr().cast()) });
+/// # Ok::<(), permacode::Error>(())
+/// ```
 ///
 /// # Safety
 ///

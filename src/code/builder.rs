@@ -12,7 +12,7 @@ const ORDINARY_RESERVATION: usize = 4 << 20;
 /// The default is halved no further.
 const LEAST_RESERVATION: usize = 1 << 20;
 
-/// Settings of a [`CodeArena`] to be made.
+/// Settings of a [`CodeArena`] to be made. Sizes are in bytes; choosing costs nothing, [`build`](Self::build) does.
 ///
 /// ```
 /// # fn main() -> Result<(), permacode::Error> {
@@ -43,26 +43,64 @@ impl CodeArenaBuilder {
     /// that is [`Error::Bookkeeping`].
     ///
     /// It never grows, and costs nothing until it is used. A size chosen here is not halved when the system refuses it.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::builder().reservation((1 << 20) - 1).build()?;
+    /// assert_eq!(arena.stats().reserved, 1 << 20); // whole pages
+    /// assert_eq!(arena.stats().claimed, 0);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn reservation(mut self, bytes: usize) -> Self {
         self.reservation = Some(bytes);
         self
     }
 
-    /// Bytes of code pages that loaders may claim, rounded down to whole pages. Reaching it is [`Error::Limit`].
+    /// Bytes of code pages that loaders may claim, rounded down to whole pages. A block that would exceed it is refused with
+    /// [`Error::Limit`].
+    ///
+    /// ```
+    /// use permacode::{CodeArena, Error};
+    ///
+    /// let arena = CodeArena::builder().limit(64 << 10).build()?;
+    /// let refused = arena.load("m")?.alloc_slice_copy(&[0u8; (64 << 10) + 1]);
+    /// assert!(matches!(refused, Err(Error::Limit { limit: 65_536, .. })));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn limit(mut self, bytes: usize) -> Self {
         self.limit = Some(bytes);
         self
     }
 
-    /// Bytes of code pages to populate now, in one system call, instead of with a page fault each while modules load.
+    /// Bytes of code pages to populate when the arena is made instead of with a page fault each while modules load; rounded up to
+    /// whole pages.
     ///
-    /// For a program that knows how much it will load. They are resident from now on, used or not.
+    /// For a program that knows how much it will load. Costs two system calls. The pages are claimed and resident from then on,
+    /// used or not, and count towards the [`limit`](Self::limit).
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::builder().prefault(64 << 10).build()?;
+    /// let before = arena.stats().system_calls;
+    /// arena.load("m")?.alloc_slice_copy(&[0u8; 60_000])?;
+    /// assert_eq!(arena.stats().system_calls, before); // its pages were there
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn prefault(mut self, bytes: usize) -> Self {
         self.prefault = bytes;
         self
     }
 
     /// Where pages come from: [`OrdinaryPages`](crate::pages::OrdinaryPages), a source for tests, one of your own.
+    ///
+    /// Costs an indirect call for each call to the source. Where the source cannot protect, a reservation may be memory, so the
+    /// default is 4 MiB.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, pages::OrdinaryPages};
+    ///
+    /// let arena = CodeArena::builder().pages(std::sync::Arc::new(OrdinaryPages)).build()?;
+    /// assert_eq!(arena.stats().reserved, 4 << 20);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn pages(mut self, source: Arc<dyn PageSource>) -> Self {
         self.source = Source::Custom(source);
         self
@@ -76,6 +114,13 @@ impl CodeArenaBuilder {
     ///
     /// [`Error::TooLarge`] for a reservation that no address space holds, [`Error::Limit`] or [`Error::Exhausted`] for a prefault above
     /// them, [`Error::Pages`] when the system refuses. Nothing is left behind then.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, Error};
+    ///
+    /// let refused = CodeArena::builder().reservation(usize::MAX).build();
+    /// assert!(matches!(refused, Err(Error::TooLarge { len: usize::MAX, .. })));
+    /// ```
     pub fn build(self) -> Result<CodeArena, Error> {
         let arena = match self.reservation {
             Some(bytes) => self.reserve(bytes)?,

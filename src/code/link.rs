@@ -14,7 +14,7 @@ use core::sync::atomic::{AtomicPtr, Ordering, fence};
 /// no count and no lock.
 ///
 /// It is invariant in `'a` and neither `Copy` nor `Clone`: a link that lives long takes no target that lives short, and no set link
-/// leaves the block that it was made in.
+/// leaves the block that it was made in. It is one word, so its target is sized: no `str`, no slice; wrap those in a struct.
 ///
 /// ```
 /// use permacode::{CodeArena, Link, Permanent};
@@ -51,12 +51,30 @@ unsafe impl<T: Permanent> Permanent for Link<'_, T> {
 
 impl<'a, T: Permanent> Link<'a, T> {
     /// A link that points nowhere yet. Costs nothing.
+    ///
+    /// ```
+    /// let link = permacode::Link::<'_, u32>::unset();
+    /// assert!(link.get().is_none());
+    /// assert_eq!(size_of_val(&link), size_of::<usize>());
+    /// ```
     pub const fn unset() -> Self {
         Self { to: AtomicPtr::new(ptr::null_mut()), invariant: PhantomData }
     }
 
     /// What the link points to, if it is set. Costs one relaxed load and a fence, no write: it may be called on sealed pages, in
     /// signal handlers, and from any thread.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, Link};
+    ///
+    /// let arena = CodeArena::new()?;
+    /// let loader = arena.load("m")?;
+    /// let link: &Link<'_, u32> = loader.alloc(Link::unset())?;
+    /// loader.link(link, loader.alloc(7)?)?;
+    /// loader.seal()?;
+    /// assert_eq!(link.get(), Some(&7));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     #[inline]
     pub fn get(&self) -> Option<&'a T> {
         // A relaxed load is what std promises to work on read-only memory; the fence makes it an acquire. It pairs with the release in

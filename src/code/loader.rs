@@ -8,7 +8,7 @@
 //! ```
 //!
 //! * From `cursor` to `limit` every byte is zero and nobody else's (invariant 7).
-//! * What lies before the cursor never changes again, save a [`Link`] (invariant 2).
+//! * What lies before the cursor never changes again, save a [`Link`](crate::Link) (invariant 2).
 //! * A block's fast path is one comparison of room and one store of the cursor; all else is in [`refill`](Loader::refill).
 //!
 //! When the room does not suffice, in this order: the parked tail of a finished module is taken over, the run is made longer in place,
@@ -17,15 +17,10 @@
 
 use super::arena::CodeArena;
 use super::extent::{Extent, Run};
-use super::fill::Fill;
 use super::ledger::Record;
-use super::link::Link;
 use super::module::{Module, ModuleRecord};
-use super::names::Name;
-use super::permanent::Permanent;
 use super::prefetch::prefetch;
-use super::sites::Sites;
-use crate::error::{Error, LinkError};
+use crate::error::Error;
 use crate::layout;
 use core::alloc::Layout;
 use core::cell::Cell;
@@ -87,268 +82,16 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// The arena that the module will lie in.
+    /// The arena that the module will lie in. Costs nothing.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let loader = arena.load("m")?;
+    /// assert!(std::ptr::eq(loader.arena(), &arena));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn arena(&self) -> &'a CodeArena {
         self.arena
-    }
-
-    // ── allocating ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    /// Moves a value into the arena.
-    ///
-    /// Costs a comparison, a bump and the copy; now and then a run of pages, which is one system call. A value of size zero touches
-    /// nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Exhausted`], [`Error::Limit`], [`Error::Bookkeeping`] or [`Error::Pages`], when a run is needed and not to be had.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), permacode::Error> {
-    /// let arena = permacode::CodeArena::new()?;
-    /// let loader = arena.load("m")?;
-    /// let pair: &(u32, &str) = loader.alloc((7, "seven"))?;
-    /// assert_eq!(pair.1, "seven");
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// Blocks are never dropped, so a type that needs it does not compile, whoever promised it to be [`Permanent`]:
-    ///
-    /// ```compile_fail,E0080
-    /// struct Owner(String);
-    /// unsafe impl permacode::Permanent for Owner {
-    ///     type At<'x> = Self;
-    /// }
-    /// let arena = permacode::CodeArena::new().unwrap();
-    /// arena.load("m").unwrap().alloc(Owner(String::new()));
-    /// ```
-    #[inline]
-    pub fn alloc<T: Permanent + 'a>(&self, value: T) -> Result<&'a T, Error> {
-        const { assert!(!core::mem::needs_drop::<T>(), "a block is never dropped: its type must not need it") };
-        let at = self.place(Layout::new::<T>())?.cast::<T>();
-        // SAFETY: `place` gave aligned memory of the layout's size that nobody else refers to, valid as long as the arena, which is
-        // borrowed for 'a; from here on it is only read (invariant 2).
-        unsafe {
-            at.write(value);
-            Ok(at.as_ref())
-        }
-    }
-
-    /// Copies a slice into the arena.
-    ///
-    /// Costs a comparison, a bump and the copy. An empty slice touches nothing.
-    ///
-    /// # Errors
-    ///
-    /// As for [`alloc`](Self::alloc).
-    ///
-    /// ```
-    /// # fn main() -> Result<(), permacode::Error> {
-    /// let arena = permacode::CodeArena::new()?;
-    /// let loader = arena.load("m")?;
-    /// let ops: &[u8] = loader.alloc_slice_copy(&[1, 2, 3])?;
-    /// assert_eq!(ops, [1, 2, 3]);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[inline]
-    pub fn alloc_slice_copy<T: Permanent + Copy + 'a>(&self, slice: &[T]) -> Result<&'a [T], Error> {
-        let at = self.place(Layout::for_value(slice))?.cast::<T>();
-        // SAFETY: as in `alloc`, for `slice.len()` elements; fresh memory does not overlap what exists.
-        unsafe {
-            at.copy_from_nonoverlapping(NonNull::from(slice).cast(), slice.len());
-            Ok(NonNull::slice_from_raw_parts(at, slice.len()).as_ref())
-        }
-    }
-
-    /// Copies a string into the arena, one copy for each call. See [`intern`](Self::intern) for one copy for each arena.
-    ///
-    /// Costs and errors are those of [`alloc_slice_copy`](Self::alloc_slice_copy).
-    ///
-    /// ```
-    /// # fn main() -> Result<(), permacode::Error> {
-    /// let arena = permacode::CodeArena::new()?;
-    /// let name: &str = arena.load("m")?.alloc_str("len")?;
-    /// assert_eq!(name, "len");
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[inline]
-    pub fn alloc_str(&self, text: &str) -> Result<&'a str, Error> {
-        let bytes = self.alloc_slice_copy(text.as_bytes())?;
-        // SAFETY: a copy of the bytes of a `str`, which never changes (soundness S24).
-        Ok(unsafe { core::str::from_utf8_unchecked(bytes) })
-    }
-
-    /// Moves the elements of an iterator into a slice in the arena. The iterator may allocate in this loader.
-    ///
-    /// Costs those of [`alloc_slice_copy`](Self::alloc_slice_copy), and a bounds check for each element.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Length`] when the iterator yields fewer or more elements than its `len` promised; else as for
-    /// [`alloc`](Self::alloc). After an error the space is zero again; it is lost only if the iterator allocated behind it.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), permacode::Error> {
-    /// let arena = permacode::CodeArena::new()?;
-    /// let loader = arena.load("m")?;
-    /// let squares: &[u64] = loader.alloc_slice_fill_iter((0..4u32).map(|n| u64::from(n * n)))?;
-    /// assert_eq!(squares, [0, 1, 4, 9]);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn alloc_slice_fill_iter<T, I>(&self, elements: I) -> Result<&'a [T], Error>
-    where
-        T: Permanent + 'a,
-        I: IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
-    {
-        let mut elements = elements.into_iter();
-        let promised = elements.len();
-        let mut fill = Fill::new(self, promised)?;
-        for found in 0..promised {
-            fill.push(elements.next().ok_or(Error::Length { promised, found })?);
-        }
-        match elements.next() {
-            None => Ok(fill.finish()),
-            Some(_) => Err(Error::Length { promised, found: promised.saturating_add(1) }),
-        }
-    }
-
-    /// Fills a slice in the arena by a closure that may fail and may allocate in this loader: how trees are lowered.
-    ///
-    /// Costs those of [`alloc_slice_copy`](Self::alloc_slice_copy), and a bounds check for each element.
-    ///
-    /// # Errors
-    ///
-    /// Those of the closure, and as for [`alloc`](Self::alloc). After an error or a panic the space is zero again; it is lost, and
-    /// counted in [`Stats::lost`](crate::Stats::lost), only if the closure allocated behind it.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), permacode::Error> {
-    /// let arena = permacode::CodeArena::new()?;
-    /// let loader = arena.load("m")?;
-    /// let words = ["load", "store"];
-    /// let names: &[&str] = loader.alloc_slice_try_fill_with(words.len(), |i| loader.intern(words[i]))?;
-    /// assert_eq!(names, words);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn alloc_slice_try_fill_with<T, E, F>(&self, len: usize, mut element: F) -> Result<&'a [T], E>
-    where
-        T: Permanent + 'a,
-        E: From<Error>,
-        F: FnMut(usize) -> Result<T, E>,
-    {
-        let mut fill = Fill::new(self, len)?;
-        for index in 0..len {
-            fill.push(element(index)?);
-        }
-        Ok(fill.finish())
-    }
-
-    /// Copies bytes to an address that is a multiple of `align`, with `zeros` zero bytes behind them; the slice holds both.
-    ///
-    /// For virtual machines that read past the end of their code, or want it at a word's or a page's boundary. Costs those of
-    /// [`alloc_slice_copy`](Self::alloc_slice_copy); the bytes skipped for an alignment above a page are address space, not memory.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Alignment`] unless `align` is a power of two, [`Error::TooLarge`] when the sum does not fit the address space; else as
-    /// for [`alloc`](Self::alloc).
-    ///
-    /// ```
-    /// # fn main() -> Result<(), permacode::Error> {
-    /// let arena = permacode::CodeArena::new()?;
-    /// let loader = arena.load("m")?;
-    /// let code = loader.alloc_padded(&[0x60, 0x01], 64, 33)?;
-    /// assert_eq!(code.len(), 2 + 33);
-    /// assert_eq!(code.as_ptr() as usize % 64, 0);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[inline]
-    pub fn alloc_padded(&self, bytes: &[u8], align: usize, zeros: usize) -> Result<&'a [u8], Error> {
-        if !align.is_power_of_two() {
-            return Err(Error::Alignment { align });
-        }
-        let too_large = Error::TooLarge { len: bytes.len().saturating_add(zeros), element: 1 };
-        let size = bytes.len().checked_add(zeros).ok_or(too_large)?;
-        let at = self.place(Layout::from_size_align(size, align).map_err(|_| too_large)?)?;
-        // SAFETY: as in `alloc_slice_copy`; the bytes behind the copy are zero, because nobody wrote there yet (invariant 7).
-        unsafe {
-            at.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len());
-            Ok(NonNull::slice_from_raw_parts(at, size).as_ref())
-        }
-    }
-
-    /// The arena's one copy of `text`, made now if it is the first.
-    ///
-    /// Costs a hash and a descent of some ten loads; the first time a copy, a record and a compare-exchange. Two equal interned names
-    /// have the same address, so they may be compared by it. The empty name is the empty `str` and touches nothing.
-    ///
-    /// # Errors
-    ///
-    /// As for [`alloc`](Self::alloc).
-    ///
-    /// ```
-    /// # fn main() -> Result<(), permacode::Error> {
-    /// let arena = permacode::CodeArena::new()?;
-    /// let one = arena.load("one")?.intern("self")?;
-    /// let two = arena.load("two")?.intern("self")?;
-    /// assert!(std::ptr::eq(one, two));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn intern(&self, text: &str) -> Result<&'a str, Error> {
-        if text.is_empty() {
-            return Ok("");
-        }
-        let names = self.arena.names();
-        let hash = names.hash(text);
-        let vacancy = match names.find(hash, text) {
-            Ok(name) => return Ok(name),
-            Err(vacancy) => vacancy,
-        };
-        // Undone unless it becomes the arena's copy: by an error, or because another thread's was first.
-        let mut copy = Fill::new(self, text.len())?;
-        copy.push_all(text.as_bytes());
-        // SAFETY: the bytes of a `str`; they stay as they are if and only if the record is published.
-        let name = Name::new(hash, unsafe { core::str::from_utf8_unchecked(copy.filled()) });
-        match names.insert(vacancy, self.arena.record(name)?) {
-            // SAFETY: the bytes of a `str`.
-            Ok(()) => Ok(unsafe { core::str::from_utf8_unchecked(copy.finish()) }),
-            Err(first) => Ok(first),
-        }
-    }
-
-    /// Numbers for `count` places whose mutable data lies in a table outside the code.
-    ///
-    /// Costs one atomic addition and no memory. Zero sites are fine.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Sites`] above 65,535 for one call, or 4,294,967,295 in one arena; none are lost then.
-    pub fn sites(&self, count: usize) -> Result<Sites, Error> {
-        self.arena.site_counter().take(count)
-    }
-
-    /// Sets a [`Link`] in a block that this loader made. Once.
-    ///
-    /// Costs a comparison for each run of the loader, commonly one to ten, and a compare-exchange.
-    ///
-    /// # Errors
-    ///
-    /// [`LinkError::Foreign`] unless the link lies in a block of this loader, [`LinkError::Finished`] if that block's module is finished
-    /// already, [`LinkError::AlreadySet`] if the link is. Nothing is written then.
-    pub fn link<T: Permanent>(&self, at: &Link<'a, T>, to: &'a T) -> Result<(), Error> {
-        let address = ptr::from_ref(at).addr();
-        if !self.filled(address) {
-            let finished = self.arena.locate(ptr::from_ref(at)).is_some();
-            return Err(Error::Link(if finished { LinkError::Finished } else { LinkError::Foreign }));
-        }
-        at.set(to).map_err(Error::Link)
     }
 
     // ── closing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -384,6 +127,16 @@ impl<'a> Loader<'a> {
     ///
     /// [`Error::Pages`] when the system refuses to protect them. The module is finished all the same and its references are good; nobody
     /// writes to its pages again, and [`CodeArena::seal`] tries again to protect them.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let loader = arena.load("m")?;
+    /// let text = loader.alloc_str("good for reading")?;
+    /// let module = loader.seal()?;
+    /// assert_eq!(module.hardening(), permacode::Hardening::Protect);
+    /// assert_eq!((text, arena.stats().unsealed), ("good for reading", 0));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn seal(self) -> Result<Module<'a>, Error> {
         let loader = ManuallyDrop::new(self);
         loader.close(true);
@@ -422,7 +175,7 @@ impl<'a> Loader<'a> {
     }
 
     /// Whether the byte at `address` lies in what this loader has filled so far.
-    fn filled(&self, address: usize) -> bool {
+    pub(super) fn filled(&self, address: usize) -> bool {
         self.park_cursor();
         let Some(offset) = self.arena.pages().offset(address) else { return false };
         self.module.get().extents().any(|extent| (extent.start()..extent.end()).contains(&offset))

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   arena · builder                what a user holds
-//!   loader · fill · link · sites   how a module is built (prefetch: a hint of its fast path)
+//!   blocks · loader · fill         how a module is built (prefetch: a hint of its fast path)
+//!   link · sites · permanent       what its blocks are made of
 //!   module · shared · stats        what is left of it, and what can be asked
 //!   ──────────────────────────────
 //!   code_pages                     claimed → closed → sealed; who may write where
@@ -14,6 +15,7 @@
 //! by one atomic operation at a time, each of which leaves a state that a thread, or a forked child, can go on from (invariant 5).
 
 mod arena;
+mod blocks;
 mod builder;
 mod code_pages;
 mod extent;

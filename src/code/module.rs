@@ -75,6 +75,20 @@ impl Directory {
 }
 
 /// How hard it is to change the bytes of a module; the levels are ordered.
+///
+/// ```
+/// use permacode::{CodeArena, Hardening};
+///
+/// let arena = CodeArena::new()?;
+/// for name in ["sealed", "finished"] {
+///     let loader = arena.load(name)?;
+///     loader.alloc_str(name)?;
+///     if name == "sealed" { loader.seal()? } else { loader.finish() };
+/// }
+/// assert!(arena.modules().map(|module| module.hardening()).eq([Hardening::Protect, Hardening::ByType]));
+/// assert!(Hardening::ByType < Hardening::Protect);
+/// # Ok::<(), permacode::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Hardening {
@@ -113,17 +127,41 @@ impl<'a> Module<'a> {
     }
 
     /// The name given to [`CodeArena::load`]. Costs nothing.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let name: &str = arena.load("json")?.finish().name();
+    /// assert_eq!(name, "json");
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn name(&self) -> &'a str {
         // SAFETY: the name was copied into the ledger before the record was made, and lives as long as the arena, borrowed for 'a.
         unsafe { &*self.record.get().name }
     }
 
     /// A number that no other module of this arena has, in the order in which loads began. Costs nothing.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let (first, second) = (arena.load("m")?, arena.load("m")?);
+    /// assert_eq!(second.finish().id(), 1);
+    /// assert_eq!(first.finish().id(), 0);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn id(&self) -> u32 {
         self.record.id
     }
 
     /// The bytes that the module fills: its blocks and the gaps between them. Costs nothing.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let loader = arena.load("m")?;
+    /// loader.alloc(1u8)?;
+    /// loader.alloc(2u32)?; // behind a gap of three bytes
+    /// assert_eq!(loader.finish().bytes(), 1 + 3 + 4);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn bytes(&self) -> usize {
         self.record.bytes.load(Acquire)
     }
@@ -132,11 +170,31 @@ impl<'a> Module<'a> {
     ///
     /// A module that was only [finished](crate::Loader::finish) is [`Hardening::ByType`] until [`CodeArena::seal`]; so is one whose
     /// seal failed.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, Hardening};
+    ///
+    /// let arena = CodeArena::new()?;
+    /// let loader = arena.load("m")?;
+    /// loader.alloc(1u8)?;
+    /// let module = loader.finish();
+    /// assert_eq!(module.hardening(), Hardening::ByType);
+    /// arena.seal()?;
+    /// assert_eq!(module.hardening(), Hardening::Protect);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn hardening(&self) -> Hardening {
         if self.arena.protects(self.record.get().extents()) { Hardening::Protect } else { Hardening::ByType }
     }
 
-    /// The arena that the module lies in.
+    /// The arena that the module lies in. Costs nothing.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let module = arena.load("m")?.finish();
+    /// assert!(std::ptr::eq(module.arena(), &arena));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn arena(&self) -> &'a CodeArena {
         self.arena
     }
@@ -162,7 +220,18 @@ impl fmt::Debug for Module<'_> {
 
 /// The finished modules of an arena, in the order in which they were finished.
 ///
-/// Made by [`CodeArena::modules`]. One that is finished while the iterator runs may or may not come.
+/// Made by [`CodeArena::modules`]. One that is finished while the iterator runs may or may not come. Two words; a step is one
+/// load, so a signal handler may take it.
+///
+/// ```
+/// let arena = permacode::CodeArena::new()?;
+/// arena.load("a")?.alloc_str("one")?;
+/// arena.load("b")?.alloc_str("three")?;
+/// let modules = arena.modules();
+/// assert_eq!(modules.clone().map(|module| module.bytes()).sum::<usize>(), 3 + 5);
+/// assert_eq!(modules.last().map(|module| module.name()), Some("b"));
+/// # Ok::<(), permacode::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Modules<'a> {
     arena: &'a CodeArena,
@@ -195,6 +264,16 @@ impl fmt::Debug for Modules<'_> {
 ///
 /// The offset counts the module's bytes in the order in which they were filled, whatever run they lie in, so it is the same in every
 /// process that loads the same code in the same way.
+///
+/// ```
+/// let arena = permacode::CodeArena::new()?;
+/// let loader = arena.load("m")?;
+/// let (head, tail) = (loader.alloc_str("head")?, loader.alloc_str("tail")?);
+/// loader.finish();
+/// let offset = |text: &str| arena.locate(text).map(|at| at.offset);
+/// assert_eq!((offset(head), offset(tail)), (Some(0), Some(4)));
+/// # Ok::<(), permacode::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Location<'a> {

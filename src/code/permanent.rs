@@ -58,6 +58,9 @@ mod impls;
 /// | a reference that closes a cycle | [`Link`](crate::Link) |
 /// | `*const T`, `*mut T`, `&mut T` | `&'a T` |
 /// | `MaybeUninit`, unions | an enum, or an `Option` |
+/// | `Range<T>` | two fields, `start` and `end` |
+/// | `Result<T, E>` | two fields, or an enum of your own |
+/// | `&CStr` | `&'a [u8]`, the nul with it where C will read it |
 ///
 /// # The derive's attributes
 ///

@@ -40,11 +40,21 @@ unsafe impl Send for Shared {}
 unsafe impl Sync for Shared {}
 
 impl CodeArena {
-    /// An owner for bytes of this arena. Costs one count in the `Arc`.
+    /// An owner for bytes of this arena. Costs one count in the `Arc`: no copy, no system call, no write to a code page.
     ///
     /// # Errors
     ///
     /// [`Error::Foreign`] unless all the bytes lie in this arena. Empty bytes lie nowhere and may always be shared.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, Error};
+    ///
+    /// let arena = std::sync::Arc::new(CodeArena::new()?);
+    /// let code = arena.load("m")?.alloc_slice_copy(&[1u8, 2, 3])?;
+    /// assert_eq!(&arena.share(&code[1..])?[..], [2, 3]);
+    /// assert!(matches!(arena.share(&[1, 2, 3]), Err(Error::Foreign)));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn share(self: &Arc<Self>, bytes: &[u8]) -> Result<Shared, Error> {
         let claimed = self.pages().claimed();
         let inside = self
@@ -60,7 +70,17 @@ impl CodeArena {
 }
 
 impl Shared {
-    /// The arena that the bytes lie in.
+    /// The arena that the bytes lie in. Costs nothing; cloning it counts.
+    ///
+    /// ```
+    /// use permacode::CodeArena;
+    /// use std::sync::Arc;
+    ///
+    /// let arena = Arc::new(CodeArena::new()?);
+    /// let shared = arena.share(arena.load("m")?.alloc_str("code")?.as_bytes())?;
+    /// assert!(Arc::ptr_eq(shared.arena(), &arena));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn arena(&self) -> &Arc<CodeArena> {
         &self.arena
     }

@@ -33,20 +33,44 @@ unsafe impl Permanent for Sites {
 }
 
 impl Sites {
-    /// The numbers, dense over all blocks of the arena.
+    /// The numbers, dense over all blocks of the arena: indices into a table, not bytes. Costs nothing.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let loader = arena.load("m")?;
+    /// let (one, two) = (loader.sites(2)?, loader.sites(3)?);
+    /// let mut caches = [None; 5];
+    /// caches[two.range()].fill(Some("warm"));
+    /// assert_eq!(caches[one.range()], [None, None]);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     #[inline]
     pub fn range(&self) -> Range<usize> {
         let start = self.start as usize;
         start..start + usize::from(self.len)
     }
 
-    /// How many there are.
+    /// How many there are, at most 65,535. Costs nothing.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// assert_eq!(arena.load("m")?.sites(3)?.len(), 3);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     #[inline]
     pub fn len(&self) -> usize {
         usize::from(self.len)
     }
 
-    /// Whether there are none.
+    /// Whether there are none, as in a block without caches. Costs nothing.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let loader = arena.load("m")?;
+    /// assert!(loader.sites(0)?.is_empty());
+    /// assert!(!loader.sites(1)?.is_empty());
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len == 0

@@ -6,7 +6,20 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Counts of a [`CodeArena`](crate::CodeArena), all in bytes unless they say otherwise.
 ///
-/// When no loader is open, `claimed = used + gaps + lost + tails`: no byte is unaccounted for.
+/// When no loader is open, `claimed = used + gaps + lost + tails`: no byte is unaccounted for. A copy of what
+/// [`CodeArena::stats`](crate::CodeArena::stats) found, which says what finding costs.
+///
+/// ```
+/// let arena = permacode::CodeArena::new()?;
+/// let loader = arena.load("m")?;
+/// loader.alloc(1u8)?;
+/// loader.alloc(2u32)?;
+/// loader.seal()?;
+/// let stats = arena.stats();
+/// assert_eq!((stats.used, stats.gaps, stats.pages, stats.unsealed), (5, 3, 1, 0));
+/// assert_eq!(stats.claimed, stats.used + stats.gaps + stats.lost + stats.tails);
+/// # Ok::<(), permacode::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -20,17 +33,21 @@ pub struct Stats {
     pub gaps: usize,
     /// Zero bytes of slices that were given up because filling them failed.
     pub lost: usize,
-    /// Zero bytes behind closed modules: the parked tail, paddings, and tails that were given up.
+    /// Zero bytes behind closed modules: the parked tail, paddings, and tails that were given up. Where a claim failed and could
+    /// not be given back, because another one lay behind it already, address space without access is among them.
     pub tails: usize,
     /// Pages that hold bytes of closed modules.
     pub pages: usize,
     /// Pages that hold bytes of closed modules, or lie between, and are not sealed.
     pub unsealed: usize,
-    /// Mappings of the kernel that the claimed pages make up.
+    /// Mappings of the kernel that the claimed pages make up, all taken to be accessible: stretches that are all sealed or all
+    /// not. The rest of the reservation, the records and the page table are not counted, and a failed claim that could not be
+    /// given back, which has no access, is not told apart.
     pub mappings: usize,
-    /// Times that the system was asked to seal.
+    /// Times that the page source was asked to seal, refusals included.
     pub seals: usize,
-    /// System calls made for the arena, its creation included.
+    /// Calls to the page source made for the arena, its creation included. Most are one system call on the system's pages, but a
+    /// decommit is two and asking what is resident one for each 4 MiB, so this can undercount.
     pub system_calls: usize,
     /// Closed modules.
     pub modules: usize,

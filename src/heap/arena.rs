@@ -22,6 +22,8 @@ use core::ptr::NonNull;
 ///
 /// Allocates and frees objects of any layout. All that it knows of them lies apart, so that object pages are written by the program only.
 /// Dropping it gives everything back in one system call and runs no destructors.
+// The magazines come first: what is at no distance is found without an addition.
+#[repr(C)]
 pub struct HeapArena {
     magazines: [Magazine; CLASSES],
     slabs: Slabs,
@@ -78,16 +80,21 @@ impl HeapArena {
     /// [`Error::Exhausted`], [`Error::Limit`], [`Error::Bookkeeping`] or [`Error::Pages`] when there is no room and none to be had.
     #[inline(always)]
     pub fn alloc(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
-        let size = padded(layout);
-        if size.wrapping_sub(1) < SMALL {
-            let class = classes::small_class(size);
-            match self.magazines[class].pop() {
-                Some(object) => Ok(self.handed_out(object)),
-                None => self.refilled(class),
-            }
-        } else {
-            self.alloc_large(layout, false)
+        match self.alloc_fast(layout) {
+            Some(object) => Ok(object),
+            None => self.alloc_large(layout, false),
         }
+    }
+
+    /// A small object out of its magazine, if there is one. Whoever has to look further passes the layout on, so that its class need not
+    /// outlive this.
+    #[inline(always)]
+    pub(super) fn alloc_fast(&self, layout: Layout) -> Option<NonNull<u8>> {
+        let last = last(layout);
+        if last >= SMALL {
+            return None;
+        }
+        self.magazines[classes::small_class(last)].pop().map(|object| self.handed_out(object))
     }
 
     /// Allocates an object whose bytes are zero.
@@ -97,13 +104,13 @@ impl HeapArena {
     /// As for [`alloc`](Self::alloc).
     #[inline]
     pub fn alloc_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
-        if padded(layout).wrapping_sub(1) < SMALL {
-            let object = self.alloc(layout)?;
-            // SAFETY: a new object of at least that size.
-            unsafe { object.write_bytes(0, layout.size()) };
-            Ok(object)
-        } else {
-            self.alloc_large(layout, true)
+        match self.alloc_fast(layout) {
+            Some(object) => {
+                // SAFETY: a new object of at least that size.
+                unsafe { object.write_bytes(0, layout.size()) };
+                Ok(object)
+            }
+            None => self.alloc_large(layout, true),
         }
     }
 
@@ -115,13 +122,8 @@ impl HeapArena {
     #[inline(always)]
     pub unsafe fn free(&self, object: NonNull<u8>, layout: Layout) {
         self.coming_back(object, layout);
-        let size = padded(layout);
-        if size.wrapping_sub(1) < SMALL {
-            let class = classes::small_class(size);
-            if !self.magazines[class].push(object) {
-                self.flushed(class, object);
-            }
-        } else {
+        let last = last(layout);
+        if last >= SMALL || !self.magazines[classes::small_class(last)].push(object) {
             self.free_large(object, layout);
         }
     }
@@ -136,7 +138,14 @@ impl HeapArena {
     ///
     /// `object` came from this heap with layout `old` and was not freed since. After an `Ok` only the new address is used.
     pub unsafe fn realloc(&self, object: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, Error> {
-        if self.resize_in_place(object, old, new) {
+        let (from, to) = (last(old), last(new));
+        // Both are small if both together are, because the bound is a power of two.
+        let in_place = if (from | to) < SMALL {
+            classes::small_class(from) == classes::small_class(to)
+        } else {
+            self.resize_in_place(object, old, new)
+        };
+        if in_place {
             return Ok(object);
         }
         let moved = self.alloc(new)?;
@@ -148,6 +157,7 @@ impl HeapArena {
         Ok(moved)
     }
 
+    #[inline(never)]
     fn resize_in_place(&self, object: NonNull<u8>, old: Layout, new: Layout) -> bool {
         let (from, to) = (padded(old), padded(new));
         if old.size() == 0 || new.size() == 0 {
@@ -200,6 +210,7 @@ impl HeapArena {
         count != 0
     }
 
+    #[cold]
     #[inline(never)]
     fn alloc_large(&self, layout: Layout, zeroed: bool) -> Result<NonNull<u8>, Error> {
         let size = padded(layout);
@@ -223,6 +234,7 @@ impl HeapArena {
         Ok(object)
     }
 
+    #[cold]
     #[inline(never)]
     fn free_large(&self, object: NonNull<u8>, layout: Layout) {
         let size = padded(layout);
@@ -250,11 +262,17 @@ impl HeapArena {
     fn coming_back(&self, _object: NonNull<u8>, _layout: Layout) {}
 }
 
-/// The size that an object of this layout takes: a multiple of the alignment, so that its class keeps that.
+/// One less than the size that an object of this layout takes, which is a multiple of the alignment, so that its class keeps that. The
+/// largest number for an object without bytes.
+#[inline(always)]
+fn last(layout: Layout) -> usize {
+    layout.size().wrapping_sub(1) | (layout.align() - 1)
+}
+
+/// The size that an object of this layout takes. A layout's size, rounded up to its alignment, does not wrap.
 #[inline(always)]
 pub(super) fn padded(layout: Layout) -> usize {
-    // A layout's size, rounded up to its alignment, does not wrap.
-    layout.size().wrapping_add(layout.align() - 1) & !(layout.align() - 1)
+    last(layout).wrapping_add(1)
 }
 
 impl Slabs {

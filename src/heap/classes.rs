@@ -21,18 +21,18 @@ pub(super) const CLASSES: usize = SMALL / STEP + 4 * (LARGEST.ilog2() - SMALL.il
 const STEP: usize = 8;
 const SMALL_CLASSES: usize = SMALL / STEP;
 
-/// The class of a size from 1 to [`SMALL`].
+/// The class of a size from 1 to [`SMALL`], of which `last` is one less.
 #[inline(always)]
-pub(super) fn small_class(size: usize) -> usize {
-    debug_assert!((1..=SMALL).contains(&size));
-    (size - 1) / STEP
+pub(super) fn small_class(last: usize) -> usize {
+    debug_assert!(last < SMALL);
+    last / STEP
 }
 
 /// The class of a size from 1 to [`LARGEST`].
 #[inline]
 pub(super) fn class(size: usize) -> usize {
     if size <= SMALL {
-        return small_class(size);
+        return small_class(size - 1);
     }
     debug_assert!(size <= LARGEST);
     let doubling = (size - 1).ilog2();

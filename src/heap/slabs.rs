@@ -54,6 +54,9 @@ pub(super) const SPAN: u8 = 1;
 pub(super) const REST: u8 = 2;
 const FIRST_CLASS: u8 = 3;
 
+/// Words of the longest bitmap of a slab.
+const WORDS: usize = SLAB / 8 / BITS;
+
 /// Bitmaps of a slab of a class.
 pub(super) const BITMAPS: usize = if cfg!(debug_assertions) { 4 } else { 2 };
 
@@ -357,21 +360,41 @@ impl Slabs {
         unsafe { self.pages.commit(start + range.start..start + range.end) }
     }
 
-    /// Takes objects of a class back.
+    /// Takes objects of a class back. Neighbours in the order of freeing are commonly neighbours in memory: their bits are gathered, and go
+    /// to their word together.
     pub(super) fn take_back(&self, class: usize, objects: &[NonNull<u8>]) {
         let table = &TABLE[class];
-        for object in objects {
+        let Some(first) = objects.first() else { return };
+        let place = |object: &NonNull<u8>| {
             let offset = object.addr().get() - self.base.addr().get();
-            let (number, index) = (offset / SLAB, table.index(offset % SLAB));
-            let slab = self.slab(number);
-            let (free, _) = self.bits(slab, table);
-            let word = &free[index / BITS];
-            debug_assert!(word.get() >> (index % BITS) & 1 == 0, "an object is freed twice");
-            word.set(word.get() | 1 << (index % BITS));
-            self.count_free(class, number, slab, 1);
+            let index = table.index(offset % SLAB);
+            (offset / SLAB * WORDS + index / BITS, 1 << (index % BITS))
+        };
+        let (mut at, mut bits, mut count) = (place(first).0, 0, 0);
+        for object in objects {
+            let (word, bit) = place(object);
+            if word != at {
+                self.set_free(class, at, bits, count);
+                (at, bits, count) = (word, 0, 0);
+            }
+            debug_assert!(bits & bit == 0, "an object is freed twice");
+            bits |= bit;
+            count += 1;
         }
+        self.set_free(class, at, bits, count);
         self.out[class].set(self.out[class].get() - objects.len());
         self.out_bytes.set(self.out_bytes.get() - objects.len() * table.size);
+    }
+
+    /// Marks `count` objects as free, by their bits in one word of one slab.
+    #[inline(always)]
+    fn set_free(&self, class: usize, at: usize, bits: u64, count: u16) {
+        let (number, word) = (at / WORDS, at % WORDS);
+        let slab = self.slab(number);
+        let free = &self.bits(slab, &TABLE[class]).0[word];
+        debug_assert!(free.get() & bits == 0, "an object is freed twice");
+        free.set(free.get() | bits);
+        self.count_free(class, number, slab, count);
     }
 
     /// Counts objects of a slab as free whose bits are set.

@@ -10,6 +10,21 @@ use core::ptr::NonNull;
 /// All logic above runs on it unchanged, so that tools which cannot follow system calls see every byte the arena touches. Sealing
 /// changes nothing here, and [`Module::hardening`](crate::Module::hardening) says so. A reservation is one allocation of its whole
 /// size: set a small one.
+///
+/// A page is 4096 bytes. Reserving is one zeroed allocation, releasing gives it back, a decommit writes zeros; all else costs
+/// nothing. Reserving fails where the allocator does.
+///
+/// ```
+/// use permacode::pages::OrdinaryPages;
+/// use permacode::{CodeArena, Hardening};
+///
+/// let arena = CodeArena::builder().reservation(256 << 10).pages(std::sync::Arc::new(OrdinaryPages)).build()?;
+/// let loader = arena.load("m")?;
+/// loader.alloc(1u8)?;
+/// assert_eq!(loader.seal()?.hardening(), Hardening::ByType);
+/// assert_eq!(arena.stats().pages, 1);
+/// # Ok::<(), permacode::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OrdinaryPages;
 

@@ -7,6 +7,60 @@ use core::ptr::NonNull;
 ///
 /// Implement it to put an arena on memory of your own, or to watch or disturb the calls as
 /// `testing::Pages` (feature `testing`) does. Calls come from loads and seals, never from an allocation that still has room.
+/// Lengths are in bytes, whole pages; what a call costs is the source's to say, as `SystemPages` does.
+///
+/// ```
+/// use permacode::pages::{OrdinaryPages, PageSource};
+/// use permacode::{CodeArena, PageCall, PageError};
+/// # use std::{ptr::NonNull, sync::Arc};
+///
+/// /// Ordinary memory, but of 64 KiB pages.
+/// struct LargePages;
+///
+/// // SAFETY: zeroed memory of the global allocator, aligned to 64 KiB; the rest is `OrdinaryPages`' own.
+/// unsafe impl PageSource for LargePages {
+///     fn page_size(&self) -> usize {
+///         64 << 10
+///     }
+///     // and so on, by way of `OrdinaryPages`
+/// #     fn protects(&self) -> bool {
+/// #         false
+/// #     }
+/// #     fn reserve(&self, bytes: usize) -> Result<NonNull<u8>, PageError> {
+/// #         let layout = std::alloc::Layout::from_size_align(bytes, 64 << 10).expect("whole pages");
+/// #         // SAFETY: an arena reserves at least a page.
+/// #         let memory = NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) });
+/// #         memory.ok_or(PageError { call: PageCall::Reserve, bytes, code: 0 })
+/// #     }
+/// #     unsafe fn commit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+/// #         // SAFETY: handed on.
+/// #         unsafe { OrdinaryPages.commit(at, bytes) }
+/// #     }
+/// #     unsafe fn populate(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+/// #         // SAFETY: handed on.
+/// #         unsafe { OrdinaryPages.populate(at, bytes) }
+/// #     }
+/// #     unsafe fn seal(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+/// #         // SAFETY: handed on.
+/// #         unsafe { OrdinaryPages.seal(at, bytes) }
+/// #     }
+/// #     unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+/// #         // SAFETY: handed on.
+/// #         unsafe { OrdinaryPages.decommit(at, bytes) }
+/// #     }
+/// #     unsafe fn release(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+/// #         let layout = std::alloc::Layout::from_size_align(bytes, 64 << 10).expect("whole pages");
+/// #         // SAFETY: reserved above, with this layout.
+/// #         unsafe { std::alloc::dealloc(at.as_ptr(), layout) };
+/// #         Ok(())
+/// #     }
+/// }
+///
+/// let arena = CodeArena::builder().pages(Arc::new(LargePages)).build()?;
+/// arena.load("m")?.alloc(1u8)?;
+/// assert_eq!(arena.stats().claimed, 64 << 10); // one page
+/// # Ok::<(), permacode::Error>(())
+/// ```
 ///
 /// # Safety
 ///

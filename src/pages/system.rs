@@ -8,7 +8,21 @@ use region::Protection;
 /// Pages of the operating system, protected by the hardware once sealed.
 ///
 /// A call is one system call; a decommit two, and asking what is resident one for each 4 MiB. Reserved address space costs nothing until it
-/// is committed, committed memory nothing until touched.
+/// is committed, committed memory nothing until touched. Nothing allocates. Units are the system's pages, in bytes; a refusal
+/// carries the system's error number.
+///
+/// ```
+/// use permacode::{CodeArena, Hardening};
+/// use permacode::pages::{PageSource, SystemPages};
+///
+/// assert!(SystemPages.protects());
+/// let arena = CodeArena::builder().pages(std::sync::Arc::new(SystemPages)).build()?;
+/// let loader = arena.load("m")?;
+/// loader.alloc(1u8)?;
+/// assert_eq!(loader.seal()?.hardening(), Hardening::Protect);
+/// assert_eq!(arena.stats().claimed % SystemPages.page_size(), 0);
+/// # Ok::<(), permacode::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemPages;
 

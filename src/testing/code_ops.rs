@@ -18,6 +18,13 @@ use core::slice;
 use std::sync::Arc;
 
 /// A sequence of operations on one arena.
+///
+/// ```
+/// use permacode::testing::{Block, CodeCase, CodeOp, Reserve};
+///
+/// let ops = vec![CodeOp::Load, CodeOp::Alloc(0, Block::Words(3)), CodeOp::Seal(0), CodeOp::Check];
+/// CodeCase { reserve: Reserve::Ordinary, megabytes: 0, limit: None, ops }.check(); // panics where something does not hold
+/// ```
 #[derive(Arbitrary, Clone, Debug)]
 pub struct CodeCase {
     /// Where pages come from.

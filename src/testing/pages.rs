@@ -10,6 +10,8 @@ use std::sync::Arc;
 /// Pages of another source, watched: every range and every transition is checked against the contract of [`PageSource`], and any one
 /// call can be made to fail.
 ///
+/// A call costs what the source's costs, and a look at its pages, one byte each; a reservation an allocation of as many bytes.
+///
 /// ```
 /// use permacode::testing::Pages;
 /// use permacode::{CodeArena, Error};
@@ -66,22 +68,57 @@ struct Reserved {
 
 impl Pages {
     /// Watched pages of the operating system.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, testing::Pages};
+    ///
+    /// let pages = Pages::system();
+    /// let arena = CodeArena::builder().reservation(1 << 20).pages(pages.clone()).build()?;
+    /// assert_eq!(pages.calls(), arena.stats().system_calls);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     #[cfg(all(unix, not(miri)))]
     pub fn system() -> Arc<Self> {
         Self::watching(Box::new(crate::pages::SystemPages))
     }
 
     /// Watched pages of ordinary memory.
+    ///
+    /// ```
+    /// use permacode::{pages::PageSource, testing::Pages};
+    ///
+    /// let pages = Pages::ordinary();
+    /// assert_eq!((pages.page_size(), pages.protects()), (4096, false));
+    /// ```
     pub fn ordinary() -> Arc<Self> {
         Self::watching(Box::new(crate::pages::OrdinaryPages))
     }
 
     /// Watched pages of any source.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, pages::OrdinaryPages, testing::Pages};
+    ///
+    /// let pages = Pages::watching(Box::new(OrdinaryPages));
+    /// CodeArena::builder().pages(pages.clone()).build()?.load("m")?.alloc(1u8)?;
+    /// assert!(pages.calls() > 0);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn watching(source: Box<dyn PageSource>) -> Arc<Self> {
         Arc::new(Self::new(source, false))
     }
 
-    /// Watched pages whose reservations are never better aligned than asked: to one page, and never to two (soundness S4).
+    /// Watched pages whose reservations are never better aligned than asked: to one page, and never to two (soundness S4). Each
+    /// costs two pages more of the source.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, pages::OrdinaryPages, testing::Pages};
+    ///
+    /// let pages = Pages::unaligned(Box::new(OrdinaryPages));
+    /// let arena = CodeArena::builder().pages(pages).build()?;
+    /// assert_eq!(arena.address_range().start % (2 * 4096), 4096);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn unaligned(source: Box<dyn PageSource>) -> Arc<Self> {
         Arc::new(Self::new(source, true))
     }
@@ -101,22 +138,66 @@ impl Pages {
     }
 
     /// Makes one call fail, after `after` more calls of any kind. A later call to this or the other `fail` functions replaces it.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, Error, PageCall, testing::Pages};
+    ///
+    /// let pages = Pages::ordinary();
+    /// pages.fail_nth(1); // reserving succeeds, the commit behind it does not
+    /// let refused = CodeArena::builder().reservation(1 << 20).pages(pages.clone()).build();
+    /// assert!(matches!(refused, Err(Error::Pages(error)) if error.call == PageCall::Commit));
+    /// assert_eq!(pages.live(), 0); // nothing is left behind
+    /// ```
     pub fn fail_nth(&self, after: usize) {
         self.arm(ANY, after, false);
     }
 
-    /// Makes one call of this kind fail, after `after` more of them.
+    /// Makes one call of this kind fail, after `after` more of them. Releases and questions for what is resident are only handed
+    /// on, and never made to fail.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, PageCall, testing::Pages};
+    /// let pages = Pages::ordinary();
+    /// let arena = CodeArena::builder().pages(pages.clone()).build()?;
+    /// let loader = arena.load("m")?;
+    /// loader.alloc(1u8)?; // commits: that is not the call
+    /// pages.fail_call(PageCall::Seal, 0);
+    /// assert!(loader.seal().is_err());
+    /// assert_eq!(arena.seal()?.pages, 1); // tried again
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn fail_call(&self, call: PageCall, after: usize) {
         self.arm(call as u8, after, false);
     }
 
     /// As [`fail_call`](Self::fail_call), but the call does its work on the first half of its pages before it fails: what a system
     /// does that runs out of mappings (soundness S20).
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, PageCall, testing::Pages};
+    /// # let pages = Pages::ordinary();
+    /// # let arena = CodeArena::builder().pages(pages.clone()).build()?;
+    /// let loader = arena.load("m")?;
+    /// loader.alloc_slice_copy(&[1u8; 4 * 4096])?;
+    /// pages.fail_call_halfway(PageCall::Seal, 0);
+    /// assert!(loader.seal().is_err()); // two of the four pages were sealed
+    /// assert_eq!(arena.seal()?.pages, 4); // all are tried again
+    /// assert_eq!(pages.violations(), 0);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn fail_call_halfway(&self, call: PageCall, after: usize) {
         self.arm(call as u8, after, true);
     }
 
     /// Lets every call succeed again.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, testing::Pages};
+    /// let pages = Pages::ordinary();
+    /// pages.fail_nth(0);
+    /// pages.relent();
+    /// assert!(CodeArena::builder().pages(pages).build().is_ok());
+    /// ```
     pub fn relent(&self) {
         self.arm(ANY, usize::MAX, false);
     }
@@ -128,23 +209,64 @@ impl Pages {
         self.countdown.store(after, SeqCst);
     }
 
-    /// Calls made so far, failed ones included.
+    /// Calls made so far, failed ones included, over all reservations; without releases and questions for what is resident.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, testing::Pages};
+    /// let pages = Pages::ordinary();
+    /// let arena = CodeArena::builder().reservation(1 << 20).pages(pages.clone()).build()?;
+    /// assert_eq!(pages.calls(), 2); // reserve, and commit the first records
+    /// arena.load("m")?.alloc(1u8)?;
+    /// assert_eq!(pages.calls(), 3); // commit the first run
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn calls(&self) -> usize {
         self.calls.load(SeqCst)
     }
 
-    /// Calls that were made to fail.
+    /// Calls that were made to fail, not those that the source refused.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, testing::Pages};
+    /// let pages = Pages::ordinary();
+    /// pages.fail_nth(0);
+    /// let refused = CodeArena::builder().reservation(1 << 20).pages(pages.clone()).build();
+    /// assert!(refused.is_err());
+    /// assert_eq!(pages.failures(), 1);
+    /// ```
     pub fn failures(&self) -> usize {
         self.failures.load(SeqCst)
     }
 
     /// Calls that broke the contract: a range outside of any live reservation or not of whole pages, write permission for a sealed page,
     /// a seal of a page that was never committed, a second release.
+    ///
+    /// ```
+    /// # use permacode::{pages::PageSource, testing::Pages};
+    /// let pages = Pages::ordinary();
+    /// let at = pages.reserve(4096)?;
+    /// // SAFETY: a reservation of ordinary memory, where a seal does nothing.
+    /// unsafe { pages.seal(at, 4096) }?; // never committed
+    /// assert_eq!(pages.violations(), 1);
+    /// # // SAFETY: the whole reservation, which nobody uses.
+    /// # unsafe { pages.release(at, 4096) }?;
+    /// # Ok::<(), permacode::PageError>(())
+    /// ```
     pub fn violations(&self) -> usize {
         self.violations.load(SeqCst)
     }
 
-    /// Reservations that are not released.
+    /// Reservations that are not released. Costs a step for each ever made.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, testing::Pages};
+    /// let pages = Pages::ordinary();
+    /// let arena = CodeArena::builder().pages(pages.clone()).build()?;
+    /// assert_eq!(pages.live(), 1);
+    /// drop(arena);
+    /// assert_eq!(pages.live(), 0);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn live(&self) -> usize {
         self.reservations().filter(|reserved| reserved.live.load(SeqCst)).count()
     }
