@@ -27,3 +27,9 @@ fn what_is_not_permanent_does_not_compile() {
 fn what_would_dangle_or_write_does_not_compile() {
     compile_fail("lifetimes");
 }
+
+/// soundness S11, S12, S18: no pointer outlives its heap, no heap is moved or reset beneath one.
+#[test]
+fn what_would_outlive_a_heap_does_not_compile() {
+    compile_fail("heap");
+}

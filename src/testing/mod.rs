@@ -4,6 +4,7 @@
 //! Checks in this module panic when they find something wrong: it is called by tests only.
 
 mod code_ops;
+mod heap_model;
 mod heap_ops;
 mod pages;
 

@@ -348,7 +348,7 @@ impl Pages {
             state.store(
                 if index < pages {
                     after(now)
-                } else if fails && pages != 0 {
+                } else if fails && pages != 0 && after(now) != now {
                     unknown
                 } else {
                     now

@@ -1,0 +1,315 @@
+//! What must hold after each operation on a heap: one model for property tests and for fuzzing.
+//!
+//! A [`HeapCase`](super::HeapCase) runs on a heap, through the Rust and the C face in turn, and beside it on a list of what should be live:
+//!
+//! * no two live objects share a byte, each is aligned, in the heap, and keeps what was written until it is freed (soundness S1);
+//! * zeroed objects are zero, also where memory was used before (S2, S15);
+//! * a walk visits exactly what is live; marks and a sweep free exactly what is not marked;
+//! * the limit holds to the byte, statistics agree, a failed call changes nothing (S16);
+//! * the page source saw no misuse, and everything came back (S13).
+
+use super::Pages;
+use super::heap_ops::HeapOp;
+use crate::Error;
+use crate::error::PageCall;
+use crate::heap::*;
+use core::alloc::Layout;
+use core::ptr::NonNull;
+use std::collections::{BTreeMap, HashSet};
+
+/// How an object was allocated, and how it is therefore resized and freed.
+#[derive(Clone, Copy, PartialEq)]
+enum Face {
+    /// With its layout.
+    Rust,
+    /// By its address alone.
+    C,
+    /// With its size.
+    Lua,
+}
+
+struct Live {
+    layout: Layout,
+    byte: u8,
+    face: Face,
+}
+
+/// A heap and its model.
+pub(super) struct State<'p> {
+    heap: HeapArena,
+    pages: &'p Pages,
+    limit: Option<usize>,
+    /// By address; objects without size are not kept.
+    live: BTreeMap<usize, Live>,
+    next_byte: u8,
+    /// Pages on which no new object may lie, behind a fence.
+    fenced: HashSet<usize>,
+}
+
+impl<'p> State<'p> {
+    pub(super) fn new(heap: HeapArena, pages: &'p Pages, limit: Option<usize>) -> Self {
+        Self { heap, pages, limit, live: BTreeMap::new(), next_byte: 0, fenced: HashSet::new() }
+    }
+
+    pub(super) fn run(&mut self, op: HeapOp) {
+        match op {
+            HeapOp::Alloc(shape) => self.alloc(shape.layout(), false),
+            HeapOp::AllocZeroed(shape) => self.alloc(shape.layout(), true),
+            HeapOp::AllocMany(shape, count) => (0..count).for_each(|_| self.alloc(small(shape.layout()), false)),
+            HeapOp::Malloc(shape) => self.malloc(shape.layout().size()),
+            HeapOp::Lua(shape) => self.lua(shape.layout().size().max(1)),
+            HeapOp::Free(at) => self.free_nth(at.into()),
+            HeapOp::FreeMany(step) => {
+                let step = usize::from(step % 3) + 2;
+                let chosen: Vec<usize> = self.live.keys().copied().step_by(step).collect();
+                chosen.into_iter().for_each(|address| self.free(address));
+            }
+            HeapOp::Realloc(at, shape) => _ = self.nth(at.into()).map(|old| self.realloc(old, shape.layout().size())),
+            HeapOp::Grow(at, sixteenths) => {
+                let Some(old) = self.nth(at.into()) else { return };
+                let size = self.live[&old].layout.size();
+                self.realloc(old, (size + size * usize::from(sixteenths) / 16).min(4 << 20));
+            }
+            HeapOp::Trim => self.excuse(self.heap.trim().map(|_| ())),
+            HeapOp::Walk => self.check(),
+            HeapOp::Sweep(bit) => self.sweep(bit % 8),
+            HeapOp::Fence => {
+                self.heap.fence();
+                self.fenced = self.live.iter().flat_map(|(&start, live)| pages(start, live.layout.size())).collect();
+            }
+            HeapOp::LiftFence => {
+                self.heap.lift_fence();
+                self.fenced.clear();
+            }
+            HeapOp::Reset => {
+                let reset = self.heap.reset();
+                self.excuse(reset);
+                self.live.clear();
+                self.fenced.clear();
+            }
+            HeapOp::Fail(after) => match after % 4 {
+                0 => self.pages.fail_nth(usize::from(after % 5)),
+                1 => self.pages.fail_call(PageCall::Commit, 0),
+                2 => self.pages.fail_call_halfway(PageCall::Commit, 0),
+                _ => self.pages.fail_call_halfway(PageCall::Discard, usize::from(after % 3)),
+            },
+        }
+    }
+
+    // ── operations ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    fn alloc(&mut self, layout: Layout, zeroed: bool) {
+        let object = if zeroed { self.heap.alloc_zeroed(layout) } else { self.heap.alloc(layout) };
+        match object {
+            Ok(object) => {
+                assert!(!zeroed || holds(object, layout.size(), 0), "a zeroed object is not zero");
+                self.add(object, layout, Face::Rust);
+            }
+            Err(error) => self.excuse(Err(error)),
+        }
+    }
+
+    fn malloc(&mut self, size: usize) {
+        // SAFETY: the heap is this thread's.
+        let object = unsafe {
+            match size % 2 {
+                0 => permacode_heap_malloc(&self.heap, size),
+                _ => permacode_heap_calloc(&self.heap, 1, size),
+            }
+        };
+        if let Some(object) = NonNull::new(object.cast::<u8>()) {
+            assert!(size % 2 == 0 || holds(object, size, 0), "a zeroed object is not zero");
+            self.add(object, c_layout(size), Face::C);
+        }
+    }
+
+    fn lua(&mut self, size: usize) {
+        let heap = (&raw const self.heap).cast_mut().cast();
+        // SAFETY: the heap is this thread's. For a new object, the old size means nothing.
+        let object = unsafe { permacode_heap_lua_alloc(heap, core::ptr::null_mut(), size % 10, size) };
+        if let Some(object) = NonNull::new(object.cast::<u8>()) {
+            self.add(object, c_layout(size), Face::Lua);
+        }
+    }
+
+    /// Notes and fills a new object.
+    fn add(&mut self, object: NonNull<u8>, layout: Layout, face: Face) {
+        let start = object.addr().get();
+        assert_eq!(start % layout.align(), 0, "{layout:?} is not aligned");
+        if layout.size() == 0 {
+            return;
+        }
+        assert!(self.heap.contains(object.as_ptr()));
+        let before = self.live.range(..start + layout.size()).next_back();
+        assert!(before.is_none_or(|(&other, live)| other + live.layout.size() <= start), "two objects share a byte");
+        let shared = pages(start, layout.size()).any(|page| self.fenced.contains(&page));
+        assert!(!shared, "a new object lies on a page that was in use before the fence");
+        self.next_byte = self.next_byte % 200 + 1;
+        // SAFETY: a new object of this layout.
+        unsafe { object.write_bytes(self.next_byte, layout.size()) };
+        self.live.insert(start, Live { layout, byte: self.next_byte, face });
+    }
+
+    fn nth(&self, at: usize) -> Option<usize> {
+        (!self.live.is_empty()).then(|| *self.live.keys().nth(at % self.live.len()).expect("in range"))
+    }
+
+    fn free_nth(&mut self, at: usize) {
+        if let Some(address) = self.nth(at) {
+            self.free(address);
+        }
+    }
+
+    /// Checks and frees a live object.
+    fn free(&mut self, address: usize) {
+        let live = self.live.remove(&address).expect("chosen among the live ones");
+        self.check_bytes(address, &live, live.layout.size());
+        let object = self.object(address);
+        let heap = (&raw const self.heap).cast_mut().cast();
+        // SAFETY: live until now, with this layout; freed as it was allocated.
+        unsafe {
+            match live.face {
+                Face::Rust => self.heap.free(object, live.layout),
+                Face::C => permacode_heap_free(&self.heap, object.as_ptr().cast()),
+                Face::Lua => {
+                    let null = permacode_heap_lua_alloc(heap, object.as_ptr().cast(), live.layout.size(), 0);
+                    assert!(null.is_null());
+                }
+            }
+        }
+    }
+
+    fn realloc(&mut self, address: usize, size: usize) {
+        let live = self.live.remove(&address).expect("chosen among the live ones");
+        let (object, size) = (self.object(address), size.max(1));
+        let new = Layout::from_size_align(size, live.layout.align()).expect("small sizes fit");
+        let (heap, c) = ((&raw const self.heap).cast_mut().cast(), object.as_ptr().cast());
+        // SAFETY: live until now, with this layout; resized as it was allocated.
+        let moved = unsafe {
+            match live.face {
+                Face::Rust => self.heap.realloc(object, live.layout, new).ok(),
+                Face::C => NonNull::new(permacode_heap_realloc(&self.heap, c, size).cast()),
+                Face::Lua => NonNull::new(permacode_heap_lua_alloc(heap, c, live.layout.size(), size).cast()),
+            }
+        };
+        let Some(moved) = moved else {
+            self.check_bytes(address, &live, live.layout.size());
+            self.live.insert(address, live);
+            return;
+        };
+        self.check_bytes(moved.addr().get(), &live, live.layout.size().min(size));
+        if moved == object {
+            // It may lie on fenced pages, as it did before.
+            let fenced = core::mem::take(&mut self.fenced);
+            self.add(moved, new, live.face);
+            self.fenced = fenced;
+        } else {
+            self.add(moved, new, live.face);
+        }
+    }
+
+    fn sweep(&mut self, bit: u8) {
+        self.heap.clear_marks();
+        let kept = |index: usize| index >> bit & 1 == 1;
+        for (index, &address) in self.live.keys().enumerate().filter(|&(index, _)| kept(index)) {
+            assert!(!self.heap.is_marked(core::ptr::without_provenance::<u8>(address)));
+            // Any address within will do.
+            let inside = address + index % self.live[&address].layout.size();
+            assert_eq!(self.heap.mark(core::ptr::without_provenance::<u8>(inside)), Some(true));
+            assert_eq!(self.heap.mark(core::ptr::without_provenance::<u8>(address)), Some(false));
+        }
+        // SAFETY: what is not marked is forgotten below.
+        let swept = unsafe { self.heap.sweep() };
+        let before = self.live.len();
+        let mut index = 0;
+        self.live.retain(|_, _| {
+            index += 1;
+            kept(index - 1)
+        });
+        assert_eq!(swept.objects, before - self.live.len());
+        self.check();
+    }
+
+    // ── what must hold ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// The pointer to an object whose address is known.
+    fn object(&self, address: usize) -> NonNull<u8> {
+        let range = self.heap.address_range();
+        // SAFETY: addresses that are kept lie in the heap.
+        unsafe { self.heap.base().add(address - range.start) }
+    }
+
+    fn check_bytes(&self, address: usize, live: &Live, size: usize) {
+        assert!(holds(self.object(address), size, live.byte), "an object was overwritten");
+    }
+
+    fn check(&self) {
+        for (&address, live) in &self.live {
+            self.check_bytes(address, live, live.layout.size());
+        }
+        let mut walked = BTreeMap::new();
+        self.heap.walk(|object, size| {
+            assert_eq!(walked.insert(object.addr().get(), size), None, "an object is visited twice");
+        });
+        assert!(walked.keys().eq(self.live.keys()), "the walk and the model differ");
+        for (&address, live) in &self.live {
+            let usable = self.heap.usable_size(core::ptr::without_provenance(address));
+            assert!(usable == Some(walked[&address]) && usable >= Some(live.layout.size()));
+        }
+        let stats = self.heap.stats();
+        assert_eq!(stats.live, walked.values().sum::<usize>());
+        assert_eq!(stats.objects, self.live.len());
+        assert!(self.limit.is_none_or(|limit| stats.live <= limit));
+    }
+
+    /// An error is excused when the system was made to fail, or when the heap is nearly full.
+    fn excuse(&self, result: Result<(), Error>) {
+        match result {
+            Ok(()) => {}
+            Err(Error::Pages(_)) => assert!(self.pages.failures() > 0, "an error and nothing was made to fail"),
+            Err(Error::Limit { needed, left, .. }) => assert!(needed > left, "refused below the limit"),
+            Err(Error::Exhausted { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    pub(super) fn finish(mut self) {
+        self.pages.relent();
+        self.check();
+        let all: Vec<usize> = self.live.keys().copied().collect();
+        all.into_iter().for_each(|address| self.free(address));
+        assert_eq!(self.heap.stats().live, 0);
+        self.heap.trim().expect("nothing is made to fail any more");
+        let stats = self.heap.stats();
+        assert_eq!((stats.objects, stats.cached, stats.slabs), (0, 0, 0), "{stats:?}");
+        self.heap.walk(|_, _| panic!("nothing is live"));
+        // An empty heap has room for whatever it could ever hold.
+        self.run(HeapOp::LiftFence);
+        let room = stats.reserved.min(self.limit.unwrap_or(usize::MAX) & !0xFFFF);
+        let layout = Layout::from_size_align(room, 8).expect("smaller than the address space");
+        assert!(self.heap.alloc(layout).is_ok(), "an empty heap has no room");
+        assert_eq!(self.heap.stats().live, room);
+    }
+}
+
+/// The numbers of the pages on which bytes lie.
+fn pages(start: usize, size: usize) -> impl Iterator<Item = usize> {
+    start / 4096..(start + size).div_ceil(4096)
+}
+
+/// Whether an object is filled with a byte; quick in a debug build.
+fn holds(object: NonNull<u8>, size: usize, byte: u8) -> bool {
+    // SAFETY: the callers' objects are live, of at least that size, and initialised.
+    let bytes = unsafe { core::slice::from_raw_parts(object.as_ptr(), size) };
+    bytes.split_first().is_none_or(|(&first, rest)| first == byte && rest == &bytes[..rest.len()])
+}
+
+/// What C asks for.
+fn c_layout(size: usize) -> Layout {
+    Layout::from_size_align(size.max(1), 16).expect("small sizes fit")
+}
+
+/// At most a class's size.
+fn small(layout: Layout) -> Layout {
+    Layout::from_size_align(layout.size() % 2048, layout.align().min(64)).expect("small sizes fit")
+}

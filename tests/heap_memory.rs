@@ -1,0 +1,294 @@
+//! How much memory a heap takes, how it gives it back, and where it ends: measured from outside where the kernel can tell.
+#![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
+
+mod heap_support;
+
+use core::ptr;
+use heap_support::{Objects, Random, in_child, layout, limit, resident, status};
+use permacode::testing::Pages;
+use permacode::{Error, HeapArena, PageCall};
+use permacode_witness::memory;
+
+const MEGABYTE: usize = 1 << 20;
+
+fn reserved(bytes: usize) -> HeapArena {
+    HeapArena::builder().reservation(bytes).build().unwrap()
+}
+
+/// Bytes of a heap that are in physical memory, what it knows of objects included.
+fn with_metadata(heap: &HeapArena) -> usize {
+    let range = heap.address_range();
+    memory(0, range.start..range.end + range.len() / 8).unwrap().resident() as usize
+}
+
+// numbers N16
+#[test]
+fn a_million_small_objects_take_hardly_more_memory_than_they_are_large() {
+    let heap = reserved(256 * MEGABYTE);
+    let before = status("VmRSS");
+    let object = layout(64, 8);
+    let mut objects = Vec::with_capacity(1_000_000);
+    let listed = objects.capacity() * 8;
+    for _ in 0..1_000_000 {
+        let at = heap.alloc(object).unwrap();
+        // SAFETY: a new object.
+        unsafe { at.write_bytes(1, 64) };
+        objects.push(at);
+    }
+    let live = heap.stats().live;
+    assert_eq!(live, 64_000_000);
+    let ratio = resident(&heap) as f64 / live as f64;
+    assert!(ratio <= 1.02, "{ratio}");
+    let all = (status("VmRSS") - before - listed) as f64 / live as f64;
+    assert!(cfg!(debug_assertions) || all <= 1.03, "{all} with what is known of them");
+    for at in objects {
+        // SAFETY: live until now, with this layout.
+        unsafe { heap.free(at, object) };
+    }
+    assert!(resident(&heap) >= live, "memory comes back on request only");
+    heap.trim().unwrap();
+    assert_eq!((resident(&heap), heap.resident()), (0, Ok(0)));
+    assert!(with_metadata(&heap) < 2_000_000, "{}", with_metadata(&heap));
+}
+
+#[test]
+fn a_single_page_without_a_live_object_goes_back() {
+    for size in [8, 64, 500, 1024, 4096] {
+        let heap = reserved(8 * MEGABYTE);
+        let mut objects = Objects::of(&heap, 32 * 4096 / size, size);
+        let before = resident(&heap);
+        let page = objects.all[objects.all.len() / 2].range().start / 4096;
+        let alone: Vec<bool> =
+            objects.ranges().iter().map(|range| range.start / 4096 <= page && page <= (range.end - 1) / 4096).collect();
+        objects.free_if(|index| alone[index]);
+        heap.trim().unwrap();
+        assert_eq!(before - resident(&heap), 4096, "{size}");
+        assert_eq!(Ok(resident(&heap)), heap.resident());
+        objects.check();
+        (0..32 * 4096 / size).for_each(|_| _ = objects.alloc(layout(size, 8)).unwrap());
+        objects.check();
+    }
+}
+
+#[test]
+fn a_trim_gives_back_all_pages_between_the_live_objects_and_no_other() {
+    let heap = reserved(64 * MEGABYTE);
+    let mut objects = Objects::new(&heap);
+    let mut random = Random::new(1);
+    for _ in 0..5000 {
+        objects.alloc(layout([8, 48, 700, 5000, 100_000][random.below(50) / 12], 8)).unwrap();
+    }
+    for _ in 0..8 {
+        objects.free_if(|_| random.below(3) == 0);
+        let told = heap.trim().unwrap();
+        let mut pages: Vec<usize> = objects
+            .ranges()
+            .iter()
+            .flat_map(|range| {
+                let usable = heap.usable_size(ptr::without_provenance(range.start)).unwrap();
+                range.start / 4096..=(range.start + usable - 1) / 4096
+            })
+            .collect();
+        pages.sort_unstable();
+        pages.dedup();
+        assert!(resident(&heap) <= pages.len() * 4096, "{} bytes for {} pages", resident(&heap), pages.len());
+        assert!(told > 0);
+        objects.check();
+    }
+    objects.free_all();
+    heap.trim().unwrap();
+    assert_eq!((resident(&heap), heap.stats().slabs), (0, 0));
+}
+
+#[test]
+fn a_reset_frees_everything_at_once_and_the_heap_starts_again() {
+    let mut heap = reserved(128 * MEGABYTE);
+    let first = heap.alloc(layout(8, 8)).unwrap().addr();
+    for round in 0..4 {
+        let objects = Objects::of(&heap, 20_000, 100 + round * 900);
+        let large = Objects::of(&heap, 3, 5 * MEGABYTE);
+        objects.check();
+        large.check();
+        let calls = heap.stats().system_calls;
+        heap.reset().unwrap();
+        assert!(heap.stats().system_calls - calls <= 2);
+        let stats = heap.stats();
+        assert_eq!((stats.live, stats.objects, stats.cached, stats.slabs, resident(&heap)), (0, 0, 0, 0, 0));
+        heap.walk(|_, _| panic!("nothing is live"));
+    }
+    assert_eq!(heap.alloc(layout(8, 8)).unwrap().addr(), first);
+}
+
+// soundness S16
+#[test]
+fn a_limit_holds_to_the_byte() {
+    for (limit, size, class) in [(1000, 8, 8), (10_000, 100, 104), (100_000, 3000, 3072), (1 << 20, 100_000, 2 << 16)] {
+        for spare in [0, 1, class - 1] {
+            let limit = limit / class * class + spare;
+            let heap = HeapArena::builder().reservation(8 * MEGABYTE).limit(limit).build().unwrap();
+            for _ in 0..3 {
+                let mut objects = Objects::of(&heap, limit / class, size);
+                assert_eq!(heap.stats().live, limit - spare);
+                for _ in 0..2 {
+                    let refused = objects.alloc(layout(size, 8));
+                    assert!(
+                        matches!(refused, Err(Error::Limit { limit: told, left, .. }) if told == limit && left == spare)
+                    );
+                    objects.free(objects.all.len() / 2);
+                    objects.alloc(layout(size, 8)).unwrap();
+                }
+                objects.check();
+                objects.free_all();
+            }
+        }
+    }
+    let heap = HeapArena::builder().limit(0).reservation(MEGABYTE).build().unwrap();
+    assert!(matches!(heap.alloc(layout(1, 1)), Err(Error::Limit { limit: 0, needed: 8, left: 0 })));
+    assert!(heap.alloc(layout(0, 1)).is_ok());
+}
+
+// What is free in one class is room for another.
+#[test]
+fn what_other_classes_hold_free_is_not_counted() {
+    let heap = HeapArena::builder().reservation(MEGABYTE).limit(MEGABYTE).build().unwrap();
+    for size in [8, 64, 3000, 30_000, 100_000, 500_000, 16, 24] {
+        let mut objects = Objects::of(&heap, MEGABYTE * 9 / 10 / heap_class(size), size);
+        objects.free_all();
+        assert_eq!(heap.stats().live, 0);
+    }
+}
+
+fn heap_class(size: usize) -> usize {
+    let heap = reserved(MEGABYTE);
+    heap.usable_size(heap.alloc(layout(size, 8)).unwrap().as_ptr()).unwrap()
+}
+
+// An empty heap has room for whatever it ever had room for.
+#[test]
+fn what_was_used_before_does_not_stand_in_the_way_of_larger_objects() {
+    let heap = reserved(4 * MEGABYTE);
+    for kilobytes in [8, 64, 500, 1024, 1500, 2048, 3000, 4096, 100, 4096] {
+        let mut objects = Objects::of(&heap, 4096 / usize::next_multiple_of(kilobytes, 64), kilobytes << 10);
+        objects.free_all();
+    }
+    for align in [1 << 16, 1 << 20, 1 << 21] {
+        let mut objects = Objects::new(&heap);
+        while objects.alloc(layout(align, align)).is_ok() {}
+        assert!(objects.all.len() >= (4 * MEGABYTE / align) - 1, "{align}");
+        objects.free_all();
+    }
+}
+
+// Each class wants bitmaps of its own length: all of them in turn fit.
+#[test]
+fn slabs_may_serve_every_class_one_after_the_other() {
+    for slabs in [31, 63] {
+        let heap = reserved(slabs << 16);
+        for size in [32 << 10, 16 << 10, 8 << 10, 4 << 10, 2 << 10, 1 << 10, 512, 256, 128, 64, 32, 16, 8] {
+            let count = slabs * ((64 << 10) / size);
+            let mut full = Vec::with_capacity(count);
+            full.extend((0..count).map(|_| heap.alloc(layout(size, 8)).unwrap()));
+            assert!(matches!(heap.alloc(layout(size, 8)), Err(Error::Exhausted { .. })));
+            // SAFETY: each is live, has this layout, and is forgotten.
+            full.drain(..).for_each(|object| unsafe { heap.free(object, layout(size, 8)) });
+            heap.trim().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_heap_is_made_and_dropped_twenty_thousand_times_and_nothing_grows() {
+    let cycle = || {
+        let heap = reserved(MEGABYTE);
+        let mut objects = Objects::of(&heap, 3, 40);
+        objects.alloc(layout(100_000, 8)).unwrap();
+        objects.free(0);
+    };
+    (0..1000).for_each(|_| cycle());
+    let (resident, mapped) = (status("VmRSS"), status("VmSize"));
+    (0..20_000).for_each(|_| cycle());
+    assert!(status("VmRSS") < resident + MEGABYTE && status("VmSize") < mapped + 64 * MEGABYTE);
+}
+
+// soundness S3
+#[test]
+fn an_absurd_reservation_is_refused_and_a_small_one_is_a_slab() {
+    for bytes in
+        [usize::MAX, usize::MAX - 1, isize::MAX as usize, isize::MAX as usize + 1, usize::MAX / 2 - 65_535, 1 << 62]
+    {
+        let refused = HeapArena::builder().reservation(bytes).build();
+        assert!(matches!(refused, Err(Error::TooLarge { .. } | Error::Pages(_))), "{bytes}: {refused:?}");
+    }
+    let refused = HeapArena::builder().reservation(1 << 47).build();
+    assert!(matches!(refused, Err(Error::Pages(error)) if error.call == PageCall::Reserve), "{refused:?}");
+    for bytes in [0, 1, 65_535, 65_536] {
+        let heap = reserved(bytes);
+        assert_eq!((heap.stats().reserved, heap.address_range().len()), (65_536, 65_536));
+        let objects = Objects::of(&heap, 1024, 64);
+        objects.check();
+        assert!(heap.alloc(layout(64, 8)).is_err());
+    }
+}
+
+// soundness S3
+#[test]
+fn an_absurd_object_is_refused() {
+    let heap = reserved(MEGABYTE);
+    let sizes = [MEGABYTE + 1, 1 << 40, isize::MAX as usize - 65_536, isize::MAX as usize - 7];
+    for layout in sizes.map(|size| layout(size, 8)).into_iter().chain([layout(1, 1 << 62), layout(1 << 61, 1 << 62)]) {
+        assert!(matches!(heap.alloc(layout), Err(Error::Exhausted { .. } | Error::Limit { .. })), "{layout:?}");
+        assert!(heap.alloc_zeroed(layout).is_err());
+    }
+    let mut objects = Objects::of(&heap, 1, 100);
+    assert!(objects.realloc(0, isize::MAX as usize - 7).is_err());
+    objects.check();
+}
+
+// soundness S16: RLIMIT_AS counts address space, reserved or used.
+#[test]
+fn the_default_reservation_is_what_the_address_space_allows() {
+    in_child(|| {
+        limit(libc::RLIMIT_AS, status("VmSize") + 500 * MEGABYTE);
+        let heap = HeapArena::new().unwrap();
+        let reserved = heap.stats().reserved;
+        assert!((128 * MEGABYTE..512 * MEGABYTE).contains(&reserved), "{reserved}");
+        let refused = HeapArena::builder().reservation(600 * MEGABYTE).build();
+        assert!(matches!(refused, Err(Error::Pages(error)) if error.call == PageCall::Reserve));
+        Objects::of(&heap, 1000, 1000).check();
+        Objects::of(&HeapArena::new().unwrap(), 1000, 1000).check();
+        limit(libc::RLIMIT_AS, status("VmSize"));
+        assert!(matches!(HeapArena::new(), Err(Error::Pages(error)) if error.call == PageCall::Reserve));
+        Objects::of(&heap, 1000, 1000).check();
+    });
+}
+
+// soundness S16: RLIMIT_DATA counts what is writable and private.
+#[test]
+fn memory_is_used_to_the_last_of_what_the_system_grants() {
+    in_child(|| {
+        let heap = reserved(256 * MEGABYTE);
+        limit(libc::RLIMIT_DATA, status("VmData") + 100 * MEGABYTE);
+        let mut objects = Objects::new(&heap);
+        let error = loop {
+            if let Err(error) = objects.alloc(layout(60_000, 8)) {
+                break error;
+            }
+        };
+        assert!(matches!(error, Error::Pages(error) if error.call == PageCall::Commit), "{error}");
+        assert!(heap.stats().live > 95 * MEGABYTE, "{}", heap.stats().live);
+        objects.check();
+        objects.free_all();
+        Objects::of(&heap, 1000, 60_000).check();
+    });
+}
+
+#[test]
+fn nothing_is_left_of_a_heap_that_could_not_be_made() {
+    for nth in 0..2 {
+        let pages = Pages::system();
+        pages.fail_nth(nth);
+        let refused = HeapArena::builder().reservation(MEGABYTE).pages(pages.clone()).build();
+        assert!(matches!(refused, Err(Error::Pages(_))));
+        assert_eq!((pages.live(), pages.violations()), (0, 0));
+    }
+}
