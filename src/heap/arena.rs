@@ -138,6 +138,7 @@ impl HeapArena {
     ///
     /// `object` came from this heap with layout `old` and was not freed since. After an `Ok` only the new address is used.
     pub unsafe fn realloc(&self, object: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, Error> {
+        self.still_out(object, old);
         let (from, to) = (last(old), last(new));
         // Both are small if both together are, because the bound is a power of two.
         let in_place = if (from | to) < SMALL {
@@ -160,8 +161,9 @@ impl HeapArena {
     #[inline(never)]
     fn resize_in_place(&self, object: NonNull<u8>, old: Layout, new: Layout) -> bool {
         let (from, to) = (padded(old), padded(new));
+        // Nothing lies where its old alignment put it.
         if old.size() == 0 || new.size() == 0 {
-            return old.size() == new.size();
+            return false;
         }
         match (from <= LARGEST, to <= LARGEST) {
             (true, true) => classes::class(from) == classes::class(to),
@@ -260,6 +262,9 @@ impl HeapArena {
 
     #[inline(always)]
     fn coming_back(&self, _object: NonNull<u8>, _layout: Layout) {}
+
+    #[inline(always)]
+    fn still_out(&self, _object: NonNull<u8>, _layout: Layout) {}
 }
 
 /// One less than the size that an object of this layout takes, which is a multiple of the alignment, so that its class keeps that. The

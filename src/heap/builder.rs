@@ -4,7 +4,7 @@ use super::arena::HeapArena;
 use super::classes::{CLASSES, SLAB};
 use super::magazine::{self, Magazine};
 use super::slabs::{Plan, Slabs};
-use crate::error::Error;
+use crate::error::{Error, PageCall, PageError};
 use crate::layout;
 use crate::pages::{PageSource, Reservation, Source};
 use core::array;
@@ -43,7 +43,7 @@ impl HeapArenaBuilder {
         self
     }
 
-    /// Where pages come from.
+    /// Where pages come from, which must be of at most 64 KiB.
     pub fn pages(mut self, source: Arc<dyn PageSource>) -> Self {
         self.source = Source::Custom(source);
         self
@@ -69,6 +69,9 @@ impl HeapArenaBuilder {
 
     fn reserve(&self, bytes: usize) -> Result<HeapArena, Error> {
         let page = self.source.page_size()?.bytes();
+        if page > SLAB {
+            return Err(Error::Pages(PageError { call: PageCall::Reserve, bytes: page, code: 0 }));
+        }
         let plan = Plan::new(bytes, page).ok_or(Error::TooLarge { len: bytes, element: 1 })?;
         let objects = plan.slabs * SLAB;
         // One slab more, so that the first can begin at a multiple of its size.

@@ -108,19 +108,17 @@ pub unsafe extern "C" fn permacode_heap_lua_alloc(
 ) -> *mut c_void {
     // SAFETY: the caller's promise.
     let heap = unsafe { &*heap.cast::<HeapArena>() };
+    let Some(object) = NonNull::new(object.cast::<u8>()) else {
+        return if new == 0 { ptr::null_mut() } else { or_null(layout(new).and_then(|new| heap.alloc(new).ok())) };
+    };
     let (Some(new_layout), Some(old_layout)) = (layout(new), layout(old)) else { return ptr::null_mut() };
-    match (NonNull::new(object.cast::<u8>()), new) {
-        (None, 0) => ptr::null_mut(),
-        (None, _) => or_null(heap.alloc(new_layout).ok()),
-        (Some(object), 0) => {
-            // SAFETY: the caller's promise.
-            unsafe { heap.free(object, old_layout) };
-            ptr::null_mut()
+    // SAFETY: the caller's promise.
+    unsafe {
+        if new == 0 {
+            heap.free(object, old_layout);
+            return ptr::null_mut();
         }
-        (Some(object), _) => {
-            // SAFETY: the caller's promise.
-            or_null(unsafe { heap.realloc(object, old_layout, new_layout) }.ok())
-        }
+        or_null(heap.realloc(object, old_layout, new_layout).ok())
     }
 }
 
@@ -181,7 +179,8 @@ pub unsafe extern "C" fn permacode_heap_free(heap: *const HeapArena, object: *mu
 ///
 /// # Safety
 ///
-/// This thread may use the heap that the object lies in.
+/// This thread may use the heap that the object lies in. No [`Registered`](crate::Registered) was leaked (`mem::forget`) whose heap has been moved
+/// or dropped since.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn permacode_heap_usable_size(object: *const c_void) -> usize {
     // SAFETY: the caller may use the heap that is found, if one is.

@@ -42,32 +42,52 @@ impl HeapArena {
     /// Checks that the program has this object, with this layout, and poisons it.
     #[track_caller]
     pub(super) fn coming_back(&self, object: NonNull<u8>, layout: Layout) {
-        let (slabs, size) = (self.slabs(), padded(layout));
-        if size == 0 {
-            return;
-        }
-        assert!(self.contains(object.as_ptr()), "{object:p} is freed, but is not of this heap");
-        if let Some((_, count)) = slabs.span_at(object) {
-            assert!(
-                size > LARGEST && size.div_ceil(SLAB) == count,
-                "{object:p} is freed with another layout: {layout:?}"
-            );
-            return;
-        }
-        let Some((slab, class, index)) = slabs.small_object(object) else {
-            panic!("{object:p} is freed, but is no object, or was freed before");
-        };
-        let offset = (object.addr().get() - slabs.base.addr().get()) % SLAB;
-        assert!(offset == index * class.size, "{object:p} is freed, but an object does not begin there");
-        let (live, poisoned) = slabs.check_bits(slab, class);
+        let Some((slab, class, index)) = self.checked(object, layout, "freed") else { return };
+        let (live, poisoned) = self.slabs().check_bits(slab, class);
         let (word, bit) = (index / BITS, 1 << (index % BITS));
-        assert!(live[word].get() & bit != 0, "{object:p} is freed twice");
-        let expected = (size <= LARGEST).then(|| TABLE[classes::class(size)].size);
-        assert!(expected == Some(class.size), "{object:p} is freed with another layout: {layout:?}");
         live[word].set(live[word].get() & !bit);
         poisoned[word].set(poisoned[word].get() | bit);
         // SAFETY: the program has the object and gives it back.
         unsafe { object.write_bytes(POISON, class.size) };
+    }
+
+    /// Checks that the program has this object, with this layout, and wants to resize it.
+    #[track_caller]
+    pub(super) fn still_out(&self, object: NonNull<u8>, layout: Layout) {
+        self.checked(object, layout, "resized");
+    }
+
+    /// The slab, class and number of an object that the program has; `None` for one that shares no slab.
+    #[track_caller]
+    fn checked(&self, object: NonNull<u8>, layout: Layout, what: &str) -> Option<(&Slab, &'static Class, usize)> {
+        let (slabs, size) = (self.slabs(), padded(layout));
+        if size == 0 {
+            return None;
+        }
+        assert!(self.contains(object.as_ptr()), "{object:p} is {what}, but is not of this heap");
+        let begins = |address: NonNull<u8>| {
+            assert!(object == address, "{object:p} is {what}, but an object does not begin there");
+        };
+        let fits = |fits: bool| assert!(fits, "{object:p} is {what} with another layout: {layout:?}");
+        let (number, index) = slabs
+            .object_at(object.addr().get())
+            .unwrap_or_else(|| panic!("{object:p} is {what}, but is no object, or was freed before"));
+        let slab = slabs.slab(number);
+        let class = match slab.usage() {
+            Use::Class(class) => &TABLE[class],
+            Use::Span(count) => {
+                begins(slabs.address(number));
+                fits(size > LARGEST && size.div_ceil(SLAB) == count);
+                return None;
+            }
+            Use::Vacant | Use::Rest => return None,
+        };
+        begins(slabs.address(number).map_addr(|start| start.saturating_add(index * class.size)));
+        let (live, _) = slabs.check_bits(slab, class);
+        let is_live = live[index / BITS].get() >> (index % BITS) & 1 == 1;
+        assert!(is_live, "{object:p} is {what}, but was freed before");
+        fits(size <= LARGEST && TABLE[classes::class(size)].size == class.size);
+        Some((slab, class, index))
     }
 }
 

@@ -25,6 +25,8 @@ use std::alloc::System;
 const GRAIN: usize = 8;
 /// Address space for the owner's objects.
 const RESERVATION: usize = if usize::BITS >= 64 { 16 << 30 } else { 256 << 20 };
+/// It is halved no further.
+const LEAST_RESERVATION: usize = 1 << 20;
 
 thread_local! {
     /// The allocator that this thread owns.
@@ -33,8 +35,8 @@ thread_local! {
 
 /// A heap arena that can be the `#[global_allocator]`.
 ///
-/// Until a thread calls [`claim`](Self::claim), and on all other threads, it is the system's allocator. The owner's objects may be freed by
-/// any thread.
+/// Until a thread calls [`claim`](Self::claim), and on all other threads, it is the system's allocator; so it is for what the owner's heap has no
+/// room for. The owner's objects may be freed by any thread.
 ///
 /// ```
 /// use permacode::GlobalHeap;
@@ -105,15 +107,21 @@ impl GlobalHeap {
         if self.state.compare_exchange(UNCLAIMED, CLAIMING, Acquire, Relaxed).is_err() {
             return Ok(false);
         }
-        let made = self.make();
+        let mut bytes = RESERVATION;
+        let made = loop {
+            match self.make(bytes) {
+                Err(Error::Pages(_)) if bytes > LEAST_RESERVATION => bytes /= 2,
+                made => break made,
+            }
+        };
         self.state.store(if made.is_ok() { CLAIMED } else { UNCLAIMED }, Release);
         made?;
         OWNED.set(self);
         Ok(true)
     }
 
-    fn make(&self) -> Result<(), Error> {
-        let heap = make_heap()?;
+    fn make(&self, bytes: usize) -> Result<(), Error> {
+        let heap = HeapArena::builder().reservation(bytes).build()?;
         let range = heap.address_range();
         let words = slab_words(range.len()) + range.len() / GRAIN / 64;
         let source = Source::default();
@@ -139,6 +147,16 @@ impl GlobalHeap {
         ptr::eq(OWNED.get(), self).then(|| unsafe { (*self.heap.get()).assume_init_ref() })
     }
 
+    /// The heap, if the calling thread owns it, after it got back what other threads left.
+    #[inline(always)]
+    fn collected(&self) -> Option<&HeapArena> {
+        let heap = self.mine()?;
+        if self.pending.load(Relaxed) != 0 {
+            self.collect(heap);
+        }
+        Some(heap)
+    }
+
     /// The heap of the owner, to look at: statistics, a fence before a fork, a trim. `None` on other threads.
     ///
     /// Freeing all of its objects at once is not among what a shared reference can do.
@@ -149,8 +167,10 @@ impl GlobalHeap {
     /// How far behind the first slab an address of the owner's lies.
     #[inline(always)]
     fn offset(&self, object: *mut u8) -> Option<usize> {
+        // In this order: who sees the length sees the base.
+        let len = self.len.load(Acquire);
         let offset = object.addr().wrapping_sub(self.base.load(Relaxed));
-        (offset < self.len.load(Acquire)).then_some(offset)
+        (offset < len).then_some(offset)
     }
 
     /// Leaves an object of the owner's for it to collect.
@@ -164,13 +184,32 @@ impl GlobalHeap {
             (*remote.add(slabs + grain / 64)).fetch_or(1 << (grain % 64), Release);
             (*remote.add(slab / 64)).fetch_or(1 << (slab % 64), Release);
         }
-        self.pending.store(1, Release);
+        // Not a store: of several threads that come here, the owner sees what each did before.
+        self.pending.fetch_or(1, Release);
+    }
+
+    /// Moves an object of the owner's to the system.
+    ///
+    /// # Safety
+    ///
+    /// As for `GlobalAlloc::realloc`.
+    #[cold]
+    unsafe fn move_to_system(&self, object: *mut u8, old: Layout, new: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise; both are objects of at least the size that is copied, and the old one is given up after.
+        unsafe {
+            let moved = System.alloc(new);
+            if !moved.is_null() {
+                moved.copy_from_nonoverlapping(object, old.size().min(new.size()));
+                self.dealloc(object, old);
+            }
+            moved
+        }
     }
 
     /// Frees what other threads left.
     #[cold]
     fn collect(&self, heap: &HeapArena) {
-        self.pending.store(0, Relaxed);
+        self.pending.swap(0, Acquire);
         let len = self.len.load(Relaxed);
         let (slabs, remote) = (slab_words(len), self.remote.load(Relaxed));
         // SAFETY: as in `free_remotely`.
@@ -203,16 +242,6 @@ impl GlobalHeap {
     }
 }
 
-fn make_heap() -> Result<HeapArena, Error> {
-    let mut bytes = RESERVATION;
-    loop {
-        match HeapArena::builder().reservation(bytes).build() {
-            Err(Error::Pages(_)) if bytes > 1 << 20 => bytes /= 2,
-            result => return result,
-        }
-    }
-}
-
 /// Words with a bit for each slab.
 fn slab_words(len: usize) -> usize {
     (len / SLAB).div_ceil(64)
@@ -230,24 +259,19 @@ fn bits(word: u64) -> impl Iterator<Item = usize> {
 unsafe impl GlobalAlloc for GlobalHeap {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        match self.mine() {
-            Some(heap) => {
-                if self.pending.load(Relaxed) != 0 {
-                    self.collect(heap);
-                }
-                heap.alloc(layout).map_or(ptr::null_mut(), NonNull::as_ptr)
-            }
+        match self.collected().map(|heap| heap.alloc(layout)) {
+            Some(Ok(object)) => object.as_ptr(),
             // SAFETY: the caller's promise.
-            None => unsafe { System.alloc(layout) },
+            Some(Err(_)) | None => unsafe { System.alloc(layout) },
         }
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        match self.mine() {
-            Some(heap) => heap.alloc_zeroed(layout).map_or(ptr::null_mut(), NonNull::as_ptr),
+        match self.collected().map(|heap| heap.alloc_zeroed(layout)) {
+            Some(Ok(object)) => object.as_ptr(),
             // SAFETY: the caller's promise.
-            None => unsafe { System.alloc_zeroed(layout) },
+            Some(Err(_)) | None => unsafe { System.alloc_zeroed(layout) },
         }
     }
 
@@ -265,22 +289,15 @@ unsafe impl GlobalAlloc for GlobalHeap {
     #[inline]
     unsafe fn realloc(&self, object: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let Ok(new) = Layout::from_size_align(size, layout.align()) else { return ptr::null_mut() };
-        // SAFETY: the caller's promise, for whoever the object came from. What this thread may not resize it copies.
-        unsafe {
-            match (self.offset(object), self.mine(), NonNull::new(object)) {
-                (Some(_), Some(heap), Some(object)) => {
-                    heap.realloc(object, layout, new).map_or(ptr::null_mut(), NonNull::as_ptr)
-                }
-                (Some(offset), ..) => {
-                    let moved = System.alloc(new);
-                    if !moved.is_null() {
-                        moved.copy_from_nonoverlapping(object, layout.size().min(size));
-                        self.free_remotely(offset);
-                    }
-                    moved
-                }
-                (None, ..) => System.realloc(object, layout, size),
+        let moved = match (self.offset(object), NonNull::new(object)) {
+            (Some(_), Some(object)) => {
+                // SAFETY: the caller's promise; the object is the owner's, which this thread is.
+                self.collected().and_then(|heap| unsafe { heap.realloc(object, layout, new) }.ok())
             }
-        }
+            // SAFETY: the caller's promise; the object came from the system.
+            _ => return unsafe { System.realloc(object, layout, size) },
+        };
+        // SAFETY: the caller's promise: what this thread may not resize, or finds no room for, it copies.
+        moved.map_or_else(|| unsafe { self.move_to_system(object, layout, new) }, NonNull::as_ptr)
     }
 }

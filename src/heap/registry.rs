@@ -56,6 +56,8 @@ impl HeapArena {
         };
         let place = PLACE.iter().find(take).ok_or(Error::Bookkeeping { capacity: PLACES })?;
         // A place that another thread took and gave back between the two looks is free again; one that it keeps is odd or has a length.
+        // Who sees anything of what follows sees that the sequence is odd.
+        fence(Release);
         let range = self.address_range();
         place.base.store(range.start, Relaxed);
         place.len.store(range.len(), Relaxed);
@@ -91,7 +93,8 @@ impl fmt::Debug for Registered<'_> {
 ///
 /// # Safety
 ///
-/// If it is one of a heap that is registered, this thread may use that heap, and its registration lasts as long as the reference is used.
+/// If it is one of a heap that is registered, this thread may use that heap, and its registration lasts as long as the reference is used. No
+/// registration was leaked whose heap has been moved or dropped since.
 pub(super) unsafe fn find<'h>(address: usize) -> Option<&'h HeapArena> {
     PLACE.iter().find_map(|place| {
         let before = place.sequence.load(Acquire);

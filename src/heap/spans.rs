@@ -37,32 +37,39 @@ impl Slabs {
         Some(first)
     }
 
-    /// Takes slabs that were never used.
+    /// Takes slabs that were never used, and vacant ones just before them. There is no room among the vacant ones.
     fn raise(&self, count: usize, align: usize) -> Result<usize, Error> {
         let high = self.high.get();
-        let skipped = crate::layout::pad(self.address(high).addr().get(), align.max(SLAB)) / SLAB;
-        let left = self.plan.slabs - high;
+        // Vacant slabs at the end are too few, but the first of those that are needed.
+        let vacant = (self.fence.get()..high).rev().take_while(|&number| self.vacant.contains(number));
+        let end = vacant.last().unwrap_or(high);
+        let skipped = crate::layout::pad(self.address(end).addr().get(), align.max(SLAB)) / SLAB;
+        let left = self.plan.slabs - end;
         if count > left || skipped > left - count {
             return Err(Error::Exhausted { needed: count.saturating_mul(SLAB), left: left * SLAB });
         }
-        let first = high + skipped;
+        let first = end + skipped;
         self.commit((first + count) * SLAB)?;
         self.high.set(first + count);
         (high..first).for_each(|number| self.vacant.insert(number));
+        (first..high).for_each(|number| self.vacant.remove(number));
         Ok(first)
     }
 
-    /// Makes the first `end` bytes of slabs writable, and some ahead.
+    /// Makes the first `end` bytes of slabs writable, and some ahead if the system grants them.
     fn commit(&self, end: usize) -> Result<(), Error> {
         let committed = self.committed.get();
-        if end > committed {
-            let ahead = end.max(committed + COMMIT.max(committed / 4)).next_multiple_of(SLAB);
-            let ahead = ahead.min(self.plan.slabs * SLAB);
-            // SAFETY: whole pages of the objects' part of the reservation, which is never sealed.
-            unsafe { self.pages.commit(self.origin + committed..self.origin + ahead) }?;
-            self.committed.set(ahead);
+        if end <= committed {
+            return Ok(());
         }
-        Ok(())
+        let commit = |end: usize| {
+            // SAFETY: whole pages of the objects' part of the reservation, which is never sealed.
+            unsafe { self.pages.commit(self.origin + committed..self.origin + end) }?;
+            self.committed.set(end);
+            Ok(())
+        };
+        let ahead = end.max(committed + COMMIT.max(committed / 4)).next_multiple_of(SLAB);
+        commit(ahead.min(self.plan.slabs * SLAB)).or_else(|_: Error| commit(end))
     }
 
     /// Marks slabs as vacant that nothing is in.

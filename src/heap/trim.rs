@@ -107,13 +107,13 @@ impl Slabs {
         let page = self.pages.page();
         let start = page.ceil(part.start).unwrap_or(part.end);
         let end = page.floor(part.end.min(SLAB));
-        // A page or two are not worth a system call for each.
-        if start + page.bytes() * 2 > end {
+        if start >= end {
             return Ok(0);
         }
-        self.discard(number * SLAB + start..number * SLAB + end)?;
+        // Before, because a refusal may come half-way.
         #[cfg(debug_assertions)]
         self.unpoison(number, start..end);
+        self.discard(number * SLAB + start..number * SLAB + end)?;
         Ok(end - start)
     }
 

@@ -102,8 +102,11 @@ const CHUNK: usize = 8 << 10;
 
 impl Pool {
     /// Words of a pool that has `bitmaps` bitmaps for each of `slabs` slabs, of as many objects as a slab can have.
+    ///
+    /// Twice as many, because spare bitmaps of one length do not serve for another: if all slabs have each length once, one after the
+    /// other, that is the sum of the powers of two.
     pub(super) const fn capacity(slabs: usize, bitmaps: usize) -> usize {
-        (slabs * bitmaps * (super::classes::SLAB / 8 / BITS) + BITS).next_multiple_of(CHUNK)
+        (2 * slabs * bitmaps * (super::classes::SLAB / 8 / BITS) + BITS).next_multiple_of(CHUNK)
     }
 
     /// A pool of `capacity` words, none of them committed.

@@ -2,26 +2,27 @@
 //!
 //! ```text
 //!   source ──compile──▶ Chunk ──place──▶ Program<'a> ──load──▶ Function ──run──▶ what it printed
-//!                       bytes of         in the code           in Lua's heap: a closure, prototypes,
+//!                       bytes of         in the code           in the heap arena: a closure, prototypes,
 //!                       lua_dump         arena, sealed         constants; instructions stay where they are
 //! ```
 //!
 //! Lua loads a binary chunk from a *fixed buffer* (`lua_load`, mode `"B"`): instructions, line information and strings above 40 bytes are
 //! not copied but used where they lie. With the buffer in a [`CodeArena`](permacode::CodeArena), they are on pages that nothing can
-//! write to and that every forked worker shares.
+//! write to and that every forked worker shares. All else, every object that Lua allocates, lies in a
+//! [`HeapArena`](permacode::HeapArena), on other pages.
 //!
 //! ```
-//! use permacode::CodeArena;
+//! use permacode::DualArena;
 //! use permacode_lua::{State, compile};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let arena = CodeArena::new()?;
-//! let chunk = compile(b"print('hello', 6 * 7)", "hello.lua")?; // a syntax error never touches the arena
-//! let loader = arena.load("hello")?;
+//! let arenas = DualArena::new()?;
+//! let chunk = compile(b"print('hello', 6 * 7)", "hello.lua")?; // a syntax error never touches the arenas
+//! let loader = arenas.code.load("hello")?;
 //! let program = chunk.place(&loader)?;
 //! loader.seal()?;
 //!
-//! let state = State::new()?;
+//! let state = State::on(&arenas)?;
 //! assert_eq!(state.load(program)?.run()?, b"hello\t42\n");
 //! # Ok(())
 //! # }
@@ -32,7 +33,7 @@
 //! * Lua does not verify bytecode. Only what this crate dumped itself can be loaded in safe code: [`Chunk`] and [`Program`] have private
 //!   bytes. [`Chunk::from_bytes`] is `unsafe`. Inside Lua, `load`, `loadfile` and `dofile` take text only, and the libraries `debug` and
 //!   `package`, with which a program can break its state or load machine code, are not opened.
-//! * A [`State`] borrows the arena as long as it lives, its destructor included: finalizers run code when it is closed.
+//! * A [`State`] borrows both arenas as long as it lives, its destructor included: finalizers run code when it is closed.
 //! * Lua reports errors by `longjmp`. Whatever can raise runs inside `lua_pcall`, above frames that have nothing to drop; to Rust, an error
 //!   is a [`LuaError`].
 

@@ -11,6 +11,7 @@ use core::ffi::{CStr, c_int};
 use core::fmt;
 use mlua_sys as lua;
 use mlua_sys::lua_State;
+use permacode::DualArena;
 
 /// Lua source that every state runs first.
 const PRELUDE: &[u8] = include_bytes!("prelude.lua");
@@ -31,7 +32,7 @@ const LIBRARIES: c_int = lua::LUA_GLIBK
 /// collect what they are given, byte for byte as it would be printed; `load`, `loadfile` and `dofile` take text only; `os.setlocale` is
 /// missing; an error in a finalizer is not reported. Otherwise a program may do what Lua programs do: open files, run commands, end the process by `os.exit`.
 ///
-/// A state does not outlive the arena that it runs from, not even while it is dropped:
+/// A state does not outlive the arena that it runs from, not even while it is dropped (nor [its heap](Allocator::heap)):
 ///
 /// ```compile_fail,E0597
 /// use permacode::CodeArena;
@@ -74,6 +75,34 @@ impl<'a> State<'a> {
     /// [`LuaErrorKind::Memory`](crate::LuaErrorKind::Memory).
     pub fn new() -> Result<Self, LuaError> {
         Self::with_allocator(Allocator::system())
+    }
+
+    /// A state with its libraries, its objects in the heap of a pair of arenas; the code arena beside it is where programs go.
+    ///
+    /// Costs in that heap what [`new`](Self::new) costs in the C library's, and gives all of it back when it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`LuaErrorKind::Memory`](crate::LuaErrorKind::Memory).
+    ///
+    /// ```
+    /// use permacode::DualArena;
+    /// use permacode_lua::{State, compile};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let arenas = DualArena::new()?;
+    /// let loader = arenas.code.load("m")?;
+    /// let program = compile(b"print('on both')", "m.lua")?.place(&loader)?;
+    /// loader.seal()?;
+    /// let state = State::on(&arenas)?;
+    /// assert_eq!(state.load(program)?.run()?, b"on both\n");
+    /// drop(state);
+    /// assert_eq!(arenas.heap.stats().live, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on(arenas: &'a DualArena) -> Result<Self, LuaError> {
+        Self::with_allocator(Allocator::heap(&arenas.heap))
     }
 
     /// A state with its libraries, in the allocator's memory.

@@ -3,11 +3,11 @@
 
 mod common;
 
+use common::watched::watched;
 use common::{place, sealed_corpus};
 use permacode::CodeArena;
 use permacode_lua::{Program, State};
 use permacode_witness::{Child, End, copied, memory};
-use std::io::{Read, pipe};
 use std::ops::Range;
 
 const PAGE: usize = 4096;
@@ -22,33 +22,6 @@ fn pages(program: Program<'_>) -> Range<usize> {
 fn protect(pages: &Range<usize>, access: i32) -> bool {
     // SAFETY: called in children that die of it or leave, on whole pages of an arena whose blocks only Lua uses.
     unsafe { libc::mprotect(std::ptr::without_provenance_mut(pages.start), pages.len(), access) == 0 }
-}
-
-/// What the parent sees of a child that did `work` and then waits.
-fn watched<R>(work: impl FnOnce() -> bool, look: impl FnOnce(i32) -> R) -> R {
-    let (mut done, report) = pipe().unwrap();
-    let (hold, release) = pipe().unwrap();
-    let child = Child::fork({
-        let release = std::os::fd::AsRawFd::as_raw_fd(&release);
-        let hold = &hold;
-        move || {
-            // SAFETY: the child's own copy, which would keep it from ever seeing the end of `hold`; the child leaves by `_exit`.
-            unsafe { libc::close(release) };
-            if !work() {
-                return 1;
-            }
-            drop(report);
-            let mut hold = hold;
-            let _ = hold.read(&mut [0]);
-            0
-        }
-    })
-    .unwrap();
-    let _ = done.read(&mut [0]);
-    let seen = look(child.pid());
-    drop(release);
-    assert_eq!(child.wait().unwrap(), End::Code(0));
-    seen
 }
 
 #[test]

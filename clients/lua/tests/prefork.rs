@@ -31,6 +31,15 @@ impl Run {
         number.unwrap_or_else(|| panic!("{}", self.out)).expect("a number")
     }
 
+    /// The numbers of the table of heap arenas: private dirty kB of objects and bookkeeping, pages copied, of how many; the same for the
+    /// control.
+    fn heap_rows(&self, workers: usize) -> Vec<[usize; 8]> {
+        let rows =
+            self.out.lines().skip_while(|line| !line.contains("heap arena, private dirty")).skip(2).take(workers);
+        let numbers = rows.map(|row| row.split_whitespace().filter_map(|word| word.parse().ok()).skip(1).collect());
+        numbers.map(|numbers: Vec<usize>| numbers.try_into().expect("eight numbers")).collect()
+    }
+
     fn explains(&self, parts: &[&str]) {
         assert!(
             self.err.lines().any(|line| parts.iter().all(|part| line.contains(part))),
@@ -87,6 +96,50 @@ fn the_corpus_runs_in_four_workers_that_copy_no_code_page_while_the_control_copi
         assert_eq!(words[10], "22/22", "{row}");
         assert!(words[11].parse::<usize>().unwrap() > 100, "the control copied too little to prove anything: {row}");
     }
+}
+
+#[test]
+fn the_report_says_what_each_arena_did_and_that_nothing_was_left() {
+    let run = prefork(&["--workers", "2"]);
+    assert_eq!((run.status, run.err.as_str()), (0, ""), "{}", run.out);
+    let lines: Vec<&str> = run.out.lines().collect();
+    assert_eq!(lines[lines.len() - 2], "heap arena after lua_close: 0 live bytes");
+    let code = lines.iter().find(|line| line.starts_with("code arena: ")).unwrap();
+    assert!(code.contains(&format!("on {} pages, 0 unsealed", run.pages())), "{code}");
+    let heap = |title: &str| lines.iter().find(|line| line.starts_with(title)).unwrap().split_whitespace();
+    let live = |title, place: usize| heap(title).filter_map(|word| word.parse::<usize>().ok()).nth(place).unwrap();
+    for place in 0..3 {
+        // Bytes, objects, pages: what is in place is not in the heap.
+        let (in_place, control) = (live("heap arena: ", place), live("heap arena of the control: ", place));
+        assert!(in_place > 50 && in_place < control, "{in_place} and {control}");
+    }
+    assert_eq!(run.heap_rows(2).len(), 2);
+    for row in run.heap_rows(2) {
+        for half in row.chunks(4) {
+            let [objects, bookkeeping, copied, pages] = *half else { unreachable!() };
+            assert!(objects > 1000 && bookkeeping < objects, "{row:?}");
+            assert!(copied > 50 && copied <= pages, "{row:?}");
+        }
+    }
+}
+
+#[test]
+fn behind_a_fence_workers_copy_fewer_pages_of_old_objects() {
+    let [without, with] = ["off", "on"].map(|fence| {
+        let run = prefork(&["--workers=1", "--fence", fence]);
+        assert_eq!((run.status, run.err.as_str()), (0, ""), "{}", run.out);
+        assert_eq!(run.out.contains("at the fork, fenced"), fence == "on");
+        run.heap_rows(1)[0]
+    });
+    assert!(with[2] + 10 < without[2], "{with:?} behind a fence, {without:?} without");
+}
+
+#[test]
+fn without_heap_arenas_the_report_does_not_speak_of_them() {
+    let run = prefork(&["--heap", "system", "--workers=1", programs().join("lru.lua").to_str().unwrap()]);
+    assert_eq!((run.status, run.err.as_str()), (0, ""), "{}", run.out);
+    assert!(run.pages() > 0);
+    assert!(!run.out.contains("heap arena"), "{}", run.out);
 }
 
 #[test]
@@ -194,6 +247,9 @@ fn options_that_make_no_sense_are_bad_input() {
         (&["--workers", "1000000"], "not 1000000"),
         (&["--workers"], "--workers needs a number"),
         (&["--timeout", "0"], "--timeout takes"),
+        (&["--heap", "both"], "--heap takes arena or system, not both"),
+        (&["--fence=maybe"], "--fence takes on or off, not maybe"),
+        (&["--fence"], "--fence needs on or off"),
         (&["--wrokers", "4"], "unknown option --wrokers"),
         (&["-x"], "unknown option -x"),
     ] {
@@ -207,5 +263,9 @@ fn options_that_make_no_sense_are_bad_input() {
 fn help_says_how_to_use_it() {
     let run = prefork(&["--help"]);
     assert_eq!((run.status, run.err.as_str()), (0, ""));
-    assert!(["Usage:", "--workers", "--timeout", "Exit status"].iter().all(|part| run.out.contains(part)));
+    assert!(
+        ["Usage:", "--workers", "--heap", "--fence", "--timeout", "Exit status"]
+            .iter()
+            .all(|part| run.out.contains(part))
+    );
 }

@@ -7,9 +7,9 @@ use core::ptr;
 use permacode_lua::{Allocator, Function, LuaError, Program, State};
 use std::collections::BTreeMap;
 
-/// C's `realloc` and `free`, and a log.
-#[derive(Default)]
-pub struct BlockLog {
+/// Another allocator, and a log.
+pub struct BlockLog<'h> {
+    memory: Allocator<'h>,
     recording: Cell<bool>,
     events: Cell<Vec<Event>>,
     /// An event was not logged, for want of memory.
@@ -23,9 +23,13 @@ struct Event {
     size: usize,
 }
 
-impl BlockLog {
+impl<'h> BlockLog<'h> {
+    pub fn over(memory: Allocator<'h>) -> Self {
+        Self { memory, recording: Cell::new(false), events: Cell::default(), incomplete: Cell::new(false) }
+    }
+
     pub fn allocator(&self) -> Allocator<'_> {
-        // SAFETY: `allocate` is C's `realloc` and `free`, does not unwind, and the log is borrowed for as long as the result lives.
+        // SAFETY: `allocate` is the allocator below, does not unwind, and the log is borrowed for as long as the result lives.
         unsafe { Allocator::new(allocate, ptr::from_ref(self).cast_mut().cast()) }
     }
 
@@ -84,21 +88,15 @@ impl Blocks {
     }
 }
 
-unsafe extern "C" fn allocate(log: *mut c_void, block: *mut c_void, _: usize, size: usize) -> *mut c_void {
-    // SAFETY: `data` is the log, which lives as long as the state; blocks are null or from here and not freed yet. A new size of 0 must
-    // not reach `realloc`.
-    unsafe {
-        let log = &*log.cast::<BlockLog>();
-        let new = if size == 0 {
-            libc::free(block);
-            ptr::null_mut()
-        } else {
-            libc::realloc(block, size)
-        };
-        let refused = size != 0 && new.is_null();
-        if log.recording.get() && !refused {
-            log.note(Event { old: block.addr(), new: new.addr(), size });
-        }
-        new
+unsafe extern "C" fn allocate(log: *mut c_void, block: *mut c_void, old: usize, size: usize) -> *mut c_void {
+    // SAFETY: `data` is the log, which lives as long as the state; blocks are null or from here, of that size, and not freed yet.
+    let (log, new) = unsafe {
+        let log = &*log.cast::<BlockLog<'_>>();
+        (log, log.memory.call(block, old, size))
+    };
+    let refused = size != 0 && new.is_null();
+    if log.recording.get() && !refused {
+        log.note(Event { old: block.addr(), new: new.addr(), size });
     }
+    new
 }

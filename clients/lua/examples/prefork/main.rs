@@ -1,10 +1,11 @@
 //! Forks workers that run Lua programs from one copy of sealed code, and measures from outside what they copied.
 //!
 //! ```text
-//!   parent: compile ─ place in the arena ─ seal ─ load in one state ─ fork ┬ worker 1: runs everything, reports, waits
-//!                                                                          ├ worker 2 …
-//!           reads /proc/<pid>/smaps and pagemap of each while all live ◀───┘
-//!   the same again with the chunks loaded the ordinary way, copied to Lua's heap: the control
+//!   parent: compile ─ place in the code arena ─ seal ─ load in one state, on a heap arena ─ fork ┬ worker 1: runs everything, reports, waits
+//!                                                                                                ├ worker 2 …
+//!           reads /proc/<pid>/smaps and pagemap of each while all live ◀─────────────────────────┘
+//!   the same again with the chunks loaded the ordinary way, copied to Lua's heap (an arena of its own): the control
+//!   closes both states: nothing is left in the heap arenas
 //! ```
 //!
 //! `cargo run --release --example prefork -- --help` says how to use it.
@@ -13,6 +14,8 @@
 mod block_log;
 #[cfg(target_os = "linux")]
 mod crew;
+#[cfg(target_os = "linux")]
+mod lua_heap;
 #[cfg(target_os = "linux")]
 mod measure;
 #[cfg(target_os = "linux")]

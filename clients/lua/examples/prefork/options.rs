@@ -12,12 +12,15 @@ Usage: cargo run --release --example prefork [-- OPTIONS [FILE.lua …]]
   FILE.lua …           programs to run, instead of the corpus in clients/lua/programs. What one should print is read from
                        FILE.expected beside it; without that file, it is what the program prints in a process of its own.
   --workers N          workers to fork, 1 to 1024; 4 unless told
+  --heap arena|system  where Lua's objects lie: in heap arenas, one for each of the two rounds, or with malloc; arena unless told
+  --fence on|off       whether the heap arenas are fenced before the workers are forked; off unless told, because a worker copies
+                       fewer old pages behind a fence, but takes more new ones than that (README.md)
   --timeout SECONDS    how long to wait for a worker's answers; 60 unless told
   --help               this text
 
 Exit status:
-  0   every output was right, and no page of code was copied
-  1   a page of code was copied, or an output differed
+  0   every output was right, no page of code was copied, and closing the states left nothing in the heap arenas
+  1   a page of code was copied, an output differed, or something was left
   2   bad input: an unreadable file, a syntax error, an option, a program that fails or that ends or blocks its worker
       (where 1 holds too, 1)
 ";
@@ -33,13 +36,17 @@ pub enum Command {
 
 pub struct Options {
     pub workers: usize,
+    /// Lua's objects lie in heap arenas, not with `malloc`.
+    pub heap_arena: bool,
+    pub fence: bool,
     pub timeout: Duration,
     /// Empty for the corpus.
     pub files: Vec<PathBuf>,
 }
 
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
-    let mut options = Options { workers: 4, timeout: Duration::from_secs(60), files: Vec::new() };
+    let mut options =
+        Options { workers: 4, heap_arena: true, fence: false, timeout: Duration::from_secs(60), files: Vec::new() };
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let text = argument.to_string_lossy().into_owned();
@@ -47,15 +54,16 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
             Some((name, value)) if name.starts_with("--") => (name, Some(value.to_owned())),
             _ => (&*text, None),
         };
-        let mut value =
-            || match joined.clone().or_else(|| arguments.next().map(|next| next.to_string_lossy().into_owned())) {
-                Some(value) => Ok(value),
-                None => Err(format!("{name} needs a number")),
-            };
+        let mut value = |what: &str| {
+            let next = || arguments.next().map(|next| next.to_string_lossy().into_owned());
+            joined.clone().or_else(next).ok_or_else(|| format!("{name} needs {what}"))
+        };
         match name {
             "--help" | "-h" => return Ok(Command::Help),
-            "--workers" => options.workers = number(name, &value()?, MOST_WORKERS)?,
-            "--timeout" => options.timeout = Duration::from_secs(number(name, &value()?, 1 << 20)? as u64),
+            "--workers" => options.workers = number(name, &value("a number")?, MOST_WORKERS)?,
+            "--heap" => options.heap_arena = first_of(name, &value("arena or system")?, ["arena", "system"])?,
+            "--fence" => options.fence = first_of(name, &value("on or off")?, ["on", "off"])?,
+            "--timeout" => options.timeout = Duration::from_secs(number(name, &value("a number")?, 1 << 20)? as u64),
             "--" => options.files.extend(arguments.by_ref().map(PathBuf::from)),
             _ if name.starts_with('-') => return Err(format!("unknown option {text}")),
             _ => options.files.push(PathBuf::from(argument)),
@@ -67,4 +75,13 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
 fn number(name: &str, value: &str, most: usize) -> Result<usize, String> {
     let parsed = value.parse().ok().filter(|number| (1..=most).contains(number));
     parsed.ok_or_else(|| format!("{name} takes a number from 1 to {most}, not {value}"))
+}
+
+/// Whether the value is the first of two words.
+fn first_of(name: &str, value: &str, [first, second]: [&str; 2]) -> Result<bool, String> {
+    match value {
+        _ if value == first => Ok(true),
+        _ if value == second => Ok(false),
+        _ => Err(format!("{name} takes {first} or {second}, not {value}")),
+    }
 }

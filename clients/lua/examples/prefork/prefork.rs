@@ -2,9 +2,10 @@
 
 use super::block_log::{BlockLog, Blocks};
 use super::crew::Crew;
+use super::lua_heap::LuaHeap;
 use super::measure::Pages;
 use super::options::Options;
-use super::report::{self, Row, Summary};
+use super::report::{self, Control, Heaps, InPlace, Row, Summary};
 use super::subject::{self, Expected, Subject};
 use super::verbatim::verbatim;
 use permacode::CodeArena;
@@ -14,7 +15,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// A page of code was copied, or an output differed.
+/// A page of code was copied, an output differed, or something was left in a heap arena.
 pub const FINDING: u8 = 1;
 /// What was asked for cannot be done, or a program did not do it.
 pub const BAD_INPUT: u8 = 2;
@@ -76,7 +77,9 @@ fn measure(
 ) -> Result<(Verdict, String), Box<dyn Error>> {
     let arena = CodeArena::new()?;
     let programs = place_all(&arena, chunks)?;
-    let (in_place_log, copied_log) = (BlockLog::default(), BlockLog::default());
+    let (in_place_heap, copied_heap) = (LuaHeap::new(options.heap_arena)?, LuaHeap::new(options.heap_arena)?);
+    let in_place_log = BlockLog::over(in_place_heap.allocator());
+    let copied_log = BlockLog::over(copied_heap.allocator());
     let in_place_state = State::with_allocator(in_place_log.allocator())?;
     let copied_state = State::with_allocator(copied_log.allocator())?;
     let (in_place, rest) = in_place_log.load(&in_place_state, &programs, State::load)?;
@@ -109,20 +112,35 @@ fn measure(
     }
 
     let mut touched = vec![false; code.count()];
+    let in_place_use = in_place_heap.before_fork(options.fence)?;
     let sealed = round(options, &in_place, "in place", &subjects, &mut verdict, |pid| {
         let pages = code.which_copied(pid)?;
         touched.iter_mut().zip(&pages).for_each(|(touched, copied)| *touched |= copied);
         let rest = rest_pages.copied(pid)?;
+        let heap = in_place_use.as_ref().map(|used| used.seen_in(pid)).transpose()?;
         // Last, because it notices a worker that is gone.
-        Ok((code.private_dirty(pid)?, pages.iter().filter(|copied| **copied).count(), rest))
+        let dirty = code.private_dirty(pid)?;
+        Ok(InPlace { dirty, pages: pages.iter().filter(|copied| **copied).count(), rest, heap })
     })?;
+    let copied_use = copied_heap.before_fork(options.fence)?;
     let control = round(options, &copied, "control", &subjects, &mut verdict, |pid| {
-        let copied = (copies_pages.copied(pid)?, same_pages.copied(pid)?);
-        code.private_dirty(pid).map(|_| copied)
+        let heap = copied_use.as_ref().map(|used| used.seen_in(pid)).transpose()?;
+        let seen = Control { all: copies_pages.copied(pid)?, same: same_pages.copied(pid)?, heap };
+        code.private_dirty(pid).map(|_| seen)
     })?;
 
-    let measured: Vec<_> = sealed.iter().filter_map(|row| row.measured).collect();
-    let dirty = measured.iter().any(|(dirty, ..)| *dirty != 0);
+    drop((in_place, copied));
+    drop((in_place_state, copied_state));
+    let ((left_bytes, left_objects), (more_bytes, more_objects)) = (in_place_heap.live(), copied_heap.live());
+    let heaps = in_place_use.as_ref().zip(copied_use.as_ref()).map(|(in_place, control)| Heaps {
+        in_place,
+        control,
+        fence: options.fence,
+        left: (left_bytes + more_bytes, left_objects + more_objects),
+    });
+
+    let measured: Vec<_> = sealed.iter().filter_map(|row| row.measured.as_ref()).collect();
+    let dirty = measured.iter().any(|seen| seen.dirty != 0);
     let summary = Summary {
         subjects: &subjects,
         chunks,
@@ -132,9 +150,11 @@ fn measure(
         same: (&same, &same_pages),
         code: &code,
         code_copied: (!measured.is_empty()).then(|| touched.iter().filter(|touched| **touched).count()),
+        heaps,
     };
     verdict.bad_input |= measured.is_empty();
     verdict.finding |= dirty || touched.contains(&true);
+    verdict.finding |= summary.heaps.as_ref().is_some_and(|heaps| heaps.left != (0, 0));
     Ok((verdict, report::text(&sealed, &control, &summary)))
 }
 

@@ -1,6 +1,7 @@
 //! What is printed.
 
 use super::block_log::Blocks;
+use super::lua_heap::{HeapCopies, InUse};
 use super::measure::Pages;
 use super::subject::{Expected, Subject};
 use permacode::Stats;
@@ -49,12 +50,38 @@ pub struct Summary<'r> {
     pub code: &'r Pages,
     /// Pages of the arena that some worker copied; `None` when no worker lived long enough to be looked at.
     pub code_copied: Option<usize>,
+    /// `None` when Lua's objects lie with `malloc`.
+    pub heaps: Option<Heaps<'r>>,
 }
 
-/// Bytes of private dirty memory and copied pages of the arena, copied pages of what in-place loading leaves in the heap.
-type InPlace = (u64, usize, usize);
-/// Copied pages of what ordinary loading puts into the heap, and of what of that is instructions and line information.
-type Control = (usize, usize);
+/// What a worker of the first round copied.
+pub struct InPlace {
+    /// Bytes of the code arena's mappings.
+    pub dirty: u64,
+    /// Pages of the code arena.
+    pub pages: usize,
+    /// Pages of what in-place loading leaves in Lua's heap.
+    pub rest: usize,
+    pub heap: Option<HeapCopies>,
+}
+
+/// What a worker of the control copied.
+pub struct Control {
+    /// Pages of what ordinary loading puts into Lua's heap.
+    pub all: usize,
+    /// Of these, those of instructions and line information.
+    pub same: usize,
+    pub heap: Option<HeapCopies>,
+}
+
+/// The heap arenas of both rounds.
+pub struct Heaps<'r> {
+    pub in_place: &'r InUse,
+    pub control: &'r InUse,
+    pub fence: bool,
+    /// Bytes and objects that lived after the states were closed.
+    pub left: (usize, usize),
+}
 
 /// The whole report.
 pub fn text(in_place: &[Row<InPlace>], control: &[Row<Control>], summary: &Summary<'_>) -> String {
@@ -74,11 +101,11 @@ pub fn text(in_place: &[Row<InPlace>], control: &[Row<Control>], summary: &Summa
             row.number.to_string(),
             row.pid.to_string(),
             row.ok(),
-            row.figure(|(dirty, ..)| format!("{} kB", dirty / 1024)),
-            row.figure(|(_, pages, _)| format!("{} kB of {}", code.kilobytes(*pages), code.kilobytes(code.count()))),
+            row.figure(|seen| format!("{} kB", seen.dirty / 1024)),
+            row.figure(|seen| format!("{} kB of {}", code.kilobytes(seen.pages), code.kilobytes(code.count()))),
             control.pid.to_string(),
             control.ok(),
-            control.figure(|(pages, _)| format!("{} kB of {all}", copies.kilobytes(*pages))),
+            control.figure(|seen| format!("{} kB of {all}", copies.kilobytes(seen.all))),
         ]
     });
     let heads = [
@@ -87,8 +114,35 @@ pub fn text(in_place: &[Row<InPlace>], control: &[Row<Control>], summary: &Summa
     ];
     table(&mut text, ">>>>>>>>", heads.map(|head| head.map(str::to_owned)).into_iter().chain(rows));
     text.push('\n');
+    if let Some(heaps) = &summary.heaps {
+        heap_table(&mut text, in_place, control, heaps);
+    }
     lines(&mut text, in_place, control, summary);
     text
+}
+
+/// What the workers copied of the heap arenas.
+fn heap_table(text: &mut String, in_place: &[Row<InPlace>], control: &[Row<Control>], heaps: &Heaps<'_>) {
+    // Why a worker was not measured, the table above says.
+    let cells = |heap: Option<HeapCopies>, used: &InUse| match heap {
+        Some(heap) => {
+            let dirty = format!("{} + {} kB", heap.dirty / 1024, heap.bookkeeping / 1024);
+            [dirty, format!("{} of {}", heap.copied, used.pages.count())]
+        }
+        None => ["–", "–"].map(str::to_owned),
+    };
+    let rows = in_place.iter().zip(control).map(|(row, control)| {
+        let [dirty, copied] = cells(row.measured.as_ref().and_then(|seen| seen.heap), heaps.in_place);
+        let [control_dirty, control_copied] =
+            cells(control.measured.as_ref().and_then(|seen| seen.heap), heaps.control);
+        [row.number.to_string(), dirty, copied, control_dirty, control_copied]
+    });
+    let heads = [
+        ["", "heap arena, private dirty:", "pages in use at", "control's, private dirty:", "pages in use at"],
+        ["worker", "objects + bookkeeping", "the fork, copied", "objects + bookkeeping", "the fork, copied"],
+    ];
+    table(text, ">>>>>", heads.map(|head| head.map(str::to_owned)).into_iter().chain(rows));
+    text.push('\n');
 }
 
 /// The lines below the tables. Writing to a string does not fail.
@@ -103,24 +157,42 @@ fn lines(text: &mut String, in_place: &[Row<InPlace>], control: &[Row<Control>],
     );
     let _ = writeln!(
         text,
-        "arena: {} bytes used on {} pages, {} unsealed, {} mapping{}",
+        "code arena: {} bytes used on {} pages, {} unsealed, {} mapping{}",
         stats.used,
         stats.pages,
         stats.unsealed,
         stats.mappings,
         if stats.mappings == 1 { "" } else { "s" }
     );
-    let most = in_place.iter().filter_map(|row| row.measured.map(|(_, _, pages)| pages)).max();
+    if let Some(heaps) = &summary.heaps {
+        arena_line(text, "heap arena", heaps.in_place, heaps.fence);
+        arena_line(text, "heap arena of the control", heaps.control, heaps.fence);
+    }
+    let most = in_place.iter().filter_map(|row| row.measured.as_ref().map(|seen| seen.rest)).max();
     left(text, "in place, loading leaves in Lua's heap", rest, most);
-    let most = |figure: fn(Control) -> usize| control.iter().filter_map(|row| row.measured.map(figure)).max();
-    left(text, "control, loading puts into Lua's heap", copies, most(|(all, _)| all));
-    left(text, "  of that, instructions and line information", same, most(|(_, same)| same));
+    let most = |figure: fn(&Control) -> usize| control.iter().filter_map(|row| row.measured.as_ref().map(figure)).max();
+    left(text, "control, loading puts into Lua's heap", copies, most(|seen| seen.all));
+    left(text, "  of that, instructions and line information", same, most(|seen| seen.same));
+    if let Some(Heaps { left: (bytes, objects), .. }) = summary.heaps {
+        let what = if objects == 0 { String::new() } else { format!(" in {objects} objects") };
+        let _ = writeln!(text, "heap arena after lua_close: {bytes} live bytes{what}");
+    }
     match summary.code_copied {
         Some(copied) => {
             let _ = writeln!(text, "code pages copied: {copied} of {}", stats.pages);
         }
         None => text.push_str("code pages copied: not measured, no worker answered\n"),
     }
+}
+
+fn arena_line(text: &mut String, title: &str, used: &InUse, fence: bool) {
+    let InUse { bytes, objects, pages, .. } = used;
+    let fence = if fence { "fenced" } else { "no fence" };
+    let _ = writeln!(
+        text,
+        "{title}: {bytes} bytes live in {objects} objects on {} pages at the fork, {fence}",
+        pages.count()
+    );
 }
 
 fn left(text: &mut String, title: &str, (blocks, pages): &(&Blocks, &Pages), most: Option<usize>) {
