@@ -278,18 +278,26 @@ fn an_object_that_is_resized_to_another_alignment_has_it() {
         for new in sizes {
             for (from, to) in [(1, 4096), (8, 16), (8, 1 << 17), (4096, 8), (1 << 17, 1)] {
                 let (old, new) = (layout(old, from), layout(new, to));
-                let object = (&heap).allocate(old).unwrap().cast::<u8>();
-                // SAFETY: an object of the heap with this layout, which is resized once and freed with its new one.
-                unsafe {
-                    object.write_bytes(3, old.size());
-                    let resized: NonNull<u8> = match new.size() >= old.size() {
-                        true => (&heap).grow(object, old, new).unwrap().cast(),
-                        false => (&heap).shrink(object, old, new).unwrap().cast(),
+                // Of three in a row, not all lie at a multiple of more than they should.
+                let objects = [(); 3].map(|()| (&heap).allocate(old).unwrap().cast::<u8>());
+                let resized = objects.map(|object| {
+                    // SAFETY: an object of the heap with this layout, which is resized once.
+                    let resized: NonNull<u8> = unsafe {
+                        object.write_bytes(3, old.size());
+                        match new.size() >= old.size() {
+                            true => (&heap).grow(object, old, new).unwrap().cast(),
+                            false => (&heap).shrink(object, old, new).unwrap().cast(),
+                        }
                     };
                     assert_eq!(resized.addr().get() % to, 0, "{old:?} to {new:?}");
-                    let kept = slice::from_raw_parts(resized.as_ptr(), old.size().min(new.size()));
-                    assert!(all(kept, 3));
-                    (&heap).deallocate(resized, new);
+                    resized
+                });
+                for object in resized {
+                    // SAFETY: an object of the new layout, filled as far as both sizes go, and freed once.
+                    unsafe {
+                        assert!(all(slice::from_raw_parts(object.as_ptr(), old.size().min(new.size())), 3));
+                        (&heap).deallocate(object, new);
+                    }
                 }
             }
         }

@@ -158,6 +158,24 @@ fn what_other_classes_hold_free_is_not_counted() {
     }
 }
 
+// What lies free is not handed out beyond the limit either, however much of it there is.
+#[test]
+fn a_limit_holds_where_there_are_more_free_objects_than_it_allows() {
+    let heap = HeapArena::builder().reservation(MEGABYTE).limit(64 << 10).build().unwrap();
+    let mut small = Objects::of(&heap, 1000, 64);
+    small.free_all();
+    heap.walk(|_, _| {}); // which empties magazines
+    for spare in [0, 1, 5, 70] {
+        let mut large = Objects::of(&heap, ((64 << 10) - spare * 64) / 1024, 1024);
+        let room = ((64 << 10) - heap.stats().live) / 64;
+        (0..room).for_each(|_| _ = small.alloc(layout(64, 8)).unwrap());
+        assert!(matches!(small.alloc(layout(64, 8)), Err(Error::Limit { left: 0, .. })));
+        large.free_all();
+        small.free_all();
+        heap.walk(|_, _| {});
+    }
+}
+
 fn heap_class(size: usize) -> usize {
     let heap = reserved(MEGABYTE);
     heap.usable_size(heap.alloc(layout(size, 8)).unwrap().as_ptr()).unwrap()
@@ -193,6 +211,16 @@ fn slabs_may_serve_every_class_one_after_the_other() {
             full.drain(..).for_each(|object| unsafe { heap.free(object, layout(size, 8)) });
             heap.trim().unwrap();
         }
+    }
+}
+
+#[test]
+fn a_slab_that_is_given_back_takes_what_was_known_of_it_along() {
+    let heap = reserved(1);
+    for _ in 0..500 {
+        let mut objects = Objects::of(&heap, 1, 8);
+        objects.free_all();
+        heap.trim().unwrap();
     }
 }
 

@@ -51,10 +51,13 @@ fn walk_while(mut step: impl FnMut(&mut Objects<'_>, usize)) {
     let mut objects = mixed(&heap, 600);
     let starts = |objects: &Objects<'_>| objects.all.iter().map(|object| object.range().start).collect::<HashSet<_>>();
     let (mut throughout, mut visited) = (starts(&objects), HashSet::new());
+    let mut before = 0;
     heap.walk(|object, _| {
         let address = object.addr().get();
         assert!(starts(&objects).contains(&address), "a free object is visited");
-        assert!(visited.insert(address), "an object is visited twice");
+        assert!(before < address, "an object is visited twice, or late");
+        before = address;
+        visited.insert(address);
         let index = objects.all.iter().position(|other| other.at == object).unwrap();
         step(&mut objects, index);
         let now = starts(&objects);

@@ -69,7 +69,8 @@ impl Slabs {
             Ok(())
         };
         let ahead = end.max(committed + COMMIT.max(committed / 4)).next_multiple_of(SLAB);
-        commit(ahead.min(self.plan.slabs * SLAB)).or_else(|_: Error| commit(end))
+        let ahead = ahead.min(self.plan.slabs * SLAB);
+        commit(ahead).or_else(|error: Error| if end < ahead { commit(end) } else { Err(error) })
     }
 
     /// Marks slabs as vacant that nothing is in.
