@@ -59,6 +59,11 @@ pub enum Error {
     },
     /// The system refused pages.
     Pages(PageError),
+    /// The global allocator refused memory that a call needs while it runs.
+    Memory {
+        /// Bytes asked for.
+        bytes: usize,
+    },
     /// An iterator yielded fewer or more elements than its `ExactSizeIterator::len` promised.
     Length {
         /// What `len` said.
@@ -70,6 +75,8 @@ pub enum Error {
     Link(LinkError),
     /// The bytes given to [`CodeArena::share`](crate::CodeArena::share) do not lie in this arena.
     Foreign,
+    /// Transient code can be promoted only to the arena that its names and site numbers came from.
+    OtherArena,
     /// More sites were asked for than one [`Sites`](crate::Sites) or one arena can number.
     Sites {
         /// Sites asked for.
@@ -187,6 +194,7 @@ impl fmt::Display for Error {
                 write!(f, "the arena's records fill the {capacity} bytes set aside for them; reserve more")
             }
             Self::Pages(error) => error.fmt(f),
+            Self::Memory { bytes } => write!(f, "the global allocator refused {bytes} bytes"),
             Self::Length { promised, found } if found > promised => {
                 write!(f, "an iterator promised {promised} elements and yielded more")
             }
@@ -195,6 +203,7 @@ impl fmt::Display for Error {
             }
             Self::Link(error) => error.fmt(f),
             Self::Foreign => f.write_str("the bytes do not lie in this arena"),
+            Self::OtherArena => f.write_str("the loader belongs to another arena than the transient code"),
             Self::Sites { asked, left } => write!(f, "{asked} sites asked for, {left} can be given"),
         }
     }

@@ -73,12 +73,13 @@ mod error;
 mod heap;
 mod layout;
 pub mod pages;
+mod refs;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use code::{
     CodeArena, CodeArenaBuilder, Hardening, Link, Loader, Location, Module, Modules, Permanent, Sealed, Shared, Sites,
-    Stats, permacode_code_contains,
+    Stats, Tracer, permacode_code_contains,
 };
 pub use dual::{DualArena, Region};
 pub use error::{Error, LinkError, PageCall, PageError};
@@ -89,6 +90,7 @@ pub use heap::{
 };
 #[cfg(feature = "derive")]
 pub use permacode_derive::Permanent;
+pub use refs::{AtomicCodeSlot, CodeProxy, CodeRef, CodeSlot, TransientStats, Transients};
 
 /// The README's programs run as tests.
 #[cfg(doctest)]

@@ -17,9 +17,12 @@ macro_rules! empty_types {
 empty_types!(A1: 1, A2: 2, A8: 8, A64: 64, A512: 512, A4096: 4096);
 
 /// Allocates one of everything that has no size; all of it is aligned, and in no arena.
-fn allocate_nothing(loader: &Loader<'_>) {
-    fn one<T: Permanent + Copy + PartialEq + std::fmt::Debug + 'static>(loader: &Loader<'_>, value: T) {
-        let arena = loader.arena();
+fn allocate_nothing(arena: &CodeArena, loader: &Loader<'_>) {
+    fn one<T: Permanent + Copy + PartialEq + std::fmt::Debug + 'static>(
+        arena: &CodeArena,
+        loader: &Loader<'_>,
+        value: T,
+    ) {
         let single = loader.alloc(value).unwrap();
         let copied = loader.alloc_slice_copy(&[value; 3]).unwrap();
         let array = loader.alloc([value; 5]).unwrap();
@@ -34,15 +37,14 @@ fn allocate_nothing(loader: &Loader<'_>) {
             assert!(!arena.contains(block.as_ptr()) && arena.locate(block.as_ptr()).is_none());
         }
     }
-    one(loader, ());
-    one(loader, [0u64; 0]);
-    one(loader, A1);
-    one(loader, A2);
-    one(loader, A8);
-    one(loader, A64);
-    one(loader, A512);
-    one(loader, A4096);
-    let arena = loader.arena();
+    one(arena, loader, ());
+    one(arena, loader, [0u64; 0]);
+    one(arena, loader, A1);
+    one(arena, loader, A2);
+    one(arena, loader, A8);
+    one(arena, loader, A64);
+    one(arena, loader, A512);
+    one(arena, loader, A4096);
     for text in [loader.alloc_str("").unwrap(), loader.intern("").unwrap()] {
         assert!(text.is_empty() && !arena.contains(text.as_ptr()));
     }
@@ -58,7 +60,7 @@ fn nothing_costs_nothing_before_and_after_a_seal() {
     let arena = CodeArena::builder().reservation(1 << 20).build().unwrap();
     let before = arena.stats();
     let loader = arena.load("empty").unwrap();
-    allocate_nothing(&loader);
+    allocate_nothing(&arena, &loader);
     assert_eq!(arena.stats(), before);
     let module = loader.seal().unwrap();
     assert_eq!((module.bytes(), arena.stats().claimed, arena.stats().system_calls), (0, 0, before.system_calls));
@@ -66,13 +68,13 @@ fn nothing_costs_nothing_before_and_after_a_seal() {
     let mut blocks = Blocks::default();
     blocks.alloc(&loader, 3).unwrap();
     let before = arena.stats();
-    allocate_nothing(&loader);
+    allocate_nothing(&arena, &loader);
     blocks.alloc(&loader, 3).unwrap();
     assert_eq!(arena.stats(), before);
     assert_eq!(loader.seal().unwrap().bytes(), 6, "nothing lies between the two");
     let loader = arena.load("behind a seal").unwrap();
     let before = arena.stats();
-    allocate_nothing(&loader);
+    allocate_nothing(&arena, &loader);
     assert_eq!(arena.stats(), before);
     drop(loader);
     blocks.check_apart(&arena, &[]);
@@ -85,7 +87,7 @@ fn nothing_can_be_allocated_where_nothing_is_left() {
         let arena = builder.build().unwrap();
         let loader = arena.load("m").unwrap();
         while loader.alloc_slice_copy(&[1u8; 64]).is_ok() {}
-        allocate_nothing(&loader);
+        allocate_nothing(&arena, &loader);
         assert!(loader.alloc(1u8).is_err());
     }
 }
@@ -100,7 +102,7 @@ fn threads_allocate_nothing_at_once() {
             scope.spawn(|| {
                 for _ in 0..50 {
                     let loader = arena.load("m").unwrap();
-                    allocate_nothing(&loader);
+                    allocate_nothing(&arena, &loader);
                     loader.seal().unwrap();
                 }
             });

@@ -34,7 +34,7 @@ use syn::Type;
 use crate::input::{Field, Input, Shape};
 
 pub(crate) fn generate(input: &Input) -> TokenStream {
-    let Input { name, parameters, permanent, shapes } = input;
+    let Input { name, parameters, permanent, shapes, .. } = input;
     let (generics, bounds) = parameters.split();
     let arguments = parameters.arguments();
     let arms = shapes.iter().map(arm);

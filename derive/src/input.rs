@@ -15,6 +15,8 @@ pub(crate) struct Input {
     pub(crate) parameters: Parameters,
     /// The path of the trait.
     pub(crate) permanent: TokenStream,
+    /// The path of what its method takes.
+    pub(crate) tracer: TokenStream,
     /// The struct itself, or each variant.
     pub(crate) shapes: Vec<Shape>,
 }
@@ -37,9 +39,9 @@ impl Input {
         let mut errors = Errors::default();
         let name = &item.ident;
 
-        let permanent = match OfType::read(&item.attrs, &mut errors).krate {
-            Some(krate) => quote!(#krate::Permanent),
-            None => quote!(::permacode::Permanent),
+        let (permanent, tracer) = match OfType::read(&item.attrs, &mut errors).krate {
+            Some(krate) => (quote!(#krate::Permanent), quote!(#krate::Tracer)),
+            None => (quote!(::permacode::Permanent), quote!(::permacode::Tracer)),
         };
         attributes::refuse_packed(&item.attrs, &mut errors);
         for parameter in &item.generics.params {
@@ -72,7 +74,7 @@ impl Input {
         }
 
         let parameters = Parameters::new(&item.generics, &permanent, &mut errors);
-        errors.or(Input { name: name.clone(), parameters, permanent, shapes })
+        errors.or(Input { name: name.clone(), parameters, permanent, tracer, shapes })
     }
 }
 

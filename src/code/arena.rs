@@ -17,7 +17,7 @@ use super::loader::Loader;
 use super::module::{Directory, Location, Module, ModuleRecord, Modules};
 use super::names::Names;
 use super::page_table::PageTable;
-use super::sites::SiteCounter;
+use super::sites::{SiteCounter, Sites};
 use super::stats::{Counters, Stats};
 use crate::error::Error;
 use crate::layout::Geometry;
@@ -321,6 +321,21 @@ impl CodeArena {
 
     pub(super) fn site_counter(&self) -> &SiteCounter {
         &self.sites
+    }
+
+    /// How far behind the first byte of the code pages an address lies, if it is among them.
+    pub(crate) fn offset_of<T: ?Sized>(&self, ptr: *const T) -> Option<usize> {
+        self.pages.offset(ptr.cast::<u8>().addr())
+    }
+
+    /// Site numbers for transient code, which shares them with others: where they begin.
+    pub(crate) fn number_sites(&self, count: usize) -> Result<u32, Error> {
+        self.sites.number(count)
+    }
+
+    /// A part of such numbers.
+    pub(crate) fn part_of_sites(&self, start: u32, len: u16) -> Sites {
+        self.sites.part(start, len)
     }
 
     pub(super) fn record<T: Sync>(&self, value: T) -> Result<Record<'_, T>, Error> {

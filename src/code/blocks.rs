@@ -8,6 +8,7 @@ use super::link::Link;
 use super::loader::Loader;
 use super::names::Name;
 use super::permanent::Permanent;
+use super::region::Note;
 use super::sites::Sites;
 use crate::error::{Error, LinkError};
 use core::alloc::Layout;
@@ -197,7 +198,12 @@ impl<'a> Loader<'a> {
         }
         let too_large = Error::TooLarge { len: bytes.len().saturating_add(zeros), element: 1 };
         let size = bytes.len().checked_add(zeros).ok_or(too_large)?;
-        let at = self.place(Layout::from_size_align(size, align).map_err(|_| too_large)?)?;
+        let layout = Layout::from_size_align(size, align).map_err(|_| too_large)?;
+        let at = self.place(layout)?;
+        if let Some(growing) = self.region() {
+            // No type says it, and a copy of the block should have it too.
+            growing.region().note(Note::Aligned(NonNull::slice_from_raw_parts(at, size), align))?;
+        }
         // SAFETY: as in `alloc_slice_copy`; the bytes behind the copy are zero, because nobody wrote there yet (invariant 7).
         unsafe {
             at.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len());
@@ -226,6 +232,12 @@ impl<'a> Loader<'a> {
     pub fn intern(&self, text: &str) -> Result<&'a str, Error> {
         if text.is_empty() {
             return Ok("");
+        }
+        if let Some(growing) = self.region() {
+            return match growing.known(text) {
+                Some(name) => Ok(name),
+                None => self.alloc_str(text).and_then(|name| growing.remember(name).map(|()| name)),
+            };
         }
         let names = self.arena().names();
         let hash = names.hash(text);
@@ -262,7 +274,10 @@ impl<'a> Loader<'a> {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn sites(&self, count: usize) -> Result<Sites, Error> {
-        self.arena().site_counter().take(count)
+        match self.region() {
+            None => self.arena().site_counter().take(count),
+            Some(growing) => growing.region().sites(count),
+        }
     }
 
     /// Sets a [`Link`] in a block that this loader made. Once.

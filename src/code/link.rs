@@ -1,6 +1,7 @@
 //! A reference that is set after its block was made: what ties cycles.
 
 use super::permanent::Permanent;
+use super::trace::Tracer;
 use crate::error::LinkError;
 use core::fmt;
 use core::marker::PhantomData;
@@ -47,6 +48,12 @@ pub struct Link<'a, T: Permanent> {
 // written at most once, through the open loader that made it; and its lifetime is invariant, so `At` is never reached by coercion.
 unsafe impl<T: Permanent> Permanent for Link<'_, T> {
     type At<'x> = Link<'x, T::At<'x>>;
+
+    fn trace(&self, tracer: &mut Tracer<'_>) {
+        if let Some(to) = self.get() {
+            tracer.link(ptr::from_ref(self).cast(), to);
+        }
+    }
 }
 
 impl<'a, T: Permanent> Link<'a, T> {

@@ -1,40 +1,25 @@
 //! The open, writable phase of a module.
 //!
-//! A loader bumps a cursor upward through runs of pages that it alone may write to:
-//!
 //! ```text
-//!   run ├ earlier modules ┼ block ┼·gap·┼ block ┼┄┄┄┄┄┄┄ room ┄┄┄┄┄┄┄┤
-//!                         start                  cursor            limit
+//!   Loader ── bump ──▶ the next block          one comparison, one store
+//!          └─ home ──▶ filling: a module's runs of pages       where room comes from
+//!                   or region:  a piece of a heap, for transient code
 //! ```
 //!
-//! * From `cursor` to `limit` every byte is zero and nobody else's (invariant 7).
-//! * What lies before the cursor never changes again, save a [`Link`](crate::Link) (invariant 2).
-//! * A block's fast path is one comparison of room and one store of the cursor; all else is in [`refill`](Loader::refill).
-//!
-//! When the room does not suffice, in this order: the parked tail of a finished module is taken over, the run is made longer in place,
-//! a new run is claimed. Runs double from 16 KiB to 1 MiB, so that what a loader claims stays within a small factor of what it fills
-//! (soundness S21).
+//! A loader does not say which of the two it fills, so one lowering function serves for both.
 
 use super::arena::CodeArena;
-use super::extent::{Extent, Run};
+use super::bump::Bump;
+use super::filling::Filling;
 use super::ledger::Record;
 use super::module::{Module, ModuleRecord};
-use super::prefetch::prefetch;
+use super::region::{Growing, Region};
 use crate::error::Error;
-use crate::layout;
 use core::alloc::Layout;
-use core::cell::Cell;
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
-
-/// The first run of a module.
-const FIRST_RUN: usize = 16 << 10;
-/// No run is wished longer than this.
-const LONGEST_RUN: usize = 1 << 20;
-/// How far before the cursor the cache is asked for memory: a page. Measured (`benches/code.rs`); half of it does nearly as well.
-const AHEAD: usize = 4096;
 
 /// A module while it is built: blocks are allocated through it, until it is finished or sealed.
 ///
@@ -43,55 +28,53 @@ const AHEAD: usize = 4096;
 /// by one, and those of an abandoned load stay in the arena: parse first, lower second.
 ///
 /// Dropping a loader finishes its module.
+///
+/// [`CodeRef::transient`](crate::CodeRef::transient) lends one whose blocks go to a counted region of a heap instead.
 pub struct Loader<'a> {
-    arena: &'a CodeArena,
-    module: Record<'a, ModuleRecord>,
-    cursor: Cell<NonNull<u8>>,
-    /// An address; `cursor` is never above it.
-    limit: Cell<usize>,
-    /// The extent that the cursor walks through.
-    current: Cell<Option<Record<'a, Extent>>>,
-    /// The module's latest extent; `current` or one that is full.
-    latest: Cell<Option<Record<'a, Extent>>>,
-    /// How long the next run is wished to be.
-    wish: Cell<usize>,
-    gaps: Cell<usize>,
-    lost: Cell<usize>,
+    bump: Bump,
+    home: Home<'a>,
     /// Invariant in `'a`: a loader of a long-lived arena takes no short-lived references (soundness S11).
     invariant: PhantomData<fn(&'a ()) -> &'a ()>,
 }
 
+/// Where a loader's blocks go.
+enum Home<'a> {
+    Module(Filling<'a>),
+    Region(Growing<'a>),
+}
+
 // SAFETY: the cursor points into pages that only this loader writes to, and moves with it; the rest is shared references to an arena
-// that is `Sync`, and cells, which keep the loader from being `Sync`.
+// that is `Sync`, and cells, which keep the loader from being `Sync`. One that fills a region is only ever lent (`for_region`).
 unsafe impl Send for Loader<'_> {}
 
 impl<'a> Loader<'a> {
     pub(super) fn new(arena: &'a CodeArena, module: Record<'a, ModuleRecord>) -> Self {
-        let nowhere = arena.pages().at(0);
-        Self {
-            arena,
-            module,
-            cursor: Cell::new(nowhere),
-            limit: Cell::new(nowhere.addr().get()),
-            current: Cell::new(None),
-            latest: Cell::new(None),
-            wish: Cell::new(FIRST_RUN),
-            gaps: Cell::new(0),
-            lost: Cell::new(0),
-            invariant: PhantomData,
+        let home = Home::Module(Filling::new(arena, module));
+        Self { bump: Bump::new(arena.pages().at(0)), home, invariant: PhantomData }
+    }
+
+    /// A loader that fills a region. It must only be lent, never given away: it is not to cross threads, nor to be closed.
+    pub(crate) fn for_region(arena: &'a CodeArena, region: &'a dyn Region) -> Self {
+        let home = Home::Region(Growing::new(arena, region));
+        Self { bump: Bump::new(arena.pages().at(0)), home, invariant: PhantomData }
+    }
+
+    /// The arena that the names lie in, and the blocks too unless they go to a region.
+    ///
+    /// Not for users: in a region's loader, a loader of this arena at the same lifetime would let permanent blocks refer to the region.
+    pub(crate) fn arena(&self) -> &'a CodeArena {
+        match &self.home {
+            Home::Module(filling) => filling.arena(),
+            Home::Region(growing) => growing.arena(),
         }
     }
 
-    /// The arena that the module will lie in. Costs nothing.
-    ///
-    /// ```
-    /// let arena = permacode::CodeArena::new()?;
-    /// let loader = arena.load("m")?;
-    /// assert!(std::ptr::eq(loader.arena(), &arena));
-    /// # Ok::<(), permacode::Error>(())
-    /// ```
-    pub fn arena(&self) -> &'a CodeArena {
-        self.arena
+    /// The region that is filled, if it is no module.
+    pub(super) fn region(&self) -> Option<&Growing<'a>> {
+        match &self.home {
+            Home::Module(_) => None,
+            Home::Region(growing) => Some(growing),
+        }
     }
 
     // ── closing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -114,9 +97,8 @@ impl<'a> Loader<'a> {
     /// # }
     /// ```
     pub fn finish(self) -> Module<'a> {
-        let loader = ManuallyDrop::new(self);
-        loader.close(false);
-        Module::new(loader.arena, loader.module)
+        let closed = ManuallyDrop::new(self);
+        closed.close(false).module()
     }
 
     /// Closes the module and makes all its pages read-only now, the rest of the last one with them.
@@ -138,192 +120,54 @@ impl<'a> Loader<'a> {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn seal(self) -> Result<Module<'a>, Error> {
-        let loader = ManuallyDrop::new(self);
-        loader.close(true);
-        let mut refused = None;
-        for extent in loader.module.get().extents() {
-            refused = refused.or(loader.arena.pages().seal_extent(&extent).err());
-        }
-        refused.map_or(Ok(Module::new(loader.arena, loader.module)), |error| Err(Error::Pages(error)))
+        let closed = ManuallyDrop::new(self);
+        let filling = closed.close(true);
+        filling.seal().map_err(Error::Pages)?;
+        Ok(filling.module())
     }
 
-    fn close(&self, padded: bool) {
-        self.park_cursor();
-        let mut bytes = 0;
-        for extent in self.module.get().extents() {
-            Extent::publish(extent, bytes);
-            bytes += extent.end() - extent.start();
+    /// Closes the module, which only the owner of a loader can.
+    fn close(&self, padded: bool) -> &Filling<'a> {
+        match &self.home {
+            Home::Module(filling) => {
+                filling.close(&self.bump, padded);
+                filling
+            }
+            Home::Region(_) => unreachable!("a loader that fills a region is never given away"),
         }
-        // Before the extents can be located: who finds a module finds all of it.
-        self.module.set_bytes(bytes);
-        for extent in self.module.get().extents() {
-            self.arena.pages().leave(extent, padded);
-        }
-        self.arena.enlist(self.module, bytes, self.gaps.get(), self.lost.get());
-    }
-
-    /// Writes down how far the current extent is filled.
-    fn park_cursor(&self) {
-        if let Some(extent) = self.current.get() {
-            extent.set_end(self.offset());
-        }
-    }
-
-    /// The cursor as an offset among the code pages.
-    fn offset(&self) -> usize {
-        self.cursor.get().addr().get() - self.arena.pages().at(0).addr().get()
     }
 
     /// Whether the byte at `address` lies in what this loader has filled so far.
     pub(super) fn filled(&self, address: usize) -> bool {
-        self.park_cursor();
-        let Some(offset) = self.arena.pages().offset(address) else { return false };
-        self.module.get().extents().any(|extent| (extent.start()..extent.end()).contains(&offset))
+        match &self.home {
+            Home::Module(filling) => filling.filled(&self.bump, address),
+            Home::Region(growing) => growing.region().contains(address),
+        }
     }
 
     // ── placing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// Memory for a block: aligned, zero, this loader's alone. Size zero touches nothing.
     #[inline(always)]
-    pub(super) fn place(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
+    pub(crate) fn place(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
         if layout.size() == 0 {
             // Aligned, not null, and in no arena.
             let dangling = ptr::without_provenance_mut(layout.align());
             return Ok(NonNull::new(dangling).unwrap_or(NonNull::dangling()));
         }
-        match self.bump(layout) {
+        match self.bump.place(layout) {
             Some(at) => Ok(at),
             None => self.refill(layout),
         }
     }
 
-    #[inline(always)]
-    fn bump(&self, layout: Layout) -> Option<NonNull<u8>> {
-        let cursor = self.cursor.get();
-        let pad = layout::place(cursor.addr().get(), self.limit.get(), layout.size(), layout.align())?;
-        self.gaps.set(self.gaps.get() + pad);
-        // SAFETY: `pad + size` bytes lie between the cursor and the limit, both of them in the current run.
-        unsafe {
-            let at = cursor.add(pad);
-            let end = at.add(layout.size());
-            self.cursor.set(end);
-            prefetch(end.as_ptr().wrapping_add(AHEAD));
-            Some(at)
-        }
-    }
-
-    /// Finds room for a block that does not fit the current run.
     #[cold]
     #[inline(never)]
     fn refill(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
-        if self.current.get().is_none() {
-            self.take_tail(layout)?;
-        } else if let Some(limit) = self.extended(self.offset(), self.limit_offset(), layout)? {
-            self.limit.set(self.arena.pages().at(limit).addr().get());
+        match &self.home {
+            Home::Module(filling) => filling.refill(&self.bump, layout),
+            Home::Region(growing) => growing.refill(&self.bump, layout),
         }
-        match self.bump(layout) {
-            Some(at) => Ok(at),
-            None => self.claim(layout),
-        }
-    }
-
-    fn limit_offset(&self) -> usize {
-        self.limit.get() - self.arena.pages().at(0).addr().get()
-    }
-
-    /// The new limit of a run filled up to `cursor`, if it can be made long enough where it lies.
-    fn extended(&self, cursor: usize, limit: usize, layout: Layout) -> Result<Option<usize>, Error> {
-        let address = self.arena.pages().at(cursor).addr().get();
-        let Some(need) = layout::need(address, layout.size(), layout.align()) else { return Ok(None) };
-        let extended = self.arena.pages().extend(limit, need - (limit - cursor), self.wish.get())?;
-        if let Some(limit) = extended {
-            self.grow_wish();
-            if let Some(extent) = self.current.get() {
-                extent.run().set_limit(limit);
-            }
-        }
-        Ok(extended)
-    }
-
-    /// Goes on behind a finished module, if one left a tail that has room or can be given it.
-    fn take_tail(&self, layout: Layout) -> Result<(), Error> {
-        let pages = self.arena.pages();
-        let Some(run) = pages.take_parked() else { return Ok(()) };
-        let taken = self.fit_tail(run, layout).and_then(|fits| match fits {
-            true => self.arena.record(Extent::new(self.module, run)).map(Some),
-            false => Ok(None),
-        });
-        match taken {
-            Ok(Some(extent)) => {
-                pages.hold(&extent);
-                self.append(extent);
-                self.enter(extent);
-                Ok(())
-            }
-            other => {
-                pages.park(run);
-                other.map(|_| ())
-            }
-        }
-    }
-
-    fn fit_tail(&self, run: Record<'a, Run>, layout: Layout) -> Result<bool, Error> {
-        let (resume, limit) = (run.resume(), run.limit());
-        let address = |offset| self.arena.pages().at(offset).addr().get();
-        if layout::place(address(resume), address(limit), layout.size(), layout.align()).is_some() {
-            return Ok(true);
-        }
-        let extended = self.extended(resume, limit, layout)?;
-        if let Some(limit) = extended {
-            run.set_limit(limit);
-        }
-        Ok(extended.is_some())
-    }
-
-    /// Claims a new run for the block. The cursor moves there, unless the current run has more room left.
-    fn claim(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
-        let pages = self.arena.pages();
-        let range = pages.claim(layout.size(), layout.align(), self.wish.get())?;
-        let extent = self
-            .arena
-            .record(Run::new(range.start, range.end))
-            .and_then(|run| self.arena.record(Extent::new(self.module, run)))
-            // SAFETY: claimed just now, and nobody was told.
-            .inspect_err(|_| unsafe { pages.give_back(range) })?;
-        self.grow_wish();
-        self.append(extent);
-        let former = (self.current.get(), self.cursor.get(), self.limit.get());
-        let former_room = self.limit.get() - self.cursor.get().addr().get();
-        self.park_cursor();
-        self.enter(extent);
-        // The run was claimed for this block.
-        let at = self.bump(layout).ok_or(Error::Exhausted { needed: layout.size(), left: 0 })?;
-        if former_room > self.limit.get() - self.cursor.get().addr().get() {
-            self.park_cursor();
-            self.current.set(former.0);
-            self.cursor.set(former.1);
-            self.limit.set(former.2);
-        }
-        Ok(at)
-    }
-
-    fn grow_wish(&self) {
-        self.wish.set((self.wish.get() * 2).min(LONGEST_RUN));
-    }
-
-    /// Adds an extent to the module.
-    fn append(&self, extent: Record<'a, Extent>) {
-        match self.latest.replace(Some(extent)) {
-            Some(latest) => latest.set_next(extent),
-            None => self.module.set_first(extent),
-        }
-    }
-
-    /// Moves the cursor to the beginning of an extent.
-    fn enter(&self, extent: Record<'a, Extent>) {
-        self.cursor.set(self.arena.pages().at(extent.start()));
-        self.limit.set(self.arena.pages().at(extent.run().limit()).addr().get());
-        self.current.set(Some(extent));
     }
 
     /// Makes `size` bytes at `at`, the first `written` of them not zero, as if they had not been placed; where something was placed
@@ -332,29 +176,33 @@ impl<'a> Loader<'a> {
     /// # Safety
     ///
     /// [`place`](Self::place) gave these bytes, and nobody refers to them.
-    pub(super) unsafe fn undo(&self, at: NonNull<u8>, size: usize, written: usize) {
-        if size == 0 {
-            return;
-        }
-        // SAFETY: the caller's promise.
-        unsafe { at.write_bytes(0, written) };
-        let last = at.addr().get().checked_add(size) == Some(self.cursor.get().addr().get());
-        if last && self.current.get().is_some_and(|extent| self.arena.pages().at(extent.start()) <= at) {
-            self.cursor.set(at);
-        } else {
-            self.lost.set(self.lost.get() + size);
+    pub(crate) unsafe fn undo(&self, at: NonNull<u8>, size: usize, written: usize) {
+        let floor = match &self.home {
+            Home::Module(filling) => filling.floor(),
+            Home::Region(growing) => growing.floor(),
+        };
+        if size != 0 {
+            // SAFETY: the caller's promise.
+            unsafe { self.bump.undo(at, size, written, floor) };
         }
     }
 }
 
 impl Drop for Loader<'_> {
     fn drop(&mut self) {
-        self.close(false);
+        if let Home::Module(filling) = &self.home {
+            filling.close(&self.bump, false);
+        }
     }
 }
 
 impl fmt::Debug for Loader<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Loader").field("module", &Module::new(self.arena, self.module)).finish_non_exhaustive()
+        let mut debug = f.debug_struct("Loader");
+        match &self.home {
+            Home::Module(filling) => debug.field("module", &filling.module()),
+            Home::Region(_) => debug.field("region", &()),
+        };
+        debug.finish_non_exhaustive()
     }
 }

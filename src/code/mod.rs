@@ -2,8 +2,10 @@
 //!
 //! ```text
 //!   arena · builder                what a user holds
-//!   blocks · loader · fill         how a module is built (prefetch: a hint of its fast path)
-//!   link · sites · permanent       what its blocks are made of
+//!   blocks · loader · fill         how a module is built
+//!   filling · region               where a loader's room comes from: pages of the arena, or a region elsewhere
+//!   bump · prefetch                the fast path
+//!   link · sites · permanent       what its blocks are made of (trace: what they refer to)
 //!   module · shared · stats        what is left of it, and what can be asked
 //!   ──────────────────────────────
 //!   code_pages                     claimed → closed → sealed; who may write where
@@ -17,9 +19,11 @@
 mod arena;
 mod blocks;
 mod builder;
+mod bump;
 mod code_pages;
 mod extent;
 mod fill;
+mod filling;
 mod ledger;
 mod link;
 mod loader;
@@ -28,9 +32,11 @@ mod names;
 mod page_table;
 mod permanent;
 mod prefetch;
+mod region;
 mod shared;
 mod sites;
 mod stats;
+mod trace;
 
 pub use arena::{CodeArena, Sealed, permacode_code_contains};
 pub use builder::CodeArenaBuilder;
@@ -41,3 +47,7 @@ pub use permanent::Permanent;
 pub use shared::Shared;
 pub use sites::Sites;
 pub use stats::Stats;
+pub use trace::Tracer;
+
+pub(crate) use region::{Note, Region};
+pub(crate) use trace::{Block, Found, Kind, Reference};

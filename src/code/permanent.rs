@@ -4,10 +4,12 @@
 
 mod impls;
 
+use super::trace::Tracer;
+
 /// A type whose values never change and are never dropped, so that they may lie in a code arena.
 ///
 /// Derive it. The derive checks every field; a type that cannot be permanent does not compile, and the error says what to
-/// use in its place. The trait has no methods and costs nothing at run time.
+/// use in its place. It costs nothing at run time; [`trace`](Permanent::trace) runs only while code is promoted or measured.
 ///
 /// ```
 /// use permacode::Permanent;
@@ -64,7 +66,7 @@ mod impls;
 ///
 /// # The derive's attributes
 ///
-/// On the type, `#[permanent(crate = "path")]` says where this crate is, for those who re-export it. On a field,
+/// On the type, `#[permanent(crate = "path")]` says where this crate's `Permanent` and `Tracer` are, for those who re-export them. On a field,
 /// `#[permanent(fn_pointer = "for<'x> fn(&'x mut Vm) -> u8")]` says what a type alias stands for when that is such a `fn`
 /// pointer; it is checked. Everything else is an error.
 ///
@@ -87,6 +89,9 @@ mod impls;
 /// wherever `Self: 'x`. That rules out lifetimes in contravariant or invariant places, such as `fn` pointers' arguments,
 /// outside [`Link`](crate::Link): code that asks for longer borrows than it was given would be called with shorter ones.
 /// A lifetime must not stand for anything but how long: a brand (a lifetime that tells two values apart) would be lost.
+///
+/// And [`trace`](Permanent::trace) calls `trace` on each field that holds a reference, a [`Link`](crate::Link) or
+/// [`Sites`](crate::Sites), where it lies in `self`, not on a copy.
 ///
 /// Whoever *uses* the trait may rely on no more than that. In particular a permanent type need not have a lifetime, and its
 /// values need not lie in an arena.
@@ -111,4 +116,27 @@ pub unsafe trait Permanent: Send + Sync + Sized {
     /// assert_eq!(shorten(&["a", "b"]).len(), 2);
     /// ```
     type At<'x>: Permanent + 'x;
+
+    /// Shows a tracer everything that the value refers to: what a deep copy needs to know. The derive writes it.
+    ///
+    /// Costs a call for each reference, link and range of sites in the value itself; it follows none of them.
+    ///
+    /// ```
+    /// use permacode::{Permanent, Tracer};
+    ///
+    /// struct Name<'a>(&'a str, u32);
+    ///
+    /// // SAFETY: a reference to text and a number; no cell, no drop glue, covariant, and the one reference is traced.
+    /// unsafe impl Permanent for Name<'_> {
+    ///     type At<'x> = Name<'x>;
+    ///
+    ///     fn trace(&self, tracer: &mut Tracer<'_>) {
+    ///         self.0.trace(tracer);
+    ///     }
+    /// }
+    /// # let arena = permacode::CodeArena::new()?;
+    /// # assert_eq!(arena.load("m")?.alloc(Name("n", 1))?.1, 1);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    fn trace(&self, tracer: &mut Tracer<'_>);
 }

@@ -1,6 +1,7 @@
 //! Numbers for the places in code whose mutable data lies elsewhere.
 
 use super::permanent::Permanent;
+use super::trace::Tracer;
 use crate::error::Error;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU16, AtomicU32, Ordering::Relaxed};
@@ -30,6 +31,10 @@ pub struct Sites {
 // SAFETY: three integers.
 unsafe impl Permanent for Sites {
     type At<'x> = Self;
+
+    fn trace(&self, tracer: &mut Tracer<'_>) {
+        tracer.sites(self);
+    }
 }
 
 impl Sites {
@@ -97,6 +102,18 @@ impl SiteCounter {
             .fetch_update(Relaxed, Relaxed, |start| start.checked_add(u32::from(len)))
             .map(|start| Sites { start, len, tag: self.tag })
             .map_err(|start| Error::Sites { asked, left: left(start) })
+    }
+
+    /// Hands `count` numbers out that are nobody's block's yet: where they begin.
+    pub(super) fn number(&self, count: usize) -> Result<u32, Error> {
+        let refused = |start: u32| Error::Sites { asked: count, left: (u32::MAX - start) as usize };
+        let many = u32::try_from(count).map_err(|_| refused(self.next.load(Relaxed)))?;
+        self.next.fetch_update(Relaxed, Relaxed, |start| start.checked_add(many)).map_err(refused)
+    }
+
+    /// The part of numbers handed out by [`number`](Self::number) that begins at `start`, as a block's.
+    pub(super) fn part(&self, start: u32, len: u16) -> Sites {
+        Sites { start, len, tag: self.tag }
     }
 
     pub(super) fn given(&self) -> usize {

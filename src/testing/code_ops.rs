@@ -12,7 +12,7 @@
 use super::Pages;
 use crate::error::PageCall;
 use crate::pages::{OrdinaryPages, PageSource};
-use crate::{CodeArena, Error, Hardening, Link, LinkError, Loader, Module, Permanent};
+use crate::{CodeArena, Error, Hardening, Link, LinkError, Loader, Module, Permanent, Tracer};
 use arbitrary::Arbitrary;
 use core::slice;
 use std::sync::Arc;
@@ -148,6 +148,10 @@ struct Node<'a> {
 // SAFETY: a number and a link, the same at any lifetime. By hand, so that the model needs no derive.
 unsafe impl Permanent for Node<'_> {
     type At<'x> = Node<'x>;
+
+    fn trace(&self, tracer: &mut Tracer<'_>) {
+        self.next.trace(tracer);
+    }
 }
 
 struct Nodes<'a> {

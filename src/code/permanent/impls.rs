@@ -3,7 +3,7 @@
 use core::marker::PhantomData;
 use core::num::NonZero;
 
-use super::Permanent;
+use super::{Permanent, Tracer};
 
 /// Types without lifetimes are themselves at every lifetime.
 macro_rules! without_lifetimes {
@@ -11,6 +11,9 @@ macro_rules! without_lifetimes {
         // SAFETY: a plain value: no cell, no drop glue, no union, no pointer, no lifetime (invariant 2).
         unsafe impl Permanent for $t {
             type At<'x> = $t;
+
+            #[inline]
+            fn trace(&self, _: &mut Tracer<'_>) {}
         }
     )* };
 }
@@ -22,31 +25,56 @@ without_lifetimes!(NonZero<i8>, NonZero<i16>, NonZero<i32>, NonZero<i64>, NonZer
 // SAFETY: the referent is `Permanent`; a shared reference is `Copy`, and covariant in its lifetime and its referent.
 unsafe impl<T: Permanent> Permanent for &T {
     type At<'x> = &'x T::At<'x>;
+
+    fn trace(&self, tracer: &mut Tracer<'_>) {
+        tracer.value(self);
+    }
 }
 
 // SAFETY: as for `&T`; a slice is its elements and nothing else.
 unsafe impl<T: Permanent> Permanent for &[T] {
     type At<'x> = &'x [T::At<'x>];
+
+    fn trace(&self, tracer: &mut Tracer<'_>) {
+        tracer.slice(self);
+    }
 }
 
 // SAFETY: as for `&[u8]`; `str` has the layout of `[u8]`.
 unsafe impl Permanent for &str {
     type At<'x> = &'x str;
+
+    fn trace(&self, tracer: &mut Tracer<'_>) {
+        tracer.text(self);
+    }
 }
 
 // SAFETY: an array is its elements, and covariant in them.
 unsafe impl<T: Permanent, const N: usize> Permanent for [T; N] {
     type At<'x> = [T::At<'x>; N];
+
+    #[inline]
+    fn trace(&self, tracer: &mut Tracer<'_>) {
+        self.iter().for_each(|element| element.trace(tracer));
+    }
 }
 
 // SAFETY: an `Option` is its value and a tag (or the niche of its value), and covariant. An enum, not a union: what it holds can be told.
 unsafe impl<T: Permanent> Permanent for Option<T> {
     type At<'x> = Option<T::At<'x>>;
+
+    #[inline]
+    fn trace(&self, tracer: &mut Tracer<'_>) {
+        self.iter().for_each(|value| value.trace(tracer));
+    }
 }
 
 // SAFETY: no bytes at all. `T: Permanent` keeps out what is invariant (cells, `fn(&'a u8)`): `PhantomData` has the variance of `T`.
 unsafe impl<T: Permanent> Permanent for PhantomData<T> {
     type At<'x> = PhantomData<T::At<'x>>;
+
+    #[inline]
+    fn trace(&self, _: &mut Tracer<'_>) {}
 }
 
 /// Calls `$implement!` with the first name, the first two, and so on.
@@ -63,6 +91,14 @@ macro_rules! tuple {
         // SAFETY: a tuple is its elements, and covariant in them.
         unsafe impl<$($T: Permanent),+> Permanent for ($($T,)+) {
             type At<'x> = ($($T::At<'x>,)+);
+
+            #[inline]
+            fn trace(&self, tracer: &mut Tracer<'_>) {
+                // Each name means, within the pattern, the element of that type.
+                #[allow(non_snake_case)]
+                let ($($T,)+) = self;
+                $($T.trace(tracer);)+
+            }
         }
     };
 }
@@ -80,6 +116,9 @@ macro_rules! fn_pointers {
         // SAFETY: code is never written through a `fn` pointer, which is `Copy` and here has no lifetime but `'static`.
         unsafe impl<R: 'static, $($A: 'static),*> Permanent for $($fn)+($($A),*) -> R {
             type At<'x> = $($fn)+($($A),*) -> R;
+
+            #[inline]
+            fn trace(&self, _: &mut Tracer<'_>) {}
         }
     };
 }

@@ -1,0 +1,272 @@
+//! How a frame or a function holds code: one word, permanent or counted.
+//!
+//! ```text
+//!   permanent   address of the code ······················ 0      copied and forgotten; nothing is written anywhere
+//!   transient   address of a part's count, in the heap ··· 1      counted there, never on a code page
+//! ```
+//!
+//! Which of the two is decided by the lowest bit of the word itself: nothing is loaded to find out (invariant 3). The code of a permanent
+//! handle is at an even address, because its type is aligned to two bytes at least.
+
+use super::region::{Part, Region, Unheld};
+use super::transients::Transients;
+use crate::code::{Loader, Permanent};
+use crate::error::Error;
+use core::fmt;
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+
+/// What the lowest bit says of a word.
+const TRANSIENT: usize = 1;
+
+/// A handle of code: permanent code for as long as its arena is borrowed, or transient code that lives as long as a handle counts it.
+///
+/// One word, and so is `Option<CodeRef>`. A handle is for one thread (`!Send`). Frames and generators each hold one of their own, and run
+/// what they borrow from it: a function's code may be replaced meanwhile.
+///
+/// Cloning and dropping a permanent handle copies and forgets a word: no count, no write. For a transient one it is an addition in the
+/// heap. The last handle frees the whole region that the code was made in, all blocks at once; no destructor runs, because blocks have none.
+///
+/// ```
+/// use permacode::{CodeArena, CodeRef, HeapArena, Loader, Permanent, Transients};
+///
+/// #[derive(Permanent)]
+/// struct Code<'a> {
+///     ops: &'a [u8],
+/// }
+///
+/// // One lowering function, for modules and for `eval`.
+/// fn lower<'x>(loader: &Loader<'x>, ops: &[u8]) -> Result<&'x Code<'x>, permacode::Error> {
+///     loader.alloc(Code { ops: loader.alloc_slice_copy(ops)? })
+/// }
+///
+/// # fn main() -> Result<(), permacode::Error> {
+/// let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+/// let transients = Transients::new(&arena, &heap);
+/// let loader = arena.load("m")?;
+/// let permanent = CodeRef::new(lower(&loader, &[1])?);
+/// let transient: CodeRef<'_, Code<'_>> = CodeRef::transient(&transients, |loader| lower(loader, &[2]))?;
+/// assert_eq!((permanent.get().ops, transient.get().ops), (&[1][..], &[2][..]));
+/// assert_eq!((permanent.count(), transient.count()), (None, Some(1)));
+/// let promoted = CodeRef::new(transient.promote(&loader)?);
+/// loader.seal()?;
+/// drop(transient);
+/// assert_eq!(promoted.get().ops, [2]);
+/// # Ok(())
+/// # }
+/// ```
+pub struct CodeRef<'a, T: Permanent> {
+    word: NonNull<u8>,
+    /// A permanent handle is a `&'a T`; a transient one borrows its `Transients` for 'a.
+    borrows: PhantomData<&'a T>,
+}
+
+impl<'a, T: Permanent> CodeRef<'a, T> {
+    /// A handle of permanent code. Costs nothing.
+    #[inline]
+    pub fn new(code: &'a T) -> Self {
+        const { assert!(align_of::<T>() >= 2, "the lowest bit of a code's address tells the two kinds apart") };
+        Self { word: NonNull::from(code).cast(), borrows: PhantomData }
+    }
+
+    /// Makes transient code: `lower` builds it with an ordinary loader, in a region of the heap that is counted as a whole.
+    ///
+    /// What `lower` makes refers to the region, to what is `'static`, and to names of the arena. Interned names that the arena has are its
+    /// copies; others are the region's own. Costs an object of the heap of 512 bytes for the first blocks, and larger ones as they
+    /// fill.
+    ///
+    /// # Errors
+    ///
+    /// Those of `lower`, [`HeapArena::alloc`](crate::HeapArena::alloc) and [`Loader::sites`]. After an error or a panic nothing is left.
+    pub fn transient<E, F>(home: &'a Transients<'a>, lower: F) -> Result<Self, E>
+    where
+        E: From<Error>,
+        F: for<'x> FnOnce(&Loader<'x>) -> Result<&'x T::At<'x>, E>,
+    {
+        let unheld = Unheld::new(home)?;
+        let root = lower(&Loader::for_region(home.code(), unheld.region())).map(|root| NonNull::from(root).cast())?;
+        Ok(Self::counted(unheld.hold(root)?))
+    }
+
+    /// A handle that counts already.
+    fn counted(part: NonNull<Part<'a>>) -> Self {
+        const { assert!(align_of::<Part<'_>>() >= 2) };
+        Self { word: part.cast().map_addr(|address| address | TRANSIENT), borrows: PhantomData }
+    }
+
+    /// What counts a transient handle.
+    #[inline]
+    pub(super) fn part(&self) -> Option<&Part<'a>> {
+        let address = self.word.addr().get();
+        // SAFETY: a word with the bit is the address of a part, which is live as long as this handle counts.
+        (address & TRANSIENT != 0)
+            .then(|| unsafe { &*self.word.as_ptr().map_addr(|address| address & !TRANSIENT).cast::<Part<'a>>() })
+    }
+
+    /// The code, for as long as the handle is borrowed. Costs a test of the handle's own word; of transient code, a load in the heap.
+    ///
+    /// There is no `Deref`, and the lifetime is the borrow's throughout, so that nothing of a region outlives its handle.
+    #[inline]
+    pub fn get(&self) -> &T::At<'_> {
+        let root = self.part().map_or(self.word, |part| part.root);
+        // SAFETY: permanent: a `&'a T`, which may be read as `At` any shorter lifetime (the promise of `Permanent`). Transient: a `T::At` of the
+        // region, which lives as long as this handle counts, hence as long as it is borrowed.
+        unsafe { root.cast().as_ref() }
+    }
+
+    /// The code itself, if it is permanent. Costs a test of the handle's own word.
+    #[inline]
+    pub fn permanent(&self) -> Option<&'a T> {
+        // SAFETY: without the bit, the word is the `&'a T` that the handle was made from.
+        self.is_permanent().then(|| unsafe { self.word.cast().as_ref() })
+    }
+
+    /// Whether nobody counts. Costs a test of the handle's own word.
+    #[inline]
+    pub fn is_permanent(&self) -> bool {
+        self.word.addr().get() & TRANSIENT == 0
+    }
+
+    /// How many handles hold transient code; `None` for permanent code, which nobody counts. `usize::MAX` says that the count overflowed once:
+    /// the code then stays.
+    pub fn count(&self) -> Option<usize> {
+        self.part().map(|part| part.count.get())
+    }
+
+    /// Whether both hold the same code object, not merely equal ones.
+    #[inline]
+    pub fn same(&self, other: &Self) -> bool {
+        self.word == other.word
+    }
+
+    /// A handle of a code object within this one, such as a nested function's, with a count of its own.
+    ///
+    /// The region of transient code lives until no part of it is held any more; two handles of one part are the
+    /// [same](Self::same), however they were come by. Costs nothing for permanent code; of transient code, a look at each held part, and a
+    /// small object of the heap for one that is new.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, CodeRef, HeapArena, Permanent, Transients};
+    /// #[derive(Permanent)]
+    /// struct Code<'a> {
+    ///     depth: u16,
+    ///     inner: Option<&'a Code<'a>>,
+    /// }
+    ///
+    /// # fn main() -> Result<(), permacode::Error> {
+    /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// # let transients = Transients::new(&arena, &heap);
+    /// let outer: CodeRef<'_, Code<'_>> = CodeRef::transient(&transients, |loader| {
+    ///     let inner = loader.alloc(Code { depth: 1, inner: None })?;
+    ///     loader.alloc(Code { depth: 0, inner: Some(inner) })
+    /// })?;
+    /// let inner = outer.project::<Code<'_>>(|code| code.inner)?.expect("there is one");
+    /// drop(outer);
+    /// assert_eq!(inner.get().depth, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`HeapArena::alloc`](crate::HeapArena::alloc).
+    pub fn project<U: Permanent>(
+        &self,
+        find: impl for<'s> FnOnce(&'s T::At<'s>) -> Option<&'s U::At<'s>>,
+    ) -> Result<Option<CodeRef<'a, U::At<'a>>>, Error> {
+        const { assert!(align_of::<U>() >= 2, "the lowest bit of a code's address tells the two kinds apart") };
+        if self.is_permanent() {
+            // SAFETY: permanent code, a `&'a T`, may be read as `At<'a>`.
+            let code: &'a T::At<'a> = unsafe { self.word.cast().as_ref() };
+            return Ok(find(code).map(|found| CodeRef { word: NonNull::from(found).cast(), borrows: PhantomData }));
+        }
+        let found = find(self.get()).map(|found| NonNull::from(found).cast());
+        // What `find` can come by is `'static` or the region's, which lives as long as any of its parts is held.
+        match (self.part(), found) {
+            (Some(part), Some(root)) => Region::part(part.region, root).map(|part| Some(CodeRef::counted(part))),
+            _ => Ok(None),
+        }
+    }
+
+    /// Marks what the handle keeps alive, for collectors that [sweep](crate::HeapArena::sweep) the heap. Costs a bit for each object of
+    /// the region.
+    pub fn mark(&self) {
+        if let Some(part) = self.part() {
+            // SAFETY: a part's region is live.
+            unsafe { part.region.as_ref() }.mark();
+        }
+    }
+
+    /// Where the code lies.
+    pub(super) fn root(&self) -> NonNull<T::At<'_>> {
+        NonNull::from(self.get())
+    }
+
+    /// The region of transient code.
+    pub(super) fn region(&self) -> Option<&Region<'a>> {
+        // SAFETY: a part's region is live as long as the part.
+        self.part().map(|part| unsafe { part.region.as_ref() })
+    }
+}
+
+impl<'a, T: Permanent> From<&'a T> for CodeRef<'a, T> {
+    fn from(code: &'a T) -> Self {
+        Self::new(code)
+    }
+}
+
+impl<T: Permanent> Clone for CodeRef<'_, T> {
+    /// One more handle of the same code. Of permanent code it is a copied word; of transient code an addition in the heap.
+    #[inline]
+    fn clone(&self) -> Self {
+        if let Some(part) = self.part() {
+            part.enter();
+        }
+        Self { word: self.word, borrows: PhantomData }
+    }
+}
+
+impl<T: Permanent> Drop for CodeRef<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        let Some(part) = self.part() else { return };
+        match part.count.get() {
+            usize::MAX => {}
+            // SAFETY: the last handle is being dropped.
+            1 => unsafe { Region::release(NonNull::from(part)) },
+            more => part.count.set(more - 1),
+        }
+    }
+}
+
+/// Says of which kind the code is and who holds it, not what it is: its type need not be `Debug`.
+impl<T: Permanent> fmt::Debug for CodeRef<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.count() {
+            None => f.write_str("CodeRef(permanent)"),
+            Some(count) => write!(f, "CodeRef(transient, held {count} times)"),
+        }
+    }
+}
+
+const _: () = assert!(size_of::<Option<CodeRef<'static, u16>>>() == size_of::<usize>());
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CodeArena, HeapArena};
+
+    #[test]
+    fn a_count_that_would_overflow_stays_and_so_does_the_code() {
+        let (arena, heap) = (CodeArena::new().unwrap(), HeapArena::new().unwrap());
+        let transients = Transients::new(&arena, &heap);
+        let one: CodeRef<'_, u32> = CodeRef::transient(&transients, |loader| loader.alloc(7)).unwrap();
+        one.part().unwrap().count.set(usize::MAX - 1);
+        let (two, three) = (one.clone(), one.clone());
+        assert_eq!(three.count(), Some(usize::MAX));
+        drop((two, three));
+        assert_eq!((*one.get(), one.count()), (7, Some(usize::MAX)));
+        drop(one);
+        assert_eq!(transients.stats().regions, 1);
+    }
+}

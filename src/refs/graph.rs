@@ -1,0 +1,61 @@
+//! All blocks that a block leads to: found with a list of what is still to be looked at, so that no chain is too deep.
+
+use crate::code::{Block, Found, Reference, Sites};
+use crate::error::Error;
+use core::ptr::NonNull;
+use std::collections::HashSet;
+
+/// The blocks that were followed, the first one's at the front, and every place in them that refers to something.
+#[derive(Default)]
+pub(super) struct Graph {
+    pub(super) blocks: Vec<Block>,
+    pub(super) references: Vec<Reference>,
+    pub(super) sites: Vec<NonNull<Sites>>,
+}
+
+impl Graph {
+    /// Everything that `root` leads to by the references that `follow` says yes to, each block once.
+    ///
+    /// # Safety
+    ///
+    /// `root` and what is followed is live.
+    pub(super) unsafe fn new(root: Block, follow: impl Fn(&Reference) -> bool) -> Result<Self, Error> {
+        let mut graph = Self::default();
+        let mut seen = HashSet::new();
+        let (mut next, mut failed) = (0, Ok(()));
+        seen.try_reserve(1).map_err(memory::<Block>)?;
+        seen.insert((root.start, root.bytes));
+        push(&mut graph.blocks, root)?;
+        while let Some(&block) = graph.blocks.get(next) {
+            next += 1;
+            let mut show = |found| match found {
+                Found::Sites(sites) => push(&mut graph.sites, sites),
+                Found::Reference(reference) => {
+                    push(&mut graph.references, reference)?;
+                    let to = reference.block;
+                    if to.bytes == 0 || !follow(&reference) {
+                        return Ok(());
+                    }
+                    seen.try_reserve(1).map_err(memory::<Block>)?;
+                    if seen.insert((to.start, to.bytes)) { push(&mut graph.blocks, to) } else { Ok(()) }
+                }
+            };
+            // SAFETY: the caller's promise.
+            unsafe { block.trace(&mut |found| failed = failed.and_then(|()| show(found))) };
+            failed?;
+        }
+        Ok(graph)
+    }
+}
+
+/// Adds to a list, unless there is no memory.
+pub(super) fn push<T>(list: &mut Vec<T>, item: T) -> Result<(), Error> {
+    list.try_reserve(1).map_err(memory::<T>)?;
+    list.push(item);
+    Ok(())
+}
+
+/// The refusal of the global allocator.
+fn memory<T>(_: std::collections::TryReserveError) -> Error {
+    Error::Memory { bytes: size_of::<T>() }
+}

@@ -1,0 +1,26 @@
+//! How functions hold their code: permanent or transient, replaceable, behind a proxy.
+//!
+//! ```text
+//!   proxy                  what a script sees
+//!   slot · atomic_slot     what a function holds: code that can be replaced
+//!   code_ref · promote     one word, permanent or counted; from the one to the other
+//!   ──────────────────────
+//!   region · transients    where counted code lies: pieces of a heap, and recycled site numbers
+//!   graph · numbers        all blocks that a block leads to; the numbers
+//! ```
+
+mod atomic_slot;
+mod code_ref;
+mod graph;
+mod numbers;
+mod promote;
+mod proxy;
+mod region;
+mod slot;
+mod transients;
+
+pub use atomic_slot::AtomicCodeSlot;
+pub use code_ref::CodeRef;
+pub use proxy::CodeProxy;
+pub use slot::CodeSlot;
+pub use transients::{TransientStats, Transients};

@@ -1,0 +1,249 @@
+//! From transient to permanent: a deep copy of what a handle's code leads to within its region.
+//!
+//! ```text
+//!   region   ┌ code ──▶ consts ──▶ code' ┐      arena   ┌ code ──▶ consts ──▶ code' ┐
+//!            │   ▲───── link ────────┘   │  ───▶        │   ▲───── link ────────┘   │
+//!            └ names, sites of the region┘              └ names, sites of the arena ┘
+//! ```
+//!
+//! 1. Find every block of the region that the root leads to, links included, and every place that refers to one ([`Graph`]).
+//! 2. Put blocks that overlap together: a reference into a slice stays a reference into the copy of that slice.
+//! 3. Place all of them, copy their bytes, and redirect each place. What lies outside of the region is `'static` or the arena's, and stays.
+//!
+//! Nobody refers to a copy before all of it is right. If something fails, what was placed is undone, and the region was only read.
+
+use super::code_ref::CodeRef;
+use super::graph::{Graph, push};
+use super::region::Region;
+use crate::code::{Block, Kind, Loader, Note, Permanent, Reference, Region as _, Sites};
+use crate::error::Error;
+use core::alloc::Layout;
+use core::ptr::NonNull;
+use core::{ptr, slice};
+use std::collections::HashMap;
+
+impl<'a, T: Permanent> CodeRef<'a, T> {
+    /// The code as permanent code: itself if it is, else a deep copy made by `loader`. The handle stays what it is.
+    ///
+    /// Sharing and cycles are kept: what was one block is one block in the copy. Interned names become the arena's, site numbers become new,
+    /// permanent ones. Costs the copy, and a table of its blocks and references while it is made.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OtherArena`] unless the loader's arena is the one that the code's [`Transients`](crate::Transients) were made with,
+    /// [`Error::Memory`], or as for [`Loader::alloc`] and [`Loader::sites`]. What was placed is then undone, as after a failed
+    /// [`alloc_slice_try_fill_with`](Loader::alloc_slice_try_fill_with).
+    pub fn promote(&self, loader: &Loader<'a>) -> Result<&'a T::At<'a>, Error> {
+        let Some(region) = self.region() else {
+            // SAFETY: permanent code, a `&'a T`, may be read as `At<'a>`.
+            return Ok(unsafe { self.root().cast::<T::At<'a>>().as_ref() });
+        };
+        if !ptr::eq(loader.arena(), region.owner().code()) {
+            return Err(Error::OtherArena);
+        }
+        let block = Block::new(slice::from_ref(self.get()));
+        let copy = Copy::new(region, block, loader)?.finish()?;
+        // SAFETY: a complete copy of the root in memory of the loader, which is borrowed for 'a; or the root itself if it lies outside of the
+        // region, where only what is `'static` or the arena's can.
+        Ok(unsafe { copy.cast::<T::At<'a>>().as_ref() })
+    }
+}
+
+/// A copy that is being made; dropping it undoes what was placed.
+struct Copy<'c, 'l, 'r> {
+    loader: &'c Loader<'l>,
+    region: &'c Region<'r>,
+    graph: Graph,
+    /// In the order of their old places.
+    extents: Vec<Extent>,
+    /// Those that have a new place, from the front.
+    placed: usize,
+    /// Where names of the region lie now and how long they are.
+    names: HashMap<NonNull<u8>, usize>,
+}
+
+/// Blocks that overlap, as one.
+struct Extent {
+    old: NonNull<u8>,
+    bytes: usize,
+    align: usize,
+    new: NonNull<u8>,
+}
+
+impl Extent {
+    fn old_end(&self) -> usize {
+        // A piece of memory that exists.
+        self.old.addr().get() + self.bytes
+    }
+
+    /// Bytes to skip before the copy, so that it is aligned as the original is.
+    fn skip(&self) -> usize {
+        self.old.addr().get() % self.align
+    }
+
+    fn layout(&self) -> Result<Layout, Error> {
+        let too_large = Error::TooLarge { len: self.bytes, element: 1 };
+        let size = self.bytes.checked_add(self.skip()).ok_or(too_large)?;
+        Layout::from_size_align(size, self.align).map_err(|_| too_large)
+    }
+}
+
+impl<'c, 'l, 'r> Copy<'c, 'l, 'r> {
+    fn new(region: &'c Region<'r>, root: Block, loader: &'c Loader<'l>) -> Result<Self, Error> {
+        let inside = |block: &Block| region.contains(block.start.addr().get());
+        let mut names = HashMap::new();
+        for note in region.notes() {
+            if let Note::Name(name) = note {
+                names.try_reserve(1).map_err(|_| Error::Memory { bytes: size_of::<(usize, usize)>() })?;
+                names.insert(name.cast(), name.len());
+            }
+        }
+        let is_name = |reference: &Reference| is_name(&names, reference);
+        // SAFETY: the region is live, and so is everything outside that its blocks refer to.
+        let graph = match inside(&root) {
+            true => unsafe { Graph::new(root, |reference| inside(&reference.block) && !is_name(reference)) }?,
+            false => Graph { blocks: vec_of(root)?, ..Graph::default() },
+        };
+        let mut this = Self { loader, region, graph, extents: Vec::new(), placed: 0, names };
+        this.merge()?;
+        Ok(this)
+    }
+
+    /// Makes extents of the blocks.
+    fn merge(&mut self) -> Result<(), Error> {
+        for block in self.graph.blocks.iter().filter(|block| block.bytes != 0) {
+            if self.region.contains(block.start.addr().get()) {
+                push(&mut self.extents, Extent::of(block.start, block.bytes, block.align))?;
+            }
+        }
+        for note in self.region.notes() {
+            let Note::Aligned(block, align) = note else { continue };
+            let (start, end) = (block.addr().get(), block.addr().get() + block.len());
+            // If it is used at all: whole, because the zeros behind it count.
+            if self.extents.iter().any(|extent| extent.old.addr().get() < end && start < extent.old_end()) {
+                push(&mut self.extents, Extent::of(block.cast(), block.len(), align))?;
+            }
+        }
+        self.extents.sort_unstable_by_key(|extent| extent.old);
+        let mut merged: Vec<Extent> = Vec::new();
+        for extent in self.extents.drain(..) {
+            match merged.last_mut().filter(|last| extent.old.addr().get() < last.old_end()) {
+                Some(last) => {
+                    last.bytes = last.old_end().max(extent.old_end()) - last.old.addr().get();
+                    last.align = last.align.max(extent.align);
+                }
+                None => push(&mut merged, extent)?,
+            }
+        }
+        self.extents = merged;
+        Ok(())
+    }
+
+    /// Places, copies and redirects everything. Where the copy of the root lies.
+    fn finish(mut self) -> Result<NonNull<u8>, Error> {
+        for extent in &mut self.extents {
+            let at = self.loader.place(extent.layout()?)?;
+            // SAFETY: the layout has room for the skip.
+            extent.new = unsafe { at.add(extent.skip()) };
+            self.placed += 1;
+            // With the address space of the whole piece, since the block's own reference reaches no further than the block.
+            if let Some(piece) = self.region.piece(extent.old.addr().get()) {
+                let old = piece.as_ptr().cast::<u8>().with_addr(extent.old.addr().get());
+                // SAFETY: blocks of the region, which are within one piece and not written to; new memory of that size.
+                unsafe { extent.new.as_ptr().copy_from_nonoverlapping(old, extent.bytes) };
+            }
+        }
+        for reference in &self.graph.references {
+            let (Some(place), Some(to)) = (self.copy_of(reference.place), self.target(reference)?) else { continue };
+            // SAFETY: a place in a copy that nobody refers to yet, and the copy of what it refers to.
+            unsafe { reference.redirect(place, to) };
+        }
+        self.renumber()?;
+        let root = self.graph.blocks.first().map(|root| root.start);
+        let copy = root.and_then(|root| self.copy_of(root).or(Some(root)));
+        // Complete: nothing is undone any more.
+        self.placed = 0;
+        copy.ok_or(Error::Memory { bytes: 0 })
+    }
+
+    /// Gives sites of the region numbers that are permanent, the same ones wherever they stand.
+    fn renumber(&self) -> Result<(), Error> {
+        let mut numbers = HashMap::new();
+        for sites in &self.graph.sites {
+            // SAFETY: a place in a block of the region.
+            let old = unsafe { sites.read() };
+            let Some(place) = self.copy_of(sites.cast()) else { continue };
+            if old.is_empty() || !self.region.numbered(&old) {
+                continue;
+            }
+            let new: Sites = match numbers.get(&old) {
+                Some(new) => *new,
+                None => self.loader.sites(old.len())?,
+            };
+            numbers.try_reserve(1).map_err(|_| Error::Memory { bytes: size_of::<Sites>() })?;
+            numbers.insert(old, new);
+            // SAFETY: a place in a copy that nobody refers to yet.
+            unsafe { place.cast().write(new) };
+        }
+        Ok(())
+    }
+
+    /// Where the copy of a byte lies, if there is one.
+    fn copy_of(&self, old: NonNull<u8>) -> Option<NonNull<u8>> {
+        let index = self.extents.partition_point(|extent| extent.old <= old).checked_sub(1)?;
+        let extent = &self.extents[index];
+        let offset = old.addr().get() - extent.old.addr().get();
+        // SAFETY: within the extent's copy.
+        (offset < extent.bytes).then(|| unsafe { extent.new.add(offset) })
+    }
+
+    /// What a reference in a copy should lead to, if to something else than before.
+    fn target(&self, reference: &Reference) -> Result<Option<NonNull<u8>>, Error> {
+        let block = reference.block;
+        if !self.region.contains(block.start.addr().get()) {
+            return Ok(None);
+        }
+        if block.bytes == 0 {
+            // Of a slice without elements only the alignment counts.
+            return Ok(NonNull::new(ptr::without_provenance_mut(block.align)));
+        }
+        if is_name(&self.names, reference) {
+            // SAFETY: a name of the region.
+            let bytes = unsafe { slice::from_raw_parts(block.start.as_ptr(), block.bytes) };
+            // SAFETY: all of a name, which is text.
+            let text = unsafe { core::str::from_utf8_unchecked(bytes) };
+            return self.loader.intern(text).map(|name| Some(NonNull::from(name).cast()));
+        }
+        Ok(self.copy_of(block.start))
+    }
+}
+
+impl Extent {
+    fn of(old: NonNull<u8>, bytes: usize, align: usize) -> Self {
+        Self { old, bytes, align, new: NonNull::dangling() }
+    }
+}
+
+impl Drop for Copy<'_, '_, '_> {
+    fn drop(&mut self) {
+        for extent in self.extents[..self.placed].iter().rev() {
+            // SAFETY: placed for the copy, to which no reference was given out.
+            unsafe {
+                let at = extent.new.sub(extent.skip());
+                let size = extent.bytes + extent.skip();
+                self.loader.undo(at, size, size);
+            }
+        }
+    }
+}
+
+/// Whether a reference is to the whole of a name.
+fn is_name(names: &HashMap<NonNull<u8>, usize>, reference: &Reference) -> bool {
+    reference.kind == Kind::Text && names.get(&reference.block.start) == Some(&reference.block.bytes)
+}
+
+fn vec_of<T>(item: T) -> Result<Vec<T>, Error> {
+    let mut list = Vec::new();
+    push(&mut list, item)?;
+    Ok(list)
+}

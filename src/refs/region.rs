@@ -1,0 +1,352 @@
+//! A counted region: where one piece of transient code lies, all that belongs to it included.
+//!
+//! ```text
+//!   CodeRef ─▶ Part { count │ root ─┐ │ region }     a part: what handles count
+//!                                   │     │
+//!   Region { live parts │ pieces ┐ │ notes │ sites }
+//!             ┌──────────────────┘  │
+//!             ▼                     ▼
+//!   pieces ├ Piece ┼ block ┼ block ┼ block ┼┄ room ┄┤ ◀─ ├ Piece ┼ block ┄┤     objects of the heap
+//! ```
+//!
+//! Blocks are placed by an ordinary loader, and not freed one by one. Each code object that somebody holds is a *part* with a count of its own;
+//! when the last part has no handle any more, the pieces, the notes and the numbers go back together. Nothing here lies on a code page.
+
+use super::numbers::Numbered;
+use super::transients::Transients;
+use crate::code::{Note, Region as Fills, Sites};
+use crate::error::Error;
+use core::alloc::Layout;
+use core::cell::Cell;
+use core::ops::Range;
+use core::ptr::NonNull;
+
+/// Bytes of the first piece, the region's own fields included.
+const FIRST_PIECE: usize = 512;
+/// No piece is wished longer than this: the largest object of the heap that shares a slab.
+const LONGEST_PIECE: usize = 32 << 10;
+
+/// Transient code and all that belongs to it.
+#[repr(C)]
+pub(super) struct Region<'a> {
+    /// The first piece, in whose memory this lies.
+    piece: Piece,
+    owner: &'a Transients<'a>,
+    /// The latest piece.
+    pieces: Cell<NonNull<Piece>>,
+    /// What is left of the first piece until the loader asks for it.
+    room: Cell<Option<NonNull<[u8]>>>,
+    /// Bytes of the latest piece.
+    wish: Cell<usize>,
+    notes: Cell<Option<NonNull<Noted>>>,
+    numbers: Cell<Option<NonNull<Numbering>>>,
+    parts: Cell<Option<NonNull<Part<'a>>>>,
+}
+
+/// The head of an object of the heap that holds blocks.
+struct Piece {
+    below: Cell<Option<NonNull<Piece>>>,
+    /// Of the object, this head included.
+    layout: Layout,
+}
+
+struct Noted {
+    below: Option<NonNull<Noted>>,
+    note: Note,
+}
+
+/// Site numbers of the region, a range at a time.
+struct Numbering {
+    below: Option<NonNull<Numbering>>,
+    numbered: Numbered,
+    /// How many of them are a block's.
+    used: Cell<usize>,
+}
+
+/// A code object of a region that is held: what handles point to.
+pub(super) struct Part<'a> {
+    /// Handles; `usize::MAX` says that the count overflowed, and that the region stays.
+    pub(super) count: Cell<usize>,
+    /// The value that handles read.
+    pub(super) root: NonNull<u8>,
+    /// A number that no other part has that the region's owner made.
+    pub(super) id: u64,
+    pub(super) region: NonNull<Region<'a>>,
+    above: Cell<Option<NonNull<Part<'a>>>>,
+    below: Cell<Option<NonNull<Part<'a>>>>,
+}
+
+/// A region that nobody holds yet; dropping it gives everything back.
+pub(super) struct Unheld<'a>(NonNull<Region<'a>>);
+
+impl<'a> Unheld<'a> {
+    pub(super) fn new(owner: &'a Transients<'a>) -> Result<Self, Error> {
+        let layout = piece_layout(FIRST_PIECE, 1).ok_or(Error::TooLarge { len: FIRST_PIECE, element: 1 })?;
+        let at = owner.heap().alloc_zeroed(layout)?.cast::<Region<'a>>();
+        owner.enter();
+        owner.count_bytes(layout.size() as isize);
+        // SAFETY: the object is larger than a region.
+        let room = unsafe { at.add(1) }.cast::<u8>();
+        let room = NonNull::slice_from_raw_parts(room, FIRST_PIECE - size_of::<Region<'a>>());
+        let region = Region {
+            piece: Piece { below: Cell::new(None), layout },
+            owner,
+            pieces: Cell::new(at.cast()),
+            room: Cell::new(Some(room)),
+            wish: Cell::new(FIRST_PIECE),
+            notes: Cell::new(None),
+            numbers: Cell::new(None),
+            parts: Cell::new(None),
+        };
+        // SAFETY: a new object, larger than a region.
+        unsafe { at.write(region) };
+        Ok(Self(at))
+    }
+
+    pub(super) fn region(&self) -> &Region<'a> {
+        // SAFETY: live until this is dropped.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// The first part, whose handle counts for the region from now on.
+    pub(super) fn hold(self, root: NonNull<u8>) -> Result<NonNull<Part<'a>>, Error> {
+        let part = self.region().new_part(self.0, root)?;
+        core::mem::forget(self);
+        Ok(part)
+    }
+}
+
+impl Drop for Unheld<'_> {
+    fn drop(&mut self) {
+        // SAFETY: nobody holds it.
+        unsafe { Region::free(self.0) };
+    }
+}
+
+impl<'a> Region<'a> {
+    pub(super) fn owner(&self) -> &'a Transients<'a> {
+        self.owner
+    }
+
+    // ── parts ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// The part for the value at `root`, counted once more.
+    pub(super) fn part(region: NonNull<Self>, root: NonNull<u8>) -> Result<NonNull<Part<'a>>, Error> {
+        // SAFETY: the caller holds a part of it.
+        let this = unsafe { region.as_ref() };
+        match this.held_parts().find(|part| part.root == root) {
+            Some(part) => {
+                part.enter();
+                Ok(NonNull::from(part))
+            }
+            None => this.new_part(region, root),
+        }
+    }
+
+    fn new_part(&self, region: NonNull<Self>, root: NonNull<u8>) -> Result<NonNull<Part<'a>>, Error> {
+        let at = self.owner.heap().alloc(Layout::new::<Part<'a>>())?.cast::<Part<'a>>();
+        let (id, below) = (self.owner.next_id(), self.parts.get());
+        // SAFETY: a new object of this layout; parts in the list are live.
+        unsafe {
+            at.write(Part { count: Cell::new(1), root, id, region, above: Cell::new(None), below: Cell::new(below) });
+            below.iter().for_each(|below| below.as_ref().above.set(Some(at)));
+        }
+        self.parts.set(Some(at));
+        Ok(at)
+    }
+
+    fn held_parts(&self) -> impl Iterator<Item = &Part<'a>> {
+        // SAFETY: parts in the list are live as long as the region is.
+        core::iter::successors(self.parts.get(), |part| unsafe { part.as_ref() }.below.get())
+            // SAFETY: as above.
+            .map(|part| unsafe { &*part.as_ptr() })
+    }
+
+    /// Takes a part away that no handle counts any more, and the region with the last.
+    ///
+    /// # Safety
+    ///
+    /// `part` is live, and nobody uses it after.
+    #[cold]
+    pub(super) unsafe fn release(part: NonNull<Part<'a>>) {
+        // SAFETY: the caller's promise; a part's region and its neighbours are live. The part was made with this layout.
+        unsafe {
+            let region = part.as_ref().region;
+            let (above, below) = (part.as_ref().above.get(), part.as_ref().below.get());
+            match above {
+                Some(above) => above.as_ref().below.set(below),
+                None => region.as_ref().parts.set(below),
+            }
+            below.iter().for_each(|below| below.as_ref().above.set(above));
+            region.as_ref().owner.heap().free(part.cast(), Layout::new::<Part<'a>>());
+            if region.as_ref().parts.get().is_none() {
+                Self::free(region);
+            }
+        }
+    }
+
+    /// Gives everything back.
+    ///
+    /// # Safety
+    ///
+    /// No part is held, and nobody refers to a block.
+    unsafe fn free(region: NonNull<Self>) {
+        // SAFETY: the caller's promise: each object in the three lists is the region's alone, was made with this layout, and is freed once; the
+        // first piece, in which the region itself lies, comes last.
+        unsafe {
+            let this = region.as_ref();
+            let (owner, heap) = (this.owner, this.owner.heap());
+            while let Some(noted) = this.notes.get() {
+                this.notes.set(noted.as_ref().below);
+                heap.free(noted.cast(), Layout::new::<Noted>());
+            }
+            while let Some(numbers) = this.numbers.get() {
+                let Numbering { below, numbered, .. } = numbers.read();
+                this.numbers.set(below);
+                owner.numbers().give_back(numbered);
+                heap.free(numbers.cast(), Layout::new::<Numbering>());
+            }
+            let mut next = Some(this.pieces.get());
+            while let Some(piece) = next {
+                next = piece.as_ref().below.get();
+                let layout = piece.as_ref().layout;
+                owner.count_bytes(-(layout.size() as isize));
+                heap.free(piece.cast(), layout);
+            }
+            owner.leave();
+        }
+    }
+
+    // ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    fn all_pieces(&self) -> impl Iterator<Item = NonNull<Piece>> {
+        // SAFETY: pieces in the list are live as long as the region is.
+        core::iter::successors(Some(self.pieces.get()), |piece| unsafe { piece.as_ref() }.below.get())
+    }
+
+    fn all_notes(&self) -> impl Iterator<Item = NonNull<Noted>> {
+        // SAFETY: notes in the list are live as long as the region is.
+        core::iter::successors(self.notes.get(), |noted| unsafe { noted.as_ref() }.below)
+    }
+
+    fn all_numbers(&self) -> impl Iterator<Item = NonNull<Numbering>> {
+        // SAFETY: entries of the list are live as long as the region is.
+        core::iter::successors(self.numbers.get(), |numbers| unsafe { numbers.as_ref() }.below)
+    }
+
+    /// The memory that holds an address, if it is the region's.
+    pub(super) fn piece(&self, address: usize) -> Option<NonNull<[u8]>> {
+        let memory = |piece: NonNull<Piece>| {
+            // SAFETY: a piece of the list.
+            let size = unsafe { piece.as_ref() }.layout.size();
+            NonNull::slice_from_raw_parts(piece.cast::<u8>(), size)
+        };
+        let holds = |piece: &NonNull<[u8]>| address.wrapping_sub(piece.addr().get()) < piece.len();
+        self.all_pieces().map(memory).find(holds)
+    }
+
+    /// What was noted of blocks.
+    pub(super) fn notes(&self) -> impl Iterator<Item = Note> {
+        // SAFETY: a note of the list.
+        self.all_notes().map(|noted| unsafe { noted.as_ref() }.note)
+    }
+
+    /// Whether site numbers are the region's.
+    pub(super) fn numbered(&self, sites: &Sites) -> bool {
+        let within = |range: Range<usize>| range.contains(&sites.range().start);
+        // SAFETY: an entry of the list.
+        self.all_numbers().any(|numbers| within(unsafe { numbers.as_ref() }.numbered.range()))
+    }
+
+    /// Marks every object of the heap that belongs to the region.
+    pub(super) fn mark(&self) {
+        let heap = self.owner.heap();
+        self.all_pieces().for_each(|piece| _ = heap.mark(piece.as_ptr()));
+        self.all_notes().for_each(|noted| _ = heap.mark(noted.as_ptr()));
+        self.all_numbers().for_each(|numbers| _ = heap.mark(numbers.as_ptr()));
+        self.held_parts().for_each(|part| _ = heap.mark(part));
+    }
+
+    /// Takes site numbers, at least `count`.
+    fn add_numbers(&self, count: usize) -> Result<&Numbering, Error> {
+        let heap = self.owner.heap();
+        let at = heap.alloc(Layout::new::<Numbering>())?.cast::<Numbering>();
+        let taken = self.owner.numbers().take(self.owner.code(), count);
+        // SAFETY: a new object of this layout; it is freed here, or with the region.
+        unsafe {
+            let numbered = taken.inspect_err(|_| heap.free(at.cast(), Layout::new::<Numbering>()))?;
+            at.write(Numbering { below: self.numbers.get(), numbered, used: Cell::new(0) });
+            self.numbers.set(Some(at));
+            Ok(at.as_ref())
+        }
+    }
+}
+
+// SAFETY: pieces are new, zeroed objects of the heap, as large and as aligned as asked, and are freed with the region only.
+unsafe impl Fills for Region<'_> {
+    fn more(&self, block: Layout) -> Result<NonNull<[u8]>, Error> {
+        let too_large = Error::TooLarge { len: block.size(), element: 1 };
+        let needed = block.size().checked_add(block.align()).ok_or(too_large)?;
+        if let Some(room) = self.room.get().filter(|room| needed <= room.len()) {
+            self.room.set(None);
+            return Ok(room);
+        }
+        let wish = (self.wish.get() * 2).min(LONGEST_PIECE);
+        let head = size_of::<Piece>();
+        let size = needed.checked_add(head).ok_or(too_large)?.max(wish);
+        let layout = piece_layout(size, block.align()).ok_or(too_large)?;
+        let at = self.owner.heap().alloc_zeroed(layout)?.cast::<Piece>();
+        self.wish.set(wish);
+        self.owner.count_bytes(layout.size() as isize);
+        // SAFETY: a new object that is larger than its head.
+        unsafe {
+            at.write(Piece { below: Cell::new(Some(self.pieces.get())), layout });
+            self.pieces.set(at);
+            Ok(NonNull::slice_from_raw_parts(at.cast::<u8>().add(head), size - head))
+        }
+    }
+
+    fn contains(&self, address: usize) -> bool {
+        self.piece(address).is_some()
+    }
+
+    fn note(&self, note: Note) -> Result<(), Error> {
+        let at = self.owner.heap().alloc(Layout::new::<Noted>())?.cast::<Noted>();
+        // SAFETY: a new object of this layout.
+        unsafe { at.write(Noted { below: self.notes.get(), note }) };
+        self.notes.set(Some(at));
+        Ok(())
+    }
+
+    fn sites(&self, count: usize) -> Result<Sites, Error> {
+        let left = u16::MAX.into();
+        let len = u16::try_from(count).map_err(|_| Error::Sites { asked: count, left })?;
+        // SAFETY: entries of the list are live as long as the region is.
+        let latest = self.numbers.get().map(|numbers| unsafe { &*numbers.as_ptr() });
+        let fits = |numbers: &&Numbering| numbers.numbered.range().len() - numbers.used.get() >= count;
+        let numbers = match latest.filter(fits) {
+            Some(numbers) => numbers,
+            None => {
+                // Twice as many each time, so that a large program takes few ranges.
+                let wish = latest.map_or(0, |numbers| numbers.numbered.range().len() * 2).min(1 << 15);
+                self.add_numbers(count.max(wish))?
+            }
+        };
+        let start = numbers.numbered.range().start + numbers.used.get();
+        numbers.used.set(numbers.used.get() + count);
+        Ok(self.owner.code().part_of_sites(start as u32, len))
+    }
+}
+
+impl Part<'_> {
+    /// Counts a handle in.
+    #[inline]
+    pub(super) fn enter(&self) {
+        self.count.set(self.count.get().saturating_add(1));
+    }
+}
+
+/// The layout of a piece of `size` bytes that can hold a block of `align`.
+fn piece_layout(size: usize, align: usize) -> Option<Layout> {
+    Layout::from_size_align(size, align.max(align_of::<Region<'_>>())).ok()
+}
