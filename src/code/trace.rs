@@ -125,7 +125,7 @@ impl Tracer<'_> {
             // SAFETY: the caller's promise; a reference is laid out like a pointer.
             unsafe { place.cast::<NonNull<[T]>>().write(NonNull::slice_from_raw_parts(to.cast(), len)) };
         }
-        self.reference(ptr::from_ref(at).cast(), Block::new(*at), write::<T>, Kind::Plain);
+        self.reference(ptr::from_ref(at).cast(), Block::new(at), write::<T>, Kind::Plain);
     }
 
     /// Shows a reference to text.

@@ -99,10 +99,11 @@ impl<'c, 'l, 'r> Copy<'c, 'l, 'r> {
             }
         }
         let is_name = |reference: &Reference| is_name(&names, reference);
-        // SAFETY: the region is live, and so is everything outside that its blocks refer to.
-        let graph = match inside(&root) {
-            true => unsafe { Graph::new(root, |reference| inside(&reference.block) && !is_name(reference)) }?,
-            false => Graph { blocks: vec_of(root)?, ..Graph::default() },
+        let graph = if inside(&root) {
+            // SAFETY: the region is live, and so is everything outside that its blocks refer to.
+            unsafe { Graph::new(root, |reference| inside(&reference.block) && !is_name(reference)) }?
+        } else {
+            Graph { blocks: vec_of(root)?, ..Graph::default() }
         };
         let mut this = Self { loader, region, graph, extents: Vec::new(), placed: 0, names };
         this.merge()?;
