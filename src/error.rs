@@ -75,8 +75,15 @@ pub enum Error {
     Link(LinkError),
     /// The bytes given to [`CodeArena::share`](crate::CodeArena::share) do not lie in this arena.
     Foreign,
-    /// Transient code can be promoted only to the arena that its names and site numbers came from.
+    /// What was given belongs to another arena: sites to a table of another, transient code to a loader of another.
     OtherArena,
+    /// A side table has no room for sites of such high numbers.
+    SideTable {
+        /// Entries that it would need.
+        needed: usize,
+        /// Entries that it may have.
+        capacity: usize,
+    },
     /// More sites were asked for than one [`Sites`](crate::Sites) or one arena can number.
     Sites {
         /// Sites asked for.
@@ -203,7 +210,10 @@ impl fmt::Display for Error {
             }
             Self::Link(error) => error.fmt(f),
             Self::Foreign => f.write_str("the bytes do not lie in this arena"),
-            Self::OtherArena => f.write_str("the loader belongs to another arena than the transient code"),
+            Self::OtherArena => f.write_str("what was given belongs to another arena"),
+            Self::SideTable { needed, capacity } => {
+                write!(f, "the side table would need {needed} entries and may have {capacity}")
+            }
             Self::Sites { asked, left } => write!(f, "{asked} sites asked for, {left} can be given"),
         }
     }

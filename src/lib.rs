@@ -74,6 +74,7 @@ mod heap;
 mod layout;
 pub mod pages;
 mod refs;
+mod side;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -91,6 +92,9 @@ pub use heap::{
 #[cfg(feature = "derive")]
 pub use permacode_derive::Permanent;
 pub use refs::{AtomicCodeSlot, CodeProxy, CodeRef, CodeSlot, TransientStats, Transients};
+pub use side::{
+    CallCounter, InlineCache, LazyConstant, PolymorphicCache, Quickened, SideTable, SideTableBuilder, Version,
+};
 
 /// The README's programs run as tests.
 #[cfg(doctest)]

@@ -333,6 +333,16 @@ impl CodeArena {
         self.sites.number(count)
     }
 
+    /// What tells this arena's sites from those of others.
+    pub(crate) fn site_tag(&self) -> u16 {
+        self.sites.tag()
+    }
+
+    /// Sites given out so far.
+    pub(crate) fn sites_given(&self) -> usize {
+        self.sites.given()
+    }
+
     /// A part of such numbers.
     pub(crate) fn part_of_sites(&self, start: u32, len: u16) -> Sites {
         self.sites.part(start, len)

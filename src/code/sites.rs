@@ -67,6 +67,12 @@ impl Sites {
         usize::from(self.len)
     }
 
+    /// The arena's tag.
+    #[inline]
+    pub(crate) fn tag(&self) -> u16 {
+        self.tag
+    }
+
     /// Whether there are none, as in a block without caches. Costs nothing.
     ///
     /// ```
@@ -114,6 +120,10 @@ impl SiteCounter {
     /// The part of numbers handed out by [`number`](Self::number) that begins at `start`, as a block's.
     pub(super) fn part(&self, start: u32, len: u16) -> Sites {
         Sites { start, len, tag: self.tag }
+    }
+
+    pub(super) fn tag(&self) -> u16 {
+        self.tag
     }
 
     pub(super) fn given(&self) -> usize {

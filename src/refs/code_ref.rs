@@ -88,6 +88,61 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         Ok(Self::counted(unheld.hold(root)?))
     }
 
+    /// Makes transient code that differs a little from this: `patch` makes it, and may refer to all of the original, which stays as it is.
+    ///
+    /// How a breakpoint is set, or a function traced, without writing to sealed code: copy the bytecode, change the copy, put it into the
+    /// function's [`CodeSlot`](crate::CodeSlot); to remove it, put the original back. What `patch` does not make anew is shared: constants,
+    /// names, and sites, so that the caches go on. Transient code that it is made from lives as long as the copy.
+    ///
+    /// Costs and errors are those of [`transient`](Self::transient).
+    ///
+    /// ```
+    /// use permacode::{CodeArena, CodeRef, CodeSlot, HeapArena, Permanent, Transients};
+    ///
+    /// #[derive(Permanent)]
+    /// struct Code<'a> {
+    ///     name: &'a str,
+    ///     ops: &'a [u8],
+    /// }
+    /// const BREAK: u8 = 255;
+    ///
+    /// # fn main() -> Result<(), permacode::Error> {
+    /// let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// let transients = Transients::new(&arena, &heap);
+    /// let loader = arena.load("m")?;
+    /// let code = loader.alloc(Code { name: loader.intern("f")?, ops: loader.alloc_slice_copy(&[1, 2, 3])? })?;
+    /// loader.seal()?;
+    /// let function = CodeSlot::new(CodeRef::new(code));
+    ///
+    /// let stopping: CodeRef<'_, Code<'_>> = function.get().patched(&transients, |loader, code| {
+    ///     let mut ops = code.ops.to_vec();
+    ///     ops[1] = BREAK;
+    ///     loader.alloc(Code { ops: loader.alloc_slice_copy(&ops)?, ..*code })
+    /// })?;
+    /// let original = function.replace(stopping);
+    /// assert_eq!((function.get().get().ops, code.ops), (&[1, BREAK, 3][..], &[1, 2, 3][..]));
+    /// function.replace(original); // nothing is left of it
+    /// # assert_eq!(heap.stats().live, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn patched<E, F>(&self, home: &'a Transients<'a>, patch: F) -> Result<Self, E>
+    where
+        E: From<Error>,
+        F: for<'x> FnOnce(&Loader<'x>, &'x T::At<'x>) -> Result<&'x T::At<'x>, E>,
+    {
+        let unheld = Unheld::new(home)?;
+        if let Some(part) = self.part() {
+            unheld.region().keep(part);
+        }
+        // SAFETY: permanent code lives longer than the region, which borrows for 'a; transient code is kept by the region from now on.
+        let original = unsafe { self.root().cast().as_ref() };
+        let loader = Loader::for_region(home.code(), unheld.region());
+        let root = patch(&loader, original).map(|root| NonNull::from(root).cast())?;
+        drop(loader);
+        Ok(Self::counted(unheld.hold(root)?))
+    }
+
     /// A handle that counts already.
     fn counted(part: NonNull<Part<'a>>) -> Self {
         const { assert!(align_of::<Part<'_>>() >= 2) };
@@ -229,12 +284,9 @@ impl<T: Permanent> Clone for CodeRef<'_, T> {
 impl<T: Permanent> Drop for CodeRef<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        let Some(part) = self.part() else { return };
-        match part.count.get() {
-            usize::MAX => {}
+        if let Some(part) = self.part().filter(|part| part.leave()) {
             // SAFETY: the last handle is being dropped.
-            1 => unsafe { Region::release(NonNull::from(part)) },
-            more => part.count.set(more - 1),
+            unsafe { Region::release(NonNull::from(part)) };
         }
     }
 }

@@ -39,19 +39,19 @@ impl Numbered {
 }
 
 impl Numbers {
-    /// A range of at least `count` numbers, at most 65,536.
-    pub(super) fn take(&self, code: &CodeArena, count: usize) -> Result<Numbered, Error> {
+    /// A range of at least `count` numbers, at most 65,536; whether it was somebody's before.
+    pub(super) fn take(&self, code: &CodeArena, count: usize) -> Result<(Numbered, bool), Error> {
         let length = (count.max(LEAST).next_power_of_two() / LEAST).ilog2() as usize;
         let Some(spare) = self.lengths.get(length) else { return Err(Error::Sites { asked: count, left: 0 }) };
         let mut spare = spare.borrow_mut();
         if let Some(start) = spare.starts.pop() {
-            return Ok(Numbered { start, length });
+            return Ok((Numbered { start, length }, true));
         }
         let room = spare.made + 1 - spare.starts.len();
         spare.starts.try_reserve(room).map_err(|_| Error::Memory { bytes: room * size_of::<u32>() })?;
         let start = code.number_sites(LEAST << length)?;
         spare.made += 1;
-        Ok(Numbered { start, length })
+        Ok((Numbered { start, length }, false))
     }
 
     /// Takes a range back. It cannot fail: there is room since it was made.

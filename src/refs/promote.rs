@@ -15,7 +15,7 @@
 use super::code_ref::CodeRef;
 use super::graph::{Graph, push};
 use super::region::Region;
-use crate::code::{Block, Kind, Loader, Note, Permanent, Reference, Region as _, Sites};
+use crate::code::{Block, Kind, Loader, Note, Permanent, Reference, Sites};
 use crate::error::Error;
 use core::alloc::Layout;
 use core::ptr::NonNull;
@@ -90,7 +90,7 @@ impl Extent {
 
 impl<'c, 'l, 'r> Copy<'c, 'l, 'r> {
     fn new(region: &'c Region<'r>, root: Block, loader: &'c Loader<'l>) -> Result<Self, Error> {
-        let inside = |block: &Block| region.contains(block.start.addr().get());
+        let inside = |block: &Block| region.reaches(block.start.addr().get());
         let mut names = HashMap::new();
         for note in region.notes() {
             if let Note::Name(name) = note {
@@ -113,7 +113,7 @@ impl<'c, 'l, 'r> Copy<'c, 'l, 'r> {
     /// Makes extents of the blocks.
     fn merge(&mut self) -> Result<(), Error> {
         for block in self.graph.blocks.iter().filter(|block| block.bytes != 0) {
-            if self.region.contains(block.start.addr().get()) {
+            if self.region.reaches(block.start.addr().get()) {
                 push(&mut self.extents, Extent::of(block.start, block.bytes, block.align))?;
             }
         }
@@ -201,7 +201,7 @@ impl<'c, 'l, 'r> Copy<'c, 'l, 'r> {
     /// What a reference in a copy should lead to, if to something else than before.
     fn target(&self, reference: &Reference) -> Result<Option<NonNull<u8>>, Error> {
         let block = reference.block;
-        if !self.region.contains(block.start.addr().get()) {
+        if !self.region.reaches(block.start.addr().get()) {
             return Ok(None);
         }
         if block.bytes == 0 {

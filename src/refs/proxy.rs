@@ -6,7 +6,7 @@
 
 use super::code_ref::CodeRef;
 use super::graph::Graph;
-use crate::code::{Block, CodeArena, Kind, Permanent, Region as _};
+use crate::code::{Block, CodeArena, Kind, Permanent};
 use crate::error::Error;
 use core::fmt;
 use core::hash::{Hash, Hasher};
@@ -103,7 +103,7 @@ impl<'a, T: Permanent> CodeProxy<'a, T> {
     pub fn size(&self) -> Result<usize, Error> {
         let ours = |address| {
             self.arena.contains(core::ptr::without_provenance::<u8>(address))
-                || self.code.region().is_some_and(|region| region.contains(address))
+                || self.code.region().is_some_and(|region| region.reaches(address))
         };
         let root = Block::new(slice::from_ref(self.code.get()));
         // SAFETY: the handle keeps the code and all that it refers to alive.

@@ -41,6 +41,8 @@ pub(super) struct Region<'a> {
     notes: Cell<Option<NonNull<Noted>>>,
     numbers: Cell<Option<NonNull<Numbering>>>,
     parts: Cell<Option<NonNull<Part<'a>>>>,
+    /// Other transient code that this one refers to, counted once.
+    keeps: Cell<Option<NonNull<Part<'a>>>>,
 }
 
 /// The head of an object of the heap that holds blocks.
@@ -97,6 +99,7 @@ impl<'a> Unheld<'a> {
             notes: Cell::new(None),
             numbers: Cell::new(None),
             parts: Cell::new(None),
+            keeps: Cell::new(None),
         };
         // SAFETY: a new object, larger than a region.
         unsafe { at.write(region) };
@@ -118,8 +121,14 @@ impl<'a> Unheld<'a> {
 
 impl Drop for Unheld<'_> {
     fn drop(&mut self) {
-        // SAFETY: nobody holds it.
-        unsafe { Region::free(self.0) };
+        let kept = self.region().keeps.get();
+        // SAFETY: nobody holds it, and what it kept is counted out.
+        unsafe {
+            Region::free(self.0);
+            if let Some(kept) = kept.filter(|kept| kept.as_ref().leave()) {
+                Region::release(kept);
+            }
+        }
     }
 }
 
@@ -162,25 +171,43 @@ impl<'a> Region<'a> {
             .map(|part| unsafe { &*part.as_ptr() })
     }
 
-    /// Takes a part away that no handle counts any more, and the region with the last.
+    /// Lets the region refer to the code of a part, which it counts as long as it lives.
+    pub(super) fn keep(&self, part: &Part<'a>) {
+        part.enter();
+        self.keeps.set(Some(NonNull::from(part)));
+    }
+
+    /// The region, then the one that it keeps, and so on.
+    fn chain(&self) -> impl Iterator<Item = &Self> {
+        // SAFETY: a region counts what it keeps, so that is live as long as itself.
+        core::iter::successors(Some(self), |region| unsafe { Some(region.keeps.get()?.as_ref().region.as_ref()) })
+    }
+
+    /// Takes a part away that no handle counts any more, and the region with the last, and what only that one kept.
     ///
     /// # Safety
     ///
     /// `part` is live, and nobody uses it after.
     #[cold]
     pub(super) unsafe fn release(part: NonNull<Part<'a>>) {
-        // SAFETY: the caller's promise; a part's region and its neighbours are live. The part was made with this layout.
-        unsafe {
-            let region = part.as_ref().region;
-            let (above, below) = (part.as_ref().above.get(), part.as_ref().below.get());
-            match above {
-                Some(above) => above.as_ref().below.set(below),
-                None => region.as_ref().parts.set(below),
-            }
-            below.iter().for_each(|below| below.as_ref().above.set(above));
-            region.as_ref().owner.heap().free(part.cast(), Layout::new::<Part<'a>>());
-            if region.as_ref().parts.get().is_none() {
-                Self::free(region);
+        let mut next = Some(part);
+        while let Some(part) = next.take() {
+            // SAFETY: the caller's promise; a part's region and its neighbours are live. The part was made with this layout. What a region
+            // kept is live until it is counted out here.
+            unsafe {
+                let region = part.as_ref().region;
+                let (above, below) = (part.as_ref().above.get(), part.as_ref().below.get());
+                match above {
+                    Some(above) => above.as_ref().below.set(below),
+                    None => region.as_ref().parts.set(below),
+                }
+                below.iter().for_each(|below| below.as_ref().above.set(above));
+                region.as_ref().owner.heap().free(part.cast(), Layout::new::<Part<'a>>());
+                if region.as_ref().parts.get().is_none() {
+                    let kept = region.as_ref().keeps.get();
+                    Self::free(region);
+                    next = kept.filter(|kept| kept.as_ref().leave());
+                }
             }
         }
     }
@@ -203,7 +230,7 @@ impl<'a> Region<'a> {
             while let Some(numbers) = this.numbers.get() {
                 let Numbering { below, numbered, .. } = numbers.read();
                 this.numbers.set(below);
-                owner.numbers().give_back(numbered);
+                owner.give_back(numbered);
                 heap.free(numbers.cast(), Layout::new::<Numbering>());
             }
             let mut next = Some(this.pieces.get());
@@ -218,6 +245,11 @@ impl<'a> Region<'a> {
     }
 
     // ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Whether an address lies in the region or in what it keeps.
+    pub(super) fn reaches(&self, address: usize) -> bool {
+        self.piece(address).is_some()
+    }
 
     fn all_pieces(&self) -> impl Iterator<Item = NonNull<Piece>> {
         // SAFETY: pieces in the list are live as long as the region is.
@@ -234,8 +266,12 @@ impl<'a> Region<'a> {
         core::iter::successors(self.numbers.get(), |numbers| unsafe { numbers.as_ref() }.below)
     }
 
-    /// The memory that holds an address, if it is the region's.
+    /// The memory that holds an address, if it is the region's or of what it keeps.
     pub(super) fn piece(&self, address: usize) -> Option<NonNull<[u8]>> {
+        self.chain().find_map(|region| region.own_piece(address))
+    }
+
+    fn own_piece(&self, address: usize) -> Option<NonNull<[u8]>> {
         let memory = |piece: NonNull<Piece>| {
             // SAFETY: a piece of the list.
             let size = unsafe { piece.as_ref() }.layout.size();
@@ -248,18 +284,23 @@ impl<'a> Region<'a> {
     /// What was noted of blocks.
     pub(super) fn notes(&self) -> impl Iterator<Item = Note> {
         // SAFETY: a note of the list.
-        self.all_notes().map(|noted| unsafe { noted.as_ref() }.note)
+        self.chain().flat_map(|region| region.all_notes().map(|noted| unsafe { noted.as_ref() }.note))
     }
 
     /// Whether site numbers are the region's.
     pub(super) fn numbered(&self, sites: &Sites) -> bool {
         let within = |range: Range<usize>| range.contains(&sites.range().start);
         // SAFETY: an entry of the list.
-        self.all_numbers().any(|numbers| within(unsafe { numbers.as_ref() }.numbered.range()))
+        self.chain()
+            .any(|region| region.all_numbers().any(|numbers| within(unsafe { numbers.as_ref() }.numbered.range())))
     }
 
-    /// Marks every object of the heap that belongs to the region.
+    /// Marks every object of the heap that belongs to the region, or to what it keeps.
     pub(super) fn mark(&self) {
+        self.chain().for_each(Self::mark_own);
+    }
+
+    fn mark_own(&self) {
         let heap = self.owner.heap();
         self.all_pieces().for_each(|piece| _ = heap.mark(piece.as_ptr()));
         self.all_notes().for_each(|noted| _ = heap.mark(noted.as_ptr()));
@@ -267,18 +308,16 @@ impl<'a> Region<'a> {
         self.held_parts().for_each(|part| _ = heap.mark(part));
     }
 
-    /// Takes site numbers, at least `count`.
-    fn add_numbers(&self, count: usize) -> Result<&Numbering, Error> {
-        let heap = self.owner.heap();
-        let at = heap.alloc(Layout::new::<Numbering>())?.cast::<Numbering>();
-        let taken = self.owner.numbers().take(self.owner.code(), count);
-        // SAFETY: a new object of this layout; it is freed here, or with the region.
-        unsafe {
-            let numbered = taken.inspect_err(|_| heap.free(at.cast(), Layout::new::<Numbering>()))?;
+    /// Takes site numbers, at least `count`. `None` stands for no numbers, which does not happen.
+    fn add_numbers(&self, count: usize) -> Result<Option<&Numbering>, Error> {
+        let taken = self.owner.take_numbers(count)?;
+        let at = self.owner.heap().alloc(Layout::new::<Numbering>())?.cast::<Numbering>();
+        // SAFETY: a new object of this layout, which is freed with the region.
+        Ok(taken.keep().map(|numbered| unsafe {
             at.write(Numbering { below: self.numbers.get(), numbered, used: Cell::new(0) });
             self.numbers.set(Some(at));
-            Ok(at.as_ref())
-        }
+            at.as_ref()
+        }))
     }
 }
 
@@ -307,7 +346,7 @@ unsafe impl Fills for Region<'_> {
     }
 
     fn contains(&self, address: usize) -> bool {
-        self.piece(address).is_some()
+        self.own_piece(address).is_some()
     }
 
     fn note(&self, note: Note) -> Result<(), Error> {
@@ -329,7 +368,7 @@ unsafe impl Fills for Region<'_> {
             None => {
                 // Twice as many each time, so that a large program takes few ranges.
                 let wish = latest.map_or(0, |numbers| numbers.numbered.range().len() * 2).min(1 << 15);
-                self.add_numbers(count.max(wish))?
+                self.add_numbers(count.max(wish))?.ok_or(Error::Sites { asked: count, left })?
             }
         };
         let start = numbers.numbered.range().start + numbers.used.get();
@@ -343,6 +382,19 @@ impl Part<'_> {
     #[inline]
     pub(super) fn enter(&self) {
         self.count.set(self.count.get().saturating_add(1));
+    }
+
+    /// Counts a handle out; whether it was the last, and the part is to be [released](Region::release).
+    #[inline]
+    pub(super) fn leave(&self) -> bool {
+        match self.count.get() {
+            usize::MAX => false,
+            1 => true,
+            more => {
+                self.count.set(more - 1);
+                false
+            }
+        }
     }
 }
 

@@ -1,10 +1,15 @@
 //! Where transient code lives: regions of a heap, names of an arena, recycled site numbers.
 
-use super::numbers::Numbers;
-use crate::code::CodeArena;
+use super::numbers::{Numbered, Numbers};
+use crate::code::{CodeArena, Sites};
+use crate::error::Error;
 use crate::heap::HeapArena;
 use core::cell::Cell;
 use core::fmt;
+use core::ops::Range;
+
+/// Sites that are cleared at once.
+const LONGEST: usize = 1 << 15;
 
 /// What a thread needs to make transient code: its heap, and the arena whose names and site numbers the code shares with permanent code.
 ///
@@ -40,6 +45,7 @@ pub struct Transients<'a> {
     bytes: Cell<usize>,
     made: Cell<u64>,
     ids: Cell<u64>,
+    clear: Option<&'a dyn Fn(Sites)>,
 }
 
 /// Counts of [`Transients`].
@@ -62,7 +68,33 @@ impl<'a> Transients<'a> {
     /// A place for transient code. Costs nothing.
     pub fn new(code: &'a CodeArena, heap: &'a HeapArena) -> Self {
         let (regions, bytes, made, ids) = Default::default();
-        Self { code, heap, numbers: Numbers::default(), regions, bytes, made, ids }
+        Self { code, heap, numbers: Numbers::default(), regions, bytes, made, ids, clear: None }
+    }
+
+    /// Has site numbers cleared before they are used again: `clear` is called with numbers whose code is gone and that new code is about to get.
+    ///
+    /// Whoever has side tables should set it, or new code finds in them what old code left.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, CodeRef, Error, HeapArena, SideTable, Sites, Transients};
+    /// use std::cell::Cell;
+    ///
+    /// # fn main() -> Result<(), Error> {
+    /// let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// let table: SideTable<'_, Cell<u32>> = SideTable::new(&arena)?;
+    /// let clear = |sites: Sites| table.of(sites).into_iter().flatten().for_each(|entry| entry.set(0));
+    /// let transients = Transients::new(&arena, &heap).clearing(&clear);
+    /// for _ in 0..1000 {
+    ///     let code: CodeRef<'_, Sites> = CodeRef::transient(&transients, |loader| loader.alloc(loader.sites(1)?))?;
+    ///     assert_eq!(table.of(*code.get())?[0].replace(7), 0);
+    /// }
+    /// assert_eq!(transients.stats().sites, 16); // one range, used again and again
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn clearing(mut self, clear: &'a dyn Fn(Sites)) -> Self {
+        self.clear = Some(clear);
+        self
     }
 
     /// The arena that names and site numbers come from, and that code is promoted to.
@@ -87,8 +119,22 @@ impl<'a> Transients<'a> {
         }
     }
 
-    pub(super) fn numbers(&self) -> &Numbers {
-        &self.numbers
+    /// A range of at least `count` site numbers, cleared if it was used before.
+    pub(super) fn take_numbers(&self, count: usize) -> Result<Taken<'_, 'a>, Error> {
+        let (numbered, used) = self.numbers.take(self.code, count)?;
+        let taken = Taken { from: self, numbered: Some(numbered) };
+        if let (Some(clear), true) = (self.clear, used) {
+            let range = taken.range();
+            for start in range.clone().step_by(LONGEST) {
+                let len = LONGEST.min(range.end - start);
+                clear(self.code.part_of_sites(start as u32, len as u16));
+            }
+        }
+        Ok(taken)
+    }
+
+    pub(super) fn give_back(&self, numbered: Numbered) {
+        self.numbers.give_back(numbered);
     }
 
     /// Counts a region in.
@@ -110,6 +156,31 @@ impl<'a> Transients<'a> {
     /// Counts bytes of regions that were taken from the heap or, if negative, given back.
     pub(super) fn count_bytes(&self, change: isize) {
         self.bytes.set(self.bytes.get().wrapping_add_signed(change));
+    }
+}
+
+/// Site numbers that are nobody's yet; dropping them gives them back.
+pub(super) struct Taken<'t, 'a> {
+    from: &'t Transients<'a>,
+    numbered: Option<Numbered>,
+}
+
+impl Taken<'_, '_> {
+    fn range(&self) -> Range<usize> {
+        self.numbered.as_ref().map_or(0..0, Numbered::range)
+    }
+
+    /// The numbers, for whoever gives them back.
+    pub(super) fn keep(mut self) -> Option<Numbered> {
+        self.numbered.take()
+    }
+}
+
+impl Drop for Taken<'_, '_> {
+    fn drop(&mut self) {
+        if let Some(numbered) = self.numbered.take() {
+            self.from.give_back(numbered);
+        }
     }
 }
 

@@ -1,0 +1,97 @@
+//! What can be chosen before a side table exists.
+
+use super::table::SideTable;
+use crate::code::CodeArena;
+use crate::error::Error;
+use crate::pages::{PageSource, Reservation, Source};
+use bytemuck::Zeroable;
+use core::fmt;
+use core::marker::PhantomData;
+use std::sync::Arc;
+
+/// Address space that a table takes when nothing is said.
+const DEFAULT_RESERVATION: usize = if usize::BITS >= 64 { 1 << 30 } else { 16 << 20 };
+/// The same on a source that cannot protect, where a reservation may be memory.
+const ORDINARY_RESERVATION: usize = 1 << 20;
+/// The default is halved no further.
+const LEAST_RESERVATION: usize = 64 << 10;
+
+/// Settings of a [`SideTable`] to be made. Choosing costs nothing, [`build`](Self::build) does.
+///
+/// ```
+/// use permacode::{CodeArena, Error, SideTable};
+/// use std::cell::Cell;
+///
+/// let arena = CodeArena::new()?;
+/// let table: SideTable<'_, Cell<u8>> = SideTable::builder(&arena).capacity(100).build()?;
+/// let loader = arena.load("m")?;
+/// assert!(table.of(loader.sites(100)?).is_ok());
+/// assert_eq!(table.of(loader.sites(1)?).err(), Some(Error::SideTable { needed: 101, capacity: 100 }));
+/// # Ok::<(), Error>(())
+/// ```
+#[must_use = "a builder does nothing until `build`"]
+pub struct SideTableBuilder<'a, T> {
+    arena: &'a CodeArena,
+    capacity: Option<usize>,
+    source: Source,
+    entry: PhantomData<T>,
+}
+
+impl<'a, T: Zeroable> SideTableBuilder<'a, T> {
+    pub(super) fn new(arena: &'a CodeArena) -> Self {
+        Self { arena, capacity: None, source: Source::default(), entry: PhantomData }
+    }
+
+    /// Entries that the table may have; one for each site is what it takes. Address space for them is reserved, memory is not.
+    ///
+    /// When nothing is said, as many as fit into 1 GiB on 64-bit systems, halved until the system grants it.
+    pub fn capacity(mut self, entries: usize) -> Self {
+        self.capacity = Some(entries);
+        self
+    }
+
+    /// Where pages come from. Costs an indirect call for each call to the source.
+    pub fn pages(mut self, source: Arc<dyn PageSource>) -> Self {
+        self.source = Source::Custom(source);
+        self
+    }
+
+    /// Makes the table. Costs one system call.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] for a capacity that no address space holds, [`Error::Pages`] when the system refuses.
+    pub fn build(self) -> Result<SideTable<'a, T>, Error> {
+        if let Some(capacity) = self.capacity {
+            return self.reserve(capacity);
+        }
+        let mut bytes = if self.source.protects() { DEFAULT_RESERVATION } else { ORDINARY_RESERVATION };
+        loop {
+            match self.reserve((bytes / size_of::<T>().max(1)).max(1)) {
+                Err(Error::Pages(_)) if bytes > LEAST_RESERVATION => bytes /= 2,
+                result => return result,
+            }
+        }
+    }
+
+    fn reserve(&self, capacity: usize) -> Result<SideTable<'a, T>, Error> {
+        let too_large = Error::TooLarge { len: capacity, element: size_of::<T>() };
+        let bytes = capacity.max(1).checked_mul(size_of::<T>()).ok_or(too_large)?;
+        let bytes =
+            self.source.page_size()?.ceil(bytes).filter(|&bytes| bytes <= isize::MAX as usize).ok_or(too_large)?;
+        let pages = Reservation::new(self.source.clone(), bytes)?;
+        Ok(SideTable::from_parts(self.arena, pages, capacity))
+    }
+}
+
+impl<T> Clone for SideTableBuilder<'_, T> {
+    fn clone(&self) -> Self {
+        Self { arena: self.arena, capacity: self.capacity, source: self.source.clone(), entry: PhantomData }
+    }
+}
+
+impl<T> fmt::Debug for SideTableBuilder<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SideTableBuilder").field("capacity", &self.capacity).finish_non_exhaustive()
+    }
+}

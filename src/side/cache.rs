@@ -1,0 +1,204 @@
+//! Inline caches: what an instruction found last time, and for what.
+//!
+//! ```text
+//!   instruction "get attribute x"  ──▶  entry { key: class of the object │ version │ value: where x was found }
+//! ```
+//!
+//! An entry is good for one key and one version. When a class changes, the interpreter takes the next [`Version`] instead of looking for
+//! the caches that it concerns: all of them miss from then on, and are filled anew as they are needed.
+
+use bytemuck::Zeroable;
+use core::cell::Cell;
+use core::fmt;
+use core::num::NonZero;
+
+/// A point in time between changes. A zeroed cache was filled at none.
+///
+/// ```
+/// use permacode::Version;
+///
+/// let first = Version::FIRST;
+/// assert!(first < first.next());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(NonZero<u64>);
+
+impl Version {
+    /// The first one.
+    pub const FIRST: Self = Self(NonZero::<u64>::MIN);
+
+    /// The one after this. Counting 64 bits takes longer than any process runs; the last stays the last.
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+/// A monomorphic inline cache: an entry of a [`SideTable`](crate::SideTable) for an instruction that commonly sees one key.
+///
+/// Looking is two comparisons, filling three stores, neither to code. The key is a word that tells classes apart: an address, an index.
+///
+/// ```
+/// use permacode::{CodeArena, InlineCache, SideTable, Version};
+///
+/// # fn main() -> Result<(), permacode::Error> {
+/// let arena = CodeArena::new()?;
+/// let table: SideTable<'_, InlineCache<u32>> = SideTable::new(&arena)?;
+/// let sites = arena.load("m")?.sites(1)?;
+/// let cache = &table.of(sites)?[0];
+/// let (class, now) = (0x1000, Version::FIRST);
+/// assert_eq!(cache.get(class, now), None);
+/// cache.set(class, now, 3); // found in slot 3, the slow way
+/// assert_eq!(cache.get(class, now), Some(3));
+/// assert_eq!(cache.get(class, now.next()), None); // a class has changed since
+/// # Ok(())
+/// # }
+/// ```
+pub struct InlineCache<V> {
+    key: Cell<usize>,
+    /// 0: empty.
+    version: Cell<u64>,
+    value: Cell<V>,
+}
+
+// SAFETY: all zeros are an empty cache, whose value is zeros too.
+unsafe impl<V: Zeroable> Zeroable for InlineCache<V> {}
+
+impl<V: Copy + Zeroable> InlineCache<V> {
+    /// What was found for a key, if it was and no version has passed since.
+    #[inline]
+    pub fn get(&self, key: usize, now: Version) -> Option<V> {
+        (self.key.get() == key && self.version.get() == now.0.get()).then(|| self.value.get())
+    }
+
+    /// Remembers what was found for a key, in place of what was there.
+    #[inline]
+    pub fn set(&self, key: usize, now: Version, value: V) {
+        self.key.set(key);
+        self.version.set(now.0.get());
+        self.value.set(value);
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.set_zero();
+    }
+
+    /// The key and the value that are there, of whatever version.
+    pub fn entry(&self) -> Option<(usize, V)> {
+        (self.version.get() != 0).then(|| (self.key.get(), self.value.get()))
+    }
+
+    fn set_zero(&self) {
+        self.key.set(0);
+        self.version.set(0);
+        self.value.set(V::zeroed());
+    }
+}
+
+impl<V: Copy + Zeroable + fmt::Debug> fmt::Debug for InlineCache<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("InlineCache").field(&self.entry()).finish()
+    }
+}
+
+/// A polymorphic inline cache: an entry of a [`SideTable`](crate::SideTable) for an instruction that sees up to `N` keys.
+///
+/// Looking is at most `2 N` comparisons. When all places are taken, they are replaced in turn.
+///
+/// ```
+/// use permacode::{PolymorphicCache, Version};
+///
+/// let cache: PolymorphicCache<u32, 2> = bytemuck::Zeroable::zeroed();
+/// let now = Version::FIRST;
+/// cache.set(10, now, 1);
+/// cache.set(20, now, 2);
+/// assert_eq!((cache.get(10, now), cache.get(20, now)), (Some(1), Some(2)));
+/// cache.set(30, now, 3); // in place of the oldest
+/// assert_eq!((cache.get(10, now), cache.get(30, now)), (None, Some(3)));
+/// ```
+pub struct PolymorphicCache<V, const N: usize> {
+    places: [InlineCache<V>; N],
+    /// The place to be replaced next.
+    next: Cell<usize>,
+}
+
+// SAFETY: all zeros are a cache with empty places.
+unsafe impl<V: Zeroable, const N: usize> Zeroable for PolymorphicCache<V, N> {}
+
+impl<V: Copy + Zeroable, const N: usize> PolymorphicCache<V, N> {
+    /// What was found for a key, if it was and no version has passed since.
+    #[inline]
+    pub fn get(&self, key: usize, now: Version) -> Option<V> {
+        self.places.iter().find_map(|place| place.get(key, now))
+    }
+
+    /// Remembers what was found for a key: in its place, one that is empty or out of date, or the one that was filled longest ago.
+    pub fn set(&self, key: usize, now: Version, value: V) {
+        const { assert!(N != 0, "a cache without places remembers nothing") };
+        let same = self.places.iter().position(|place| place.version.get() != 0 && place.key.get() == key);
+        let vacant = || self.places.iter().position(|place| place.version.get() != now.0.get());
+        let place = same.or_else(vacant).unwrap_or_else(|| {
+            let next = self.next.get() % N;
+            self.next.set(next + 1);
+            next
+        });
+        self.places[place].set(key, now, value);
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.places.iter().for_each(InlineCache::set_zero);
+        self.next.set(0);
+    }
+
+    /// The keys and values that are there, of whatever version.
+    pub fn entries(&self) -> impl Iterator<Item = (usize, V)> {
+        self.places.iter().filter_map(InlineCache::entry)
+    }
+}
+
+impl<V: Copy + Zeroable + fmt::Debug, const N: usize> fmt::Debug for PolymorphicCache<V, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PolymorphicCache")?;
+        f.debug_list().entries(self.entries()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_replaced_in_turn_and_a_key_has_one_only() {
+        let cache: PolymorphicCache<usize, 3> = Zeroable::zeroed();
+        let now = Version::FIRST;
+        for key in 0..10 {
+            cache.set(key, now, key * 10);
+            cache.set(key, now, key * 11);
+            let there: Vec<usize> = (0..=key).filter(|&key| cache.get(key, now).is_some()).collect();
+            assert_eq!(there, (key.saturating_sub(2)..=key).collect::<Vec<_>>());
+            assert_eq!(cache.get(key, now), Some(key * 11));
+        }
+    }
+
+    #[test]
+    fn what_is_out_of_date_is_replaced_first() {
+        let cache: PolymorphicCache<u8, 2> = Zeroable::zeroed();
+        let (old, now) = (Version::FIRST, Version::FIRST.next());
+        cache.set(1, old, 1);
+        cache.set(2, old, 2);
+        cache.set(2, now, 3);
+        cache.set(4, now, 4);
+        assert_eq!((cache.get(2, now), cache.get(4, now), cache.get(1, now)), (Some(3), Some(4), None));
+    }
+
+    #[test]
+    fn a_zeroed_cache_is_empty_even_for_key_zero() {
+        let cache: InlineCache<u8> = Zeroable::zeroed();
+        assert_eq!((cache.get(0, Version::FIRST), cache.entry()), (None, None));
+        cache.set(0, Version::FIRST, 0);
+        assert_eq!((cache.get(0, Version::FIRST), cache.entry()), (Some(0), Some((0, 0))));
+        cache.clear();
+        assert_eq!((cache.get(0, Version::FIRST), cache.entry()), (None, None));
+    }
+}

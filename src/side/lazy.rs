@@ -1,0 +1,78 @@
+//! Heap objects that stand for sealed constants.
+//!
+//! Sealed code cannot hold a pointer to a heap object: that differs from process to process, and moves with collections. So the code holds
+//! the bytes of a constant (a long number, a string, a regular expression), and an entry of a side table the object made of them.
+
+use bytemuck::Zeroable;
+use core::cell::Cell;
+use core::fmt;
+use core::ptr::NonNull;
+
+/// The heap object that a sealed constant stands for, made when it is first needed.
+///
+/// A plain word: it owns nothing. A collector finds it by walking the table ([`SideTable::walk`](crate::SideTable::walk)).
+///
+/// ```
+/// use permacode::{CodeArena, HeapArena, LazyConstant, SideTable};
+/// use std::alloc::Layout;
+///
+/// # fn main() -> Result<(), permacode::Error> {
+/// let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+/// let constants: SideTable<'_, LazyConstant<u64>> = SideTable::new(&arena)?;
+/// let constant = &constants.of(arena.load("m")?.sites(1)?)?[0];
+/// let make = || {
+///     let object = heap.alloc(Layout::new::<u64>())?.cast::<u64>();
+///     // SAFETY: a new object of this layout.
+///     unsafe { object.write(42) };
+///     Ok::<_, permacode::Error>(object)
+/// };
+/// let first = constant.get_or_try_make(make)?;
+/// assert_eq!(constant.get_or_try_make(make)?, first); // the same object
+/// let roots: Vec<_> = constants.walk(|constant| constant.get().is_some()).collect();
+/// assert_eq!(roots.len(), 1);
+/// # Ok(())
+/// # }
+/// ```
+pub struct LazyConstant<T>(Cell<Option<NonNull<T>>>);
+
+// SAFETY: zeros are `None`, as for every `Option<NonNull<T>>`.
+unsafe impl<T> Zeroable for LazyConstant<T> {}
+
+impl<T> LazyConstant<T> {
+    /// The object, if it was made.
+    #[inline]
+    pub fn get(&self) -> Option<NonNull<T>> {
+        self.0.get()
+    }
+
+    /// The object, made now if it was not. If making it made it by another way, that one stays, and this one is for the collector.
+    ///
+    /// # Errors
+    ///
+    /// Those of `make`; the constant is then as it was.
+    #[inline]
+    pub fn get_or_try_make<E>(&self, make: impl FnOnce() -> Result<NonNull<T>, E>) -> Result<NonNull<T>, E> {
+        match self.0.get() {
+            Some(object) => Ok(object),
+            None => self.made(make()?),
+        }
+    }
+
+    #[cold]
+    fn made<E>(&self, object: NonNull<T>) -> Result<NonNull<T>, E> {
+        let first = self.0.get().unwrap_or(object);
+        self.0.set(Some(first));
+        Ok(first)
+    }
+
+    /// Forgets the object, which comes out.
+    pub fn take(&self) -> Option<NonNull<T>> {
+        self.0.take()
+    }
+}
+
+impl<T> fmt::Debug for LazyConstant<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.get().is_some() { "LazyConstant(made)" } else { "LazyConstant(unmade)" })
+    }
+}

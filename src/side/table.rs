@@ -1,0 +1,215 @@
+//! Mutable data of sealed code, in memory of its own.
+//!
+//! ```text
+//!   code, sealed      ┌ .. │ Sites { start, len, tag } │ .. ┐
+//!                            │
+//!   table             ├ entry ┼ entry ┼ entry ┼ ┄┄ demand-zero ┄┄ ┤┄┄ no access ┄┄┤
+//!                     base    └ of(sites) ┘                  committed        capacity
+//! ```
+//!
+//! * No entry lies on a page that holds code or heap objects (invariant 1).
+//! * Entries begin as zeros, and a page costs memory from its first write on: of a large program only what runs does.
+//! * The address space is reserved when the table is made, so it never moves, and code that is loaded later is served.
+
+use super::builder::SideTableBuilder;
+use crate::code::{CodeArena, Sites};
+use crate::error::Error;
+use crate::pages::Reservation;
+use bytemuck::Zeroable;
+use core::fmt;
+use core::marker::PhantomData;
+use core::ops::Range;
+use core::ptr::NonNull;
+use core::slice;
+use core::sync::atomic::{AtomicUsize, Ordering::*};
+
+/// Entries are made writable at least so many bytes at a time.
+const CHUNK: usize = 64 << 10;
+
+/// A table with an entry of type `T` for each site of a code arena.
+///
+/// A process, a thread or an isolate has one, or several for different purposes. It is `Send` and `Sync` as `T` is: entries that are
+/// `Cell`s serve one thread, atomics serve all. What changes in an entry changes nowhere else; a forked child copies the pages of those entries
+/// that it writes.
+///
+/// ```
+/// use permacode::{CodeArena, Permanent, SideTable, Sites};
+/// use std::cell::Cell;
+///
+/// #[derive(Permanent)]
+/// struct Code<'a> {
+///     ops: &'a [u8],
+///     sites: Sites,
+/// }
+///
+/// # fn main() -> Result<(), permacode::Error> {
+/// let arena = CodeArena::new()?;
+/// let counts: SideTable<'_, Cell<u32>> = SideTable::new(&arena)?;
+/// let loader = arena.load("m")?; // after the table was made
+/// let code = loader.alloc(Code { ops: loader.alloc_slice_copy(&[7, 7])?, sites: loader.sites(2)? })?;
+/// loader.seal()?;
+/// let caches = counts.of(code.sites)?; // once per frame
+/// caches[1].set(caches[1].get() + 1); // per instruction
+/// assert_eq!(counts.of(code.sites)?[1].get(), 1);
+/// # Ok(())
+/// # }
+/// ```
+pub struct SideTable<'a, T> {
+    arena: &'a CodeArena,
+    pages: Reservation,
+    base: NonNull<T>,
+    /// Entries that are writable.
+    committed: AtomicUsize,
+    /// Entries that there may be.
+    capacity: usize,
+    /// The arena's, in its sites.
+    tag: u16,
+    owns: PhantomData<T>,
+}
+
+// SAFETY: the table owns its reservation and the entries in it; what it gives out are shared references to them.
+unsafe impl<T: Send> Send for SideTable<'_, T> {}
+// SAFETY: as above; what the table itself changes is atomic.
+unsafe impl<T: Sync> Sync for SideTable<'_, T> {}
+
+impl<'a, T: Zeroable> SideTable<'a, T> {
+    /// A table for the sites of `arena`, with the default capacity.
+    ///
+    /// Costs one system call; memory comes with the first writes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Pages`] when the system grants no address space.
+    pub fn new(arena: &'a CodeArena) -> Result<Self, Error> {
+        Self::builder(arena).build()
+    }
+
+    /// To choose the capacity or where pages come from. Costs nothing.
+    pub fn builder(arena: &'a CodeArena) -> SideTableBuilder<'a, T> {
+        SideTableBuilder::new(arena)
+    }
+
+    /// A table of `capacity` entries in a reservation that was made for them.
+    pub(super) fn from_parts(arena: &'a CodeArena, pages: Reservation, capacity: usize) -> Self {
+        const {
+            assert!(size_of::<T>() != 0, "an entry without bytes has nothing to change");
+            assert!(!core::mem::needs_drop::<T>(), "entries are never dropped: their type must not need it");
+            assert!(align_of::<T>() <= 64, "no page is smaller than 64 bytes, so the table is aligned to that");
+        }
+        let base = pages.base().cast();
+        let (committed, tag) = (AtomicUsize::new(0), arena.site_tag());
+        Self { arena, pages, base, committed, capacity, tag, owns: PhantomData }
+    }
+
+    /// The entries of one code object: a check and an addition. Do it once per frame, then index with the instruction's number.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OtherArena`] for sites of another arena, [`Error::SideTable`] for sites above the table's capacity, [`Error::Pages`] when the
+    /// system refuses memory. Nothing is lost.
+    #[inline]
+    pub fn of(&self, sites: Sites) -> Result<&[T], Error> {
+        let range = sites.range();
+        // Acquire: the pages were made writable before.
+        if range.end > self.committed.load(Acquire) || sites.tag() != self.tag {
+            self.admit(sites)?;
+        }
+        // SAFETY: below `committed` entries are writable; they were zero to begin with, which is a `T`, and no `&mut` to them exists while the
+        // table is borrowed.
+        Ok(unsafe { slice::from_raw_parts(self.base.as_ptr().add(range.start), range.len()) })
+    }
+
+    /// Makes the entries of sites writable, or says why not.
+    #[cold]
+    fn admit(&self, sites: Sites) -> Result<(), Error> {
+        if sites.tag() != self.tag {
+            return Err(Error::OtherArena);
+        }
+        let needed = sites.range().end;
+        if needed > self.capacity {
+            return Err(Error::SideTable { needed, capacity: self.capacity });
+        }
+        let from = self.committed.load(Acquire);
+        if needed <= from {
+            return Ok(());
+        }
+        // All that the arena has given so far, because they will come.
+        let wish = needed.max(self.arena.sites_given()).max(from + CHUNK / size_of::<T>()).min(self.capacity);
+        let to = self
+            .commit(from, wish)
+            .or_else(|error| if needed < wish { self.commit(from, needed) } else { Err(error) })?;
+        self.committed.fetch_max(to, Release);
+        Ok(())
+    }
+
+    /// Makes entries writable, in whole pages. How many are then.
+    fn commit(&self, from: usize, to: usize) -> Result<usize, Error> {
+        let page = self.pages.page();
+        let bytes = |entries: usize| entries * size_of::<T>();
+        // Within the reservation, which is whole pages.
+        let end = page.ceil(bytes(to)).unwrap_or(usize::MAX);
+        // SAFETY: whole pages of the reservation, never sealed. Another thread may have made some of them writable already and be using them:
+        // that keeps what they hold.
+        unsafe { self.pages.commit(page.floor(bytes(from))..end) }?;
+        Ok((end / size_of::<T>()).min(self.capacity))
+    }
+
+    /// Makes every entry zero and gives the memory back. Costs one system call.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Pages`] when the system refuses; entries are then zero or what they were.
+    pub fn reset(&mut self) -> Result<(), Error> {
+        // SAFETY: whole pages of the reservation, all writable; no entry is borrowed.
+        unsafe { self.pages.discard(self.bytes()) }.map_err(Error::Pages)
+    }
+
+    /// Bytes of pages that are writable.
+    fn bytes(&self) -> Range<usize> {
+        let entries = self.committed.load(Acquire) * size_of::<T>();
+        0..self.pages.page().ceil(entries).unwrap_or(0)
+    }
+
+    /// Bytes of entries that are in physical memory now. Costs a system call for each 4 MiB of the table.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Pages`] when the system does not tell.
+    pub fn resident(&self) -> Result<usize, Error> {
+        // SAFETY: whole pages of the reservation.
+        unsafe { self.pages.resident(self.bytes()) }.map_err(Error::Pages)
+    }
+
+    /// The entries that `wanted` says yes to, with the numbers of their sites: how a collector finds pointers, or a version change its
+    /// caches.
+    ///
+    /// Costs a read of every entry up to the highest that was asked for; pages that nobody wrote to are read as zeros and take no memory.
+    /// Entries never used are zero, so let `wanted` say no to those.
+    pub fn walk(&self, mut wanted: impl FnMut(&T) -> bool) -> impl Iterator<Item = (usize, &T)> {
+        // SAFETY: as in `of`.
+        let all = unsafe { slice::from_raw_parts(self.base.as_ptr(), self.committed.load(Acquire)) };
+        all.iter().enumerate().filter(move |(_, entry)| wanted(entry))
+    }
+
+    /// Entries that there may be. Costs nothing.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// The arena whose sites the table serves. Costs nothing.
+    pub fn arena(&self) -> &'a CodeArena {
+        self.arena
+    }
+
+    /// The address space of the table, for tools that look at the process from outside. Costs nothing.
+    pub fn address_range(&self) -> Range<usize> {
+        let start = self.base.addr().get();
+        start..start + self.capacity * size_of::<T>()
+    }
+}
+
+impl<T> fmt::Debug for SideTable<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SideTable").field("capacity", &self.capacity).finish_non_exhaustive()
+    }
+}
