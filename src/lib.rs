@@ -42,6 +42,10 @@
 //! | [`Shared`] | bytes of an arena with a share in the arena |
 //! | [`HeapArena`] | memory for what changes: an allocator for one thread, its bookkeeping out of line |
 //! | [`HeapRc`] | a counted pointer into a heap |
+//! | [`CodeRef`] | a handle of code: permanent, or [transient](Transients) and counted |
+//! | [`CodeSlot`], [`AtomicCodeSlot`] | what a function holds: code that can be replaced |
+//! | [`CodeProxy`] | what a script sees of code |
+//! | [`SideTable`] | what changes beside sealed code: [caches](InlineCache), [counters](CallCounter), [constants](LazyConstant) |
 //! | [`DualArena`] | both arenas as one thing to own |
 //!
 //! Parse first, lower second: blocks of an abandoned load are not reclaimed, so let a syntax error come before the first block.
