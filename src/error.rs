@@ -141,6 +141,20 @@ pub enum PageCall {
     Populate,
     /// The final, read-only protection.
     Seal,
+    /// The final protection of code that the processor executes: read and execute.
+    SealExecutable,
+    /// A memory file, for the level [`MemFile`](crate::Hardening::MemFile).
+    CreateFile,
+    /// The pages' bytes written to it.
+    WriteFile,
+    /// Its seals, after which nobody can change it.
+    SealFile,
+    /// The file put in the place of the pages.
+    Replace,
+    /// The mapping fixed, for the level [`Forever`](crate::Hardening::Forever).
+    Fix,
+    /// Huge pages.
+    Huge,
     /// Memory and access given back, the address space kept.
     Decommit,
     /// Memory given back, access and address space kept.
@@ -236,6 +250,13 @@ impl fmt::Display for PageCall {
             Self::Commit => "make pages writable",
             Self::Populate => "populate pages",
             Self::Seal => "make pages read-only",
+            Self::SealExecutable => "make pages executable",
+            Self::CreateFile => "create a memory file",
+            Self::WriteFile => "write to a memory file",
+            Self::SealFile => "seal a memory file",
+            Self::Replace => "put a sealed memory file in the place of pages",
+            Self::Fix => "fix a mapping for ever",
+            Self::Huge => "use huge pages",
             Self::Decommit => "give pages back",
             Self::Discard => "give memory back",
             Self::Resident => "say what is resident",

@@ -83,8 +83,8 @@ mod side;
 pub mod testing;
 
 pub use code::{
-    CodeArena, CodeArenaBuilder, Hardening, Link, Loader, Location, Module, Modules, Permanent, Sealed, Shared, Sites,
-    Stats, Tracer, permacode_code_contains,
+    CodeArena, CodeArenaBuilder, Hardening, Link, Loader, Location, Module, Modules, NativeLoader, Permanent, Sealed,
+    Shared, Sites, Stats, Tracer, permacode_code_contains,
 };
 pub use dual::{DualArena, Region};
 pub use error::{Error, LinkError, PageCall, PageError};

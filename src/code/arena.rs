@@ -10,16 +10,17 @@
 //! The three parts share no page (invariant 1). The `CodeArena` value itself holds a few atomics and lies wherever its owner puts it.
 
 use super::builder::CodeArenaBuilder;
-use super::code_pages::CodePages;
+use super::code_pages::{Choices, CodePages};
 use super::extent::{Extent, Run};
 use super::ledger::{CHUNK, Ledger, Record};
 use super::loader::Loader;
-use super::module::{Directory, Location, Module, ModuleRecord, Modules};
+use super::module::{Directory, Hardening, Location, Module, ModuleRecord, Modules};
 use super::names::Names;
+use super::native::NativeLoader;
 use super::page_table::PageTable;
 use super::sites::{SiteCounter, Sites};
 use super::stats::{Counters, Stats};
-use crate::error::Error;
+use crate::error::{Error, PageError};
 use crate::layout::Geometry;
 use crate::pages::Reservation;
 use core::alloc::Layout;
@@ -99,18 +100,14 @@ impl CodeArena {
         CodeArenaBuilder::new()
     }
 
-    pub(super) fn with_pages(
-        reservation: Reservation,
-        geometry: Geometry,
-        limit: Option<usize>,
-    ) -> Result<Self, Error> {
+    pub(super) fn with_pages(reservation: Reservation, geometry: Geometry, choices: Choices) -> Result<Self, Error> {
         let chunk = CHUNK.min(geometry.ledger);
         // SAFETY: whole pages of a reservation that nothing was done with yet.
         unsafe { reservation.commit(geometry.ledger_top - chunk..geometry.len) }?;
         let ledger = Ledger::new(geometry.ledger_top, geometry.ledger);
         let home = ledger.claim(&reservation, Layout::new::<Self>())?.cast();
         // SAFETY: the reservation was made for this geometry, and the page table's part is committed and untouched.
-        let pages = unsafe { CodePages::new(reservation, geometry, limit) };
+        let pages = unsafe { CodePages::new(reservation, geometry, choices) };
         Ok(Self {
             modules: Directory::new(),
             names: Names::new(),
@@ -152,10 +149,20 @@ impl CodeArena {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn load(&self, name: &str) -> Result<Loader<'_>, Error> {
-        let record = self.ledger.insert_named(self.pages.reservation(), name, |name| {
+        Ok(Loader::new(self, self.module_record(name)?))
+    }
+
+    /// Opens a module of machine code, on pages that no other module shares.
+    ///
+    /// Costs and errors are those of [`load`](Self::load); see [`NativeLoader`].
+    pub fn load_native(&self, name: &str) -> Result<NativeLoader<'_>, Error> {
+        Ok(NativeLoader::new(self, self.module_record(name)?))
+    }
+
+    fn module_record(&self, name: &str) -> Result<Record<'_, ModuleRecord>, Error> {
+        self.ledger.insert_named(self.pages.reservation(), name, |name| {
             ModuleRecord::new(self.next_module.fetch_add(1, Relaxed), name)
-        })?;
-        Ok(Loader::new(self, record))
+        })
     }
 
     /// Makes read-only whatever is finished and is not yet, and says how many tails open loaders still hold.
@@ -181,6 +188,58 @@ impl CodeArena {
     pub fn seal(&self) -> Result<Sealed, Error> {
         let pages = self.pages.seal_closed()?;
         Ok(Sealed { pages, held: self.pages.held() })
+    }
+
+    /// Puts sealed memory files in the place of all sealed pages: [`Hardening::MemFile`]. References stay good, and whoever reads meanwhile
+    /// reads the same bytes.
+    ///
+    /// With [`CodeArenaBuilder::hardening`] each seal does so by itself; this is for doing it once, after the last, or for trying again.
+    /// Costs some eight system calls and a copy for each stretch of sealed pages that is not replaced yet; a file for each of them, closed
+    /// again. A mapping for each of them stays: many small seals make many, so seal rarely, or call this once in the end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Pages`] says which step the system refused. What was not replaced is protected as before; others are replaced all the same,
+    /// and the call can be repeated.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, Hardening};
+    ///
+    /// let arena = CodeArena::new()?;
+    /// let loader = arena.load("m")?;
+    /// let text = loader.alloc_str("good for reading")?;
+    /// let module = loader.seal()?;
+    /// if arena.harden().is_ok() {
+    ///     assert_eq!(module.hardening(), Hardening::MemFile);
+    /// }
+    /// assert_eq!(text, "good for reading");
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn harden(&self) -> Result<(), Error> {
+        self.pages.replace_sealed().map_err(Error::Pages)
+    }
+
+    /// Makes what is sealed unchangeable for as long as the process and its children live: [`Hardening::Forever`]. For an arena that was
+    /// [leaked](Self::leak).
+    ///
+    /// Each stretch of sealed pages that is not fixed yet becomes one mapping, however many seals it took. A stretch that is fixed stays a mapping
+    /// of its own, so call this rarely. What advice the pages should have (core dumps, huge pages) must be given before. Costs those of
+    /// [`harden`](Self::harden) and one system call more for each stretch.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Pages`] says which step the system refused; [`Module::hardening`] says what holds. The call can be repeated.
+    pub fn harden_forever(&'static self) -> Result<(), Error> {
+        // SAFETY: the arena lives as long as the process.
+        unsafe { self.pages.fix_sealed() }.map_err(Error::Pages)
+    }
+
+    /// Why the level of hardening that was asked for was last not reached; `None` if it always was. Costs a load.
+    ///
+    /// Without [`CodeArenaBuilder::strict`] a seal succeeds when pages are protected, whatever was asked for beyond: this says what was
+    /// refused, [`Module::hardening`] what holds.
+    pub fn refused(&self) -> Option<PageError> {
+        self.pages.refused()
     }
 
     /// Whether an address lies in the arena's code pages: one subtraction and one comparison.
@@ -359,9 +418,12 @@ impl CodeArena {
         self.modules.append(module);
     }
 
-    /// Whether the hardware protects every page of these extents.
-    pub(super) fn protects<'l>(&'l self, mut extents: impl Iterator<Item = Record<'l, Extent>>) -> bool {
-        self.pages.reservation().protects() && extents.all(|extent| self.pages.protects(extent.start()..extent.end()))
+    /// What holds for every page of these extents.
+    pub(super) fn hardening_of<'l>(&'l self, extents: impl Iterator<Item = Record<'l, Extent>>) -> Hardening {
+        let filled = extents.filter(|extent| extent.start() != extent.end());
+        let least = filled.map(|extent| self.pages.hardening(extent.start()..extent.end())).min();
+        // Of what has no bytes, nothing can change.
+        least.unwrap_or(if self.pages.reservation().protects() { Hardening::Protect } else { Hardening::ByType })
     }
 }
 

@@ -6,19 +6,25 @@
 //! ```
 //!
 //! Code pages only ever move to the right in: *no access* → *claimed* (by compare-exchange on the watermark, then committed) →
-//! *closed* (nobody writes there again) → *sealed*. At most one run's tail is *parked*: left by a finished loader, to be taken by a
+//! *closed* (nobody writes there again) → *sealed* → *replaced* by a sealed memory file → *fixed*, the latter two where a level of
+//! hardening above protection is asked for. At most one run's tail is *parked*: left by a finished loader, to be taken by a
 //! later one. Each step is one atomic operation, so nobody waits for anybody (invariant 5); a step that a vanished thread did not
 //! finish leaves pages that are claimed for ever and hurts nothing else.
 
 use super::extent::{Extent, Run};
 use super::ledger::{Published, Record};
-use super::page_table::PageTable;
+use super::module::Hardening;
+use super::page_table::{Mark, PageTable};
+use super::refusal::Refusal;
 use crate::error::{Error, PageError};
 use crate::layout::{self, Geometry, PageSize};
 use crate::pages::Reservation;
 use core::ops::Range;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::*};
+
+/// Bytes of a huge page, where there are any.
+const HUGE: usize = 2 << 20;
 
 pub(super) struct CodePages {
     reservation: Reservation,
@@ -38,13 +44,31 @@ pub(super) struct CodePages {
     /// Bytes behind finished modules that nobody will fill: paddings and tails given up.
     closed_tails: AtomicUsize,
     seals: AtomicUsize,
+    /// What a seal tries to reach.
+    level: Hardening,
+    /// Whether a seal that does not reach it is an error.
+    strict: bool,
+    /// Whether to ask for huge pages.
+    huge: bool,
+    /// Why the level asked for was last not reached.
+    refusal: Refusal,
+}
+
+/// What was chosen for the code pages of an arena.
+#[derive(Clone, Copy)]
+pub(super) struct Choices {
+    pub(super) limit: Option<usize>,
+    pub(super) level: Hardening,
+    pub(super) strict: bool,
+    pub(super) huge: bool,
 }
 
 impl CodePages {
     /// # Safety
     ///
     /// `reservation` was made for `geometry`; the page table's memory is committed, zero, and used by nobody else.
-    pub(super) unsafe fn new(reservation: Reservation, geometry: Geometry, limit: Option<usize>) -> Self {
+    pub(super) unsafe fn new(reservation: Reservation, geometry: Geometry, choices: Choices) -> Self {
+        let Choices { limit, level, strict, huge } = choices;
         let page = reservation.page();
         // SAFETY: `ledger_top` is a page boundary of the reservation, behind it lies the table that the geometry made room for.
         let table = unsafe { PageTable::new(reservation.at(geometry.ledger_top), page.index(geometry.code)) };
@@ -58,6 +82,10 @@ impl CodePages {
             held: AtomicUsize::new(0),
             closed_tails: AtomicUsize::new(0),
             seals: AtomicUsize::new(0),
+            level,
+            strict,
+            huge,
+            refusal: Refusal::none(),
             reservation,
         }
     }
@@ -107,6 +135,7 @@ impl CodePages {
             let too_large = Error::TooLarge { len: size, element: 1 };
             let needed = layout::need(address, size, align).ok_or(too_large)?;
             let left = self.cap - start;
+            let wish = self.wish(start, needed, wish);
             let length = layout::run_length(needed, wish, left, self.page().bytes()).ok_or(match self.limit {
                 Some(limit) if self.cap < self.len => Error::Limit { limit, needed, left },
                 _ => Error::Exhausted { needed, left },
@@ -122,6 +151,7 @@ impl CodePages {
     /// Makes the run that ends at `limit` longer, by at least `more` bytes and by `wish` if there are so many. `None` where something
     /// else lies behind it or too little is left.
     pub(super) fn extend(&self, limit: usize, more: usize, wish: usize) -> Result<Option<usize>, PageError> {
+        let wish = self.wish(limit, more, wish);
         let Some(length) = layout::run_length(more, wish, self.cap - limit, self.page().bytes()) else {
             return Ok(None);
         };
@@ -132,10 +162,34 @@ impl CodePages {
         self.commit(limit..limit + length).map(|added| Some(added.end))
     }
 
+    /// How much to wish for at `start`: with huge pages, and where there is a huge page's worth of code already, as much as ends with one.
+    fn wish(&self, start: usize, needed: usize, wish: usize) -> usize {
+        if !self.huge || start < HUGE && needed < HUGE {
+            return wish;
+        }
+        let end = self.at(start).addr().get().checked_add(needed.max(wish));
+        let end = end.and_then(|end| layout::align_up(end, HUGE));
+        end.map_or(wish, |end| end - self.at(start).addr().get())
+    }
+
+    /// The part of a range that whole huge pages can lie in.
+    fn huge_part(&self, range: Range<usize>) -> Range<usize> {
+        let base = self.at(0).addr().get();
+        let start = layout::align_up(base + range.start, HUGE).map_or(range.end, |start| start - base);
+        let end = layout::align_down(base + range.end, HUGE).max(base) - base;
+        start..end.max(start)
+    }
+
     fn commit(&self, claimed: Range<usize>) -> Result<Range<usize>, PageError> {
         // SAFETY: whole pages that the caller alone has claimed just now, so they were never sealed (invariant 4).
         match unsafe { self.reservation.commit(claimed.clone()) } {
-            Ok(()) => Ok(claimed),
+            Ok(()) => {
+                if self.huge {
+                    // SAFETY: committed just now. A refusal changes nothing but how fast it is.
+                    self.refusal.note(&unsafe { self.reservation.huge(self.huge_part(claimed.clone()), false) });
+                }
+                Ok(claimed)
+            }
             Err(error) => {
                 // SAFETY: claimed just now, and nobody was told.
                 unsafe { self.give_back(claimed) };
@@ -206,7 +260,7 @@ impl CodePages {
         let (run, end) = (extent.get().run(), extent.end());
         let resume = if padded { self.ceil(end) } else { end };
         self.table.own(self.page().touched(extent.start()..end), extent);
-        self.table.close(self.page().filled(extent.start()..resume));
+        self.table.set(Mark::Closed, self.page().filled(extent.start()..resume));
         self.closed_tails.fetch_add(resume - end, Relaxed);
         run.set_resume(resume);
         self.park(run);
@@ -221,7 +275,7 @@ impl CodePages {
     /// Closes bytes that nobody will fill.
     fn give_up(&self, tail: Range<usize>) {
         self.closed_tails.fetch_add(tail.len(), Relaxed);
-        self.table.close(self.page().touched(tail));
+        self.table.set(Mark::Closed, self.page().touched(tail));
     }
 
     fn ceil(&self, offset: usize) -> usize {
@@ -232,9 +286,9 @@ impl CodePages {
     // ── sealing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// Seals the pages of an extent that was left padded.
-    pub(super) fn seal_extent(&self, extent: &Extent) -> Result<(), PageError> {
+    pub(super) fn seal_extent(&self, extent: &Extent, executable: bool) -> Result<(), PageError> {
         let pages = self.page().touched(extent.start()..extent.end());
-        if pages.is_empty() { Ok(()) } else { self.seal(pages).map(|_| ()) }
+        if pages.is_empty() { Ok(()) } else { self.seal(pages, executable).map(|_| ()) }
     }
 
     /// Pads the parked tail to its next page, and seals every page that is closed and not sealed. Returns how many. If the system
@@ -250,29 +304,123 @@ impl CodePages {
         let (mut from, mut sealed, mut refused) = (0, 0, None);
         while let Some(stretch) = self.table.next_unsealed(from..end) {
             from = stretch.end;
-            match self.seal(stretch) {
+            match self.seal(stretch, false) {
                 Ok(pages) => sealed += pages,
                 Err(error) => refused = refused.or(Some(error)),
             }
         }
+        if self.strict && self.level >= Hardening::MemFile {
+            // What an earlier seal did not reach.
+            refused = refused.or(self.replace_sealed().err());
+        }
         refused.map_or(Ok(sealed), Err)
     }
 
-    fn seal(&self, pages: Range<usize>) -> Result<usize, PageError> {
-        let count = pages.len();
+    fn seal(&self, pages: Range<usize>, executable: bool) -> Result<usize, PageError> {
+        let (count, span) = (pages.len(), self.page().span(pages.clone()));
         self.seals.fetch_add(1, Relaxed);
         // SAFETY: closed pages: whoever could write there is finished. Sealing a sealed page again changes nothing, so two threads may
         // seal the same stretch. If this fails half-way, the pages stay closed and are tried again.
-        unsafe { self.reservation.seal(self.page().span(pages.clone())) }?;
-        self.table.seal(pages);
+        unsafe {
+            if executable { self.reservation.seal_executable(span) } else { self.reservation.seal(span) }?;
+        }
+        if executable {
+            self.table.set(Mark::Executable, pages.clone());
+        }
+        self.table.seal(pages.clone());
+        if self.huge {
+            self.collapse(pages.clone());
+        }
+        if self.level >= Hardening::MemFile {
+            let replaced = self.replace(pages, executable);
+            if self.strict {
+                replaced?;
+            }
+        }
         Ok(count)
+    }
+
+    /// Asks that sealed pages lie on huge ones wherever a huge page's worth of them is sealed now.
+    fn collapse(&self, pages: Range<usize>) {
+        let bytes = self.page().span(pages);
+        let around = bytes.start.saturating_sub(HUGE)..(bytes.end + HUGE).min(self.len);
+        let part = self.huge_part(around);
+        for start in part.clone().step_by(HUGE) {
+            let huge = start..start + HUGE;
+            if huge.end <= part.end && self.table.is_set(Mark::Sealed, self.page().touched(huge.clone())) {
+                // SAFETY: sealed pages. A refusal changes nothing but how fast it is.
+                self.refusal.note(&unsafe { self.reservation.huge(huge, true) });
+            }
+        }
+    }
+
+    // ── hardening ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Puts a sealed memory file in the place of sealed pages, which are alike in being executable.
+    fn replace(&self, pages: Range<usize>, executable: bool) -> Result<(), PageError> {
+        // SAFETY: sealed pages. Two threads may replace the same ones: the bytes are the same.
+        let replaced = unsafe { self.reservation.replace(self.page().span(pages.clone()), executable) };
+        self.refusal.note(&replaced);
+        replaced?;
+        self.table.replace(pages);
+        Ok(())
+    }
+
+    /// Replaces all sealed pages that are not yet, by stretches. If the system refuses one, the others are replaced all the same.
+    pub(super) fn replace_sealed(&self) -> Result<(), PageError> {
+        self.each_stretch(Mark::Sealed, Mark::Replaced, |pages, executable| self.replace(pages, executable))
+    }
+
+    /// Fixes all sealed pages that are not yet, after replacing each stretch anew as a whole, so that it is one mapping.
+    ///
+    /// # Safety
+    ///
+    /// The reservation is never released.
+    pub(super) unsafe fn fix_sealed(&self) -> Result<(), PageError> {
+        self.each_stretch(Mark::Sealed, Mark::Fixed, |pages, executable| {
+            self.replace(pages.clone(), executable)?;
+            // SAFETY: sealed pages; the caller's promise.
+            let fixed = unsafe { self.reservation.fix(self.page().span(pages.clone())) };
+            self.refusal.note(&fixed);
+            fixed?;
+            self.table.set(Mark::Fixed, pages);
+            Ok(())
+        })
+    }
+
+    /// Takes a step for every stretch of pages that has one mark and not the other.
+    fn each_stretch(
+        &self,
+        with: Mark,
+        without: Mark,
+        step: impl Fn(Range<usize>, bool) -> Result<(), PageError>,
+    ) -> Result<(), PageError> {
+        let end = self.page().index(self.claimed());
+        let (mut from, mut refused) = (0, None);
+        while let Some((stretch, executable)) = self.table.next_between(from..end, with, without) {
+            from = stretch.end;
+            refused = refused.or(step(stretch, executable).err());
+        }
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// Why a level that was asked for was last not reached.
+    pub(super) fn refused(&self) -> Option<PageError> {
+        self.refusal.get()
     }
 
     // ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// Whether the hardware protects every page of the bytes.
-    pub(super) fn protects(&self, bytes: Range<usize>) -> bool {
-        self.reservation.protects() && self.table.is_sealed(self.page().touched(bytes))
+    /// What holds for every page of the bytes.
+    pub(super) fn hardening(&self, bytes: Range<usize>) -> Hardening {
+        let pages = self.page().touched(bytes);
+        let is_set = |mark| self.table.is_set(mark, pages.clone());
+        match () {
+            () if !self.reservation.protects() || !is_set(Mark::Sealed) => Hardening::ByType,
+            () if !is_set(Mark::Replaced) => Hardening::Protect,
+            () if !is_set(Mark::Fixed) => Hardening::MemFile,
+            () => Hardening::Forever,
+        }
     }
 
     /// The pages that an extent is the first to have bytes on.
@@ -306,14 +454,8 @@ impl CodePages {
         self.seals.load(Relaxed)
     }
 
-    /// How many mappings of the kernel the claimed pages make up: maximal stretches of pages that are all sealed or all not.
+    /// How many mappings of the kernel the claimed pages make up.
     pub(super) fn mappings(&self) -> usize {
-        let end = self.page().index(self.claimed());
-        let (mut from, mut mappings) = (0, 0);
-        while let Some(sealed) = self.table.next_sealed(from..end) {
-            mappings += 1 + usize::from(sealed.start > from);
-            from = sealed.end;
-        }
-        mappings + usize::from(from < end)
+        self.table.mappings(self.page().index(self.claimed()))
     }
 }

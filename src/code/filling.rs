@@ -34,11 +34,14 @@ pub(super) struct Filling<'a> {
     latest: Cell<Option<Record<'a, Extent>>>,
     /// How long the next run is wished to be.
     wish: Cell<usize>,
+    /// Whether the processor is to execute the module: its pages are then its alone.
+    executable: bool,
 }
 
 impl<'a> Filling<'a> {
-    pub(super) fn new(arena: &'a CodeArena, module: Record<'a, ModuleRecord>) -> Self {
-        Self { arena, module, current: Cell::new(None), latest: Cell::new(None), wish: Cell::new(FIRST_RUN) }
+    pub(super) fn new(arena: &'a CodeArena, module: Record<'a, ModuleRecord>, executable: bool) -> Self {
+        let (current, latest, wish) = (Cell::new(None), Cell::new(None), Cell::new(FIRST_RUN));
+        Self { arena, module, current, latest, wish, executable }
     }
 
     pub(super) fn arena(&self) -> &'a CodeArena {
@@ -62,7 +65,7 @@ impl<'a> Filling<'a> {
         // Before the extents can be located: who finds a module finds all of it.
         self.module.set_bytes(bytes);
         for extent in self.module.get().extents() {
-            self.arena.pages().leave(extent, padded);
+            self.arena.pages().leave(extent, padded || self.executable);
         }
         self.arena.enlist(self.module, bytes, bump.gaps(), bump.lost());
     }
@@ -71,7 +74,7 @@ impl<'a> Filling<'a> {
     pub(super) fn seal(&self) -> Result<(), PageError> {
         let mut refused = None;
         for extent in self.module.get().extents() {
-            refused = refused.or(self.arena.pages().seal_extent(&extent).err());
+            refused = refused.or(self.arena.pages().seal_extent(&extent, self.executable).err());
         }
         refused.map_or(Ok(()), Err)
     }
@@ -106,7 +109,9 @@ impl<'a> Filling<'a> {
     pub(super) fn refill(&self, bump: &Bump, layout: Layout) -> Result<NonNull<u8>, Error> {
         let (cursor, limit) = (bump.cursor(), bump.limit());
         if self.current.get().is_none() {
-            self.take_tail(bump, layout)?;
+            if !self.executable {
+                self.take_tail(bump, layout)?;
+            }
         } else if let Some(limit) = self.extended(self.offset(cursor.addr().get()), self.offset(limit), layout)? {
             // SAFETY: the run was made longer in place.
             unsafe { bump.enter(cursor, self.arena.pages().at(limit).addr().get()) };

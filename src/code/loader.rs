@@ -49,7 +49,16 @@ unsafe impl Send for Loader<'_> {}
 
 impl<'a> Loader<'a> {
     pub(super) fn new(arena: &'a CodeArena, module: Record<'a, ModuleRecord>) -> Self {
-        let home = Home::Module(Filling::new(arena, module));
+        Self::with(arena, Filling::new(arena, module, false))
+    }
+
+    /// A loader of machine code.
+    pub(super) fn executable(arena: &'a CodeArena, module: Record<'a, ModuleRecord>) -> Self {
+        Self::with(arena, Filling::new(arena, module, true))
+    }
+
+    fn with(arena: &'a CodeArena, filling: Filling<'a>) -> Self {
+        let home = Home::Module(filling);
         Self { bump: Bump::new(arena.pages().at(0)), home, invariant: PhantomData }
     }
 

@@ -2,13 +2,13 @@
 //!
 //! ```text
 //!   arena · builder                what a user holds
-//!   blocks · loader · fill         how a module is built
+//!   blocks · loader · fill         how a module is built (native: of machine code)
 //!   filling · region               where a loader's room comes from: pages of the arena, or a region elsewhere
 //!   bump · prefetch                the fast path
 //!   link · sites · permanent       what its blocks are made of (trace: what they refer to)
 //!   module · shared · stats        what is left of it, and what can be asked
 //!   ──────────────────────────────
-//!   code_pages                     claimed → closed → sealed; who may write where
+//!   code_pages                     claimed → closed → sealed → replaced → fixed; who may write where (refusal: why not)
 //!   extent · page_table · names    records and tables over the pages
 //!   ledger                         where records lie
 //! ```
@@ -29,9 +29,11 @@ mod link;
 mod loader;
 mod module;
 mod names;
+mod native;
 mod page_table;
 mod permanent;
 mod prefetch;
+mod refusal;
 mod region;
 mod shared;
 mod sites;
@@ -43,6 +45,7 @@ pub use builder::CodeArenaBuilder;
 pub use link::Link;
 pub use loader::Loader;
 pub use module::{Hardening, Location, Module, Modules};
+pub use native::NativeLoader;
 pub use permanent::Permanent;
 pub use shared::Shared;
 pub use sites::Sites;

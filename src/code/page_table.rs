@@ -2,12 +2,11 @@
 //!
 //! ```text
 //!                    group 0                        group 1
-//!   │ full, full … ┼ closed │ sealed │ owner × 64 ┼ closed │ sealed │ owner × 64 ┼ ...
-//!     a bit a group   one bit a page   one pointer a page
+//!   │ full, full … ┼ marks × 6 │ owner × 64 ┼ marks × 6 │ owner × 64 ┼ ...
+//!     a bit a group   a bit a page  one pointer a page
 //! ```
 //!
-//! * **closed**: every loader that could write there is finished and the tail behind it is given up. Nobody writes there again.
-//! * **sealed**: closed, and the source made it read-only.
+//! * marks ([`Mark`]): what was done to it so far.
 //! * **full**: every page of the group is sealed, so that who looks for more passes over 4,096 pages with one load.
 //! * **owner**: the finished extent with the highest address on the page; those below it follow by [`Extent::below`].
 //!
@@ -24,9 +23,27 @@ use core::sync::atomic::{AtomicUsize, Ordering::*};
 /// Pages in a group: the bits of a word.
 const GROUP: usize = usize::BITS as usize;
 
+/// What can be said of a page.
+#[derive(Clone, Copy)]
+pub(super) enum Mark {
+    /// Every loader that could write there is finished and the tail behind it is given up. Nobody writes there again.
+    Closed,
+    /// Closed, and the source made it read-only.
+    Sealed,
+    /// Sealed, and the processor may execute it.
+    Executable,
+    /// Sealed, and replaced by memory that nobody can change.
+    Replaced,
+    /// Replaced, and nobody can take that away.
+    Fixed,
+    /// A replacement begins here: a mapping of its own.
+    Begins,
+}
+
+const MARKS: usize = 6;
+
 struct Group {
-    closed: AtomicUsize,
-    sealed: AtomicUsize,
+    marks: [AtomicUsize; MARKS],
     owners: [Published<Extent>; GROUP],
 }
 
@@ -41,6 +58,16 @@ pub(super) struct PageTable {
 unsafe impl Send for PageTable {}
 // SAFETY: as above; groups change by atomics only.
 unsafe impl Sync for PageTable {}
+
+impl Group {
+    fn mark(&self, mark: Mark) -> &AtomicUsize {
+        &self.marks[mark as usize]
+    }
+
+    fn bits(&self, mark: Mark) -> usize {
+        self.mark(mark).load(Acquire)
+    }
+}
 
 impl PageTable {
     /// The bytes that a table over `pages` pages takes.
@@ -70,31 +97,71 @@ impl PageTable {
         unsafe { slice::from_raw_parts(self.groups.as_ptr(), self.len) }
     }
 
-    /// Marks `pages` as closed.
-    pub(super) fn close(&self, pages: Range<usize>) {
+    /// Marks `pages`.
+    pub(super) fn set(&self, mark: Mark, pages: Range<usize>) {
         for (group, mask) in self.masks(pages) {
-            group.closed.fetch_or(mask, Release);
+            group.mark(mark).fetch_or(mask, Release);
         }
+    }
+
+    /// Whether every one of `pages` is marked.
+    pub(super) fn is_set(&self, mark: Mark, pages: Range<usize>) -> bool {
+        self.masks(pages).all(|(group, mask)| group.bits(mark) & mask == mask)
+    }
+
+    /// Says that `pages` were replaced together, by one mapping.
+    pub(super) fn replace(&self, pages: Range<usize>) {
+        for (group, mask) in self.masks(pages.clone()) {
+            group.mark(Mark::Begins).fetch_and(!mask, Release);
+        }
+        self.set(Mark::Begins, pages.start..pages.start + 1);
+        self.set(Mark::Replaced, pages);
+    }
+
+    /// The first stretch of pages in `pages` that have one mark and not the other, and are alike in being executable.
+    pub(super) fn next_between(&self, pages: Range<usize>, with: Mark, without: Mark) -> Option<(Range<usize>, bool)> {
+        let pending = |group: &Group| group.bits(with) & !group.bits(without);
+        let first = self.next_stretch(pages.clone(), pending)?;
+        let executable = self.is_set(Mark::Executable, first.start..first.start + 1);
+        let alike = |group: &Group| {
+            let executables = group.bits(Mark::Executable);
+            pending(group) & if executable { executables } else { !executables }
+        };
+        self.next_stretch(first, alike).map(|stretch| (stretch, executable))
+    }
+
+    /// How many mappings of the kernel the first `pages` pages make up: stretches of pages that are alike.
+    pub(super) fn mappings(&self, pages: usize) -> usize {
+        const SHOWN: [Mark; 4] = [Mark::Sealed, Mark::Executable, Mark::Replaced, Mark::Fixed];
+        let mut before = [0; SHOWN.len()];
+        let begins = |(group, mask): (&Group, usize)| {
+            let mut begins = group.bits(Mark::Begins);
+            for (mark, before) in SHOWN.iter().zip(&mut before) {
+                let bits = group.bits(*mark);
+                begins |= bits ^ (bits << 1 | *before);
+                *before = bits >> (GROUP - 1);
+            }
+            (begins & mask).count_ones() as usize
+        };
+        let count = self.masks(0..pages).map(begins).sum::<usize>();
+        // Whatever the first page is, it begins one.
+        let first = self.groups().first().map_or(0, |group| group.bits(Mark::Sealed) | group.bits(Mark::Begins));
+        count + usize::from(pages != 0 && first & 1 == 0)
     }
 
     /// Marks `pages` as sealed, once the source has made them read-only.
     pub(super) fn seal(&self, pages: Range<usize>) {
         let first = pages.start / GROUP;
         for (index, (group, mask)) in (first..).zip(self.masks(pages)) {
-            if group.sealed.fetch_or(mask, Release) | mask == usize::MAX {
+            if group.mark(Mark::Sealed).fetch_or(mask, Release) | mask == usize::MAX {
                 self.full()[index / GROUP].fetch_or(1 << (index % GROUP), Release);
             }
         }
     }
 
-    /// Whether every one of `pages` is sealed.
-    pub(super) fn is_sealed(&self, pages: Range<usize>) -> bool {
-        self.masks(pages).all(|(group, mask)| group.sealed.load(Acquire) & mask == mask)
-    }
-
     /// The first stretch of pages in `pages` that are closed and not sealed.
     pub(super) fn next_unsealed(&self, pages: Range<usize>) -> Option<Range<usize>> {
-        let pending = |group: &Group| group.closed.load(Acquire) & !group.sealed.load(Acquire);
+        let pending = |group: &Group| group.bits(Mark::Closed) & !group.bits(Mark::Sealed);
         let not_full = |index: usize| self.full().get(index / GROUP).map_or(0, |word| !word.load(Acquire));
         let mut from = pages.start;
         while let Some(group) = Self::next_set(from / GROUP..pages.end.div_ceil(GROUP), not_full) {
@@ -108,15 +175,10 @@ impl PageTable {
         None
     }
 
-    /// The first stretch of sealed pages in `pages`.
-    pub(super) fn next_sealed(&self, pages: Range<usize>) -> Option<Range<usize>> {
-        self.next_stretch(pages, |group| group.sealed.load(Acquire))
-    }
-
     /// How many of the first `pages` pages are closed and not sealed.
     pub(super) fn count_unsealed(&self, pages: usize) -> usize {
         self.masks(0..pages)
-            .map(|(group, mask)| group.closed.load(Acquire) & !group.sealed.load(Acquire) & mask)
+            .map(|(group, mask)| group.bits(Mark::Closed) & !group.bits(Mark::Sealed) & mask)
             .map(|pending| pending.count_ones() as usize)
             .sum()
     }
@@ -180,25 +242,25 @@ mod tests {
     #[test]
     fn stretches_are_found_across_the_words_of_the_table() {
         with_table(300, |table| {
-            table.close(10..11);
-            table.close(60..200);
+            table.set(Mark::Closed, 10..11);
+            table.set(Mark::Closed, 60..200);
             table.seal(100..130);
             assert_eq!(table.next_unsealed(0..300), Some(10..11));
             assert_eq!(table.next_unsealed(11..300), Some(60..100));
             assert_eq!(table.next_unsealed(100..300), Some(130..200));
             assert_eq!(table.next_unsealed(140..150), Some(140..150));
             assert_eq!(table.next_unsealed(200..300), None);
-            assert_eq!(table.next_sealed(0..300), Some(100..130));
+            assert_eq!(table.next_between(0..300, Mark::Sealed, Mark::Replaced), Some((100..130, false)));
             assert_eq!(table.count_unsealed(300), 1 + 40 + 70);
-            assert!(table.is_sealed(100..130) && table.is_sealed(5..5));
-            assert!(!table.is_sealed(99..130) && !table.is_sealed(100..131));
+            assert!(table.is_set(Mark::Sealed, 100..130) && table.is_set(Mark::Sealed, 5..5));
+            assert!(!table.is_set(Mark::Sealed, 99..130) && !table.is_set(Mark::Sealed, 100..131));
         });
     }
 
     #[test]
     fn what_is_not_sealed_is_found_behind_any_number_of_full_groups() {
         with_table(20_000, |table| {
-            table.close(0..20_000);
+            table.set(Mark::Closed, 0..20_000);
             table.seal(0..12_345);
             table.seal(12_350..20_000);
             assert_eq!(table.next_unsealed(0..20_000), Some(12_345..12_350));
@@ -209,13 +271,34 @@ mod tests {
     }
 
     #[test]
+    fn mappings_end_where_pages_differ_and_where_replacements_begin() {
+        with_table(300, |table| {
+            assert_eq!((table.mappings(0), table.mappings(300)), (0, 1));
+            table.set(Mark::Closed, 0..300);
+            table.seal(0..200);
+            assert_eq!((table.mappings(200), table.mappings(300)), (1, 2));
+            table.replace(0..64);
+            table.replace(64..100);
+            assert_eq!(table.mappings(300), 4);
+            table.set(Mark::Executable, 150..151);
+            assert_eq!(table.mappings(300), 6);
+            assert_eq!(table.next_between(0..300, Mark::Sealed, Mark::Replaced), Some((100..150, false)));
+            assert_eq!(table.next_between(150..300, Mark::Sealed, Mark::Replaced), Some((150..151, true)));
+            table.replace(0..100);
+            assert_eq!(table.mappings(300), 5);
+            table.set(Mark::Fixed, 0..100);
+            assert_eq!(table.mappings(300), 5);
+        });
+    }
+
+    #[test]
     fn a_stretch_may_fill_every_word_to_its_end() {
         with_table(128, |table| {
-            table.close(0..128);
+            table.set(Mark::Closed, 0..128);
             assert_eq!(table.next_unsealed(0..128), Some(0..128));
             table.seal(0..128);
             assert_eq!(table.next_unsealed(0..128), None);
-            assert!(table.is_sealed(0..128));
+            assert!(table.is_set(Mark::Sealed, 0..128));
         });
     }
 }

@@ -10,8 +10,14 @@
 //!      └───── release ─────┴────────────── release ─────────────────────┘
 //! ```
 //!
+//! Read only has levels: protected, replaced by a sealed memory file (`memory_file.rs`), fixed for ever.
+//!
 //! There is no arrow from *read only* back to *write* (invariant 4).
 
+#[cfg(all(unix, not(miri)))]
+mod instruction_cache;
+#[cfg(all(target_os = "linux", not(miri)))]
+mod memory_file;
 mod ordinary;
 mod reservation;
 mod source;

@@ -130,6 +130,46 @@ impl Reservation {
         self.call(range, |pages, at, bytes| unsafe { pages.seal(at, bytes) })
     }
 
+    /// Makes `range` read-only and executable for good.
+    ///
+    /// # Safety
+    ///
+    /// As for [`seal`](Self::seal).
+    pub(crate) unsafe fn seal_executable(&self, range: Range<usize>) -> Result<(), PageError> {
+        // SAFETY: the caller's contract is the source's.
+        self.call(range, |pages, at, bytes| unsafe { pages.seal_executable(at, bytes) })
+    }
+
+    /// Puts memory that nobody can change in the place of `range`.
+    ///
+    /// # Safety
+    ///
+    /// Whole sealed pages of this reservation, executable ones only if `executable`.
+    pub(crate) unsafe fn replace(&self, range: Range<usize>, executable: bool) -> Result<(), PageError> {
+        // SAFETY: the caller's contract is the source's.
+        self.call(range, |pages, at, bytes| unsafe { pages.replace(at, bytes, executable) })
+    }
+
+    /// Forbids every change of the mapping of `range`.
+    ///
+    /// # Safety
+    ///
+    /// Whole sealed pages of this reservation, which is never dropped.
+    pub(crate) unsafe fn fix(&self, range: Range<usize>) -> Result<(), PageError> {
+        // SAFETY: the caller's contract is the source's.
+        self.call(range, |pages, at, bytes| unsafe { pages.fix(at, bytes) })
+    }
+
+    /// Asks that `range` lie on huge pages.
+    ///
+    /// # Safety
+    ///
+    /// Whole pages of this reservation, all of them committed or all `sealed`.
+    pub(crate) unsafe fn huge(&self, range: Range<usize>, sealed: bool) -> Result<(), PageError> {
+        // SAFETY: the caller's contract is the source's.
+        self.call(range, |pages, at, bytes| unsafe { pages.huge(at, bytes, sealed) })
+    }
+
     /// Gives the memory of `range` back and takes its access away.
     ///
     /// # Safety

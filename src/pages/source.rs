@@ -122,6 +122,60 @@ pub unsafe trait PageSource: Send + Sync {
     /// The range is whole pages, all of them committed, and nobody writes there from now on.
     unsafe fn seal(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError>;
 
+    /// Makes a range read-only and executable for good, and the processor's instruction cache see its bytes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`seal`](Self::seal); a hardened system refuses outright. A source that cannot do it says so, as this does unless it is
+    /// implemented.
+    ///
+    /// # Safety
+    ///
+    /// As for [`seal`](Self::seal).
+    unsafe fn seal_executable(&self, _at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        Err(PageError { call: PageCall::SealExecutable, bytes, code: 0 })
+    }
+
+    /// Puts memory that nobody can change, with the same bytes, in the place of sealed pages. Whoever reads there meanwhile reads these bytes.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses one of the steps; the pages are then sealed as before. A source that cannot do it says so, as this does unless it
+    /// is implemented.
+    ///
+    /// # Safety
+    ///
+    /// The range is whole pages, all of them sealed, and executable ones only if `executable`.
+    unsafe fn replace(&self, _at: NonNull<u8>, bytes: usize, _executable: bool) -> Result<(), PageError> {
+        Err(PageError { call: PageCall::Replace, bytes, code: 0 })
+    }
+
+    /// Forbids every change of the mapping of sealed pages: they cannot be released any more.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses; the pages are as before. A source that cannot do it says so, as this does unless it is implemented.
+    ///
+    /// # Safety
+    ///
+    /// The range is whole pages, all of them sealed, of a reservation that is never released.
+    unsafe fn fix(&self, _at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        Err(PageError { call: PageCall::Fix, bytes, code: 0 })
+    }
+
+    /// Asks that a range lie on huge pages: for what is committed, at its first touch; for what is sealed, now.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses, or has none to give; nothing changes. A source that has none says so, as this does unless it is implemented.
+    ///
+    /// # Safety
+    ///
+    /// The range is whole pages of one reservation of this source, all of them committed or all sealed.
+    unsafe fn huge(&self, _at: NonNull<u8>, bytes: usize, _sealed: bool) -> Result<(), PageError> {
+        Err(PageError { call: PageCall::Huge, bytes, code: 0 })
+    }
+
     /// Gives the memory of a range back and takes its access away; the address space stays reserved.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Pages from a Unix kernel: `region` reserves and protects, `libc` does what `region` lacks.
 
-use super::PageSource;
+use super::{PageSource, instruction_cache};
 use crate::error::{PageCall, PageError};
 use core::ptr::NonNull;
 use region::Protection;
@@ -82,6 +82,32 @@ unsafe impl PageSource for SystemPages {
 
     unsafe fn seal(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         Self::protect(at, bytes, Protection::READ, PageCall::Seal)
+    }
+
+    unsafe fn seal_executable(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        Self::protect(at, bytes, Protection::READ_EXECUTE, PageCall::SealExecutable)?;
+        // SAFETY: the caller's range, readable; nobody writes there any more.
+        unsafe { instruction_cache::flush(at, bytes) };
+        Ok(())
+    }
+
+    #[cfg(target_os = "linux")]
+    unsafe fn replace(&self, at: NonNull<u8>, bytes: usize, executable: bool) -> Result<(), PageError> {
+        // SAFETY: the caller's contract.
+        unsafe { super::memory_file::replace(at, bytes, executable) }
+    }
+
+    #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+    unsafe fn fix(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        // SAFETY: the caller's contract.
+        unsafe { super::memory_file::fix(at, bytes) }
+    }
+
+    #[cfg(target_os = "linux")]
+    unsafe fn huge(&self, at: NonNull<u8>, bytes: usize, sealed: bool) -> Result<(), PageError> {
+        let advice = if sealed { libc::MADV_COLLAPSE } else { libc::MADV_HUGEPAGE };
+        // SAFETY: the caller's range; the advice changes no contents.
+        check(PageCall::Huge, bytes, unsafe { libc::madvise(at.as_ptr().cast(), bytes, advice) })
     }
 
     unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {

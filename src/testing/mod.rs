@@ -7,6 +7,7 @@ mod code_ops;
 mod heap_model;
 mod heap_ops;
 mod pages;
+mod watch;
 
 pub use code_ops::{Block, CodeCase, CodeOp, Reserve};
 pub use heap_ops::{HeapCase, HeapOp, Shape};

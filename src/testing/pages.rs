@@ -1,9 +1,9 @@
 //! A page source that watches another one, and fails on demand.
 
-use crate::error::{PageCall, PageError};
+use super::watch::Reserved;
+use crate::error::PageCall;
 use crate::pages::PageSource;
-use core::iter;
-use core::ptr::{self, NonNull};
+use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering::SeqCst};
 use std::sync::Arc;
 
@@ -30,42 +30,21 @@ use std::sync::Arc;
 /// # }
 /// ```
 pub struct Pages {
-    source: Box<dyn PageSource>,
-    unaligned: bool,
-    calls: AtomicUsize,
+    pub(super) source: Box<dyn PageSource>,
+    pub(super) unaligned: bool,
+    pub(super) calls: AtomicUsize,
     /// Calls of `kind` until one fails; `usize::MAX`: none will.
-    countdown: AtomicUsize,
-    kind: AtomicU8,
-    halfway: AtomicBool,
-    failures: AtomicUsize,
-    violations: AtomicUsize,
+    pub(super) countdown: AtomicUsize,
+    pub(super) kind: AtomicU8,
+    pub(super) halfway: AtomicBool,
+    pub(super) failures: AtomicUsize,
+    pub(super) violations: AtomicUsize,
     /// Every reservation ever made, newest first. Only added to, so that a forked child never waits.
-    reservations: AtomicPtr<Reserved>,
+    pub(super) reservations: AtomicPtr<Reserved>,
 }
 
 /// Any call may fail, not one kind only.
-const ANY: u8 = u8::MAX;
-/// `ENOMEM` on every Unix: what the system says when it has no memory or no mappings left.
-const NO_MEMORY: i32 = 12;
-
-const NO_ACCESS: u8 = 0;
-const COMMITTED: u8 = 1;
-const SEALED: u8 = 2;
-/// A failed seal may have reached it: it may be read-only.
-const PERHAPS_SEALED: u8 = 3;
-/// Another call that failed half-way may have reached it.
-const UNKNOWN: u8 = 4;
-
-/// A reservation and the state of each of its pages.
-struct Reserved {
-    base: usize,
-    /// Bytes of the source's reservation that lie before `base`.
-    skipped: usize,
-    states: Box<[AtomicU8]>,
-    live: AtomicBool,
-    next: *mut Self,
-}
-
+pub(super) const ANY: u8 = u8::MAX;
 impl Pages {
     /// Watched pages of the operating system.
     ///
@@ -269,189 +248,6 @@ impl Pages {
     /// ```
     pub fn live(&self) -> usize {
         self.reservations().filter(|reserved| reserved.live.load(SeqCst)).count()
-    }
-
-    fn reservations(&self) -> impl Iterator<Item = &Reserved> {
-        let at = |raw: *mut Reserved| {
-            // SAFETY: null or a box that `note` leaked into the list, which only `Drop` takes back.
-            unsafe { raw.as_ref() }
-        };
-        iter::successors(at(self.reservations.load(SeqCst)), move |reserved| at(reserved.next))
-    }
-
-    fn note(&self, base: NonNull<u8>, skipped: usize, pages: usize) {
-        let states = (0..pages).map(|_| AtomicU8::new(NO_ACCESS)).collect();
-        let next = self.reservations.load(SeqCst);
-        let node = Reserved { base: base.addr().get(), skipped, states, live: AtomicBool::new(true), next };
-        let node = Box::into_raw(Box::new(node));
-        let mut next = next;
-        while let Err(now) = self.reservations.compare_exchange(next, node, SeqCst, SeqCst) {
-            next = now;
-            // SAFETY: the node is not in the list yet, so nobody else sees it.
-            unsafe { (*node).next = now };
-        }
-    }
-
-    /// Whether this call is the one to fail.
-    fn fails(&self, call: PageCall) -> bool {
-        self.calls.fetch_add(1, SeqCst);
-        let kind = self.kind.load(SeqCst);
-        if kind != ANY && kind != call as u8 {
-            return false;
-        }
-        let count = |left| (left != usize::MAX).then(|| if left == 0 { usize::MAX } else { left - 1 });
-        let fails = self.countdown.fetch_update(SeqCst, SeqCst, count) == Ok(0);
-        self.failures.fetch_add(usize::from(fails), SeqCst);
-        fails
-    }
-
-    /// The states of the pages in a range; a violation where there are none.
-    fn states(&self, at: NonNull<u8>, bytes: usize) -> &[AtomicU8] {
-        let (page, at) = (self.page_size(), at.addr().get());
-        let whole = at % page == 0 && bytes % page == 0 && bytes != 0;
-        self.reservations()
-            .filter(|reserved| whole && reserved.live.load(SeqCst) && reserved.base <= at)
-            .find_map(|reserved| reserved.states.get((at - reserved.base) / page..(at - reserved.base + bytes) / page))
-            .unwrap_or_else(|| self.violation())
-    }
-
-    fn violation(&self) -> &[AtomicU8] {
-        self.violations.fetch_add(1, SeqCst);
-        &[]
-    }
-
-    /// Makes a call on a range: checked against `legal`, failed on demand, written down as `after`.
-    fn call(
-        &self,
-        call: PageCall,
-        (at, bytes): (NonNull<u8>, usize),
-        legal: impl Fn(u8) -> bool,
-        after: impl Fn(u8) -> u8,
-        forward: impl FnOnce(usize) -> Result<(), PageError>,
-    ) -> Result<(), PageError> {
-        let states = self.states(at, bytes);
-        if !states.iter().all(|state| legal(state.load(SeqCst))) {
-            self.violation();
-        }
-        let fails = self.fails(call);
-        let pages = match fails {
-            true if self.halfway.load(SeqCst) => bytes / self.page_size() / 2,
-            true => 0,
-            false => bytes / self.page_size(),
-        };
-        if pages != 0 {
-            forward(pages * self.page_size())?;
-        }
-        let unknown = if call == PageCall::Seal { PERHAPS_SEALED } else { UNKNOWN };
-        for (index, state) in states.iter().enumerate() {
-            let now = state.load(SeqCst);
-            state.store(
-                if index < pages {
-                    after(now)
-                } else if fails && pages != 0 && after(now) != now {
-                    unknown
-                } else {
-                    now
-                },
-                SeqCst,
-            );
-        }
-        if fails { Err(PageError { call, bytes, code: NO_MEMORY }) } else { Ok(()) }
-    }
-
-    /// What is reserved of the source for `bytes`, so that a badly aligned part can be handed out.
-    fn reserved(&self, bytes: usize) -> usize {
-        if self.unaligned { bytes.saturating_add(2 * self.page_size()) } else { bytes }
-    }
-}
-
-// SAFETY: the source watched keeps the contract, and every call is forwarded as it is, or not at all and then reported as failed. An
-// unaligned reservation is a part of a larger one. Nothing here locks.
-unsafe impl PageSource for Pages {
-    fn page_size(&self) -> usize {
-        self.source.page_size()
-    }
-
-    fn protects(&self) -> bool {
-        self.source.protects()
-    }
-
-    fn reserve(&self, bytes: usize) -> Result<NonNull<u8>, PageError> {
-        if self.fails(PageCall::Reserve) {
-            return Err(PageError { call: PageCall::Reserve, bytes, code: NO_MEMORY });
-        }
-        let (base, page) = (self.source.reserve(self.reserved(bytes))?, self.page_size());
-        let skipped = match base.addr().get() % (2 * page) {
-            _ if !self.unaligned => 0,
-            0 => page,
-            _ => 2 * page,
-        };
-        // SAFETY: as many more pages were reserved than asked for.
-        let base = unsafe { base.add(skipped) };
-        self.note(base, skipped, bytes / page);
-        Ok(base)
-    }
-
-    unsafe fn commit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract, on the range or its beginning.
-        let forward = |bytes| unsafe { self.source.commit(at, bytes) };
-        self.call(
-            PageCall::Commit,
-            (at, bytes),
-            |state| !matches!(state, SEALED | PERHAPS_SEALED),
-            |_| COMMITTED,
-            forward,
-        )
-    }
-
-    unsafe fn populate(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract, on the range or its beginning.
-        let forward = |bytes| unsafe { self.source.populate(at, bytes) };
-        self.call(PageCall::Populate, (at, bytes), |state| state == COMMITTED, |state| state, forward)
-    }
-
-    unsafe fn seal(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract, on the range or its beginning.
-        let forward = |bytes| unsafe { self.source.seal(at, bytes) };
-        self.call(PageCall::Seal, (at, bytes), |state| state != NO_ACCESS, |_| SEALED, forward)
-    }
-
-    unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract, on the range or its beginning.
-        let forward = |bytes| unsafe { self.source.decommit(at, bytes) };
-        self.call(
-            PageCall::Decommit,
-            (at, bytes),
-            |state| !matches!(state, SEALED | PERHAPS_SEALED),
-            |_| NO_ACCESS,
-            forward,
-        )
-    }
-
-    unsafe fn discard(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract, on the range or its beginning.
-        let forward = |bytes| unsafe { self.source.discard(at, bytes) };
-        self.call(PageCall::Discard, (at, bytes), |state| state == COMMITTED, |state| state, forward)
-    }
-
-    unsafe fn resident(&self, at: NonNull<u8>, bytes: usize) -> Result<usize, PageError> {
-        // SAFETY: the caller's contract.
-        unsafe { self.source.resident(at, bytes) }
-    }
-
-    unsafe fn release(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        let whole = |reserved: &&Reserved| {
-            reserved.base == at.addr().get() && reserved.states.len() * self.page_size() == bytes
-        };
-        let ended = self.reservations().filter(whole).find(|reserved| reserved.live.swap(false, SeqCst));
-        let Some(reserved) = ended else {
-            self.violation();
-            return Err(PageError { call: PageCall::Release, bytes, code: 0 });
-        };
-        // SAFETY: `reserve` skipped as much from the base of the larger reservation.
-        let base = unsafe { at.sub(reserved.skipped) };
-        // SAFETY: the caller's contract, on the larger reservation where there is one.
-        unsafe { self.source.release(base, self.reserved(bytes)) }
     }
 }
 

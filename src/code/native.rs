@@ -1,0 +1,67 @@
+//! Code that the processor executes: bytes on pages of their own, writable first, then executable, never both.
+
+use super::arena::CodeArena;
+use super::ledger::Record;
+use super::loader::Loader;
+use super::module::{Module, ModuleRecord};
+use crate::error::Error;
+use core::fmt;
+
+/// A module of machine code while it is built.
+///
+/// Like a [`Loader`], for bytes only. Its pages are shared with no other module, so that nothing but machine code becomes executable.
+/// Until the seal they are writable and not executable, from then on executable and not writable; on processors that need it the
+/// instruction cache is told. Dropping the loader closes the module; its pages then become read-only with the next
+/// [`CodeArena::seal`], and never executable.
+///
+/// ```
+/// # #[cfg(all(target_arch = "x86_64", target_os = "linux", not(permacode_ordinary_pages)))]
+/// # fn main() -> Result<(), permacode::Error> {
+/// let arena = permacode::CodeArena::new()?;
+/// let loader = arena.load_native("jit")?;
+/// let code = loader.alloc(&[0xb8, 42, 0, 0, 0, 0xc3], 16)?; // mov eax, 42; ret
+/// let module = loader.seal()?;
+/// // SAFETY: the bytes are a function of this type, executable since the seal.
+/// let function: extern "C" fn() -> i32 = unsafe { std::mem::transmute(code.as_ptr()) };
+/// assert_eq!(function(), 42);
+/// # Ok(())
+/// # }
+/// # #[cfg(not(all(target_arch = "x86_64", target_os = "linux", not(permacode_ordinary_pages))))]
+/// # fn main() {}
+/// ```
+pub struct NativeLoader<'a>(Loader<'a>);
+
+impl<'a> NativeLoader<'a> {
+    pub(super) fn new(arena: &'a CodeArena, module: Record<'a, ModuleRecord>) -> Self {
+        Self(Loader::executable(arena, module))
+    }
+
+    /// Copies machine code to an address that is a multiple of `align`.
+    ///
+    /// Costs those of [`Loader::alloc_slice_copy`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Loader::alloc_padded`].
+    pub fn alloc(&self, code: &[u8], align: usize) -> Result<&'a [u8], Error> {
+        self.0.alloc_padded(code, align, 0)
+    }
+
+    /// Closes the module and makes its pages executable, and read-only for good.
+    ///
+    /// Costs a system call for each run, commonly one; up to a page of padding.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Pages`] with [`PageCall::SealExecutable`](crate::PageCall::SealExecutable) when the system refuses, as hardened ones do. The
+    /// pages are then not executable; [`CodeArena::seal`] makes them read-only.
+    pub fn seal(self) -> Result<Module<'a>, Error> {
+        self.0.seal()
+    }
+}
+
+impl fmt::Debug for NativeLoader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("NativeLoader").field(&self.0).finish()
+    }
+}
