@@ -1,4 +1,5 @@
-//! An arena a case, as property tests and fuzzers make them: create, one block, seal, drop; a million times.
+//! An arena a case, as property tests and fuzzers make them: create, one block, seal, drop; a million times. The same for both arenas with
+//! a block in each, and for a heap arena alone, which has nothing to seal.
 //!
 //! `cargo bench --bench lifecycle`; `-- --cycles 10000` for fewer.
 //!
@@ -10,17 +11,25 @@ mod harness;
 #[path = "harness/options.rs"]
 mod options;
 
+use core::alloc::Layout;
 use harness::{Clock, interleave, print_table};
 use options::Options;
-use permacode::CodeArena;
+use permacode::{CodeArena, DualArena, HeapArena};
 use std::error::Error;
 use std::fs;
 use std::hint::black_box;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-const SUBJECTS: [&str; 3] =
-    ["mmap, mprotect, mprotect, munmap", "arena, default reservation", "arena, 1 MiB reservation"];
+const SUBJECTS: [&str; 5] = [
+    "mmap, mprotect, mprotect, munmap",
+    "code arena, default reservation",
+    "code arena, 1 MiB reservation",
+    "heap arena, default reservation",
+    "both arenas, default reservations",
+];
+const CODE: usize = 1;
+const BOTH: usize = 4;
 /// Cycles in one sample.
 const BATCH: usize = 200;
 
@@ -40,43 +49,59 @@ fn main() -> Outcome<()> {
         .map(|(name, [time])| vec![name.to_string(), time.cell(), time.ratio_cell(&measured[0][0])])
         .collect();
     print_table("create, one block, seal, drop; µs a cycle", &["subject", "cycle", "of the floor"], &rows);
-    println!("\nsystem calls of one cycle: {}", system_calls()?);
+    let (code, heap) = system_calls()?;
+    println!("\nsystem calls of one cycle: code arena {code}, heap arena {heap}");
 
-    let before = Process::now()?;
-    (0..cycles).try_for_each(|_| run(1))?;
-    let after = Process::now()?;
-    let row = |name: &str, it: &Process| vec![name.to_string(), it.resident_kib.to_string(), it.mappings.to_string()];
-    let head = ["", "resident, KiB", "mappings"];
-    print_table(
-        &format!("{cycles} cycles with the default reservation"),
-        &head,
-        &[row("before", &before), row("after", &after)],
-    );
+    for subject in [CODE, BOTH] {
+        let before = Process::now()?;
+        (0..cycles).try_for_each(|_| run(subject))?;
+        let after = Process::now()?;
+        print_table(
+            &format!("{cycles} cycles: {}", SUBJECTS[subject]),
+            &["", "resident, KiB", "mappings"],
+            &[before.row("before"), after.row("after")],
+        );
+    }
     Ok(())
 }
 
 fn run(subject: usize) -> Outcome<()> {
     match subject {
         0 => floor(),
-        1 => cycle(CodeArena::new()?),
-        _ => cycle(CodeArena::builder().reservation(1 << 20).build()?),
+        CODE => use_code(&CodeArena::new()?),
+        2 => use_code(&CodeArena::builder().reservation(1 << 20).build()?),
+        3 => use_heap(&HeapArena::new()?),
+        _ => {
+            let both = DualArena::new()?;
+            use_heap(&both.heap)?;
+            use_code(&both.code)
+        }
     }
 }
 
-fn cycle(arena: CodeArena) -> Outcome<()> {
+fn use_code(arena: &CodeArena) -> Outcome<()> {
     let loader = arena.load("case")?;
     let block = loader.alloc(0x5EA1_u64)?;
     loader.seal()?;
     if black_box(*block) == 0x5EA1 { Ok(()) } else { Err("the block is not what was put in".into()) }
 }
 
-/// What the arena counts, and the call that drops it.
-fn system_calls() -> Outcome<usize> {
-    let arena = CodeArena::new()?;
-    let loader = arena.load("case")?;
-    loader.alloc(1_u64)?;
-    loader.seal()?;
-    Ok(arena.stats().system_calls + 1)
+fn use_heap(heap: &HeapArena) -> Outcome<()> {
+    let object = heap.alloc(Layout::new::<u64>())?.cast::<u64>();
+    // SAFETY: a new object of this layout, which goes with its heap.
+    let found = unsafe {
+        object.write(0x5EA1);
+        black_box(object).read()
+    };
+    if found == 0x5EA1 { Ok(()) } else { Err("the object is not what was put in".into()) }
+}
+
+/// What the arenas count, and for each the call that drops it.
+fn system_calls() -> Outcome<(usize, usize)> {
+    let both = DualArena::new()?;
+    use_code(&both.code)?;
+    use_heap(&both.heap)?;
+    Ok((both.code.stats().system_calls + 1, both.heap.stats().system_calls + 1))
 }
 
 fn floor() -> Outcome<()> {
@@ -105,6 +130,10 @@ struct Process {
 }
 
 impl Process {
+    fn row(&self, name: &str) -> Vec<String> {
+        vec![name.into(), self.resident_kib.to_string(), self.mappings.to_string()]
+    }
+
     fn now() -> Outcome<Self> {
         let status = fs::read_to_string("/proc/self/status")?;
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;

@@ -66,6 +66,9 @@
 //!
 //! * `derive` (default): `#[derive(Permanent)]`.
 //! * `testing`: page sources that fail on demand and operation sequences with a model, for users' own tests.
+//! * `c-symbols`: the functions for C (`permacode_heap_malloc` and its kin, `permacode_code_contains`) are exported under their own
+//!   names, for C code that is linked with the crate. Off unless asked for, because a program can have only one crate that exports them: two
+//!   versions of permacode, both with it, do not link. They are ordinary Rust items either way.
 //! * `allocator-api2-03`, `allocator-api2-04`, `nightly`: `Allocator` of those versions, and of the standard library, for `&HeapArena`,
 //!   beside that of allocator-api2 0.2.
 #![cfg_attr(feature = "nightly", feature(allocator_api))]

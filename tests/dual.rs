@@ -158,8 +158,8 @@ fn leaked_arenas_serve_for_ever() {
     let code: &'static Code<'static> = code(&code_arena.load("m").unwrap(), 9);
     let object: HeapRc<'static, &'static str> = HeapRc::new(heap, code.name).unwrap();
     assert_eq!(thread::spawn(move || code.next.get().unwrap().name).join().unwrap(), *object);
-    // The heap itself lies in its own reservation, behind the objects.
-    assert!(!heap.contains(heap) && heap.address_range().end <= ptr::from_ref(heap).addr());
+    // The heap itself lies in its own reservation, in front of the objects.
+    assert!(!heap.contains(heap) && heap.bookkeeping_range().contains(&ptr::from_ref(heap).addr()));
     let registered = heap.register().unwrap();
     // SAFETY: this thread's heap.
     assert_eq!(unsafe { permacode::permacode_heap_usable_size(HeapRc::address(&object).cast()) }, 32);

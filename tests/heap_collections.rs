@@ -321,3 +321,22 @@ fn a_collection_that_is_refused_memory_is_what_it_was() {
     drop((map, vector));
     assert_eq!(heap.stats().live, 0);
 }
+
+// soundness S4
+#[test]
+fn a_large_object_that_is_resized_to_an_alignment_that_its_place_lacks_moves() {
+    let heap = small_heap();
+    let old = layout(200_000, 8);
+    for align in [128 << 10, 512 << 10, 1 << 20] {
+        let odd = (0..20).map(|_| (&heap).allocate(old).unwrap().cast::<u8>()).find(|at| at.addr().get() % align != 0);
+        let (odd, new) = (odd.expect("not every slab is aligned to more than it is long"), layout(100_000, align));
+        // SAFETY: an object of the heap with this layout, which is resized once.
+        let moved = unsafe {
+            odd.write_bytes(7, old.size());
+            (&heap).shrink(odd, old, new).unwrap().cast::<u8>()
+        };
+        assert!(moved != odd && moved.addr().get() % align == 0, "{align}");
+        // SAFETY: as long as the new layout says, and filled.
+        assert!(all(unsafe { slice::from_raw_parts(moved.as_ptr(), new.size()) }, 7));
+    }
+}

@@ -126,6 +126,36 @@ fn what_other_threads_free_is_collected() {
 
 // A program that only asks for zeroed memory, or only lets vectors grow, collects as well.
 #[test]
+fn what_other_threads_free_is_collected_wherever_in_its_slab_it_lies() {
+    in_child(|| {
+        let heap = claimed();
+        let before = heap.stats().objects;
+        // The slabs of these are full to their ends, so every word of the bits that the other thread sets is used.
+        for size in [8, 72] {
+            let layout = Layout::from_size_align(size, 8).unwrap();
+            // SAFETY: the layout has a size.
+            let addresses: Vec<usize> =
+                (0..3 * 8192).map(|_| unsafe { HEAP.alloc(layout) }.expose_provenance()).collect();
+            let free = move || {
+                for &address in &addresses {
+                    // SAFETY: the owner gave these objects away, with this layout.
+                    unsafe { HEAP.dealloc(ptr::with_exposed_provenance_mut(address), layout) };
+                }
+                addresses
+            };
+            drop(thread::spawn(free).join().unwrap());
+        }
+        // SAFETY: any call of the owner's that asks for memory collects; the object is freed once.
+        unsafe {
+            let layout = Layout::new::<u64>();
+            HEAP.dealloc(HEAP.alloc(layout), layout);
+        }
+        let after = heap.stats().objects;
+        assert!(after < before + 100, "{} objects are lost", after - before);
+    });
+}
+
+#[test]
 fn memory_that_others_free_is_used_again_whichever_way_the_owner_asks_for_more() {
     let layout = Layout::from_size_align(100_000, 8).unwrap();
     type Ask = unsafe fn(Layout) -> *mut u8;

@@ -12,6 +12,9 @@ use support::{Blocks, Random, accounted, span};
 
 const THREADS: usize = 4;
 
+/// What a sealed module is on these pages.
+const SEALED: Hardening = if cfg!(permacode_ordinary_pages) { Hardening::ByType } else { Hardening::Protect };
+
 fn arena() -> CodeArena {
     CodeArena::builder().reservation(256 << 20).build().unwrap()
 }
@@ -29,7 +32,10 @@ fn load_some(arena: &CodeArena, seed: u64, modules: usize) -> Vec<&[u8]> {
             all.push(loader.alloc_slice_copy(&bytes).unwrap());
         }
         match random.below(3) {
-            0 => assert_eq!(loader.seal().unwrap().hardening() == Hardening::Protect, cfg!(unix)),
+            0 => assert_eq!(
+                loader.seal().unwrap().hardening() == Hardening::Protect,
+                cfg!(all(unix, not(permacode_ordinary_pages)))
+            ),
             1 => assert_eq!(loader.finish().name(), format!("{seed} {number}")),
             _ => drop(loader),
         }
@@ -70,7 +76,7 @@ fn loaders_on_many_threads_share_no_byte() {
     let names: HashSet<&str> = arena.modules().map(|module| module.name()).collect();
     let ids: HashSet<u32> = arena.modules().map(|module| module.id()).collect();
     assert_eq!((names.len(), ids.len(), arena.modules().count()), (THREADS * 150, THREADS * 150, THREADS * 150));
-    assert!(arena.modules().all(|module| module.hardening() == Hardening::Protect));
+    assert!(arena.modules().all(|module| module.hardening() == SEALED));
 }
 
 #[test]
@@ -138,7 +144,7 @@ fn the_arena_is_sealed_while_others_load_and_read() {
     });
     let left = arena.seal().unwrap();
     assert_eq!(left.held, 0);
-    assert!(arena.modules().all(|module| module.hardening() == Hardening::Protect));
+    assert!(arena.modules().all(|module| module.hardening() == SEALED));
     assert_eq!((arena.stats().unsealed, arena.modules().count()), (0, 600));
     accounted(&arena.stats());
 }
@@ -159,7 +165,7 @@ fn two_threads_seal_the_same_pages_at_once() {
         });
         check(7, &blocks);
         let _ = arena.seal().unwrap();
-        assert!(arena.modules().all(|module| module.hardening() == Hardening::Protect));
+        assert!(arena.modules().all(|module| module.hardening() == SEALED));
         accounted(&arena.stats());
     }
 }
@@ -298,7 +304,7 @@ fn links_are_followed_while_they_are_set() {
             });
         }
     });
-    assert_eq!(module.hardening(), Hardening::Protect);
+    assert_eq!(module.hardening(), SEALED);
 }
 
 #[test]

@@ -464,7 +464,7 @@ pub struct Sealed {
 /// bool permacode_code_contains(const void *arena, const void *ptr);
 /// ```
 ///
-/// Costs a subtraction and two comparisons: no system call, no write. It cannot fail.
+/// Costs a subtraction and two comparisons: no system call, no write. It cannot fail. C finds it by its name with feature `c-symbols`.
 ///
 /// ```
 /// use permacode::{CodeArena, permacode_code_contains};
@@ -481,7 +481,7 @@ pub struct Sealed {
 /// # Safety
 ///
 /// `arena` is null or points to a [`CodeArena`] that is not dropped during the call.
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "c-symbols", unsafe(no_mangle))]
 pub unsafe extern "C" fn permacode_code_contains(arena: *const CodeArena, ptr: *const c_void) -> bool {
     // SAFETY: the caller's promise.
     unsafe { arena.as_ref() }.is_some_and(|arena| arena.contains(ptr))

@@ -3,7 +3,7 @@
 //! ```text
 //!   HeapArena { magazines ─┐ , slabs }                     in the owner's memory
 //!                          ▼
-//!   ├ objects, in slabs of 64 KiB ▶ ┄┄┄┄┤ table │ sets │ magazines │ bitmaps ▶ ┄┤     one reservation
+//!   ├┄ ◀ bitmaps │ sets │ ◀ table │ magazines │ objects, in slabs of 64 KiB ▶ ┄┄┄┄┤     one reservation
 //! ```
 //!
 //! A size of at most 512 bytes finds its class by a shift and its object in the class's magazine. Everything else is out of line: see
@@ -55,7 +55,7 @@ impl HeapArena {
         // SAFETY: the plan has room for one `Self` there, committed, aligned to a page and written to here only, because `leak` consumes the
         // heap. The reservation is moved, not dropped, so the memory stays mapped for ever.
         unsafe {
-            let home = slabs.pages.at(slabs.origin + slabs.plan.slabs * classes::SLAB + slabs.plan.home).cast::<Self>();
+            let home = slabs.pages.at(slabs.origin - slabs.plan.objects + slabs.plan.home).cast::<Self>();
             home.write(self);
             home.as_ref()
         }

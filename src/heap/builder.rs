@@ -73,24 +73,24 @@ impl HeapArenaBuilder {
             return Err(Error::Pages(PageError { call: PageCall::Reserve, bytes: page, code: 0 }));
         }
         let plan = Plan::new(bytes, page).ok_or(Error::TooLarge { len: bytes, element: 1 })?;
-        let objects = plan.slabs * SLAB;
         // One slab more, so that the first can begin at a multiple of its size.
-        let reservation = Reservation::new(self.source.clone(), objects + SLAB + plan.metadata)?;
-        let origin = layout::pad(reservation.base().addr().get(), SLAB);
-        let metadata = origin + objects;
+        let reservation = Reservation::new(self.source.clone(), plan.len + SLAB)?;
+        let start = layout::pad(reservation.base().addr().get() + plan.objects, SLAB);
+        let first = plan.first();
         // SAFETY: whole pages of a reservation that nothing was done with yet.
-        unsafe { reservation.commit(metadata..metadata + plan.pool) }?;
+        unsafe { reservation.commit(start + first.start..start + first.end) }?;
         // SAFETY: the plan's parts lie within the reservation; the magazines' part has room for all, one behind the other.
         let magazines = unsafe {
-            let mut next = reservation.at(metadata + plan.magazines);
+            let mut next = reservation.at(start + plan.magazines);
             array::from_fn(|class| {
                 let magazine = Magazine::new(next, class);
                 next = next.add(magazine::capacity(class) * 8);
                 magazine
             })
         };
-        // SAFETY: the reservation was made for this plan, and its metadata up to the pool is committed and untouched.
-        let slabs = unsafe { Slabs::new(reservation, origin, plan, self.limit.unwrap_or(usize::MAX)) };
+        let limit = self.limit.unwrap_or(usize::MAX);
+        // SAFETY: the reservation was made for this plan, and what is first in it is committed and untouched.
+        let slabs = unsafe { Slabs::new(reservation, start + plan.objects, plan, limit) };
         let magazines: [Magazine; CLASSES] = magazines;
         Ok(HeapArena::from_parts(magazines, slabs))
     }

@@ -1,5 +1,7 @@
 //! The heap for C: allocation functions that a virtual machine takes as they are.
 //!
+//! They are Rust items to be passed as function pointers; feature `c-symbols` gives them their names as symbols too, for C that declares them.
+//!
 //! Objects are aligned to 16 bytes. What has the old size or not, and who knows the heap, differs between virtual machines:
 //!
 //! | function | for example | old size | heap |
@@ -12,7 +14,7 @@
 //!
 //! | | |
 //! | --- | --- |
-//! | size 0 to allocate | an object of the smallest class, as from `malloc` |
+//! | size 0 to allocate | an object of 16 bytes that is freed like any other, as from `malloc` |
 //! | size 0 to reallocate | frees, returns null |
 //! | null to free | nothing |
 //! | null to reallocate | allocates |
@@ -99,7 +101,7 @@ impl HeapArena {
 ///
 /// `heap` points to a [`HeapArena`] that this thread may use. `object` is null, and then `old` means nothing, or came from this function
 /// with size `old` and is given up if this succeeds.
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "c-symbols", unsafe(no_mangle))]
 pub unsafe extern "C" fn permacode_heap_lua_alloc(
     heap: *mut c_void,
     object: *mut c_void,
@@ -127,7 +129,7 @@ pub unsafe extern "C" fn permacode_heap_lua_alloc(
 /// # Safety
 ///
 /// `heap` points to a [`HeapArena`] that this thread may use.
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "c-symbols", unsafe(no_mangle))]
 pub unsafe extern "C" fn permacode_heap_malloc(heap: *const HeapArena, size: usize) -> *mut c_void {
     // SAFETY: the caller's promise.
     let heap = unsafe { &*heap };
@@ -139,7 +141,7 @@ pub unsafe extern "C" fn permacode_heap_malloc(heap: *const HeapArena, size: usi
 /// # Safety
 ///
 /// As for [`permacode_heap_malloc`].
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "c-symbols", unsafe(no_mangle))]
 pub unsafe extern "C" fn permacode_heap_calloc(heap: *const HeapArena, count: usize, size: usize) -> *mut c_void {
     // SAFETY: the caller's promise.
     let heap = unsafe { &*heap };
@@ -152,7 +154,7 @@ pub unsafe extern "C" fn permacode_heap_calloc(heap: *const HeapArena, count: us
 /// # Safety
 ///
 /// As for [`permacode_heap_malloc`]; if `object` is one of the heap's, the caller gives it up if this succeeds.
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "c-symbols", unsafe(no_mangle))]
 pub unsafe extern "C" fn permacode_heap_realloc(
     heap: *const HeapArena,
     object: *mut c_void,
@@ -167,7 +169,7 @@ pub unsafe extern "C" fn permacode_heap_realloc(
 /// # Safety
 ///
 /// As for [`permacode_heap_malloc`]; if `object` is one of the heap's, nobody uses it any more.
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "c-symbols", unsafe(no_mangle))]
 pub unsafe extern "C" fn permacode_heap_free(heap: *const HeapArena, object: *mut c_void) {
     if !object.is_null() {
         // SAFETY: the caller's promise; size 0 frees.
@@ -181,7 +183,7 @@ pub unsafe extern "C" fn permacode_heap_free(heap: *const HeapArena, object: *mu
 ///
 /// This thread may use the heap that the object lies in. No [`Registered`](crate::Registered) was leaked (`mem::forget`) whose heap has been moved
 /// or dropped since.
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "c-symbols", unsafe(no_mangle))]
 pub unsafe extern "C" fn permacode_heap_usable_size(object: *const c_void) -> usize {
     // SAFETY: the caller may use the heap that is found, if one is.
     let heap = unsafe { super::registry::find(object.addr()) };

@@ -13,7 +13,8 @@ use core::ptr::NonNull;
 impl HeapArena {
     /// Lets new objects lie only in slabs that nothing is in now. Call it before `fork`.
     ///
-    /// Holes that old objects leave stay unused until [`lift_fence`](Self::lift_fence), so a heap behind a fence takes more memory. A large
+    /// New slabs are slabs that were never used: one that was emptied may share its pages all the same. So a heap whose fence is moved again and
+    /// again without being lifted uses up its address space. Holes that old objects leave stay unused until [`lift_fence`](Self::lift_fence), so a heap behind a fence takes more memory. A large
     /// object may still grow in place. Calling it again moves the fence.
     ///
     /// Costs a flush of all magazines, no system call. Behind a fence, a free looks where its object lies: a call and a comparison more.

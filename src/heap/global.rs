@@ -94,7 +94,8 @@ impl GlobalHeap {
 
     /// Makes the calling thread the owner. `false` if another thread is, or this one owns another allocator.
     ///
-    /// Costs a heap and a second reservation. Only the first call of all threads can succeed.
+    /// Costs a heap and a second reservation. Only the first call of all threads can succeed: when the owner has ended, or in a child that another
+    /// thread forked, nobody can become it, the owner's objects stay valid, and what is freed of them is not used again.
     ///
     /// # Errors
     ///

@@ -1,9 +1,9 @@
 //! The slabs of a heap and what is known of each, out of line.
 //!
 //! ```text
-//!   objects                                             metadata, pages of its own
-//!   ├ slab 0 ┼ slab 1 ┼ slab 2 ┼ ┄┄ ┤ ┄ no access ┄ ┤ table │ sets │ magazines │ pool of bitmaps ▶ ┄ ┤
-//!     64 KiB                        high
+//!   metadata, pages of its own                                          objects
+//!   ├ ┄ no access ┄ ◀ pool of bitmaps │ home │ sets │ ◀ table │ magazines ┼ slab 0 ┼ slab 1 ┼ slab 2 ┼ ┄┄ ┤ ┄ no access ┄ ┤
+//!                                                                           64 KiB                        high
 //! ```
 //!
 //! * A slab is **vacant**, of one **class**, or part of a **span** of slabs that hold one large object.
@@ -14,6 +14,7 @@
 //!   no page that a forked child shares.
 
 use super::classes::{CLASSES, Class, SLAB, TABLE};
+use super::spans::COMMIT;
 use super::words::{BITS, BitSet, Pool};
 use crate::error::{Error, PageError};
 use crate::pages::Reservation;
@@ -107,18 +108,24 @@ impl Slab {
     }
 }
 
-/// Where the parts of a heap's reservation lie, as offsets; all but the first begin at a page.
+/// Where the parts of a heap's reservation lie, as offsets from the first of them; all begin at a page.
+///
+/// What a small heap uses lies around one place, just before the first slab: the pool and the table grow down, away from there. So one call
+/// makes it all writable, and it shares page tables of the kernel's, each of which costs more to make than a page does.
 #[derive(Clone, Copy)]
 pub(super) struct Plan {
     /// Slabs that there is address space for.
     pub(super) slabs: usize,
-    pub(super) sets: usize,
-    pub(super) magazines: usize,
-    /// Room for the `HeapArena` itself, if it is leaked.
+    /// The end of the pool, and room for the `HeapArena` itself, if it is leaked.
     pub(super) home: usize,
-    pub(super) pool: usize,
-    /// Bytes behind the objects.
-    pub(super) metadata: usize,
+    pub(super) sets: usize,
+    /// The end of the table.
+    pub(super) table: usize,
+    pub(super) magazines: usize,
+    /// Slab 0.
+    pub(super) objects: usize,
+    /// Bytes of all parts.
+    pub(super) len: usize,
 }
 
 impl Plan {
@@ -128,12 +135,25 @@ impl Plan {
         if u32::try_from(slabs).is_err() || slabs.checked_mul(2 * SLAB)? > isize::MAX as usize {
             return None;
         }
-        let sets = (slabs * size_of::<Slab>()).next_multiple_of(page);
-        let magazines = sets + ((CLASSES + 2) * BitSet::bytes(slabs)).next_multiple_of(page);
-        let home = magazines + super::magazine::bytes().next_multiple_of(page);
-        let pool = home + size_of::<super::HeapArena>().next_multiple_of(page);
-        let metadata = pool + (Pool::capacity(slabs, BITMAPS) * 8).next_multiple_of(page);
-        Some(Self { slabs, sets, magazines, home, pool, metadata })
+        let home = (Pool::capacity(slabs, BITMAPS) * 8).next_multiple_of(page);
+        let sets = home + size_of::<super::HeapArena>().next_multiple_of(page);
+        let table = sets + ((CLASSES + 2) * BitSet::bytes(slabs)).next_multiple_of(page);
+        let table = table + (slabs * size_of::<Slab>()).next_multiple_of(page);
+        let magazines = table;
+        // A page to spare, so that a write just before the first object hits nothing that is used.
+        let objects = magazines + super::magazine::bytes().next_multiple_of(page) + page;
+        let len = objects + slabs * SLAB;
+        Some(Self { slabs, home, sets, table, magazines, objects, len })
+    }
+
+    /// What is writable from the beginning: the metadata, of the pool its first chunk, and some of the objects.
+    pub(super) fn first(&self) -> Range<usize> {
+        self.home - Pool::FIRST * 8..self.objects + self.first_objects()
+    }
+
+    /// Bytes of objects among these.
+    fn first_objects(&self) -> usize {
+        COMMIT.min(self.slabs * SLAB)
     }
 }
 
@@ -145,6 +165,7 @@ pub(super) struct Slabs {
     /// Address of slab 0.
     pub(super) base: NonNull<u8>,
     pub(super) plan: Plan,
+    /// The end of the table: the entry of slab 0 lies just before it, that of slab 1 before that.
     table: NonNull<Slab>,
     /// Slabs below `high` that are vacant.
     pub(super) vacant: BitSet,
@@ -171,17 +192,18 @@ pub(super) struct Slabs {
 impl Slabs {
     /// # Safety
     ///
-    /// `pages` was made for `plan`, with its objects at `origin`; the metadata before the pool is committed, zero, and for this value alone.
+    /// `pages` was made for `plan`, with its objects at `origin`; what the plan has [`first`](Plan::first) is committed, zero, and for this
+    /// value alone.
     pub(super) unsafe fn new(pages: Reservation, origin: usize, plan: Plan, limit: usize) -> Self {
-        let metadata = origin + plan.slabs * SLAB;
+        let start = origin - plan.objects;
         let set = |index: usize| {
             // SAFETY: the plan has room for one set for each class and two more.
-            unsafe { BitSet::new(pages.at(metadata + plan.sets + index * BitSet::bytes(plan.slabs)), plan.slabs) }
+            unsafe { BitSet::new(pages.at(start + plan.sets + index * BitSet::bytes(plan.slabs)), plan.slabs) }
         };
         // SAFETY: the plan's parts lie within the reservation.
         let (base, table, pool) = unsafe {
-            let pool = Pool::new(pages.at(metadata + plan.pool), Pool::capacity(plan.slabs, BITMAPS));
-            (pages.at(origin), pages.at(metadata).cast(), pool)
+            let pool = Pool::new(pages.at(start + plan.home), Pool::capacity(plan.slabs, BITMAPS));
+            (pages.at(origin), pages.at(start + plan.table).cast(), pool)
         };
         Self {
             origin,
@@ -197,7 +219,7 @@ impl Slabs {
             limit,
             pool,
             high: Cell::new(0),
-            committed: Cell::new(0),
+            committed: Cell::new(plan.first_objects()),
             fence: Cell::new(0),
             pages,
         }
@@ -207,7 +229,7 @@ impl Slabs {
     pub(super) fn slab(&self, number: usize) -> &Slab {
         debug_assert!(number < self.plan.slabs);
         // SAFETY: the table has an entry for each slab, committed and zeroed; zeros are a valid `Slab`.
-        unsafe { &*self.table.as_ptr().add(number) }
+        unsafe { &*self.table.as_ptr().sub(number + 1) }
     }
 
     /// The address of a slab.
@@ -324,7 +346,8 @@ impl Slabs {
             object
         });
         slab.fresh.set((fresh + count) as u16);
-        self.empty.remove(number);
+        // Were everything free here, there would have been something to take from the bits.
+        debug_assert!(!self.empty.contains(number));
         if fresh + count == table.objects {
             self.open[class].set(0);
         }
@@ -342,7 +365,7 @@ impl Slabs {
             Ok(Some(bitmap)) => bitmap,
             refused => {
                 self.vacate(number..number + 1);
-                return Err(refused.map_or_else(Error::Pages, |_| Error::Bookkeeping { capacity: self.plan.metadata }));
+                return Err(refused.map_or_else(Error::Pages, |_| Error::Bookkeeping { capacity: self.plan.home }));
             }
         };
         let slab = self.slab(number);
@@ -355,9 +378,9 @@ impl Slabs {
     }
 
     fn commit_pool(&self, range: Range<usize>) -> Result<(), PageError> {
-        let start = self.origin + self.plan.slabs * SLAB + self.plan.pool;
+        let end = self.origin - self.plan.objects + self.plan.home;
         // SAFETY: whole pages of the pool's part of the reservation, which is never sealed.
-        unsafe { self.pages.commit(start + range.start..start + range.end) }
+        unsafe { self.pages.commit(end - range.end..end - range.start) }
     }
 
     /// Takes objects of a class back. Neighbours in the order of freeing are commonly neighbours in memory: their bits are gathered, and go

@@ -12,7 +12,7 @@ use core::ops::Range;
 use core::ptr::NonNull;
 
 /// Slabs are made writable at least so many at a time.
-const COMMIT: usize = 1 << 20;
+pub(super) const COMMIT: usize = 1 << 20;
 
 impl Slabs {
     /// Takes `count` slabs in a row, of which the first begins at a multiple of `align` bytes.

@@ -11,11 +11,14 @@ use crate::error::Error;
 pub struct HeapStats {
     /// Address space set aside for objects.
     pub reserved: usize,
-    /// Of live objects.
+    /// Of live objects: those that the program has. What it freed counts no more from that moment, wherever the heap keeps it, so a
+    /// [`trim`](HeapArena::trim) and a fence leave this number as it is. What a trim gave back shows in [`resident`](HeapArena::resident)
+    /// alone; `committed` stays.
     pub live: usize,
     /// Live objects that share slabs, and large ones.
     pub objects: usize,
-    /// Free objects that magazines hold.
+    /// Free objects that magazines hold, ready to be handed out: freed ones, and fresh ones that nobody touched yet and that take no physical
+    /// memory. A trim makes it 0. They count against the limit until they are needed elsewhere.
     pub cached: usize,
     /// Slabs that are of a class or of a large object.
     pub slabs: usize,
@@ -33,7 +36,7 @@ pub struct ClassStats {
     pub size: usize,
     /// Live objects.
     pub live: usize,
-    /// Free objects that the magazine holds.
+    /// Free objects that the magazine holds, fresh ones that nobody touched yet included.
     pub cached: usize,
 }
 
@@ -83,6 +86,12 @@ impl HeapArena {
     pub fn address_range(&self) -> core::ops::Range<usize> {
         let start = self.slabs().base.addr().get();
         start..start + self.slabs().plan.slabs * SLAB
+    }
+
+    /// Where what is known of the objects lies, in front of them: pages that the heap writes to, and a program never.
+    pub fn bookkeeping_range(&self) -> core::ops::Range<usize> {
+        let objects = self.slabs().base.addr().get();
+        objects - self.slabs().plan.objects..objects
     }
 
     /// The first byte of the objects' part, for checks that look at all of it.

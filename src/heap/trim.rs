@@ -25,7 +25,8 @@ impl HeapArena {
 
     /// Frees every object at once and gives the memory back. No destructor runs.
     ///
-    /// Costs two system calls and a look at each slab: one call drops a whole program's heap. That nothing refers to an object any more is
+    /// Costs a look at each slab and a system call for each stretch of slabs that were used, commonly one in all: one call drops a whole
+    /// program's heap. That nothing refers to an object any more is
     /// shown by the exclusive borrow.
     ///
     /// # Errors
@@ -79,7 +80,8 @@ impl Slabs {
             let Use::Class(class) = self.slab(number).usage() else { continue };
             let mut end_of_last = 0;
             for index in self.out_indices(number).chain([TABLE[class].objects]) {
-                let start = (index * TABLE[class].size).min(SLAB);
+                // Behind the last object lies what is too small for one more.
+                let start = if index == TABLE[class].objects { SLAB } else { index * TABLE[class].size };
                 bytes += self.discard_between(number, end_of_last..start)?;
                 end_of_last = start + TABLE[class].size;
             }

@@ -1,8 +1,8 @@
 //! Bits out of line: sets over all slabs, and a pool of bitmaps over the objects of one.
 //!
 //! ```text
-//!   pool   [ free of slab 0 │ marks of slab 0 ┆ free of slab 1 │ marks of slab 1 ┆ ... ]
-//!            ◀── words ───▶
+//!   pool   [ ... ┆ free of slab 1 │ marks of slab 1 ┆ free of slab 0 │ marks of slab 0 ]     grows down
+//!                                                     ◀── words ───▶
 //! ```
 //!
 //! All of it lies in the heap's metadata pages, zeroed and committed before use. A bitmap takes a power of two of words, so that one that is
@@ -86,10 +86,11 @@ impl BitSet {
 
 /// Bitmaps over the objects of slabs, taken and given back.
 pub(super) struct Pool {
-    words: NonNull<Cell<u64>>,
+    /// The end of the pool, which grows down from there: a bitmap's number is how far before it begins.
+    end: NonNull<Cell<u64>>,
     /// Words that the pool may have.
     capacity: usize,
-    /// Words that were ever taken. The first is never: its number stands for none.
+    /// Words that were ever taken. No bitmap has the number 0, which stands for none.
     used: Cell<usize>,
     /// Words that are committed.
     committed: Cell<usize>,
@@ -109,16 +110,25 @@ impl Pool {
         (2 * slabs * bitmaps * (super::classes::SLAB / 8 / BITS) + BITS).next_multiple_of(CHUNK)
     }
 
-    /// A pool of `capacity` words, none of them committed.
+    /// Words that are committed from the beginning.
+    pub(super) const FIRST: usize = CHUNK;
+
+    /// A pool of `capacity` words, the [`FIRST`](Self::FIRST) of them committed.
     ///
     /// # Safety
     ///
-    /// `at` is aligned to a page and for this pool alone, which is not used after it.
-    pub(super) unsafe fn new(at: NonNull<u8>, capacity: usize) -> Self {
-        Self { words: at.cast(), capacity, used: Cell::new(1), committed: Cell::new(0), spare: Default::default() }
+    /// `end` is aligned to a page, and what lies before it is for this pool alone, which is not used after it.
+    pub(super) unsafe fn new(end: NonNull<u8>, capacity: usize) -> Self {
+        Self {
+            end: end.cast(),
+            capacity,
+            used: Cell::new(0),
+            committed: Cell::new(Self::FIRST),
+            spare: Default::default(),
+        }
     }
 
-    /// A zeroed bitmap of at least `words` words; its number is not zero. `commit` makes a range of the pool's bytes writable.
+    /// A zeroed bitmap of at least `words` words; its number is not zero. `commit` makes bytes of the pool writable, counted from its end.
     pub(super) fn take(
         &self,
         words: usize,
@@ -133,7 +143,7 @@ impl Pool {
             bitmap.iter().for_each(|word| word.set(0));
             return Ok(Some(taken));
         }
-        let (start, end) = (self.used.get(), self.used.get() + words);
+        let end = self.used.get() + words;
         if end > self.capacity {
             return Ok(None);
         }
@@ -143,7 +153,7 @@ impl Pool {
             self.committed.set(ahead);
         }
         self.used.set(end);
-        Ok(u32::try_from(start).ok())
+        Ok(u32::try_from(end).ok())
     }
 
     /// Gives back what [`take`](Self::take) gave for as many words.
@@ -157,8 +167,8 @@ impl Pool {
     /// The words of a bitmap that was taken.
     #[inline]
     pub(super) fn bitmap(&self, bitmap: u32, words: usize) -> &[Cell<u64>] {
-        debug_assert!(bitmap != 0 && bitmap as usize + words <= self.used.get());
+        debug_assert!(bitmap as usize >= words && bitmap as usize <= self.used.get());
         // SAFETY: a number that `take` gave, so the words are committed and in the pool.
-        unsafe { slice::from_raw_parts(self.words.as_ptr().add(bitmap as usize), words) }
+        unsafe { slice::from_raw_parts(self.end.as_ptr().sub(bitmap as usize), words) }
     }
 }

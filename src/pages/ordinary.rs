@@ -11,8 +11,8 @@ use core::ptr::NonNull;
 /// changes nothing here, and [`Module::hardening`](crate::Module::hardening) says so. A reservation is one allocation of its whole
 /// size: set a small one.
 ///
-/// A page is 4096 bytes. Reserving is one zeroed allocation, releasing gives it back, a decommit writes zeros; all else costs
-/// nothing. Reserving fails where the allocator does.
+/// A page is 4096 bytes. Reserving is one zeroed allocation of a page more, which most allocators take from the system untouched if it is large;
+/// releasing gives it back, a decommit writes zeros; all else costs nothing. Reserving fails where the allocator does.
 ///
 /// ```
 /// use permacode::pages::OrdinaryPages;
@@ -31,13 +31,18 @@ pub struct OrdinaryPages;
 const PAGE: usize = 4096;
 
 impl OrdinaryPages {
+    /// Of the allocation for so many bytes of pages: these, and up to a page before them, of which the last word says where it begins.
+    ///
+    /// Aligned to a word only: allocators clear what they align themselves, every byte of it, and get what they do not align cleared from
+    /// the system.
     fn layout(bytes: usize) -> Option<Layout> {
-        Layout::from_size_align(bytes, PAGE).ok().filter(|layout| layout.size() != 0)
+        let whole = bytes.checked_add(PAGE).filter(|_| bytes != 0)?;
+        Layout::from_size_align(whole, align_of::<NonNull<u8>>()).ok()
     }
 }
 
-// SAFETY: the global allocator returns aligned ranges that overlap nothing; they are zeroed once here and again by `decommit`; access
-// never changes.
+// SAFETY: the global allocator returns ranges that overlap nothing, in which the pages are aligned here; they are zeroed once here and again by
+// `decommit`; access never changes.
 unsafe impl PageSource for OrdinaryPages {
     fn page_size(&self) -> usize {
         PAGE
@@ -51,7 +56,14 @@ unsafe impl PageSource for OrdinaryPages {
         let refused = PageError { call: PageCall::Reserve, bytes, code: 0 };
         let layout = Self::layout(bytes).ok_or(refused)?;
         // SAFETY: the layout's size is not zero.
-        NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) }).ok_or(refused)
+        let start = NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) }).ok_or(refused)?;
+        // SAFETY: the next page after the allocation's first byte begins at most a page behind it; it is aligned to a word, so there is room
+        // for one before the page.
+        unsafe {
+            let base = start.add(PAGE - start.addr().get() % PAGE);
+            base.cast::<NonNull<u8>>().sub(1).write(start);
+            Ok(base)
+        }
     }
 
     unsafe fn commit(&self, _at: NonNull<u8>, _bytes: usize) -> Result<(), PageError> {
@@ -74,8 +86,8 @@ unsafe impl PageSource for OrdinaryPages {
 
     unsafe fn release(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         let layout = Self::layout(bytes).ok_or(PageError { call: PageCall::Release, bytes, code: 0 })?;
-        // SAFETY: the caller passes a whole reservation, which `reserve` allocated with this layout.
-        unsafe { std::alloc::dealloc(at.as_ptr(), layout) };
+        // SAFETY: the caller passes a whole reservation, which `reserve` allocated with this layout, noting where before its first page.
+        unsafe { std::alloc::dealloc(at.cast::<NonNull<u8>>().sub(1).read().as_ptr(), layout) };
         Ok(())
     }
 }

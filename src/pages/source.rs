@@ -73,6 +73,7 @@ use core::ptr::NonNull;
 ///   from a part of the range. It may be called again on sealed and on half-sealed pages, also by two threads at once.
 /// * [`decommit`](Self::decommit) makes the range read as zeros at its next commit. It may be called on pages whose commit failed.
 /// * The memory is the process's own: after a fork, parent and child each have it as it was, and see nothing of the other's writes.
+/// * No call uses an arena whose pages come from this source.
 /// * No call takes a lock that a forked child could find taken for ever. (The global allocator may be used where it survives forks, as
 ///   glibc's does.)
 pub unsafe trait PageSource: Send + Sync {

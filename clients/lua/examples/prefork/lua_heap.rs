@@ -1,10 +1,10 @@
 //! Where a state's objects lie, and what can be said of them before a fork and after.
 
-use super::measure::Pages;
+use super::measure::{Pages, page_size};
 use core::ops::Range;
 use permacode::HeapArena;
 use permacode_lua::Allocator;
-use permacode_witness::{Child, End, memory};
+use permacode_witness::{Child, End, copied, memory};
 use std::io::{self, Read, Write, pipe};
 
 /// The memory of one state: a heap arena of its own, or `None` for the C library's.
@@ -30,7 +30,13 @@ impl LuaHeap {
         }
         let stats = heap.stats();
         let (bytes, pages) = (stats.live, Pages::of(objects(heap)?).touched()?);
-        Ok(Some(InUse { bytes, objects: stats.objects, pages, range: heap.address_range() }))
+        Ok(Some(InUse {
+            bytes,
+            objects: stats.objects,
+            pages,
+            range: heap.address_range(),
+            bookkeeping: heap.bookkeeping_range(),
+        }))
     }
 
     /// Bytes and objects that live in the arena; none with the C library, which does not say.
@@ -68,6 +74,8 @@ pub struct InUse {
     pub pages: Pages,
     /// The arena's part for objects.
     range: Range<usize>,
+    /// Its part for what it knows of them.
+    bookkeeping: Range<usize>,
 }
 
 /// What a worker has of a heap arena for itself.
@@ -84,12 +92,10 @@ pub struct HeapCopies {
 impl InUse {
     /// From `smaps` and `pagemap` of a worker that lives.
     pub fn seen_in(&self, pid: i32) -> io::Result<HeapCopies> {
-        let Range { start, end } = self.range;
-        // The bookkeeping's mapping begins where the address space for objects ends.
-        let (mut objects, mut bookkeeping) = (0, 0);
-        for mapping in memory(pid, start..end + 1)?.mappings {
-            *(if mapping.range.start < end { &mut objects } else { &mut bookkeeping }) += mapping.private_dirty;
-        }
-        Ok(HeapCopies { dirty: objects, bookkeeping, copied: self.pages.copied(pid)? })
+        // A mapping may hold both, so the bookkeeping's pages are counted one by one.
+        let bookkeeping = (copied(pid, [self.bookkeeping.clone()])? * page_size()) as u64;
+        let mappings = memory(pid, self.bookkeeping.start..self.range.end)?.mappings;
+        let all: u64 = mappings.iter().map(|mapping| mapping.private_dirty).sum();
+        Ok(HeapCopies { dirty: all.saturating_sub(bookkeeping), bookkeeping, copied: self.pages.copied(pid)? })
     }
 }

@@ -4,6 +4,11 @@ use core::ops::Range;
 use permacode_witness::{copied, memory};
 use std::io;
 
+pub fn page_size() -> usize {
+    // SAFETY: no conditions.
+    usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
+}
+
 /// The distinct pages that hold a byte of some ranges, by address.
 pub struct Pages {
     size: usize,
@@ -12,8 +17,7 @@ pub struct Pages {
 
 impl Pages {
     pub fn of(ranges: impl IntoIterator<Item = Range<usize>>) -> Self {
-        // SAFETY: no conditions.
-        let size = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
+        let size = page_size();
         let ranges = ranges.into_iter().filter(|range| !range.is_empty());
         let mut starts: Vec<usize> = ranges
             .flat_map(|range| (range.start / size..=(range.end - 1) / size).map(|number| number * size))
