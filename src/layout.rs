@@ -151,17 +151,23 @@ impl PageSize {
 /// Where the parts of a code arena's reservation lie; all are whole pages.
 ///
 /// ```text
-///   0            code                 ledger_top                 len
-///   ├─ code pages ─┼──── ledger ◀──────────┼───── page table ──────┤
+///   0          front            start                              end         len
+///   ├ ledger ◀───┼──── table ─────┼──── code pages ▶ ───────────────┼ ◀ ledger ───┤
+///      its first part                                                 its second
 /// ```
+///
+/// What a small arena touches lies close together: the kernel needs a page of page tables for each 2 MiB, and that costs as much to make as
+/// the memory itself. The first part of the ledger is writable from the beginning, so that it makes no mapping of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
-    /// Bytes of code pages, from offset 0.
+    /// Bytes of the ledger's first part, from offset 0 on; the page table begins behind it.
+    pub(crate) front: usize,
+    /// Where the page table ends and code pages begin.
+    pub(crate) start: usize,
+    /// Bytes of code pages.
     pub(crate) code: usize,
-    /// Bytes set aside for records, below `ledger_top`.
-    pub(crate) ledger: usize,
-    /// Where the records end and the page table begins.
-    pub(crate) ledger_top: usize,
+    /// Bytes of the ledger's second part, behind the code pages.
+    pub(crate) back: usize,
     /// Bytes of the whole reservation.
     pub(crate) len: usize,
 }
@@ -177,10 +183,11 @@ impl Geometry {
     ) -> Option<Self> {
         let code = page.ceil(code.max(1)).filter(|&code| code <= isize::MAX as usize)?;
         let ledger = page.ceil((code / 4).max(least_ledger))?;
-        let ledger_top = code.checked_add(ledger)?;
-        let table = page.ceil(table(page.index(code)))?;
-        let len = ledger_top.checked_add(table).filter(|&len| len <= isize::MAX as usize)?;
-        Some(Self { code, ledger, ledger_top, len })
+        let front = page.ceil((code / 64).max(least_ledger))?;
+        let start = front.checked_add(page.ceil(table(page.index(code)))?)?;
+        let back = ledger - front.min(ledger);
+        let len = start.checked_add(code)?.checked_add(back).filter(|&len| len <= isize::MAX as usize)?;
+        Some(Self { front, start, code, back, len })
     }
 }
 
@@ -267,8 +274,9 @@ mod tests {
                 continue;
             };
             assert!(all.code >= code as usize && all.code < code as usize + 4097);
-            assert_eq!(all.ledger_top, all.code + all.ledger);
-            assert!(all.len >= all.ledger_top + all.code / 4096 * 9 && all.len <= isize::MAX as usize);
+            assert!(all.start >= all.front + all.code / 4096 * 9);
+            assert!(all.front + all.back >= all.code / 4);
+            assert!(all.len == all.start + all.code + all.back && all.len <= isize::MAX as usize);
         }
     }
 

@@ -7,7 +7,6 @@ mod support;
 
 use permacode::{CodeArena, Hardening, Link, Loader, PageCall, Permanent};
 use permacode_witness::{Child, End, copied, memory};
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::*};
 use std::thread;
@@ -189,12 +188,6 @@ fn watched<R>(body: impl FnOnce(), look: impl FnOnce(i32) -> R) -> R {
     seen
 }
 
-/// The pages that lie behind an arena's code: records and tables.
-fn records(arena: &CodeArena) -> Range<usize> {
-    let code = arena.address_range();
-    code.end..code.end + code.len() / 4 + code.len() / support::page() * 8
-}
-
 /// An arena of several hundred modules, some sealed, some finished, one open.
 fn loaded(arena: &CodeArena) -> (Vec<&Known<'_>>, Loader<'_>) {
     let mut all = Vec::new();
@@ -224,7 +217,7 @@ fn a_child_that_only_reads_and_looks_up_writes_no_page_of_code_or_records() {
         assert!(bytes > 100_000 && arena.modules().any(|module| module.hardening() == Hardening::Protect));
         assert!(arena.stats().claimed >= bytes / 2 && arena.contains(all[7]));
     };
-    let (code, tables) = (arena.address_range(), records(&arena));
+    let (code, tables) = (arena.address_range(), arena.bookkeeping_ranges());
     let (resident, dirty, copied_code, copied_tables) = watched(reads, |pid| {
         let code_memory = memory(pid, code.clone()).unwrap();
         let used = code.start..code.start + arena.stats().claimed;
@@ -232,7 +225,7 @@ fn a_child_that_only_reads_and_looks_up_writes_no_page_of_code_or_records() {
             code_memory.resident(),
             code_memory.private_dirty(),
             copied(pid, [used]).unwrap(),
-            copied(pid, [tables]).unwrap(),
+            copied(pid, tables.clone()).unwrap(),
         )
     });
     assert!(resident > 100_000, "{resident}");

@@ -5,7 +5,7 @@ mod support;
 
 use permacode::{CodeArena, Error, Hardening, Loader};
 use std::ops::Range;
-use support::{Random, accounted, in_child, mapped, page};
+use support::{Random, accounted, in_child, mapped, page, resident};
 
 /// What the kernel says of an arena's code pages.
 #[derive(Debug)]
@@ -221,23 +221,23 @@ fn what_is_claimed_grows_linearly_with_what_is_filled() {
 fn pages_committed_ahead_are_not_in_memory_until_they_are_used() {
     in_child(|| {
         let arena = CodeArena::new().unwrap();
-        assert_eq!((mapped(&arena).resident(), mapped(&arena).accessible().count()), (0, 0));
+        assert_eq!((resident(&arena), arena.stats().claimed), (0, 0));
         let loader = arena.load("m").unwrap();
         fill(&loader, &[10]);
-        assert!(mapped(&arena).resident() as usize == page() && arena.stats().claimed > page());
+        assert!(resident(&arena) == page() && arena.stats().claimed > page());
         for _ in 0..1000 {
             fill(&loader, &[3000]);
         }
-        let ahead = arena.stats().claimed - mapped(&arena).resident() as usize;
-        assert!(mapped(&arena).resident() as usize <= 3_000_010 + page(), "{ahead} ahead");
+        let ahead = arena.stats().claimed - resident(&arena);
+        assert!(resident(&arena) <= 3_000_010 + page(), "{ahead} ahead");
         assert!(ahead > 0 && ahead <= 1 << 20);
         // Nor are those of a slice that failed at its first element.
         assert!(loader.alloc_slice_try_fill_with::<u64, Error, _>(1 << 17, |_| Err(Error::Foreign)).is_err());
-        assert!(mapped(&arena).resident() as usize <= 3_000_010 + page());
+        assert!(resident(&arena) <= 3_000_010 + page());
         // Nor are the pages that an alignment skips.
         let aligned = loader.alloc_padded(&[1], 1 << 21, 0).unwrap();
-        assert!(aligned.as_ptr().addr() % (1 << 21) == 0 && (mapped(&arena).resident() as usize) < 3_100_000);
+        assert!(aligned.as_ptr().addr() % (1 << 21) == 0 && resident(&arena) < 3_100_000);
         loader.seal().unwrap();
-        assert!((mapped(&arena).resident() as usize) < 3_100_000, "sealing touches no page");
+        assert!(resident(&arena) < 3_100_000, "sealing touches no page");
     });
 }

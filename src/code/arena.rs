@@ -1,10 +1,11 @@
 //! The code arena: one reservation, what lies in it, and what can be asked of it.
 //!
 //! ```text
-//!   ┌──────────────── code ────────────────┬──────── records ────────┬── page table ──┐
-//!   │ sealed │ closed │ open │ no access ▶ │ ◀ no access │ written   │ bits, owners   │
-//!   └──────────────────────────────────────┴─────────────────────────┴────────────────┘
-//!     only ever read, after load             written once              written by load and seal
+//!   ┌── records ──┬── page table ──┬──────────────── code ────────────────┬─ more records ─┐
+//!   │ ◀ written   │ owners, bits   │ sealed │ closed │ open │ no access ▶ │  ◀ no access   │
+//!   └─────────────┴────────────────┴──────────────────────────────────────┴────────────────┘
+//!    written once   written by load   only ever read, after load
+//!                   and seal
 //! ```
 //!
 //! The three parts share no page (invariant 1). The `CodeArena` value itself holds a few atomics and lies wherever its owner puts it.
@@ -101,10 +102,9 @@ impl CodeArena {
     }
 
     pub(super) fn with_pages(reservation: Reservation, geometry: Geometry, choices: Choices) -> Result<Self, Error> {
-        let chunk = CHUNK.min(geometry.ledger);
         // SAFETY: whole pages of a reservation that nothing was done with yet.
-        unsafe { reservation.commit(geometry.ledger_top - chunk..geometry.len) }?;
-        let ledger = Ledger::new(geometry.ledger_top, geometry.ledger);
+        unsafe { reservation.commit(0..geometry.start) }?;
+        let ledger = Ledger::new(geometry.front, geometry.len, geometry.back);
         let home = ledger.claim(&reservation, Layout::new::<Self>())?.cast();
         // SAFETY: the reservation was made for this geometry, and the page table's part is committed and untouched.
         let pages = unsafe { CodePages::new(reservation, geometry, choices) };
@@ -272,6 +272,20 @@ impl CodeArena {
     pub fn address_range(&self) -> core::ops::Range<usize> {
         let start = self.pages.at(0).addr().get();
         start..start + self.pages.len()
+    }
+
+    /// Where what the arena knows of its code lies: pages that loads and seals write to, in front of the code and behind it. For tools that look
+    /// at the process from outside: unsealed code and what lies in front of it may be one mapping. Costs nothing.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let [front, back] = arena.bookkeeping_ranges();
+    /// assert!(front.end == arena.address_range().start && back.start == arena.address_range().end);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn bookkeeping_ranges(&self) -> [core::ops::Range<usize>; 2] {
+        let (code, (front, back)) = (self.address_range(), self.pages.around());
+        [code.start - front..code.start, code.end..code.end + back]
     }
 
     /// Which finished module holds an address, and where in it. `None` for open modules, for gaps behind the last, and for addresses

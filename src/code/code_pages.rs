@@ -29,6 +29,8 @@ const HUGE: usize = 2 << 20;
 pub(super) struct CodePages {
     reservation: Reservation,
     table: PageTable,
+    /// Where code pages begin in the reservation.
+    start: usize,
     /// Bytes of code pages in the reservation.
     len: usize,
     /// Bytes that may be claimed: `len`, or the user's limit in whole pages.
@@ -70,10 +72,11 @@ impl CodePages {
     pub(super) unsafe fn new(reservation: Reservation, geometry: Geometry, choices: Choices) -> Self {
         let Choices { limit, level, strict, huge } = choices;
         let page = reservation.page();
-        // SAFETY: `ledger_top` is a page boundary of the reservation, behind it lies the table that the geometry made room for.
-        let table = unsafe { PageTable::new(reservation.at(geometry.ledger_top), page.index(geometry.code)) };
+        // SAFETY: `start` is a page boundary of the reservation, before it lies the table that the geometry made room for.
+        let table = unsafe { PageTable::new(reservation.at(geometry.start), page.index(geometry.code)) };
         Self {
             table,
+            start: geometry.start,
             len: geometry.code,
             cap: limit.map_or(geometry.code, |limit| page.floor(limit).min(geometry.code)),
             limit,
@@ -110,15 +113,25 @@ impl CodePages {
     #[inline]
     pub(super) fn at(&self, offset: usize) -> NonNull<u8> {
         assert!(offset <= self.len);
-        // SAFETY: code lies at the reservation's beginning, `len` bytes of it.
-        unsafe { self.reservation.at(offset) }
+        // SAFETY: code lies there in the reservation, `len` bytes of it.
+        unsafe { self.reservation.at(self.start + offset) }
     }
 
     /// The offset of an address among the code pages.
     #[inline]
     pub(super) fn offset(&self, address: usize) -> Option<usize> {
-        let offset = address.wrapping_sub(self.reservation.base().addr().get());
+        let offset = address.wrapping_sub(self.reservation.base().addr().get() + self.start);
         (offset < self.len).then_some(offset)
+    }
+
+    /// Bytes of the reservation before and behind the code pages.
+    pub(super) fn around(&self) -> (usize, usize) {
+        (self.start, self.reservation.len() - self.start - self.len)
+    }
+
+    /// A range among the code pages as one of the reservation.
+    fn reserved(&self, code: Range<usize>) -> Range<usize> {
+        self.start + code.start..self.start + code.end
     }
 
     // ── claiming ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -182,11 +195,12 @@ impl CodePages {
 
     fn commit(&self, claimed: Range<usize>) -> Result<Range<usize>, PageError> {
         // SAFETY: whole pages that the caller alone has claimed just now, so they were never sealed (invariant 4).
-        match unsafe { self.reservation.commit(claimed.clone()) } {
+        match unsafe { self.reservation.commit(self.reserved(claimed.clone())) } {
             Ok(()) => {
                 if self.huge {
                     // SAFETY: committed just now. A refusal changes nothing but how fast it is.
-                    self.refusal.note(&unsafe { self.reservation.huge(self.huge_part(claimed.clone()), false) });
+                    self.refusal
+                        .note(&unsafe { self.reservation.huge(self.reserved(self.huge_part(claimed.clone())), false) });
                 }
                 Ok(claimed)
             }
@@ -207,7 +221,7 @@ impl CodePages {
     pub(super) unsafe fn give_back(&self, claimed: Range<usize>) {
         // SAFETY: the caller's promise; what is claimed was never sealed. A refusal changes nothing that matters: the pages
         // are zero, and whoever claims them next commits them again.
-        let _ = unsafe { self.reservation.decommit(claimed.clone()) };
+        let _ = unsafe { self.reservation.decommit(self.reserved(claimed.clone())) };
         // Release: pairs with the acquire of whoever claims these bytes next.
         if self.watermark.compare_exchange(claimed.end, claimed.start, Release, Relaxed).is_err() {
             self.closed_tails.fetch_add(claimed.len(), Relaxed);
@@ -221,7 +235,7 @@ impl CodePages {
     /// The caller's own claim.
     pub(super) unsafe fn populate(&self, claimed: Range<usize>) -> Result<(), PageError> {
         // SAFETY: the caller's promise; what is claimed is committed and not sealed.
-        unsafe { self.reservation.populate(claimed) }
+        unsafe { self.reservation.populate(self.reserved(claimed)) }
     }
 
     // ── closing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -317,7 +331,7 @@ impl CodePages {
     }
 
     fn seal(&self, pages: Range<usize>, executable: bool) -> Result<usize, PageError> {
-        let (count, span) = (pages.len(), self.page().span(pages.clone()));
+        let (count, span) = (pages.len(), self.reserved(self.page().span(pages.clone())));
         self.seals.fetch_add(1, Relaxed);
         // SAFETY: closed pages: whoever could write there is finished. Sealing a sealed page again changes nothing, so two threads may
         // seal the same stretch. If this fails half-way, the pages stay closed and are tried again.
@@ -349,7 +363,7 @@ impl CodePages {
             let huge = start..start + HUGE;
             if huge.end <= part.end && self.table.is_set(Mark::Sealed, self.page().touched(huge.clone())) {
                 // SAFETY: sealed pages. A refusal changes nothing but how fast it is.
-                self.refusal.note(&unsafe { self.reservation.huge(huge, true) });
+                self.refusal.note(&unsafe { self.reservation.huge(self.reserved(huge), true) });
             }
         }
     }
@@ -359,7 +373,7 @@ impl CodePages {
     /// Puts a sealed memory file in the place of sealed pages, which are alike in being executable.
     fn replace(&self, pages: Range<usize>, executable: bool) -> Result<(), PageError> {
         // SAFETY: sealed pages. Two threads may replace the same ones: the bytes are the same.
-        let replaced = unsafe { self.reservation.replace(self.page().span(pages.clone()), executable) };
+        let replaced = unsafe { self.reservation.replace(self.reserved(self.page().span(pages.clone())), executable) };
         self.refusal.note(&replaced);
         replaced?;
         self.table.replace(pages);
@@ -380,7 +394,7 @@ impl CodePages {
         self.each_stretch(Mark::Sealed, Mark::Fixed, |pages, executable| {
             self.replace(pages.clone(), executable)?;
             // SAFETY: sealed pages; the caller's promise.
-            let fixed = unsafe { self.reservation.fix(self.page().span(pages.clone())) };
+            let fixed = unsafe { self.reservation.fix(self.reserved(self.page().span(pages.clone()))) };
             self.refusal.note(&fixed);
             fixed?;
             self.table.set(Mark::Fixed, pages);

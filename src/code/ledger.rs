@@ -1,12 +1,12 @@
 //! The arena's own records, in pages of their own: written once, published by one atomic pointer, never moved, never freed.
 //!
-//! Modules, runs, extents and interned names are small records that are only ever added. They lie at the end of the arena's
-//! reservation, apart from code (invariant 1), and grow downwards, towards it:
+//! Modules, runs, extents and interned names are small records that are only ever added. They lie apart from code (invariant 1), in two
+//! parts that both grow downwards. The first is writable from the beginning, and lies near the code; the second is for arenas with very
+//! many records:
 //!
 //! ```text
-//!   ├─ code ──▶ ....................... ◀── records ─┤── page table ──┤
-//!   0                                 floor         top              end of the reservation
-//!                                       ◀─ capacity ─▶
+//!   ├ … ◀── records ─┤── page table ──┼── code ── … ──┼ ... no access ... ◀── records ─┤
+//!   0              front                                                              back top
 //! ```
 //!
 //! * A record is claimed by compare-exchange on `used`, so any number of threads insert at once and none waits (invariant 5).
@@ -25,15 +25,17 @@ use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*};
 /// How much memory is committed at once: one system call for some five hundred modules.
 pub(super) const CHUNK: usize = 64 << 10;
 
-/// Insert-only memory for records, growing down from `top`.
+/// Insert-only memory for records. Both tops are multiples of the page size, hence of every record's alignment.
 pub(super) struct Ledger {
-    /// Offset in the reservation; a multiple of the page size, hence of every record's alignment.
+    /// Where the first part ends, and how long it is: it begins at offset 0.
+    front: usize,
+    /// Where the second part ends.
     top: usize,
-    /// Bytes below `top` set aside for records.
-    capacity: usize,
-    /// Bytes below `top` that records fill.
+    /// Bytes of the second part.
+    back: usize,
+    /// Bytes that records fill: of the first part, then of the second.
     used: AtomicUsize,
-    /// Bytes below `top` that are writable; never less than what a finished claim in `used` needs.
+    /// Bytes of both parts that are writable; never less than what a finished claim in `used` needs.
     committed: AtomicUsize,
 }
 
@@ -137,9 +139,28 @@ impl<T> Known<T> {
 }
 
 impl Ledger {
-    /// A ledger of `capacity` bytes below `top`, of which the first chunk is committed by the caller.
-    pub(super) fn new(top: usize, capacity: usize) -> Self {
-        Self { top, capacity, used: AtomicUsize::new(0), committed: AtomicUsize::new(CHUNK.min(capacity)) }
+    /// A ledger of the first `front` bytes of a reservation, which the caller has committed, and of `back` bytes below `top`.
+    pub(super) fn new(front: usize, top: usize, back: usize) -> Self {
+        Self { front, top, back, used: AtomicUsize::new(0), committed: AtomicUsize::new(front) }
+    }
+
+    /// Bytes of both parts.
+    fn capacity(&self) -> usize {
+        self.front + self.back
+    }
+
+    /// The bytes that end a record of `layout` behind `used` others. A record lies in one part.
+    fn end(&self, used: usize, layout: Layout) -> Option<usize> {
+        // Both tops are aligned to pages, so aligning the distance from them aligns the address.
+        let end = |used: usize| layout::align_up(used.checked_add(layout.size())?, layout.align());
+        let end =
+            end(used).filter(|&end| used >= self.front || end <= self.front).or_else(|| end(self.front.max(used)))?;
+        (end <= self.capacity()).then_some(end)
+    }
+
+    /// Where the record that ends `end` bytes into the ledger lies.
+    fn offset(&self, end: usize) -> usize {
+        if end <= self.front { self.front - end } else { self.top - (end - self.front) }
     }
 
     /// Adds a record.
@@ -191,35 +212,32 @@ impl Ledger {
     ///
     /// As for [`insert`](Self::insert).
     pub(super) fn claim(&self, pages: &Reservation, layout: Layout) -> Result<NonNull<u8>, Error> {
-        let full = Error::Bookkeeping { capacity: self.capacity };
+        let full = Error::Bookkeeping { capacity: self.capacity() };
         let mut used = self.used.load(Relaxed);
         loop {
-            // `top` is aligned to pages, so aligning the distance from it aligns the address.
-            let end = used
-                .checked_add(layout.size())
-                .and_then(|end| layout::align_up(end, layout.align()))
-                .filter(|&end| end <= self.capacity)
-                .ok_or(full)?;
+            let end = self.end(used, layout).ok_or(full)?;
             self.commit(pages, end)?;
             match self.used.compare_exchange_weak(used, end, Relaxed, Relaxed) {
-                // SAFETY: `end <= capacity <= top`, and the ledger lies in the reservation.
-                Ok(_) => return Ok(unsafe { pages.at(self.top - end) }),
+                // SAFETY: `end` is within the capacity, and the ledger lies in the reservation.
+                Ok(_) => return Ok(unsafe { pages.at(self.offset(end)) }),
                 Err(now) => used = now,
             }
         }
     }
 
-    /// Makes sure that `end` bytes below `top` are writable.
+    /// Makes sure that the first `end` bytes of the ledger are writable.
     fn commit(&self, pages: &Reservation, end: usize) -> Result<(), Error> {
         let committed = self.committed.load(Acquire);
         if end <= committed {
             return Ok(());
         }
-        // `end` is not above the capacity, a multiple of the chunk or itself the bound.
-        let ahead = layout::align_up(end, CHUNK).unwrap_or(self.capacity).min(self.capacity);
+        // The first part is writable: this is about the second. `end` is not above the capacity, a multiple of the chunk or itself the bound.
+        let below_top = |end: usize| self.top - (end - self.front);
+        let ahead =
+            layout::align_up(end - self.front, CHUNK).map_or(self.back, |ahead| ahead.min(self.back)) + self.front;
         // SAFETY: whole pages between the capacity's bound and what is committed; the ledger's pages are never sealed. Another thread may
         // have committed some of them already and be using them: committing again keeps what they hold (`PageSource::commit`).
-        unsafe { pages.commit(self.top - ahead..self.top - committed) }?;
+        unsafe { pages.commit(below_top(ahead)..below_top(committed)) }?;
         self.committed.fetch_max(ahead, AcqRel);
         Ok(())
     }

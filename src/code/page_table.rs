@@ -1,9 +1,9 @@
 //! What is known of each code page, out of line: is it closed, is it sealed, whose bytes lie there.
 //!
 //! ```text
-//!                    group 0                        group 1
-//!   │ full, full … ┼ marks × 6 │ owner × 64 ┼ marks × 6 │ owner × 64 ┼ ...
-//!     a bit a group   a bit a page  one pointer a page
+//!              group 1                   group 0
+//!   ... ┼ marks × 6 │ owner × 64 ┼ marks × 6 │ owner × 64 ┼ … full, full │   code ▶
+//!                                  a bit a page  one pointer  a bit a group
 //! ```
 //!
 //! * marks ([`Mark`]): what was done to it so far.
@@ -11,7 +11,7 @@
 //! * **owner**: the finished extent with the highest address on the page; those below it follow by [`Extent::below`].
 //!
 //! Bits are only ever set, so any number of threads may close, seal and look up at once; what a vanished thread did not set is pages
-//! that stay unsealed. The groups lie in zeroed pages at the end of the reservation, which cost nothing until touched.
+//! that stay unsealed. The groups lie in zeroed pages just before the code, the first ones nearest, and cost nothing until touched.
 
 use super::extent::Extent;
 use super::ledger::{Published, Record};
@@ -76,15 +76,19 @@ impl PageTable {
         groups.div_ceil(GROUP) * size_of::<AtomicUsize>() + groups * size_of::<Group>()
     }
 
-    /// A table over `pages` pages in the zeroed memory at `at`.
+    /// A table over `pages` pages in the zeroed memory before `end`.
     ///
     /// # Safety
     ///
-    /// `at` is aligned to a page, `bytes(pages)` long, committed and zero, used by nobody else, and outlives the table.
-    pub(super) unsafe fn new(at: NonNull<u8>, pages: usize) -> Self {
-        let (full, len) = (at.cast::<AtomicUsize>(), pages.div_ceil(GROUP));
-        // SAFETY: behind the words of `full` there is room for the groups, which are aligned as words are.
-        Self { full, groups: unsafe { full.add(len.div_ceil(GROUP)) }.cast(), len }
+    /// `end` is aligned to a page; the `bytes(pages)` before it are committed and zero, used by nobody else, and outlive the table.
+    pub(super) unsafe fn new(end: NonNull<u8>, pages: usize) -> Self {
+        let len = pages.div_ceil(GROUP);
+        // SAFETY: there is room for the words and, before them, for the groups, which are aligned as words are.
+        let (full, groups) = unsafe {
+            let full = end.cast::<AtomicUsize>().sub(len.div_ceil(GROUP));
+            (full, full.cast::<Group>().sub(len))
+        };
+        Self { full, groups, len }
     }
 
     fn full(&self) -> &[AtomicUsize] {
@@ -92,9 +96,15 @@ impl PageTable {
         unsafe { slice::from_raw_parts(self.full.as_ptr(), self.len.div_ceil(GROUP)) }
     }
 
+    /// The groups, the last one first.
     fn groups(&self) -> &[Group] {
         // SAFETY: the promise of `new`; zero bytes are valid groups: clear bits and null pointers.
         unsafe { slice::from_raw_parts(self.groups.as_ptr(), self.len) }
+    }
+
+    /// The group of a page.
+    fn group(&self, page: usize) -> Option<&Group> {
+        self.groups().get(self.len.checked_sub(page / GROUP + 1)?)
     }
 
     /// Marks `pages`.
@@ -145,7 +155,7 @@ impl PageTable {
         };
         let count = self.masks(0..pages).map(begins).sum::<usize>();
         // Whatever the first page is, it begins one.
-        let first = self.groups().first().map_or(0, |group| group.bits(Mark::Sealed) | group.bits(Mark::Begins));
+        let first = self.group(0).map_or(0, |group| group.bits(Mark::Sealed) | group.bits(Mark::Begins));
         count + usize::from(pages != 0 && first & 1 == 0)
     }
 
@@ -186,20 +196,22 @@ impl PageTable {
     /// Says that `extent` is the highest on each of `pages`.
     pub(super) fn own(&self, pages: Range<usize>, extent: Record<'_, Extent>) {
         for page in pages {
-            self.groups()[page / GROUP].owners[page % GROUP].set(extent);
+            if let Some(group) = self.group(page) {
+                group.owners[page % GROUP].set(extent);
+            }
         }
     }
 
     /// The highest finished extent on `page`.
     pub(super) fn owner(&self, page: usize) -> Option<Record<'_, Extent>> {
-        self.groups().get(page / GROUP)?.owners[page % GROUP].get()
+        self.group(page)?.owners[page % GROUP].get()
     }
 
     /// The groups that `pages` lie in, each with the bits that stand for them.
     fn masks(&self, pages: Range<usize>) -> impl Iterator<Item = (&Group, usize)> {
         let first = pages.start / GROUP;
         let last = if pages.is_empty() { first } else { (pages.end - 1) / GROUP + 1 };
-        self.groups()[first..last].iter().zip(first..).map(move |(group, index)| {
+        self.groups()[self.len - last..self.len - first].iter().rev().zip(first..).map(move |(group, index)| {
             let start = pages.start.max(index * GROUP) - index * GROUP;
             let end = pages.end.min((index + 1) * GROUP) - index * GROUP;
             (group, (usize::MAX >> (GROUP - (end - start))) << start)
@@ -207,7 +219,7 @@ impl PageTable {
     }
 
     fn next_stretch(&self, pages: Range<usize>, bits: impl Fn(&Group) -> usize) -> Option<Range<usize>> {
-        let word = |page: usize| self.groups().get(page / GROUP).map_or(0, &bits);
+        let word = |page: usize| self.group(page).map_or(0, &bits);
         let start = Self::next_set(pages.clone(), word)?;
         let end = Self::next_set(start..pages.end, |page| !word(page)).unwrap_or(pages.end);
         Some(start..end)
@@ -234,9 +246,10 @@ mod tests {
     /// A table over `pages` pages in memory of its own.
     fn with_table(pages: usize, test: impl FnOnce(PageTable)) {
         let mut words = vec![0usize; PageTable::bytes(pages) / size_of::<usize>()];
-        let at = NonNull::from(words.as_mut_slice()).cast();
+        let range = words.as_mut_ptr_range();
+        let end = NonNull::new(range.end).unwrap().cast();
         // SAFETY: zeroed words, aligned as groups are, that outlive the table and are used by it alone.
-        test(unsafe { PageTable::new(at, pages) });
+        test(unsafe { PageTable::new(end, pages) });
     }
 
     #[test]

@@ -74,6 +74,10 @@ impl Reservation {
         self.base
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     #[inline]
     pub(crate) fn page(&self) -> PageSize {
         self.page

@@ -125,6 +125,12 @@ pub(crate) fn mapped(arena: &CodeArena) -> permacode_witness::Memory {
     permacode_witness::memory(0, arena.address_range()).unwrap()
 }
 
+/// Bytes of an arena's code pages that are in memory.
+#[cfg(target_os = "linux")]
+pub(crate) fn resident(arena: &CodeArena) -> usize {
+    permacode_witness::resident(0, arena.address_range()).unwrap()
+}
+
 /// The permissions of the mapping that holds `address`.
 #[cfg(target_os = "linux")]
 pub(crate) fn permissions(address: usize) -> String {

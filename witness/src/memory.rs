@@ -98,6 +98,21 @@ pub fn copied(pid: i32, ranges: impl IntoIterator<Item = Range<usize>>) -> io::R
     Ok(copied)
 }
 
+/// Bytes of the pages of `range` that are in process `pid`'s memory, page by page: unlike a mapping's, they are of nothing else that lies
+/// beside them. From `/proc/<pid>/pagemap`.
+///
+/// # Errors
+///
+/// As for [`memory`].
+pub fn resident(pid: i32, range: Range<usize>) -> io::Result<usize> {
+    let page = procfs::page_size() as usize;
+    let mut pagemap = process(pid)?.pagemap().map_err(error)?;
+    let infos = pagemap.get_range_info(range.start / page..range.end.div_ceil(page)).map_err(error)?;
+    let present =
+        |info: &&PageInfo| matches!(info, PageInfo::MemoryPage(flags) if flags.contains(MemoryPageFlags::PRESENT));
+    Ok(infos.iter().filter(present).count() * page)
+}
+
 fn process(pid: i32) -> io::Result<Process> {
     if pid == 0 { Process::myself() } else { Process::new(pid) }.map_err(error)
 }
