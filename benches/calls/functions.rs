@@ -45,9 +45,11 @@ pub(crate) struct Functions<'a> {
     asked: Vec<Asked<'a>>,
     atomic_slots: Vec<AtomicCodeSlot<'a, Code<'a>>>,
     ranged: Vec<Ranged<'a>>,
+    #[expect(clippy::vec_box, reason = "a function points to its code object")]
     counted: Vec<Box<Counted<'a>>>,
     rcs: Vec<Rc<Code<'a>>>,
     arcs: Vec<Arc<Code<'a>>>,
+    #[expect(clippy::vec_box, reason = "a function points to its code object")]
     atomics: Vec<Box<Atomic<'a>>>,
 }
 
@@ -109,6 +111,7 @@ pub(crate) struct Shared<'a> {
     codes: Vec<&'a Code<'a>>,
     atomic_slots: Vec<AtomicCodeSlot<'a, Code<'a>>>,
     arcs: Vec<Arc<Code<'a>>>,
+    #[expect(clippy::vec_box, reason = "a function points to its code object")]
     atomics: Vec<Box<Atomic<'a>>>,
 }
 
