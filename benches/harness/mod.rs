@@ -58,6 +58,18 @@ impl Samples {
     }
 }
 
+impl FromIterator<f64> for Samples {
+    fn from_iter<I: IntoIterator<Item = f64>>(samples: I) -> Self {
+        Self(samples.into_iter().collect())
+    }
+}
+
+impl Extend<f64> for Samples {
+    fn extend<I: IntoIterator<Item = f64>>(&mut self, samples: I) {
+        self.0.extend(samples);
+    }
+}
+
 /// Takes `MEASURES` samples of each of `subjects` in every round. The first failure ends it.
 pub(crate) fn interleave<const MEASURES: usize, E>(
     rounds: usize,

@@ -264,6 +264,12 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     }
 }
 
+/// Says of the path that calls it that the other is the straight one. Calls of permanent code are many, and a jump taken to get past the
+/// counting costs them more than the test itself (`benches/calls`); transient code pays for the way out and back.
+#[cold]
+#[inline]
+fn unlikely() {}
+
 impl<'a, T: Permanent> From<&'a T> for CodeRef<'a, T> {
     fn from(code: &'a T) -> Self {
         Self::new(code)
@@ -275,6 +281,7 @@ impl<T: Permanent> Clone for CodeRef<'_, T> {
     #[inline]
     fn clone(&self) -> Self {
         if let Some(part) = self.part() {
+            unlikely();
             part.enter();
         }
         Self { word: self.word, borrows: PhantomData }
@@ -284,7 +291,9 @@ impl<T: Permanent> Clone for CodeRef<'_, T> {
 impl<T: Permanent> Drop for CodeRef<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(part) = self.part().filter(|part| part.leave()) {
+        let Some(part) = self.part() else { return };
+        unlikely();
+        if part.leave() {
             // SAFETY: the last handle is being dropped.
             unsafe { Region::release(NonNull::from(part)) };
         }

@@ -2,8 +2,12 @@
 #![allow(dead_code, unused_imports)] // each test file uses a part
 
 mod disturbed;
+#[cfg(target_os = "linux")]
+mod watched;
 
 pub(crate) use disturbed::Disturbed;
+#[cfg(target_os = "linux")]
+pub(crate) use watched::watched;
 
 use core::ops::Range;
 use core::slice;
