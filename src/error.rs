@@ -77,6 +77,9 @@ pub enum Error {
     Foreign,
     /// Transient code can be promoted only to the arena that its names and site numbers came from.
     OtherArena,
+    /// Memory outside of transient code's region refers into the region, so that a promoted copy would refer to memory that can be freed. Only
+    /// a lowering function that leaks memory of its own can bring that about.
+    RefersBack,
     /// More sites were asked for than one [`Sites`](crate::Sites) or one arena can number.
     Sites {
         /// Sites asked for.
@@ -204,6 +207,7 @@ impl fmt::Display for Error {
             Self::Link(error) => error.fmt(f),
             Self::Foreign => f.write_str("the bytes do not lie in this arena"),
             Self::OtherArena => f.write_str("the loader belongs to another arena than the transient code"),
+            Self::RefersBack => f.write_str("leaked memory refers into the transient code, which cannot be promoted"),
             Self::Sites { asked, left } => write!(f, "{asked} sites asked for, {left} can be given"),
         }
     }

@@ -84,7 +84,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         F: for<'x> FnOnce(&Loader<'x>) -> Result<&'x T::At<'x>, E>,
     {
         let unheld = Unheld::new(home)?;
-        let root = lower(&Loader::for_region(home.code(), unheld.region())).map(|root| NonNull::from(root).cast())?;
+        let root = lower(&Loader::for_region(home.code(), unheld.region())).map(bytes_of)?;
         Ok(Self::counted(unheld.hold(root)?))
     }
 
@@ -94,13 +94,20 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         Self { word: part.cast().map_addr(|address| address | TRANSIENT), borrows: PhantomData }
     }
 
-    /// What counts a transient handle.
+    /// What counts a transient handle: the object itself, as the last handle frees it.
+    #[inline]
+    fn counter(&self) -> Option<NonNull<Part<'a>>> {
+        if self.is_permanent() {
+            return None;
+        }
+        NonNull::new(self.word.as_ptr().map_addr(|address| address & !TRANSIENT).cast())
+    }
+
+    /// The same, to read.
     #[inline]
     pub(super) fn part(&self) -> Option<&Part<'a>> {
-        let address = self.word.addr().get();
         // SAFETY: a word with the bit is the address of a part, which is live as long as this handle counts.
-        (address & TRANSIENT != 0)
-            .then(|| unsafe { &*self.word.as_ptr().map_addr(|address| address & !TRANSIENT).cast::<Part<'a>>() })
+        self.counter().map(|part| unsafe { part.as_ref() })
     }
 
     /// The code, for as long as the handle is borrowed. Costs a test of the handle's own word; of transient code, a load in the heap.
@@ -108,7 +115,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     /// There is no `Deref`, and the lifetime is the borrow's throughout, so that nothing of a region outlives its handle.
     #[inline]
     pub fn get(&self) -> &T::At<'_> {
-        let root = self.part().map_or(self.word, |part| part.root);
+        let root = self.part().map_or(self.word, |part| part.root.cast());
         // SAFETY: permanent: a `&'a T`, which may be read as `At` any shorter lifetime (the promise of `Permanent`). Transient: a `T::At` of the
         // region, which lives as long as this handle counts, hence as long as it is borrowed.
         unsafe { root.cast().as_ref() }
@@ -180,7 +187,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
             let code: &'a T::At<'a> = unsafe { self.word.cast().as_ref() };
             return Ok(find(code).map(|found| CodeRef { word: NonNull::from(found).cast(), borrows: PhantomData }));
         }
-        let found = find(self.get()).map(|found| NonNull::from(found).cast());
+        let found = find(self.get()).map(bytes_of);
         // What `find` can come by is `'static` or the region's, which lives as long as any of its parts is held.
         match (self.part(), found) {
             (Some(part), Some(root)) => Region::part(part.region, root).map(|part| Some(CodeRef::counted(part))),
@@ -229,12 +236,14 @@ impl<T: Permanent> Clone for CodeRef<'_, T> {
 impl<T: Permanent> Drop for CodeRef<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        let Some(part) = self.part() else { return };
-        match part.count.get() {
+        let Some(part) = self.counter() else { return };
+        // SAFETY: a part is live as long as this handle counts.
+        let count = unsafe { &part.as_ref().count };
+        match count.get() {
             usize::MAX => {}
             // SAFETY: the last handle is being dropped.
-            1 => unsafe { Region::release(NonNull::from(part)) },
-            more => part.count.set(more - 1),
+            1 => unsafe { Region::release(part) },
+            more => count.set(more - 1),
         }
     }
 }
@@ -247,6 +256,11 @@ impl<T: Permanent> fmt::Debug for CodeRef<'_, T> {
             Some(count) => write!(f, "CodeRef(transient, held {count} times)"),
         }
     }
+}
+
+/// Where a value lies, and how long it is.
+fn bytes_of<T>(value: &T) -> NonNull<[u8]> {
+    NonNull::slice_from_raw_parts(NonNull::from(value).cast(), size_of::<T>())
 }
 
 const _: () = assert!(size_of::<Option<CodeRef<'static, u16>>>() == size_of::<usize>());

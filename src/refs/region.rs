@@ -67,8 +67,8 @@ struct Numbering {
 pub(super) struct Part<'a> {
     /// Handles; `usize::MAX` says that the count overflowed, and that the region stays.
     pub(super) count: Cell<usize>,
-    /// The value that handles read.
-    pub(super) root: NonNull<u8>,
+    /// The bytes of the value that handles read. A value that begins another one is a part of its own.
+    pub(super) root: NonNull<[u8]>,
     /// A number that no other part has that the region's owner made.
     pub(super) id: u64,
     pub(super) region: NonNull<Region<'a>>,
@@ -109,7 +109,7 @@ impl<'a> Unheld<'a> {
     }
 
     /// The first part, whose handle counts for the region from now on.
-    pub(super) fn hold(self, root: NonNull<u8>) -> Result<NonNull<Part<'a>>, Error> {
+    pub(super) fn hold(self, root: NonNull<[u8]>) -> Result<NonNull<Part<'a>>, Error> {
         let part = self.region().new_part(self.0, root)?;
         core::mem::forget(self);
         Ok(part)
@@ -131,19 +131,21 @@ impl<'a> Region<'a> {
     // ── parts ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// The part for the value at `root`, counted once more.
-    pub(super) fn part(region: NonNull<Self>, root: NonNull<u8>) -> Result<NonNull<Part<'a>>, Error> {
+    pub(super) fn part(region: NonNull<Self>, root: NonNull<[u8]>) -> Result<NonNull<Part<'a>>, Error> {
         // SAFETY: the caller holds a part of it.
         let this = unsafe { region.as_ref() };
-        match this.held_parts().find(|part| part.root == root) {
-            Some(part) => {
-                part.enter();
-                Ok(NonNull::from(part))
+        for part in this.held_parts() {
+            // SAFETY: parts in the list are live.
+            let held = unsafe { part.as_ref() };
+            if core::ptr::eq(held.root.as_ptr(), root.as_ptr()) {
+                held.enter();
+                return Ok(part);
             }
-            None => this.new_part(region, root),
         }
+        this.new_part(region, root)
     }
 
-    fn new_part(&self, region: NonNull<Self>, root: NonNull<u8>) -> Result<NonNull<Part<'a>>, Error> {
+    fn new_part(&self, region: NonNull<Self>, root: NonNull<[u8]>) -> Result<NonNull<Part<'a>>, Error> {
         let at = self.owner.heap().alloc(Layout::new::<Part<'a>>())?.cast::<Part<'a>>();
         let (id, below) = (self.owner.next_id(), self.parts.get());
         // SAFETY: a new object of this layout; parts in the list are live.
@@ -155,11 +157,10 @@ impl<'a> Region<'a> {
         Ok(at)
     }
 
-    fn held_parts(&self) -> impl Iterator<Item = &Part<'a>> {
+    /// As pointers to the whole objects, which can be freed through them; a reference would not do.
+    fn held_parts(&self) -> impl Iterator<Item = NonNull<Part<'a>>> {
         // SAFETY: parts in the list are live as long as the region is.
         core::iter::successors(self.parts.get(), |part| unsafe { part.as_ref() }.below.get())
-            // SAFETY: as above.
-            .map(|part| unsafe { &*part.as_ptr() })
     }
 
     /// Takes a part away that no handle counts any more, and the region with the last.
@@ -234,15 +235,13 @@ impl<'a> Region<'a> {
         core::iter::successors(self.numbers.get(), |numbers| unsafe { numbers.as_ref() }.below)
     }
 
-    /// The memory that holds an address, if it is the region's.
-    pub(super) fn piece(&self, address: usize) -> Option<NonNull<[u8]>> {
-        let memory = |piece: NonNull<Piece>| {
+    /// All memory that blocks lie in.
+    pub(super) fn memory(&self) -> impl Iterator<Item = NonNull<[u8]>> {
+        self.all_pieces().map(|piece| {
             // SAFETY: a piece of the list.
             let size = unsafe { piece.as_ref() }.layout.size();
             NonNull::slice_from_raw_parts(piece.cast::<u8>(), size)
-        };
-        let holds = |piece: &NonNull<[u8]>| address.wrapping_sub(piece.addr().get()) < piece.len();
-        self.all_pieces().map(memory).find(holds)
+        })
     }
 
     /// What was noted of blocks.
@@ -251,8 +250,11 @@ impl<'a> Region<'a> {
         self.all_notes().map(|noted| unsafe { noted.as_ref() }.note)
     }
 
-    /// Whether site numbers are the region's.
+    /// Whether site numbers are the region's. Those of other arenas may have the same numbers.
     pub(super) fn numbered(&self, sites: &Sites) -> bool {
+        if self.owner.code().part_of_sites(sites.range().start as u32, sites.len() as u16) != *sites {
+            return false;
+        }
         let within = |range: Range<usize>| range.contains(&sites.range().start);
         // SAFETY: an entry of the list.
         self.all_numbers().any(|numbers| within(unsafe { numbers.as_ref() }.numbered.range()))
@@ -264,7 +266,7 @@ impl<'a> Region<'a> {
         self.all_pieces().for_each(|piece| _ = heap.mark(piece.as_ptr()));
         self.all_notes().for_each(|noted| _ = heap.mark(noted.as_ptr()));
         self.all_numbers().for_each(|numbers| _ = heap.mark(numbers.as_ptr()));
-        self.held_parts().for_each(|part| _ = heap.mark(part));
+        self.held_parts().for_each(|part| _ = heap.mark(part.as_ptr()));
     }
 
     /// Takes site numbers, at least `count`.
@@ -307,7 +309,7 @@ unsafe impl Fills for Region<'_> {
     }
 
     fn contains(&self, address: usize) -> bool {
-        self.piece(address).is_some()
+        self.memory().any(|piece| address.wrapping_sub(piece.addr().get()) < piece.len())
     }
 
     fn note(&self, note: Note) -> Result<(), Error> {
