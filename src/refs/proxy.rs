@@ -93,6 +93,11 @@ impl<'a, T: Permanent> CodeProxy<'a, T> {
         self.code.count()
     }
 
+    /// Marks what the proxy keeps alive: see [`CodeRef::mark`].
+    pub fn mark(&self) {
+        self.code.mark();
+    }
+
     /// Bytes of the code object and of all that it refers to in the arena or in its region, each byte once; links are not followed. The same
     /// after a [promotion](CodeRef::promote).
     ///
