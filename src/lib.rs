@@ -74,6 +74,7 @@ mod heap;
 mod layout;
 pub mod pages;
 mod refs;
+mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -15,7 +15,7 @@
 //! that stay unsealed. The groups lie in zeroed pages at the end of the reservation, which cost nothing until touched.
 
 use super::extent::Extent;
-use super::ledger::{Published, Record};
+use super::published::{Published, Record};
 use core::ops::Range;
 use core::ptr::NonNull;
 use core::slice;

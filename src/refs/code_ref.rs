@@ -63,6 +63,12 @@ pub struct CodeRef<'a, T: Permanent> {
 
 impl<'a, T: Permanent> CodeRef<'a, T> {
     /// A handle of permanent code. Costs nothing.
+    ///
+    /// One bit of its address tells the kinds apart, so code that may lie at any address does not compile:
+    ///
+    /// ```compile_fail,E0080
+    /// let byte = permacode::CodeRef::new(&7u8);
+    /// ```
     #[inline]
     pub fn new(code: &'a T) -> Self {
         const { assert!(align_of::<T>() >= 2, "the lowest bit of a code's address tells the two kinds apart") };
