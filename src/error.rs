@@ -84,6 +84,9 @@ pub enum Error {
         /// Entries that it may have.
         capacity: usize,
     },
+    /// Memory outside of transient code's region refers into the region, so that a promoted copy would refer to memory that can be freed. Only
+    /// a lowering function that leaks memory of its own can bring that about.
+    RefersBack,
     /// More sites were asked for than one [`Sites`](crate::Sites) or one arena can number.
     Sites {
         /// Sites asked for.
@@ -225,6 +228,7 @@ impl fmt::Display for Error {
             Self::Link(error) => error.fmt(f),
             Self::Foreign => f.write_str("the bytes do not lie in this arena"),
             Self::OtherArena => f.write_str("what was given belongs to another arena"),
+            Self::RefersBack => f.write_str("leaked memory refers into the transient code, which cannot be promoted"),
             Self::SideTable { needed, capacity } => {
                 write!(f, "the side table would need {needed} entries and may have {capacity}")
             }

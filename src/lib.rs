@@ -82,6 +82,7 @@ mod layout;
 pub mod pages;
 mod refs;
 mod side;
+mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 

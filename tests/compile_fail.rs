@@ -33,3 +33,9 @@ fn what_would_dangle_or_write_does_not_compile() {
 fn what_would_outlive_a_heap_does_not_compile() {
     compile_fail("heap");
 }
+
+/// soundness S11, S12: no reference leaves a handle for longer than its borrow, no handle its home or its thread, no pointer a proxy.
+#[test]
+fn what_would_outlive_a_handle_does_not_compile() {
+    compile_fail("refs");
+}

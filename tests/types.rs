@@ -3,8 +3,9 @@
 use permacode::pages::{OrdinaryPages, PageSource};
 use permacode::testing::Pages;
 use permacode::{
-    CodeArena, CodeArenaBuilder, Error, Hardening, Link, LinkError, Loader, Location, Module, Modules, PageCall,
-    PageError, Permanent, Sealed, Shared, Sites, Stats,
+    AtomicCodeSlot, CodeArena, CodeArenaBuilder, CodeProxy, CodeRef, CodeSlot, Error, Hardening, Link, LinkError,
+    Loader, Location, Module, Modules, PageCall, PageError, Permanent, Sealed, Shared, Sites, Stats, Tracer,
+    TransientStats, Transients,
 };
 use static_assertions::{assert_eq_size, assert_impl_all, assert_not_impl_any};
 use std::fmt::Debug;
@@ -35,6 +36,23 @@ assert_impl_all!(Sites: Permanent, Send, Sync, Copy, Eq, Debug);
 // A link stays in the block that it was made in.
 assert_impl_all!(Link<'static, u64>: Permanent, Send, Sync, Default, Debug);
 assert_not_impl_any!(Link<'static, u64>: Clone, Copy, PartialEq);
+
+// What counts stays on its thread; what does not count is shared.
+assert_impl_all!(CodeRef<'static, u64>: Clone, Debug, From<&'static u64>);
+assert_not_impl_any!(CodeRef<'static, u64>: Send, Sync, Copy, Permanent, std::ops::Deref);
+assert_impl_all!(CodeSlot<'static, u64>: Debug, From<CodeRef<'static, u64>>);
+assert_not_impl_any!(CodeSlot<'static, u64>: Send, Sync, Clone, Permanent);
+assert_impl_all!(CodeProxy<'static, u64>: Clone, Eq, std::hash::Hash, Debug);
+assert_not_impl_any!(CodeProxy<'static, u64>: Send, Sync, Copy, Permanent, std::ops::Deref);
+assert_impl_all!(AtomicCodeSlot<'static, u64>: Send, Sync, Debug);
+assert_not_impl_any!(AtomicCodeSlot<'static, u64>: Clone, Copy, Permanent);
+assert_impl_all!(Transients<'static>: Debug);
+assert_not_impl_any!(Transients<'static>: Send, Sync, Clone);
+assert_impl_all!(TransientStats: Send, Sync, Copy, Eq, Default, Debug);
+assert_impl_all!(Tracer<'static>: Debug);
+assert_not_impl_any!(Tracer<'static>: Send, Sync, Clone, Copy, Default);
+assert_eq_size!(CodeRef<'static, [u64; 9]>, Option<CodeRef<'static, u16>>, usize);
+assert_eq_size!(CodeSlot<'static, [u64; 9]>, AtomicCodeSlot<'static, [u64; 9]>, usize);
 
 // An owner of bytes.
 assert_impl_all!(Shared: Send, Sync, Clone, AsRef<[u8]>, std::ops::Deref<Target = [u8]>, Debug);

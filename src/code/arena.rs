@@ -13,12 +13,13 @@
 use super::builder::CodeArenaBuilder;
 use super::code_pages::{Choices, CodePages};
 use super::extent::{Extent, Run};
-use super::ledger::{CHUNK, Ledger, Record};
+use super::ledger::{CHUNK, Ledger};
 use super::loader::Loader;
 use super::module::{Directory, Hardening, Location, Module, ModuleRecord, Modules};
 use super::names::Names;
 use super::native::NativeLoader;
 use super::page_table::PageTable;
+use super::published::Record;
 use super::sites::{SiteCounter, Sites};
 use super::stats::{Counters, Stats};
 use crate::error::{Error, PageError};

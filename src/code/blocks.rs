@@ -199,16 +199,21 @@ impl<'a> Loader<'a> {
         let too_large = Error::TooLarge { len: bytes.len().saturating_add(zeros), element: 1 };
         let size = bytes.len().checked_add(zeros).ok_or(too_large)?;
         let layout = Layout::from_size_align(size, align).map_err(|_| too_large)?;
-        let at = self.place(layout)?;
-        if let Some(growing) = self.region() {
-            // No type says it, and a copy of the block should have it too.
-            growing.region().note(Note::Aligned(NonNull::slice_from_raw_parts(at, size), align))?;
-        }
+        let at = self.place_aligned(layout)?;
         // SAFETY: as in `alloc_slice_copy`; the bytes behind the copy are zero, because nobody wrote there yet (invariant 7).
         unsafe {
             at.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len());
             Ok(NonNull::slice_from_raw_parts(at, size).as_ref())
         }
+    }
+
+    /// As [`place`](Self::place), for an alignment that no type says: a copy of the block should have it too.
+    pub(crate) fn place_aligned(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
+        let at = self.place(layout)?;
+        if let Some(growing) = self.region() {
+            growing.region().note(Note::Aligned(NonNull::slice_from_raw_parts(at, layout.size()), layout.align()))?;
+        }
+        Ok(at)
     }
 
     /// The arena's one copy of `text`, made now if it is the first.

@@ -12,10 +12,11 @@
 //! finish leaves pages that are claimed for ever and hurts nothing else.
 
 use super::extent::{Extent, Run};
-use super::ledger::{Published, Record};
 use super::module::Hardening;
 use super::page_table::{Mark, PageTable};
+use super::published::{Published, Record};
 use super::refusal::Refusal;
+use super::watermark::Watermark;
 use crate::error::{Error, PageError};
 use crate::layout::{self, Geometry, PageSize};
 use crate::pages::Reservation;
@@ -38,7 +39,7 @@ pub(super) struct CodePages {
     /// The user's limit, as it was given.
     limit: Option<usize>,
     /// Bytes claimed so far; a multiple of the page size.
-    watermark: AtomicUsize,
+    watermark: Watermark,
     /// The tail that waits for a loader.
     parked: Published<Run>,
     /// Open loaders that fill the rest of a finished module's last page.
@@ -80,7 +81,7 @@ impl CodePages {
             len: geometry.code,
             cap: limit.map_or(geometry.code, |limit| page.floor(limit).min(geometry.code)),
             limit,
-            watermark: AtomicUsize::new(0),
+            watermark: Watermark::new(),
             parked: Published::empty(),
             held: AtomicUsize::new(0),
             closed_tails: AtomicUsize::new(0),
@@ -106,7 +107,7 @@ impl CodePages {
     }
 
     pub(super) fn claimed(&self) -> usize {
-        self.watermark.load(Relaxed)
+        self.watermark.get()
     }
 
     /// The address of the code byte at `offset`, which is at most `len`.
@@ -142,23 +143,18 @@ impl CodePages {
     ///
     /// [`Error::Exhausted`], [`Error::Limit`], or the system's refusal; nothing is claimed then.
     pub(super) fn claim(&self, size: usize, align: usize, wish: usize) -> Result<Range<usize>, Error> {
-        let mut start = self.watermark.load(Relaxed);
-        loop {
+        let claimed = self.watermark.claim(|start| {
             let address = self.at(start).addr().get();
             let too_large = Error::TooLarge { len: size, element: 1 };
             let needed = layout::need(address, size, align).ok_or(too_large)?;
             let left = self.cap - start;
             let wish = self.wish(start, needed, wish);
-            let length = layout::run_length(needed, wish, left, self.page().bytes()).ok_or(match self.limit {
+            layout::run_length(needed, wish, left, self.page().bytes()).ok_or(match self.limit {
                 Some(limit) if self.cap < self.len => Error::Limit { limit, needed, left },
                 _ => Error::Exhausted { needed, left },
-            })?;
-            // Acquire: bytes that another loader gave back are claimed after what it did to them.
-            match self.watermark.compare_exchange_weak(start, start + length, Acquire, Relaxed) {
-                Ok(_) => return self.commit(start..start + length).map_err(Error::Pages),
-                Err(now) => start = now,
-            }
-        }
+            })
+        })?;
+        self.commit(claimed).map_err(Error::Pages)
     }
 
     /// Makes the run that ends at `limit` longer, by at least `more` bytes and by `wish` if there are so many. `None` where something
@@ -168,11 +164,10 @@ impl CodePages {
         let Some(length) = layout::run_length(more, wish, self.cap - limit, self.page().bytes()) else {
             return Ok(None);
         };
-        // Acquire: as in `claim`.
-        if self.watermark.compare_exchange(limit, limit + length, Acquire, Relaxed).is_err() {
-            return Ok(None);
+        match self.watermark.extend(limit, length) {
+            None => Ok(None),
+            Some(added) => self.commit(added).map(|added| Some(added.end)),
         }
-        self.commit(limit..limit + length).map(|added| Some(added.end))
     }
 
     /// How much to wish for at `start`: with huge pages, and where there is a huge page's worth of code already, as much as ends with one.
@@ -222,8 +217,7 @@ impl CodePages {
         // SAFETY: the caller's promise; what is claimed was never sealed. A refusal changes nothing that matters: the pages
         // are zero, and whoever claims them next commits them again.
         let _ = unsafe { self.reservation.decommit(self.reserved(claimed.clone())) };
-        // Release: pairs with the acquire of whoever claims these bytes next.
-        if self.watermark.compare_exchange(claimed.end, claimed.start, Release, Relaxed).is_err() {
+        if !self.watermark.give_back(&claimed) {
             self.closed_tails.fetch_add(claimed.len(), Relaxed);
         }
     }

@@ -13,8 +13,8 @@
 //! Exactly one owner may write from `resume` to `limit`: the open loader that holds the run, or nobody while it is parked. Ownership
 //! moves by the atomic swap of the parking place, which orders what was written before it.
 
-use super::ledger::{Known, Published, Record};
 use super::module::ModuleRecord;
+use super::published::{Known, Published, Record};
 use core::sync::atomic::{AtomicUsize, Ordering::*};
 
 /// A contiguous claimed piece of the reservation; offsets count from its base.

@@ -12,8 +12,8 @@
 use super::arena::CodeArena;
 use super::bump::Bump;
 use super::extent::{Extent, Run};
-use super::ledger::Record;
 use super::module::{Module, ModuleRecord};
+use super::published::Record;
 use crate::error::{Error, PageError};
 use crate::layout;
 use core::alloc::Layout;

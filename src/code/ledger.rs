@@ -13,14 +13,13 @@
 //! * A record whose thread is gone before it was published is a few lost bytes and nothing else.
 //! * Memory is committed ahead in chunks. Two threads may commit the same pages: committing twice changes nothing.
 
+use super::published::Record;
 use crate::error::Error;
 use crate::layout;
 use crate::pages::Reservation;
 use core::alloc::Layout;
-use core::marker::PhantomData;
-use core::ops::Deref;
-use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*};
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering::*};
 
 /// How much memory is committed at once: one system call for some five hundred modules.
 pub(super) const CHUNK: usize = 64 << 10;
@@ -37,105 +36,6 @@ pub(super) struct Ledger {
     used: AtomicUsize,
     /// Bytes of both parts that are writable; never less than what a finished claim in `used` needs.
     committed: AtomicUsize,
-}
-
-/// A record of the ledger, for as long as its arena is borrowed.
-///
-/// Only [`Ledger::insert`] makes one, so whoever holds it may publish it: the memory behind it lives as long as the arena.
-pub(super) struct Record<'l, T>(&'l T);
-
-impl<T> Clone for Record<'_, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Record<'_, T> {}
-
-impl<'l, T> Record<'l, T> {
-    pub(super) fn get(self) -> &'l T {
-        self.0
-    }
-
-    /// Whether both are the same record, not merely equal ones.
-    pub(super) fn same(self, other: Self) -> bool {
-        ptr::eq(self.0, other.0)
-    }
-}
-
-impl<T> Deref for Record<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        self.0
-    }
-}
-
-/// A place for a record of the same arena: empty until one is published there.
-///
-/// It lies in the arena itself or in one of its records, so it does not outlive what it points to. As `Send` and `Sync` as a reference: what
-/// comes out of it is one.
-pub(super) struct Published<T>(AtomicPtr<T>, PhantomData<Known<T>>);
-
-impl<T> Published<T> {
-    pub(super) const fn empty() -> Self {
-        Self(AtomicPtr::new(ptr::null_mut()), PhantomData)
-    }
-
-    pub(super) fn new(record: Option<Record<'_, T>>) -> Self {
-        Self(AtomicPtr::new(Self::raw(record)), PhantomData)
-    }
-
-    pub(super) fn get(&self) -> Option<Record<'_, T>> {
-        Self::record(self.0.load(Acquire))
-    }
-
-    pub(super) fn set(&self, record: Record<'_, T>) {
-        self.0.store(Self::raw(Some(record)), Release);
-    }
-
-    /// Publishes `record` here unless another one is; then that one is returned.
-    pub(super) fn set_if_empty<'l>(&'l self, record: Record<'l, T>) -> Result<(), Record<'l, T>> {
-        match self.0.compare_exchange(ptr::null_mut(), Self::raw(Some(record)), AcqRel, Acquire) {
-            Ok(_) => Ok(()),
-            // A failed exchange found a pointer that is not null, so there is a record.
-            Err(found) => Self::record(found).map_or(Ok(()), Err),
-        }
-    }
-
-    /// Takes the record away: whoever gets it is the only one.
-    pub(super) fn take(&self) -> Option<Record<'_, T>> {
-        Self::record(self.0.swap(ptr::null_mut(), AcqRel))
-    }
-
-    fn raw(record: Option<Record<'_, T>>) -> *mut T {
-        record.map_or(ptr::null_mut(), |record| ptr::from_ref(record.0).cast_mut())
-    }
-
-    fn record<'l>(raw: *mut T) -> Option<Record<'l, T>> {
-        // SAFETY: `raw` is null or came from a `Record`, which `Ledger::insert` made: initialised, aligned, never moved or freed before
-        // the arena is, and reached only through this place, which does not outlive the arena. It is only ever read through `&T`.
-        unsafe { raw.as_ref() }.map(Record)
-    }
-}
-
-/// A record of the same arena that is known from the start.
-pub(super) struct Known<T>(NonNull<T>);
-
-// SAFETY: a shared reference to a record, which is all that comes out of it, may go to any thread.
-unsafe impl<T: Sync> Send for Known<T> {}
-// SAFETY: as above.
-unsafe impl<T: Sync> Sync for Known<T> {}
-
-impl<T> Known<T> {
-    pub(super) fn new(record: Record<'_, T>) -> Self {
-        Self(NonNull::from(record.0))
-    }
-
-    pub(super) fn get(&self) -> Record<'_, T> {
-        // SAFETY: as in `Published::record`; it is never null.
-        Record(unsafe { self.0.as_ref() })
-    }
 }
 
 impl Ledger {
@@ -176,7 +76,7 @@ impl Ledger {
         // which is borrowed for 'l.
         unsafe {
             at.write(value);
-            Ok(Record(at.as_ref()))
+            Ok(Record::new(at.as_ref()))
         }
     }
 
@@ -202,7 +102,7 @@ impl Ledger {
             let copy = NonNull::slice_from_raw_parts(copy, text.len());
             let at = at.cast::<T>();
             at.write(record(core::str::from_utf8_unchecked(copy.as_ref())));
-            Ok(Record(at.as_ref()))
+            Ok(Record::new(at.as_ref()))
         }
     }
 

@@ -11,8 +11,8 @@
 use super::arena::CodeArena;
 use super::bump::Bump;
 use super::filling::Filling;
-use super::ledger::Record;
 use super::module::{Module, ModuleRecord};
+use super::published::Record;
 use super::region::{Growing, Region};
 use crate::error::Error;
 use core::alloc::Layout;

@@ -10,7 +10,8 @@
 //!   ──────────────────────────────
 //!   code_pages                     claimed → closed → sealed → replaced → fixed; who may write where (refusal: why not)
 //!   extent · page_table · names    records and tables over the pages
-//!   ledger                         where records lie
+//!   ledger · published             where records lie, and how they are found
+//!   watermark                      what is claimed
 //! ```
 //!
 //! Everything here keeps two rules. Code pages hold blocks and zeros, nothing else (invariants 1 and 7). What threads share changes
@@ -33,12 +34,14 @@ mod native;
 mod page_table;
 mod permanent;
 mod prefetch;
+mod published;
 mod refusal;
 mod region;
 mod shared;
 mod sites;
 mod stats;
 mod trace;
+mod watermark;
 
 pub use arena::{CodeArena, Sealed, permacode_code_contains};
 pub use builder::CodeArenaBuilder;

@@ -2,7 +2,7 @@
 
 use super::arena::CodeArena;
 use super::extent::Extent;
-use super::ledger::{Published, Record};
+use super::published::{Published, Record};
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering::*};
 

@@ -1,9 +1,9 @@
 //! Code that the processor executes: bytes on pages of their own, writable first, then executable, never both.
 
 use super::arena::CodeArena;
-use super::ledger::Record;
 use super::loader::Loader;
 use super::module::{Module, ModuleRecord};
+use super::published::Record;
 use crate::error::Error;
 use core::fmt;
 

@@ -14,7 +14,7 @@
 //! that stay unsealed. The groups lie in zeroed pages just before the code, the first ones nearest, and cost nothing until touched.
 
 use super::extent::Extent;
-use super::ledger::{Published, Record};
+use super::published::{Published, Record};
 use core::ops::Range;
 use core::ptr::NonNull;
 use core::slice;

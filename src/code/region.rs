@@ -96,8 +96,7 @@ impl<'a> Growing<'a> {
     /// Remembers the region's copy of a name.
     pub(super) fn remember(&self, name: &'a str) -> Result<(), Error> {
         let mut names = self.names.borrow_mut();
-        let full = Error::Bookkeeping { capacity: names.capacity() };
-        names.try_reserve(1).map_err(|_| full)?;
+        names.try_reserve(1).map_err(|_| Error::Memory { bytes: size_of::<&str>() })?;
         self.region.note(Note::Name(NonNull::from(name.as_bytes())))?;
         names.insert(name);
         Ok(())

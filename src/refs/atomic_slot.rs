@@ -4,10 +4,11 @@
 //! and freed meanwhile. Permanent code lives as long as its arena, so what was loaded stays good, whoever replaces it.
 
 use crate::code::Permanent;
+use crate::sync::AtomicPtr;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, Ordering::*};
+use core::sync::atomic::Ordering::*;
 
 /// A function's permanent code, to be replaced by another while any number of threads run it.
 ///
@@ -58,7 +59,8 @@ impl<'a, T: Permanent> AtomicCodeSlot<'a, T> {
         let (current, code) = (ptr::from_ref(current).cast_mut(), ptr::from_ref(code).cast_mut());
         // SAFETY: as in `get`, also of what was found instead.
         let good = |code: *mut T| unsafe { &*code };
-        self.code.compare_exchange(current, code, AcqRel, Acquire).map(good).map_err(good)
+        // Release alone when it succeeds: what comes out is what the caller had already.
+        self.code.compare_exchange(current, code, Release, Acquire).map(good).map_err(good)
     }
 }
 

@@ -63,6 +63,12 @@ pub struct CodeRef<'a, T: Permanent> {
 
 impl<'a, T: Permanent> CodeRef<'a, T> {
     /// A handle of permanent code. Costs nothing.
+    ///
+    /// One bit of its address tells the kinds apart, so code that may lie at any address does not compile:
+    ///
+    /// ```compile_fail,E0080
+    /// let byte = permacode::CodeRef::new(&7u8);
+    /// ```
     #[inline]
     pub fn new(code: &'a T) -> Self {
         const { assert!(align_of::<T>() >= 2, "the lowest bit of a code's address tells the two kinds apart") };
@@ -84,7 +90,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         F: for<'x> FnOnce(&Loader<'x>) -> Result<&'x T::At<'x>, E>,
     {
         let unheld = Unheld::new(home)?;
-        let root = lower(&Loader::for_region(home.code(), unheld.region())).map(|root| NonNull::from(root).cast())?;
+        let root = lower(&Loader::for_region(home.code(), unheld.region())).map(bytes_of)?;
         Ok(Self::counted(unheld.hold(root)?))
     }
 
@@ -132,13 +138,14 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         F: for<'x> FnOnce(&Loader<'x>, &'x T::At<'x>) -> Result<&'x T::At<'x>, E>,
     {
         let unheld = Unheld::new(home)?;
-        if let Some(part) = self.part() {
-            unheld.region().keep(part);
+        if let Some(part) = self.counter() {
+            // SAFETY: live as long as this handle counts.
+            unsafe { unheld.region().keep(part) };
         }
         // SAFETY: permanent code lives longer than the region, which borrows for 'a; transient code is kept by the region from now on.
         let original = unsafe { self.root().cast().as_ref() };
         let loader = Loader::for_region(home.code(), unheld.region());
-        let root = patch(&loader, original).map(|root| NonNull::from(root).cast())?;
+        let root = patch(&loader, original).map(bytes_of)?;
         drop(loader);
         Ok(Self::counted(unheld.hold(root)?))
     }
@@ -149,13 +156,20 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         Self { word: part.cast().map_addr(|address| address | TRANSIENT), borrows: PhantomData }
     }
 
-    /// What counts a transient handle.
+    /// What counts a transient handle: the object itself, as the last handle frees it.
+    #[inline]
+    fn counter(&self) -> Option<NonNull<Part<'a>>> {
+        if self.is_permanent() {
+            return None;
+        }
+        NonNull::new(self.word.as_ptr().map_addr(|address| address & !TRANSIENT).cast())
+    }
+
+    /// The same, to read.
     #[inline]
     pub(super) fn part(&self) -> Option<&Part<'a>> {
-        let address = self.word.addr().get();
         // SAFETY: a word with the bit is the address of a part, which is live as long as this handle counts.
-        (address & TRANSIENT != 0)
-            .then(|| unsafe { &*self.word.as_ptr().map_addr(|address| address & !TRANSIENT).cast::<Part<'a>>() })
+        self.counter().map(|part| unsafe { part.as_ref() })
     }
 
     /// The code, for as long as the handle is borrowed. Costs a test of the handle's own word; of transient code, a load in the heap.
@@ -163,7 +177,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     /// There is no `Deref`, and the lifetime is the borrow's throughout, so that nothing of a region outlives its handle.
     #[inline]
     pub fn get(&self) -> &T::At<'_> {
-        let root = self.part().map_or(self.word, |part| part.root);
+        let root = self.part().map_or(self.word, |part| part.root.cast());
         // SAFETY: permanent: a `&'a T`, which may be read as `At` any shorter lifetime (the promise of `Permanent`). Transient: a `T::At` of the
         // region, which lives as long as this handle counts, hence as long as it is borrowed.
         unsafe { root.cast().as_ref() }
@@ -235,7 +249,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
             let code: &'a T::At<'a> = unsafe { self.word.cast().as_ref() };
             return Ok(find(code).map(|found| CodeRef { word: NonNull::from(found).cast(), borrows: PhantomData }));
         }
-        let found = find(self.get()).map(|found| NonNull::from(found).cast());
+        let found = find(self.get()).map(bytes_of);
         // What `find` can come by is `'static` or the region's, which lives as long as any of its parts is held.
         match (self.part(), found) {
             (Some(part), Some(root)) => Region::part(part.region, root).map(|part| Some(CodeRef::counted(part))),
@@ -291,11 +305,13 @@ impl<T: Permanent> Clone for CodeRef<'_, T> {
 impl<T: Permanent> Drop for CodeRef<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        let Some(part) = self.part() else { return };
+        let Some(part) = self.counter() else { return };
         unlikely();
-        if part.leave() {
-            // SAFETY: the last handle is being dropped.
-            unsafe { Region::release(NonNull::from(part)) };
+        // SAFETY: a part is live as long as this handle counts, and released when it is the last.
+        unsafe {
+            if part.as_ref().leave() {
+                Region::release(part);
+            }
         }
     }
 }
@@ -308,6 +324,11 @@ impl<T: Permanent> fmt::Debug for CodeRef<'_, T> {
             Some(count) => write!(f, "CodeRef(transient, held {count} times)"),
         }
     }
+}
+
+/// Where a value lies, and how long it is.
+fn bytes_of<T>(value: &T) -> NonNull<[u8]> {
+    NonNull::slice_from_raw_parts(NonNull::from(value).cast(), size_of::<T>())
 }
 
 const _: () = assert!(size_of::<Option<CodeRef<'static, u16>>>() == size_of::<usize>());

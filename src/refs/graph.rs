@@ -14,17 +14,18 @@ pub(super) struct Graph {
 }
 
 impl Graph {
-    /// Everything that `root` leads to by the references that `follow` says yes to, each block once.
+    /// Everything that `root` leads to by the references that `follow` says yes to, each block once. A block is where it lies, how long it is
+    /// and how it is aligned: a wrapper may be aligned better than the value that it begins with and is as long as.
     ///
     /// # Safety
     ///
     /// `root` and what is followed is live.
-    pub(super) unsafe fn new(root: Block, follow: impl Fn(&Reference) -> bool) -> Result<Self, Error> {
+    pub(super) unsafe fn new(root: Block, follow: impl Fn(&Reference) -> Result<bool, Error>) -> Result<Self, Error> {
         let mut graph = Self::default();
         let mut seen = HashSet::new();
         let (mut next, mut failed) = (0, Ok(()));
         seen.try_reserve(1).map_err(memory::<Block>)?;
-        seen.insert((root.start, root.bytes));
+        seen.insert((root.start, root.bytes, root.align));
         push(&mut graph.blocks, root)?;
         while let Some(&block) = graph.blocks.get(next) {
             next += 1;
@@ -33,11 +34,11 @@ impl Graph {
                 Found::Reference(reference) => {
                     push(&mut graph.references, reference)?;
                     let to = reference.block;
-                    if to.bytes == 0 || !follow(&reference) {
+                    if to.bytes == 0 || !follow(&reference)? {
                         return Ok(());
                     }
                     seen.try_reserve(1).map_err(memory::<Block>)?;
-                    if seen.insert((to.start, to.bytes)) { push(&mut graph.blocks, to) } else { Ok(()) }
+                    if seen.insert((to.start, to.bytes, to.align)) { push(&mut graph.blocks, to) } else { Ok(()) }
                 }
             };
             // SAFETY: the caller's promise.

@@ -6,12 +6,14 @@
 //!   code_ref · promote     one word, permanent or counted; from the one to the other
 //!   ──────────────────────
 //!   region · transients    where counted code lies: pieces of a heap, and recycled site numbers
-//!   graph · numbers        all blocks that a block leads to; the numbers
+//!   graph · memory         all blocks that a block leads to; the pieces of a region in order
+//!   numbers                site numbers that are used again
 //! ```
 
 mod atomic_slot;
 mod code_ref;
 mod graph;
+mod memory;
 mod numbers;
 mod promote;
 mod proxy;

@@ -8,12 +8,17 @@
 //!
 //! 1. Find every block of the region that the root leads to, links included, and every place that refers to one ([`Graph`]).
 //! 2. Put blocks that overlap together: a reference into a slice stays a reference into the copy of that slice.
-//! 3. Place all of them, copy their bytes, and redirect each place. What lies outside of the region is `'static` or the arena's, and stays.
+//! 3. Place all of them, copy their bytes, and redirect each place.
+//!
+//! What lies outside of the region is `'static`, the arena's, or was leaked, and stays. Leaked memory may refer to the region: a lowering
+//! function can put its blocks' references into a `Box` and leak that, or into a module of an arena that is `'static`. So all of it is looked
+//! at, and a reference back refuses the promotion: else it would dangle in the copy, once the region is freed.
 //!
 //! Nobody refers to a copy before all of it is right. If something fails, what was placed is undone, and the region was only read.
 
 use super::code_ref::CodeRef;
 use super::graph::{Graph, push};
+use super::memory::Memory;
 use super::region::Region;
 use crate::code::{Block, Kind, Loader, Note, Permanent, Reference, Sites};
 use crate::error::Error;
@@ -26,11 +31,13 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     /// The code as permanent code: itself if it is, else a deep copy made by `loader`. The handle stays what it is.
     ///
     /// Sharing and cycles are kept: what was one block is one block in the copy. Interned names become the arena's, site numbers become new,
-    /// permanent ones. Costs the copy, and a table of its blocks and references while it is made.
+    /// permanent ones. What is `'static` is not copied, but looked at. Costs the copy, and a table of all blocks that the code leads to and
+    /// of their references while it is made.
     ///
     /// # Errors
     ///
     /// [`Error::OtherArena`] unless the loader's arena is the one that the code's [`Transients`](crate::Transients) were made with,
+    /// [`Error::RefersBack`] if the lowering function leaked memory that refers to the code,
     /// [`Error::Memory`], or as for [`Loader::alloc`] and [`Loader::sites`]. What was placed is then undone, as after a failed
     /// [`alloc_slice_try_fill_with`](Loader::alloc_slice_try_fill_with).
     pub fn promote(&self, loader: &Loader<'a>) -> Result<&'a T::At<'a>, Error> {
@@ -44,7 +51,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         let block = Block::new(slice::from_ref(self.get()));
         let copy = Copy::new(region, block, loader)?.finish()?;
         // SAFETY: a complete copy of the root in memory of the loader, which is borrowed for 'a; or the root itself if it lies outside of the
-        // region, where only what is `'static` or the arena's can.
+        // region, to which then nothing that it leads to refers.
         Ok(unsafe { copy.cast::<T::At<'a>>().as_ref() })
     }
 }
@@ -53,6 +60,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
 struct Copy<'c, 'l, 'r> {
     loader: &'c Loader<'l>,
     region: &'c Region<'r>,
+    memory: Memory,
     graph: Graph,
     /// In the order of their old places.
     extents: Vec<Extent>,
@@ -90,7 +98,7 @@ impl Extent {
 
 impl<'c, 'l, 'r> Copy<'c, 'l, 'r> {
     fn new(region: &'c Region<'r>, root: Block, loader: &'c Loader<'l>) -> Result<Self, Error> {
-        let inside = |block: &Block| region.reaches(block.start.addr().get());
+        let memory = Memory::of(Some(region))?;
         let mut names = HashMap::new();
         for note in region.notes() {
             if let Note::Name(name) = note {
@@ -98,33 +106,43 @@ impl<'c, 'l, 'r> Copy<'c, 'l, 'r> {
                 names.insert(name.cast(), name.len());
             }
         }
-        let is_name = |reference: &Reference| is_name(&names, reference);
-        let graph = if inside(&root) {
-            // SAFETY: the region is live, and so is everything outside that its blocks refer to.
-            unsafe { Graph::new(root, |reference| inside(&reference.block) && !is_name(reference)) }?
-        } else {
-            Graph { blocks: vec_of(root)?, ..Graph::default() }
+        let follow = |reference: &Reference| {
+            let leads_inside = memory.contains(reference.block.start.addr().get());
+            if leads_inside && !memory.contains(reference.place.addr().get()) {
+                return Err(Error::RefersBack);
+            }
+            Ok(!leads_inside || !is_name(&names, reference))
         };
-        let mut this = Self { loader, region, graph, extents: Vec::new(), placed: 0, names };
-        this.merge()?;
+        // SAFETY: the region is live, and so is everything outside that its blocks refer to.
+        let graph = unsafe { Graph::new(root, follow) }?;
+        let mut this = Self { loader, region, memory, graph, extents: Vec::new(), placed: 0, names };
+        this.find_extents()?;
         Ok(this)
     }
 
-    /// Makes extents of the blocks.
-    fn merge(&mut self) -> Result<(), Error> {
+    /// Makes extents of the region's blocks.
+    fn find_extents(&mut self) -> Result<(), Error> {
         for block in self.graph.blocks.iter().filter(|block| block.bytes != 0) {
-            if self.region.reaches(block.start.addr().get()) {
+            if self.memory.contains(block.start.addr().get()) {
                 push(&mut self.extents, Extent::of(block.start, block.bytes, block.align))?;
             }
         }
+        self.merge()?;
+        let referred = self.extents.len();
         for note in self.region.notes() {
             let Note::Aligned(block, align) = note else { continue };
             let (start, end) = (block.addr().get(), block.addr().get() + block.len());
             // If it is used at all: whole, because the zeros behind it count.
-            if self.extents.iter().any(|extent| extent.old.addr().get() < end && start < extent.old_end()) {
+            let first = self.extents[..referred].partition_point(|extent| extent.old_end() <= start);
+            if self.extents[first..referred].first().is_some_and(|extent| extent.old.addr().get() < end) {
                 push(&mut self.extents, Extent::of(block.cast(), block.len(), align))?;
             }
         }
+        self.merge()
+    }
+
+    /// Puts extents that overlap together, and all in order.
+    fn merge(&mut self) -> Result<(), Error> {
         self.extents.sort_unstable_by_key(|extent| extent.old);
         let mut merged: Vec<Extent> = Vec::new();
         for extent in self.extents.drain(..) {
@@ -143,12 +161,12 @@ impl<'c, 'l, 'r> Copy<'c, 'l, 'r> {
     /// Places, copies and redirects everything. Where the copy of the root lies.
     fn finish(mut self) -> Result<NonNull<u8>, Error> {
         for extent in &mut self.extents {
-            let at = self.loader.place(extent.layout()?)?;
+            let at = self.loader.place_aligned(extent.layout()?)?;
             // SAFETY: the layout has room for the skip.
             extent.new = unsafe { at.add(extent.skip()) };
             self.placed += 1;
             // With the address space of the whole piece, since the block's own reference reaches no further than the block.
-            if let Some(piece) = self.region.piece(extent.old.addr().get()) {
+            if let Some(piece) = self.memory.piece(extent.old.addr().get()) {
                 let old = piece.as_ptr().cast::<u8>().with_addr(extent.old.addr().get());
                 // SAFETY: blocks of the region, which are within one piece and not written to; new memory of that size.
                 unsafe { extent.new.as_ptr().copy_from_nonoverlapping(old, extent.bytes) };
@@ -201,7 +219,7 @@ impl<'c, 'l, 'r> Copy<'c, 'l, 'r> {
     /// What a reference in a copy should lead to, if to something else than before.
     fn target(&self, reference: &Reference) -> Result<Option<NonNull<u8>>, Error> {
         let block = reference.block;
-        if !self.region.reaches(block.start.addr().get()) {
+        if !self.memory.contains(block.start.addr().get()) {
             return Ok(None);
         }
         if block.bytes == 0 {
@@ -241,10 +259,4 @@ impl Drop for Copy<'_, '_, '_> {
 /// Whether a reference is to the whole of a name.
 fn is_name(names: &HashMap<NonNull<u8>, usize>, reference: &Reference) -> bool {
     reference.kind == Kind::Text && names.get(&reference.block.start) == Some(&reference.block.bytes)
-}
-
-fn vec_of<T>(item: T) -> Result<Vec<T>, Error> {
-    let mut list = Vec::new();
-    push(&mut list, item)?;
-    Ok(list)
 }

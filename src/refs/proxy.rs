@@ -6,6 +6,7 @@
 
 use super::code_ref::CodeRef;
 use super::graph::Graph;
+use super::memory::Memory;
 use crate::code::{Block, CodeArena, Kind, Permanent};
 use crate::error::Error;
 use core::fmt;
@@ -92,6 +93,11 @@ impl<'a, T: Permanent> CodeProxy<'a, T> {
         self.code.count()
     }
 
+    /// Marks what the proxy keeps alive: see [`CodeRef::mark`].
+    pub fn mark(&self) {
+        self.code.mark();
+    }
+
     /// Bytes of the code object and of all that it refers to in the arena or in its region, each byte once; links are not followed. The same
     /// after a [promotion](CodeRef::promote).
     ///
@@ -101,13 +107,13 @@ impl<'a, T: Permanent> CodeProxy<'a, T> {
     ///
     /// [`Error::Memory`] when there is none for the table.
     pub fn size(&self) -> Result<usize, Error> {
-        let ours = |address| {
-            self.arena.contains(core::ptr::without_provenance::<u8>(address))
-                || self.code.region().is_some_and(|region| region.reaches(address))
-        };
+        let memory = Memory::of(self.code.region())?;
+        let ours =
+            |address| self.arena.contains(core::ptr::without_provenance::<u8>(address)) || memory.contains(address);
         let root = Block::new(slice::from_ref(self.code.get()));
         // SAFETY: the handle keeps the code and all that it refers to alive.
-        let mut graph = unsafe { Graph::new(root, |to| to.kind != Kind::Link && ours(to.block.start.addr().get())) }?;
+        let mut graph =
+            unsafe { Graph::new(root, |to| Ok(to.kind != Kind::Link && ours(to.block.start.addr().get()))) }?;
         graph.blocks.sort_unstable_by_key(|block| block.start);
         let (mut bytes, mut end) = (0, 0);
         for block in &graph.blocks {

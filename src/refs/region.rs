@@ -69,8 +69,8 @@ struct Numbering {
 pub(super) struct Part<'a> {
     /// Handles; `usize::MAX` says that the count overflowed, and that the region stays.
     pub(super) count: Cell<usize>,
-    /// The value that handles read.
-    pub(super) root: NonNull<u8>,
+    /// The bytes of the value that handles read. A value that begins another one is a part of its own.
+    pub(super) root: NonNull<[u8]>,
     /// A number that no other part has that the region's owner made.
     pub(super) id: u64,
     pub(super) region: NonNull<Region<'a>>,
@@ -112,7 +112,7 @@ impl<'a> Unheld<'a> {
     }
 
     /// The first part, whose handle counts for the region from now on.
-    pub(super) fn hold(self, root: NonNull<u8>) -> Result<NonNull<Part<'a>>, Error> {
+    pub(super) fn hold(self, root: NonNull<[u8]>) -> Result<NonNull<Part<'a>>, Error> {
         let part = self.region().new_part(self.0, root)?;
         core::mem::forget(self);
         Ok(part)
@@ -140,19 +140,21 @@ impl<'a> Region<'a> {
     // ── parts ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// The part for the value at `root`, counted once more.
-    pub(super) fn part(region: NonNull<Self>, root: NonNull<u8>) -> Result<NonNull<Part<'a>>, Error> {
+    pub(super) fn part(region: NonNull<Self>, root: NonNull<[u8]>) -> Result<NonNull<Part<'a>>, Error> {
         // SAFETY: the caller holds a part of it.
         let this = unsafe { region.as_ref() };
-        match this.held_parts().find(|part| part.root == root) {
-            Some(part) => {
-                part.enter();
-                Ok(NonNull::from(part))
+        for part in this.held_parts() {
+            // SAFETY: parts in the list are live.
+            let held = unsafe { part.as_ref() };
+            if core::ptr::eq(held.root.as_ptr(), root.as_ptr()) {
+                held.enter();
+                return Ok(part);
             }
-            None => this.new_part(region, root),
         }
+        this.new_part(region, root)
     }
 
-    fn new_part(&self, region: NonNull<Self>, root: NonNull<u8>) -> Result<NonNull<Part<'a>>, Error> {
+    fn new_part(&self, region: NonNull<Self>, root: NonNull<[u8]>) -> Result<NonNull<Part<'a>>, Error> {
         let at = self.owner.heap().alloc(Layout::new::<Part<'a>>())?.cast::<Part<'a>>();
         let (id, below) = (self.owner.next_id(), self.parts.get());
         // SAFETY: a new object of this layout; parts in the list are live.
@@ -164,17 +166,21 @@ impl<'a> Region<'a> {
         Ok(at)
     }
 
-    fn held_parts(&self) -> impl Iterator<Item = &Part<'a>> {
+    /// As pointers to the whole objects, which can be freed through them; a reference would not do.
+    fn held_parts(&self) -> impl Iterator<Item = NonNull<Part<'a>>> {
         // SAFETY: parts in the list are live as long as the region is.
         core::iter::successors(self.parts.get(), |part| unsafe { part.as_ref() }.below.get())
-            // SAFETY: as above.
-            .map(|part| unsafe { &*part.as_ptr() })
     }
 
     /// Lets the region refer to the code of a part, which it counts as long as it lives.
-    pub(super) fn keep(&self, part: &Part<'a>) {
-        part.enter();
-        self.keeps.set(Some(NonNull::from(part)));
+    ///
+    /// # Safety
+    ///
+    /// The part is live.
+    pub(super) unsafe fn keep(&self, part: NonNull<Part<'a>>) {
+        // SAFETY: the caller's promise.
+        unsafe { part.as_ref() }.enter();
+        self.keeps.set(Some(part));
     }
 
     /// The region, then the one that it keeps, and so on.
@@ -246,11 +252,6 @@ impl<'a> Region<'a> {
 
     // ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// Whether an address lies in the region or in what it keeps.
-    pub(super) fn reaches(&self, address: usize) -> bool {
-        self.piece(address).is_some()
-    }
-
     fn all_pieces(&self) -> impl Iterator<Item = NonNull<Piece>> {
         // SAFETY: pieces in the list are live as long as the region is.
         core::iter::successors(Some(self.pieces.get()), |piece| unsafe { piece.as_ref() }.below.get())
@@ -266,19 +267,17 @@ impl<'a> Region<'a> {
         core::iter::successors(self.numbers.get(), |numbers| unsafe { numbers.as_ref() }.below)
     }
 
-    /// The memory that holds an address, if it is the region's or of what it keeps.
-    pub(super) fn piece(&self, address: usize) -> Option<NonNull<[u8]>> {
-        self.chain().find_map(|region| region.own_piece(address))
+    /// All memory that blocks lie in, the region's and of what it keeps.
+    pub(super) fn memory(&self) -> impl Iterator<Item = NonNull<[u8]>> {
+        self.chain().flat_map(Self::own_memory)
     }
 
-    fn own_piece(&self, address: usize) -> Option<NonNull<[u8]>> {
-        let memory = |piece: NonNull<Piece>| {
+    fn own_memory(&self) -> impl Iterator<Item = NonNull<[u8]>> {
+        self.all_pieces().map(|piece| {
             // SAFETY: a piece of the list.
             let size = unsafe { piece.as_ref() }.layout.size();
             NonNull::slice_from_raw_parts(piece.cast::<u8>(), size)
-        };
-        let holds = |piece: &NonNull<[u8]>| address.wrapping_sub(piece.addr().get()) < piece.len();
-        self.all_pieces().map(memory).find(holds)
+        })
     }
 
     /// What was noted of blocks.
@@ -287,8 +286,11 @@ impl<'a> Region<'a> {
         self.chain().flat_map(|region| region.all_notes().map(|noted| unsafe { noted.as_ref() }.note))
     }
 
-    /// Whether site numbers are the region's.
+    /// Whether site numbers are the region's. Those of other arenas may have the same numbers.
     pub(super) fn numbered(&self, sites: &Sites) -> bool {
+        if self.owner.code().part_of_sites(sites.range().start as u32, sites.len() as u16) != *sites {
+            return false;
+        }
         let within = |range: Range<usize>| range.contains(&sites.range().start);
         // SAFETY: an entry of the list.
         self.chain()
@@ -305,7 +307,7 @@ impl<'a> Region<'a> {
         self.all_pieces().for_each(|piece| _ = heap.mark(piece.as_ptr()));
         self.all_notes().for_each(|noted| _ = heap.mark(noted.as_ptr()));
         self.all_numbers().for_each(|numbers| _ = heap.mark(numbers.as_ptr()));
-        self.held_parts().for_each(|part| _ = heap.mark(part));
+        self.held_parts().for_each(|part| _ = heap.mark(part.as_ptr()));
     }
 
     /// Takes site numbers, at least `count`. `None` stands for no numbers, which does not happen.
@@ -346,7 +348,7 @@ unsafe impl Fills for Region<'_> {
     }
 
     fn contains(&self, address: usize) -> bool {
-        self.own_piece(address).is_some()
+        self.own_memory().any(|piece| address.wrapping_sub(piece.addr().get()) < piece.len())
     }
 
     fn note(&self, note: Note) -> Result<(), Error> {

@@ -7,8 +7,12 @@ mod code_ops;
 mod heap_model;
 mod heap_ops;
 mod pages;
+mod ref_model;
+mod ref_ops;
+mod ref_plan;
 mod watch;
 
 pub use code_ops::{Block, CodeCase, CodeOp, Reserve};
 pub use heap_ops::{HeapCase, HeapOp, Shape};
 pub use pages::Pages;
+pub use ref_ops::{Fuse, RefCase, RefOp};

@@ -1,0 +1,111 @@
+//! Operation sequences on what functions hold, for property tests and for fuzzing. What must hold after each is in `ref_model.rs`, what the
+//! code is like in `ref_plan.rs`.
+
+use super::Reserve;
+use super::ref_model::State;
+use crate::code::CodeArena;
+use crate::heap::HeapArena;
+use crate::refs::Transients;
+use arbitrary::Arbitrary;
+
+/// A sequence of operations on handles, slots, generators and proxies of code, permanent and transient.
+///
+/// ```
+/// use permacode::testing::{Fuse, RefCase, RefOp, Reserve};
+///
+/// let recipe = [0x51, 0x0b, 0x1c, 0, 0, 0, 0, 0, 0, 0];
+/// let ops = vec![RefOp::Make(recipe, Fuse::Never), RefOp::Clone(0), RefOp::Promote(1, 0), RefOp::Drop(0), RefOp::Check];
+/// RefCase { reserve: Reserve::Ordinary, limit: None, ops }.check(); // panics where something does not hold
+/// ```
+#[derive(Arbitrary, Clone, Debug)]
+pub struct RefCase {
+    /// Where pages come from.
+    pub reserve: Reserve,
+    /// Kilobytes of code pages that may be claimed, if there is a limit.
+    pub limit: Option<u16>,
+    /// What is done, in this order.
+    pub ops: Vec<RefOp>,
+}
+
+/// One operation. Indices are taken modulo what there is.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub enum RefOp {
+    /// Makes transient code by a recipe, a block or a code object for each byte.
+    Make([u8; 10], Fuse),
+    /// Interns a name in the arena, so that transient code finds it there.
+    Intern(u8),
+    /// Clones a handle.
+    Clone(u8),
+    /// Drops a handle, a slot, a generator or a proxy.
+    Drop(u8),
+    /// Puts a handle into a new slot.
+    Slot(u8),
+    /// Takes a handle out of a slot.
+    Get(u8),
+    /// Puts a handle into a slot; what was there becomes a handle.
+    Replace(u8, u8),
+    /// The same, if the slot holds what another handle does.
+    CompareExchange(u8, u8, u8),
+    /// Makes a handle of a part.
+    Project(u8, u8),
+    /// Makes a generator: it holds its code, and so does its frame.
+    Suspend(u8),
+    /// Runs a generator on; every second time it ends, and drops its frame.
+    Resume(u8, u8),
+    /// Makes a proxy.
+    Proxy(u8),
+    /// Promotes a handle's code: to a module of its arena, every eighth time of another one.
+    Promote(u8, u8),
+    /// Puts permanent code into the slot that threads would share.
+    Share(u8),
+    /// Closes the module that code is promoted to.
+    Finish,
+    /// Seals it.
+    Seal,
+    /// Sweeps the heap of what no handle marks.
+    Sweep,
+    /// Makes a later page call fail.
+    Fail(u8),
+    /// Looks at everything.
+    Check,
+}
+
+/// When a lowering function fails.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub enum Fuse {
+    /// It succeeds.
+    Never,
+    /// It succeeds, too: so that half of the random ones do.
+    Not,
+    /// With an error at this step.
+    Error(u8),
+    /// With a panic at this step.
+    Panic(u8),
+}
+
+impl RefCase {
+    /// Runs the case.
+    ///
+    /// # Panics
+    ///
+    /// When anything does not hold.
+    pub fn check(&self) {
+        let pages = self.reserve.pages();
+        let mut builder = CodeArena::builder().reservation(8 << 20).pages(pages.clone());
+        if let Some(limit) = self.limit {
+            builder = builder.limit(usize::from(limit) << 10);
+        }
+        let arena = builder.build().expect("a small arena can be made");
+        let other = CodeArena::builder().reservation(1 << 20).pages(pages.clone()).build().expect("another, too");
+        let heap = HeapArena::builder().reservation(32 << 20).pages(pages.clone()).build().expect("and a heap");
+        let transients = Transients::new(&arena, &heap);
+        let mut state = State::new(&transients, &other, &pages);
+        for &op in &self.ops {
+            state.run(op);
+        }
+        state.finish();
+        drop((arena, other, heap));
+        assert_eq!(pages.live(), 0, "a reservation was not released");
+        assert_eq!(pages.violations(), 0, "the page source was misused");
+    }
+}
