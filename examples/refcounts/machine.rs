@@ -5,7 +5,6 @@
 use crate::builtins::Builtin;
 use crate::census::Census;
 use crate::code::Code;
-use crate::compiler::compile;
 use crate::constants::Constants;
 use crate::error::VmError;
 use crate::frame::Frame;
@@ -51,13 +50,6 @@ impl<'a> Vm<'a> {
         let (globals, constants) = (Globals::new(heap), Constants::new(heap));
         let world = World { home, heap, globals, constants, output: String::new() };
         Self { world, frames: HeapVec::new_in(heap), censuses: None }
-    }
-
-    /// Compiles and runs a program as transient code.
-    pub fn eval(&mut self, source: &str) -> Result<Value<'a>, VmError> {
-        let tree = compile("<eval>", source)?;
-        let code = self.world.transient(&tree)?;
-        self.run(code)
     }
 
     /// Runs a program. After an error, what it defined until then is there.

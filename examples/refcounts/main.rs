@@ -36,8 +36,25 @@
 //! copied. Transient code, as a control: its pages are copied, because the counts lie on them.
 //!
 //! ```text
-//! cargo run --example refcounts
+//! cargo run --release --example refcounts
 //! ```
+//!
+//! | | | proposal | transient | permanent |
+//! | --- | --- | --- | --- | --- |
+//! | `grc(f1.__code__), grc(f2.__code__)` | | (2, 2) | (2, 2) | (None, None) |
+//! | `f1(f1), f1(f2), f2(f1), f2(f2)` | functions | (6, 4, 4, 6) | (6, 4, 4, 6) | (6, 4, 4, 6) |
+//! | `g1(g1), g1(g2), g2(g1), g2(g2)` | their code | | (3, 2, 2, 3) | (None, None, None, None) |
+//! | `grc(f1.__code__)` | a generator function | 2 | 2 | None |
+//! | | ten generators made | 22 | 22 | None |
+//! | | one item taken from each | 22 | 22 | None |
+//! | | all exhausted | 12 | 12 | None |
+//! | | all dropped | 2 | 2 | None |
+//! | pages of code, copied by the child | | | 4 of 6 | 0 of 2 |
+//!
+//! # What it leaves out
+//!
+//! Objects that refer to each other in a circle stay until their heap goes, as in CPython without its collector.
+#![cfg_attr(not(target_os = "linux"), allow(dead_code))]
 
 mod attributes;
 mod builtins;
@@ -47,6 +64,7 @@ mod compiler;
 mod constants;
 mod dismantle;
 mod error;
+mod expression;
 mod frame;
 mod globals;
 mod lower;

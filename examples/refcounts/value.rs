@@ -73,7 +73,7 @@ pub struct Cursor<'a> {
 }
 
 /// Adds to a collection in the heap, unless there is no memory.
-pub fn push<'a, T>(to: &mut HeapVec<T, &'a HeapArena>, item: T) -> Result<(), VmError> {
+pub fn push<T>(to: &mut HeapVec<T, &HeapArena>, item: T) -> Result<(), VmError> {
     to.try_reserve(1).map_err(memory(size_of::<T>()))?;
     to.push(item);
     Ok(())
