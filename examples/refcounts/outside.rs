@@ -59,7 +59,8 @@ fn transient<'a>(world: &mut World<'a>, trees: &[tree::Code]) -> Result<Vec<Code
     Ok(trees.iter().map(|tree| world.transient(tree)).collect::<Result<_, _>>()?)
 }
 
-fn in_child(
+/// Runs `body` in a child, which says line for line what it has to say, and looks at what it copied of a range of addresses.
+pub fn in_child(
     range: Range<usize>,
     body: impl FnOnce() -> Result<String, Box<dyn Error>>,
 ) -> Result<Seen, Box<dyn Error>> {

@@ -4,6 +4,7 @@ mod bad_programs;
 mod language;
 mod proxies;
 mod replacing;
+mod scarcity;
 mod sessions;
 mod transients;
 

@@ -2,6 +2,8 @@
 
 use super::{run, with_vm};
 use crate::compiler::compile;
+#[cfg(target_os = "linux")]
+use permacode::{CodeArena, HeapArena, Transients};
 
 #[test]
 fn a_function_replaced_ten_thousand_times_while_it_runs_runs_to_its_end() {
@@ -62,4 +64,26 @@ fn permanent_and_transient_code_replace_each_other() {
         assert_eq!(run(vm, "next(x), next(y), f.__code__.permanent"), "('permanent', 'transient', False)");
         assert_eq!(run(vm, "f.__code__ = p; next(f()), getrefcount(t.__code__)"), "('permanent', 4)");
     });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_child_that_replaces_and_evaluates_code_copies_no_page_of_permanent_code() {
+    use crate::machine::Vm;
+    use crate::outside::in_child;
+
+    let arena = CodeArena::builder().reservation(1 << 20).build().unwrap();
+    let heap = HeapArena::new().unwrap();
+    let home = Transients::new(&arena, &heap);
+    let mut vm = Vm::new(&home, &heap);
+    let source = "def f():\n    yield 'f'\n    yield 'text'\ndef g(): yield 'g'\ndef adder(n): return lambda m: n + m\n\
+                  def swap(n):\n    for i in range(n):\n        old = f.__code__\n        f.__code__ = g.__code__\n        g.__code__ = old\n\
+                  x = f(); next(x)\nswap(1001)\nnext(f()), next(x), adder(1)(2), eval('f.__code__ = (lambda: 7).__code__; f()')";
+    let codes = vm.world.permanent("m", &[compile("m", source).unwrap()]).unwrap();
+    let seen =
+        in_child(arena.address_range(), || Ok(crate::show::Shown(&vm.run(codes[0].clone())?).to_string() + "\n"));
+    let seen = seen.unwrap();
+    assert_eq!(seen.outcomes[0].value, "('g', 'text', 3, 7)");
+    assert_eq!((seen.copied, seen.private_dirty), (0, 0));
+    assert!(seen.pages > 0);
 }
