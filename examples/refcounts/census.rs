@@ -39,12 +39,14 @@ pub enum Holder {
 pub struct Census {
     pub count: Option<usize>,
     pub holders: BTreeMap<Holder, usize>,
+    /// Handles of code were counted, not references to an object.
+    pub of_code: bool,
 }
 
 impl Census {
     /// Looks for everybody who holds `subject`, the argument of a `getrefcount` that is being called.
     pub(crate) fn take<'a>(vm: &Vm<'a>, subject: &Value<'a>, args: usize) -> Result<Self, VmError> {
-        let count = subject.count();
+        let (count, of_code) = (subject.count(), matches!(subject, Value::Code(_)));
         let mut walk = Walk { vm, subject, holders: BTreeMap::new(), seen: HashSet::new(), found: Vec::new() };
         vm.world.globals.values().for_each(|value| walk.see(Holder::Global, value));
         for (index, activation) in vm.frames.iter().enumerate() {
@@ -59,7 +61,7 @@ impl Census {
         while let Some(value) = walk.found.pop() {
             walk.inside(&value)?;
         }
-        Ok(Self { count, holders: walk.holders })
+        Ok(Self { count, holders: walk.holders, of_code })
     }
 
     /// Whether as many holders were found as were counted; of what nobody counts, any number.
@@ -165,7 +167,13 @@ impl fmt::Display for Census {
             None => f.write_str("not counted: ")?,
         }
         for (index, (holder, count)) in self.holders.iter().enumerate() {
-            let (one, more) = holder.words();
+            let (one, more) = match holder {
+                // Wherever a program has code, it has a proxy, and that holds a handle.
+                Holder::Counted if self.of_code => {
+                    ("proxy as argument of getrefcount", "proxies as arguments of getrefcount")
+                }
+                holder => holder.words(),
+            };
             let separator = if index == 0 { "" } else { " + " };
             write!(f, "{separator}{count} {}", if *count == 1 { one } else { more })?;
         }

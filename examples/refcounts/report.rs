@@ -38,8 +38,14 @@ pub fn table(transient: &Seen, permanent: &Seen) -> String {
     pages("pages of code when the child is forked", |seen| seen.pages.to_string());
     pages("of these, copied by the child", |seen| seen.copied.to_string());
     pages("bytes of them that the child wrote to", |seen| format!("{} kB", seen.private_dirty / 1024));
-    aligned(&rows)
+    aligned(&rows) + NOTE
 }
+
+const NOTE: &str = "
+`f1(f1)` counts the function it is given, an object of the heap whatever its code is: a global variable, the caller's argument, the
+parameter and the argument of getrefcount make four; the callee on the caller's stack and the frame of the call make six. CPython up to 3.7
+counts six as well, its interpreter loop holding the callee where our frame does; 3.8 to 3.10 count five. `g1(g1)` counts the code.
+";
 
 /// Ten equal items as one.
 fn shortened(text: &str) -> String {

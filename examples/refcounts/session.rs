@@ -11,7 +11,7 @@ use permacode::CodeRef;
 /// One line of the session.
 pub struct Step {
     pub source: &'static str,
-    /// What happened before, where the line alone does not say it.
+    /// What happened before, or what is counted, where the line alone does not say it.
     pub when: &'static str,
     pub proposal: Expected,
 }
@@ -51,11 +51,11 @@ pub const STEPS: [Step; 19] = [
     step("def f2(obj): return grc(obj)", Nothing),
     step("f1.__code__ is f2.__code__", Gave("False")),
     step("grc(f1.__code__), grc(f2.__code__)", Gave("(2, 2)")),
-    step("f1(f1), f1(f2), f2(f1), f2(f2)", Gave("(6, 4, 4, 6)")),
+    Step { source: "f1(f1), f1(f2), f2(f1), f2(f2)", when: "counts functions", proposal: Gave("(6, 4, 4, 6)") },
     // The calls above count functions. These count their code, of which the proposal's text speaks.
     step("def g1(obj): return grc(obj.__code__)", Nothing),
     step("def g2(obj): return grc(obj.__code__)", Nothing),
-    step("g1(g1), g1(g2), g2(g1), g2(g2)", Added),
+    Step { source: "g1(g1), g1(g2), g2(g1), g2(g2)", when: "counts their code", proposal: Added },
     step("def f1(): yield True", Nothing),
     count("a generator function", "2"),
     step("iterables = [f1() for i in range(10)]", Nothing),
