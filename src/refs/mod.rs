@@ -1,8 +1,8 @@
 //! How functions hold their code: permanent or transient, replaceable, behind a proxy.
 //!
 //! ```text
-//!   proxy                  what a script sees
 //!   slot · atomic_slot     what a function holds: code that can be replaced
+//!   proxy                  what a script sees
 //!   code_ref · promote     one word, permanent or counted; from the one to the other
 //!   ──────────────────────
 //!   region · transients    where counted code lies: pieces of a heap, and recycled site numbers

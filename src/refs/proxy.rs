@@ -66,6 +66,11 @@ impl<'a, T: Permanent> CodeProxy<'a, T> {
         Ok(Self { code, name, id, arena })
     }
 
+    /// What is shown, for slots.
+    pub(super) fn code(&self) -> &CodeRef<'a, T> {
+        &self.code
+    }
+
     /// The code's name. Costs what the function given to [`new`](Self::new) costs.
     pub fn name(&self) -> &str {
         (self.name)(self.code.get())

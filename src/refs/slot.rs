@@ -1,6 +1,7 @@
 //! What a function of one thread holds: code that can be replaced while it runs.
 
 use super::code_ref::CodeRef;
+use super::proxy::CodeProxy;
 use crate::code::Permanent;
 use core::cell::UnsafeCell;
 use core::fmt;
@@ -50,6 +51,29 @@ impl<'a, T: Permanent> CodeSlot<'a, T> {
         unsafe { self.code.get().replace(code) }
     }
 
+    /// Puts in the code that a proxy shows: `f.__code__ = g.__code__`. What was there comes out. Costs a handle and one store.
+    ///
+    /// Only whoever has the function's slot, the machine, can do so: to a script, which has proxies, code stays opaque.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, CodeProxy, CodeRef, CodeSlot};
+    ///
+    /// # fn main() -> Result<(), permacode::Error> {
+    /// let arena = CodeArena::new()?;
+    /// let loader = arena.load("m")?;
+    /// let f = CodeSlot::new(CodeRef::new(loader.alloc(1u32)?));
+    /// let g = CodeSlot::new(CodeRef::new(loader.alloc(2u32)?));
+    /// let shown = CodeProxy::new(&arena, g.get(), |_: &u32| "g")?;
+    /// let old = f.install(&shown);
+    /// assert_eq!((*old.get(), *f.get().get()), (1, 2));
+    /// assert!(f.get().same(&g.get()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn install(&self, shown: &CodeProxy<'a, T>) -> CodeRef<'a, T> {
+        self.replace(shown.code().clone())
+    }
+
     /// Puts other code in if the code is the [same](CodeRef::same) as `current`; what was there comes out.
     ///
     /// # Errors
@@ -79,5 +103,28 @@ impl<'a, T: Permanent> From<CodeRef<'a, T>> for CodeSlot<'a, T> {
 impl<T: Permanent> fmt::Debug for CodeSlot<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("CodeSlot").field(&self.get()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CodeArena, HeapArena, Transients};
+
+    #[test]
+    fn code_that_a_proxy_shows_is_counted_by_the_slot_it_is_put_into() {
+        let (arena, heap) = (CodeArena::new().unwrap(), HeapArena::new().unwrap());
+        let transients = Transients::new(&arena, &heap);
+        let new =
+            |value| -> CodeRef<'_, u32> { CodeRef::transient(&transients, |loader| loader.alloc(value)).unwrap() };
+        let slot = CodeSlot::new(new(1));
+        let shown = CodeProxy::new(&arena, new(2), |_: &u32| "two").unwrap();
+        drop(slot.install(&shown));
+        assert_eq!((shown.count(), transients.stats().regions), (Some(2), 1));
+        drop(shown);
+        let code = slot.into_inner();
+        assert_eq!((*code.get(), code.count()), (2, Some(1)));
+        drop(code);
+        assert_eq!(heap.stats().live, 0);
     }
 }
