@@ -2,7 +2,7 @@
 
 use super::arena::HeapArena;
 use super::classes::{CLASSES, SLAB};
-use super::magazine::{self, Magazine};
+use super::magazine::Magazine;
 use super::slabs::{Plan, Slabs};
 use crate::error::{Error, PageCall, PageError};
 use crate::layout;
@@ -80,18 +80,13 @@ impl HeapArenaBuilder {
         let metadata = origin + objects;
         // SAFETY: whole pages of a reservation that nothing was done with yet.
         unsafe { reservation.commit(metadata..metadata + plan.pool) }?;
-        // SAFETY: the plan's parts lie within the reservation; the magazines' part has room for all, one behind the other.
-        let magazines = unsafe {
-            let mut next = reservation.at(metadata + plan.magazines);
-            array::from_fn(|class| {
-                let magazine = Magazine::new(next, class);
-                next = next.add(magazine::capacity(class) * 8);
-                magazine
-            })
+        // SAFETY: the plan's parts lie within the reservation; the magazines' part has room for one of each class.
+        let magazines: [Magazine; CLASSES] = unsafe {
+            let all = reservation.at(metadata + plan.magazines);
+            array::from_fn(|class| Magazine::new(all, class))
         };
         // SAFETY: the reservation was made for this plan, and its metadata up to the pool is committed and untouched.
         let slabs = unsafe { Slabs::new(reservation, origin, plan, self.limit.unwrap_or(usize::MAX)) };
-        let magazines: [Magazine; CLASSES] = magazines;
         Ok(HeapArena::from_parts(magazines, slabs))
     }
 }

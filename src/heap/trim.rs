@@ -35,23 +35,18 @@ impl HeapArena {
         (0..CLASSES).for_each(|class| self.magazine(class).forget_oldest(self.magazine(class).len()));
         self.lift_fence();
         self.slabs().free_all();
-        self.slabs().vacate_empty();
         self.slabs().discard_vacant().map(|_| ())
     }
 }
 
 impl Slabs {
-    /// Frees every object and every span; the magazines are empty.
+    /// Frees every object and every span, so that all slabs are vacant; the magazines are empty.
     fn free_all(&self) {
         for number in 0..self.high.get() {
-            let slab = self.slab(number);
-            match slab.usage() {
+            match self.slab(number).usage() {
                 Use::Vacant | Use::Rest => {}
                 Use::Span(count) => self.free_span(number, count),
-                Use::Class(_) => {
-                    slab.free.set(slab.fresh.get());
-                    self.empty.insert(number);
-                }
+                Use::Class(class) => self.take_away(class, number),
             }
         }
         self.out.iter().for_each(|out| out.set(0));

@@ -154,6 +154,14 @@ impl Pool {
         spare.set(bitmap);
     }
 
+    /// One word of a bitmap that was taken, which has more words than `word`.
+    #[inline]
+    pub(super) fn word(&self, bitmap: u32, word: usize) -> &Cell<u64> {
+        debug_assert!(bitmap != 0 && bitmap as usize + word < self.used.get());
+        // SAFETY: a number that `take` gave, so its words are committed and in the pool.
+        unsafe { &*self.words.as_ptr().add(bitmap as usize + word) }
+    }
+
     /// The words of a bitmap that was taken.
     #[inline]
     pub(super) fn bitmap(&self, bitmap: u32, words: usize) -> &[Cell<u64>] {
