@@ -42,7 +42,8 @@ const fn most(class: usize) -> usize {
 
 /// Where each class's magazine moves when it grows, in bytes behind the first; the last number is the end of all.
 static GROWN: [usize; CLASSES + 1] = {
-    let mut grown = [CLASSES * FIRST * size_of::<NonNull<u8>>(); CLASSES + 1];
+    // From a page on, so that a magazine of 512 entries lies on one and not on two.
+    let mut grown = [(CLASSES * FIRST * size_of::<NonNull<u8>>()).next_multiple_of(4096); CLASSES + 1];
     let mut class = 0;
     while class < CLASSES {
         let room = if most(class) > FIRST { most(class) } else { 0 };

@@ -6,6 +6,10 @@
 //!     64 KiB                        high
 //! ```
 //!
+//! The sets are the vacant slabs, and for each class the slabs with free objects ([`Partial`]). Slab 0 begins at a multiple of a huge page if
+//! the heap may grow so large that it asks for some. Each part of the metadata begins at a page; a small heap writes to the first pages of
+//! each.
+//!
 //! * A slab is **vacant**, of one **class**, or part of a **span** of slabs that hold one large object.
 //! * In a slab of a class, objects below `fresh` were handed out at least once; a bit says which of them came back. Objects above were
 //!   never touched by anybody.
@@ -50,6 +54,9 @@ pub(super) struct Slab {
 pub(super) const SPAN: u8 = 1;
 pub(super) const REST: u8 = 2;
 const FIRST_CLASS: u8 = 3;
+
+/// Bytes of a huge page, where there are such: of most processors with small pages of 4 KiB. Elsewhere advice goes unheard.
+pub(super) const HUGE: usize = 2 << 20;
 
 /// Words of the longest bitmap of a slab.
 pub(super) const WORDS: usize = SLAB / 8 / BITS;
@@ -156,6 +163,8 @@ pub(super) struct Slabs {
     /// Bytes of objects and spans that are out.
     pub(super) out_bytes: Cell<usize>,
     pub(super) limit: usize,
+    /// Bytes of slabs, a multiple of [`HUGE`], behind which huge pages are asked for.
+    pub(super) huge_from: usize,
     pub(super) pool: Pool,
     /// Slabs that were ever used.
     pub(super) high: Cell<usize>,
@@ -169,7 +178,7 @@ impl Slabs {
     /// # Safety
     ///
     /// `pages` was made for `plan`, with its objects at `origin`; the metadata before the pool is committed, zero, and for this value alone.
-    pub(super) unsafe fn new(pages: Reservation, origin: usize, plan: Plan, limit: usize) -> Self {
+    pub(super) unsafe fn new(pages: Reservation, origin: usize, plan: Plan, limit: usize, huge_from: usize) -> Self {
         let metadata = origin + plan.slabs * SLAB;
         // SAFETY: the plan's parts lie within the reservation and have the room that each needs.
         let (base, table, vacant, partial, pool) = unsafe {
@@ -189,6 +198,7 @@ impl Slabs {
             out: [const { Cell::new(0) }; CLASSES],
             out_bytes: Cell::new(0),
             limit,
+            huge_from,
             pool,
             high: Cell::new(0),
             committed: Cell::new(0),

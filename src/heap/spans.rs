@@ -6,7 +6,7 @@
 //! ```
 
 use super::classes::{SLAB, TABLE};
-use super::slabs::{BITMAPS, REST, SPAN, Slabs};
+use super::slabs::{BITMAPS, HUGE, REST, SPAN, Slabs};
 use crate::error::Error;
 use core::ops::Range;
 use core::ptr::NonNull;
@@ -66,11 +66,23 @@ impl Slabs {
             // SAFETY: whole pages of the objects' part of the reservation, which is never sealed.
             unsafe { self.pages.commit(self.origin + committed..self.origin + end) }?;
             self.committed.set(end);
+            self.prefer_huge(committed..end);
             Ok(())
         };
-        let ahead = end.max(committed + COMMIT.max(committed / 4)).next_multiple_of(SLAB);
+        let ahead = end.max(committed + COMMIT.max(committed / 4));
+        // A huge page comes of a range that is writable as a whole.
+        let ahead = ahead.next_multiple_of(if ahead > self.huge_from { HUGE } else { SLAB });
         let ahead = ahead.min(self.plan.slabs * SLAB);
         commit(ahead).or_else(|error: Error| if end < ahead { commit(end) } else { Err(error) })
+    }
+
+    /// Asks for huge pages for what was just made writable, as far as it lies behind what a small heap has.
+    fn prefer_huge(&self, slabs: Range<usize>) {
+        let start = slabs.start.max(self.huge_from);
+        if start < slabs.end {
+            // SAFETY: whole pages of slabs, because slabs and where this begins are multiples of a slab; committed and never sealed.
+            unsafe { self.pages.prefer_huge(self.origin + start..self.origin + slabs.end) };
+        }
     }
 
     /// Marks slabs as vacant that nothing is in.

@@ -53,15 +53,17 @@ impl Slabs {
         self.out_bytes.set(0);
     }
 
-    /// Gives the memory of vacant slabs back, in stretches.
+    /// Gives the memory of vacant slabs back, in stretches in which any was touched: a huge page may have made others resident as well, even
+    /// ones that were never used.
     fn discard_vacant(&self) -> Result<usize, Error> {
-        let (mut from, mut bytes) = (0, 0);
-        let dirty = |number: usize| self.vacant.contains(number) && self.slab(number).is_touched();
-        while let Some(first) = (from..self.high.get()).find(|&number| dirty(number)) {
-            let end = (first..self.high.get()).find(|&number| !dirty(number)).unwrap_or(self.high.get());
-            self.discard(first * SLAB..end * SLAB)?;
-            (first..end).for_each(|number| self.slab(number).clean());
-            bytes += (end - first) * SLAB;
+        let (mut from, mut bytes, high) = (0, 0, self.high.get());
+        while let Some(first) = self.vacant.next(from, high) {
+            let end = (first..high).find(|&number| !self.vacant.contains(number)).unwrap_or(high);
+            if (first..end).any(|number| self.slab(number).is_touched()) {
+                self.discard(first * SLAB..if end == high { self.committed.get() } else { end * SLAB })?;
+                (first..end).for_each(|number| self.slab(number).clean());
+                bytes += (end - first) * SLAB;
+            }
             from = end;
         }
         Ok(bytes)

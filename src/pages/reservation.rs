@@ -150,6 +150,20 @@ impl Reservation {
         self.call(range, |pages, at, bytes| unsafe { pages.discard(at, bytes) })
     }
 
+    /// Asks for huge pages for `range`, where the source has them.
+    ///
+    /// # Safety
+    ///
+    /// Whole committed pages of this reservation, none of them sealed.
+    pub(crate) unsafe fn prefer_huge(&self, range: Range<usize>) {
+        // The source reports nothing, so there is nothing to hand on.
+        let _ = self.call(range, |pages, at, bytes| {
+            // SAFETY: the caller's contract is the source's.
+            unsafe { pages.prefer_huge(at, bytes) };
+            Ok(())
+        });
+    }
+
     /// Bytes of `range`, whole pages of this reservation, that are in physical memory.
     ///
     /// # Safety

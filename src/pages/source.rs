@@ -149,6 +149,16 @@ pub unsafe trait PageSource: Send + Sync {
         Ok(())
     }
 
+    /// Asks the system to back a range by pages larger than [`page_size`](Self::page_size), where it has such. Contents, access and the
+    /// unit of all other calls stay what they are; with a byte that is touched, more around it may become resident than one page.
+    ///
+    /// Advice: a source or a system that has no such pages does nothing, as this does unless it is implemented.
+    ///
+    /// # Safety
+    ///
+    /// The range is whole pages, all of them committed and not sealed.
+    unsafe fn prefer_huge(&self, _at: NonNull<u8>, _bytes: usize) {}
+
     /// How many bytes of a range are in physical memory now.
     ///
     /// # Errors

@@ -95,6 +95,13 @@ unsafe impl PageSource for SystemPages {
         unsafe { drop_contents(PageCall::Discard, at, bytes) }
     }
 
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    unsafe fn prefer_huge(&self, at: NonNull<u8>, bytes: usize) {
+        // SAFETY: the caller's range is mapped; the advice changes no contents. A kernel without huge pages refuses it, and then the pages
+        // stay what they are: there is nothing to report.
+        let _ = unsafe { libc::madvise(at.as_ptr().cast(), bytes, libc::MADV_HUGEPAGE) };
+    }
+
     unsafe fn resident(&self, at: NonNull<u8>, bytes: usize) -> Result<usize, PageError> {
         let page = self.page_size();
         let (mut pages, mut resident) = ([0; 1024], 0);

@@ -152,8 +152,8 @@ impl Pages {
         self.arm(ANY, after, false);
     }
 
-    /// Makes one call of this kind fail, after `after` more of them. Releases and questions for what is resident are only handed
-    /// on, and never made to fail.
+    /// Makes one call of this kind fail, after `after` more of them. Releases, advice and questions for what is resident are
+    /// only handed on, and never made to fail.
     ///
     /// ```
     /// # use permacode::{CodeArena, PageCall, testing::Pages};
@@ -209,7 +209,8 @@ impl Pages {
         self.countdown.store(after, SeqCst);
     }
 
-    /// Calls made so far, failed ones included, over all reservations; without releases and questions for what is resident.
+    /// Calls made so far, failed ones included, over all reservations; without releases, advice and questions for what is
+    /// resident.
     ///
     /// ```
     /// # use permacode::{CodeArena, testing::Pages};
@@ -432,6 +433,14 @@ unsafe impl PageSource for Pages {
         // SAFETY: the caller's contract, on the range or its beginning.
         let forward = |bytes| unsafe { self.source.discard(at, bytes) };
         self.call(PageCall::Discard, (at, bytes), |state| state == COMMITTED, |state| state, forward)
+    }
+
+    unsafe fn prefer_huge(&self, at: NonNull<u8>, bytes: usize) {
+        if !self.states(at, bytes).iter().all(|state| state.load(SeqCst) == COMMITTED) {
+            self.violation();
+        }
+        // SAFETY: the caller's contract.
+        unsafe { self.source.prefer_huge(at, bytes) }
     }
 
     unsafe fn resident(&self, at: NonNull<u8>, bytes: usize) -> Result<usize, PageError> {
