@@ -177,6 +177,10 @@ impl HeapArena {
     #[cold]
     #[inline(never)]
     fn refilled(&self, class: usize) -> Result<NonNull<u8>, Error> {
+        // A class that has many objects out is refilled less often.
+        if self.slabs.out[class].get() >= 8 * self.magazines[class].size() {
+            self.grown(class);
+        }
         let refill = || self.slabs.refill(class, &self.magazines[class]);
         // What lies in other classes' magazines may be what is missing.
         refill().or_else(|error| if self.flush_all() { refill() } else { Err(error) })?;
@@ -191,12 +195,18 @@ impl HeapArena {
         if self.slabs.is_fenced(object) {
             return self.slabs.take_back(class, &[object]);
         }
-        if magazine.len() == magazine.size() && !magazine.grow(class) {
+        if magazine.len() == magazine.size() && !self.grown(class) {
             let oldest = magazine.len().div_ceil(2);
             self.slabs.take_back(class, &magazine.entries()[..oldest]);
             magazine.forget_oldest(oldest);
         }
         magazine.push_within(object);
+    }
+
+    /// Lets a magazine have twice as many entries; `false` if it has all it may have.
+    fn grown(&self, class: usize) -> bool {
+        // SAFETY: the magazine of this class, made for this place.
+        unsafe { self.magazines[class].grow(self.slabs.magazines(), class) }
     }
 
     /// Empties every magazine; whether there was anything in one.

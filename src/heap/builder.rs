@@ -2,8 +2,8 @@
 
 use super::arena::HeapArena;
 use super::classes::{CLASSES, SLAB};
-use super::magazine::{self, Magazine};
-use super::slabs::{Plan, Slabs};
+use super::magazine::Magazine;
+use super::slabs::{HUGE, Plan, Slabs};
 use crate::error::{Error, PageCall, PageError};
 use crate::layout;
 use crate::pages::{PageSource, Reservation, Source};
@@ -14,6 +14,8 @@ use std::sync::Arc;
 const DEFAULT_RESERVATION: usize = if usize::BITS >= 64 { 16 << 30 } else { 256 << 20 };
 /// The same on a source that cannot protect, where a reservation may be memory.
 const ORDINARY_RESERVATION: usize = 16 << 20;
+/// Bytes of a heap in ordinary pages: sixteen huge pages' worth, so that one that is hardly used is a small part of the whole.
+const DEFAULT_HUGE: usize = 32 << 20;
 /// The default is halved no further.
 const LEAST_RESERVATION: usize = 1 << 20;
 
@@ -23,6 +25,7 @@ const LEAST_RESERVATION: usize = 1 << 20;
 pub struct HeapArenaBuilder {
     reservation: Option<usize>,
     limit: Option<usize>,
+    huge_from: Option<usize>,
     source: Source,
 }
 
@@ -40,6 +43,18 @@ impl HeapArenaBuilder {
     /// Bytes that may be live at once, each object counted with the size of its class.
     pub fn limit(mut self, bytes: usize) -> Self {
         self.limit = Some(bytes);
+        self
+    }
+
+    /// How many bytes of the heap lie in pages of the ordinary size; behind them the heap asks for huge ones, where the system has them
+    /// (on Linux 2 MiB, and only if transparent huge pages are not switched off). 32 MiB unless it is set; `usize::MAX` is never.
+    ///
+    /// Huge pages make a large heap faster: a fault for each 2 MiB instead of each 4 KiB, and fewer misses of the processor's translations.
+    /// They cost at most 2 MiB that are resident and not used, and one system call whenever the heap grows, by a quarter each time.
+    /// A trim still gives single pages back, but the system may keep a part of a huge page until memory is short. A forked child that
+    /// writes copies single pages, as before, on Linux 5.8 and later; older kernels copy huge ones if they find the memory.
+    pub fn huge_pages_from(mut self, bytes: usize) -> Self {
+        self.huge_from = Some(bytes);
         self
     }
 
@@ -73,25 +88,22 @@ impl HeapArenaBuilder {
             return Err(Error::Pages(PageError { call: PageCall::Reserve, bytes: page, code: 0 }));
         }
         let plan = Plan::new(bytes, page).ok_or(Error::TooLarge { len: bytes, element: 1 })?;
-        // One slab more, so that the first can begin at a multiple of its size.
-        let reservation = Reservation::new(self.source.clone(), plan.len + SLAB)?;
-        let start = layout::pad(reservation.base().addr().get() + plan.objects, SLAB);
+        let huge_from = self.huge_from.unwrap_or(DEFAULT_HUGE).checked_next_multiple_of(HUGE).unwrap_or(usize::MAX);
+        let align = if plan.slabs * SLAB > huge_from { HUGE } else { SLAB };
+        // So much more that the first slab can begin at a multiple of its size, or of a huge page's.
+        let reservation = Reservation::new(self.source.clone(), plan.len + align)?;
+        let start = layout::pad(reservation.base().addr().get() + plan.objects, align);
         let first = plan.first();
         // SAFETY: whole pages of a reservation that nothing was done with yet.
         unsafe { reservation.commit(start + first.start..start + first.end) }?;
-        // SAFETY: the plan's parts lie within the reservation; the magazines' part has room for all, one behind the other.
-        let magazines = unsafe {
-            let mut next = reservation.at(start + plan.magazines);
-            array::from_fn(|class| {
-                let magazine = Magazine::new(next, class);
-                next = next.add(magazine::capacity(class) * 8);
-                magazine
-            })
+        // SAFETY: the plan's parts lie within the reservation; the magazines' part has room for one of each class.
+        let magazines: [Magazine; CLASSES] = unsafe {
+            let all = reservation.at(start + plan.magazines);
+            array::from_fn(|class| Magazine::new(all, class))
         };
         let limit = self.limit.unwrap_or(usize::MAX);
         // SAFETY: the reservation was made for this plan, and what is first in it is committed and untouched.
-        let slabs = unsafe { Slabs::new(reservation, start + plan.objects, plan, limit) };
-        let magazines: [Magazine; CLASSES] = magazines;
+        let slabs = unsafe { Slabs::new(reservation, start + plan.objects, plan, limit, huge_from) };
         Ok(HeapArena::from_parts(magazines, slabs))
     }
 }

@@ -51,7 +51,7 @@ impl Slabs {
         }
         slab.fresh.set(table.objects as u16);
         if fresh < table.objects {
-            self.count_free(class, number, slab, (table.objects - fresh) as u16);
+            self.partial.insert(class, number);
         }
     }
 }

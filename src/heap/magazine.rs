@@ -7,11 +7,13 @@
 //! ```
 //!
 //! Allocating pops, freeing pushes: six instructions each, no access to the object and no lookup. When it runs empty it is refilled
-//! from bitmaps, when it is full it grows, and then its oldest half goes back to the bitmaps. A *closed* magazine sends every push to the
+//! from bitmaps, when it is full it grows, and once it may grow no more its oldest half goes back to the bitmaps. All classes' magazines
+//! begin small, side by side on a few pages; one that grows moves to pages of its own. A *closed* magazine sends every push to the
 //! slow path, which looks where the object lies: behind a fence, old objects must not be handed out.
 
 use super::classes::{CLASSES, TABLE};
 use core::cell::Cell;
+use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 use core::slice;
 
@@ -20,12 +22,12 @@ const MOST: usize = 2048;
 /// Bytes of objects that a magazine may hold.
 const MOST_BYTES: usize = 128 << 10;
 /// Entries that a magazine begins with.
-const FIRST: usize = 128;
+const FIRST: usize = 32;
 
 /// Addresses of free objects of one class.
 pub(super) struct Magazine {
     top: Cell<*mut NonNull<u8>>,
-    bottom: *mut NonNull<u8>,
+    bottom: Cell<*mut NonNull<u8>>,
     /// Where pushing ends: `bottom` and `size`, or `bottom` while it is closed.
     limit: Cell<*mut NonNull<u8>>,
     /// Entries that there is room for.
@@ -33,13 +35,27 @@ pub(super) struct Magazine {
 }
 
 /// The most entries of a class's magazine.
-pub(super) fn capacity(class: usize) -> usize {
-    (MOST_BYTES / TABLE[class].size).min(MOST)
+const fn most(class: usize) -> usize {
+    let entries = MOST_BYTES / TABLE[class].size;
+    if entries < MOST { entries } else { MOST }
 }
+
+/// Where each class's magazine moves when it grows, in bytes behind the first; the last number is the end of all.
+static GROWN: [usize; CLASSES + 1] = {
+    // From a page on, so that a magazine of 512 entries lies on one and not on two.
+    let mut grown = [(CLASSES * FIRST * size_of::<NonNull<u8>>()).next_multiple_of(4096); CLASSES + 1];
+    let mut class = 0;
+    while class < CLASSES {
+        let room = if most(class) > FIRST { most(class) } else { 0 };
+        grown[class + 1] = grown[class] + room * size_of::<NonNull<u8>>();
+        class += 1;
+    }
+    grown
+};
 
 /// Bytes that the magazines of all classes may take.
 pub(super) fn bytes() -> usize {
-    (0..CLASSES).map(capacity).sum::<usize>() * size_of::<NonNull<u8>>()
+    GROWN[CLASSES]
 }
 
 impl Magazine {
@@ -47,20 +63,22 @@ impl Magazine {
     ///
     /// # Safety
     ///
-    /// `at` is aligned and has room for the class's capacity of entries, writable and for this magazine alone as long as it is used.
-    pub(super) unsafe fn new(at: NonNull<u8>, class: usize) -> Self {
-        let bottom = at.cast::<NonNull<u8>>().as_ptr();
-        let first = capacity(class).min(FIRST);
-        // SAFETY: within the capacity.
-        let limit = unsafe { bottom.add(first) };
-        Self { top: Cell::new(bottom), bottom, limit: Cell::new(limit), size: Cell::new(first) }
+    /// `all` is aligned and has room for [`bytes`], writable and for magazines alone, one of each class, as long as they are used.
+    pub(super) unsafe fn new(all: NonNull<u8>, class: usize) -> Self {
+        let size = most(class).min(FIRST);
+        // SAFETY: within the part where all magazines begin.
+        let (bottom, limit) = unsafe {
+            let bottom = all.cast::<NonNull<u8>>().add(class * FIRST).as_ptr();
+            (bottom, bottom.add(size))
+        };
+        Self { top: Cell::new(bottom), bottom: Cell::new(bottom), limit: Cell::new(limit), size: Cell::new(size) }
     }
 
     /// Takes the newest entry.
     #[inline(always)]
     pub(super) fn pop(&self) -> Option<NonNull<u8>> {
         let top = self.top.get();
-        if top == self.bottom {
+        if top == self.bottom.get() {
             return None;
         }
         // SAFETY: below `top` and not below `bottom` lie entries.
@@ -89,13 +107,13 @@ impl Magazine {
     /// Entries, oldest first.
     pub(super) fn entries(&self) -> &[NonNull<u8>] {
         // SAFETY: from `bottom` to `top` lie entries; nobody pushes or pops while they are borrowed from here.
-        unsafe { slice::from_raw_parts(self.bottom, self.len()) }
+        unsafe { slice::from_raw_parts(self.bottom.get(), self.len()) }
     }
 
     #[inline]
     pub(super) fn len(&self) -> usize {
         // SAFETY: both point into the array.
-        unsafe { self.top.get().offset_from(self.bottom) as usize }
+        unsafe { self.top.get().offset_from(self.bottom.get()) as usize }
     }
 
     /// Entries that there is room for in all.
@@ -104,28 +122,47 @@ impl Magazine {
     }
 
     /// Makes room for twice as many; `false` if it has all it may have.
-    pub(super) fn grow(&self, class: usize) -> bool {
-        let (size, closed) = (self.size(), self.is_closed());
-        self.size.set((size * 2).min(capacity(class)));
-        if !closed {
-            self.open();
+    ///
+    /// # Safety
+    ///
+    /// `all` and `class` are those that the magazine was made with.
+    pub(super) unsafe fn grow(&self, all: NonNull<u8>, class: usize) -> bool {
+        let (size, len, closed) = (self.size(), self.len(), self.is_closed());
+        let more = (size * 2).min(most(class));
+        if more == size {
+            return false;
         }
-        self.size() > size
+        if size <= FIRST {
+            // SAFETY: the class has room there for the most entries; nobody else uses it, and this magazine did not yet.
+            unsafe {
+                let bottom = all.add(GROWN[class]).cast::<NonNull<u8>>().as_ptr();
+                bottom.copy_from_nonoverlapping(self.bottom.get(), len);
+                self.bottom.set(bottom);
+                self.top.set(bottom.add(len));
+            }
+        }
+        self.size.set(more);
+        if closed {
+            self.close()
+        } else {
+            self.open()
+        }
+        true
     }
 
     /// Sends every push to the slow path.
     pub(super) fn close(&self) {
-        self.limit.set(self.bottom);
+        self.limit.set(self.bottom.get());
     }
 
     /// Lets pushes happen again.
     pub(super) fn open(&self) {
         // SAFETY: within the capacity.
-        self.limit.set(unsafe { self.bottom.add(self.size()) });
+        self.limit.set(unsafe { self.bottom.get().add(self.size()) });
     }
 
     fn is_closed(&self) -> bool {
-        self.limit.get() == self.bottom
+        self.limit.get() == self.bottom.get()
     }
 
     /// Adds an entry even to a closed magazine, which must have room.
@@ -138,15 +175,14 @@ impl Magazine {
         }
     }
 
-    /// Fills an empty magazine with `count` objects, so that they are popped in the order in which `objects` gives them.
-    pub(super) fn refill(&self, count: usize, mut objects: impl FnMut() -> NonNull<u8>) {
+    /// Makes `count` entries of an empty magazine, to be written by the caller; the last is popped first.
+    pub(super) fn refill(&self, count: usize) -> &[Cell<MaybeUninit<NonNull<u8>>>] {
         debug_assert!(self.len() == 0 && count <= self.size());
-        for place in (0..count).rev() {
-            // SAFETY: within the size.
-            unsafe { self.bottom.add(place).write(objects()) };
+        // SAFETY: within the size, in memory that this magazine alone uses and that needs no value yet.
+        unsafe {
+            self.top.set(self.bottom.get().add(count));
+            slice::from_raw_parts(self.bottom.get().cast(), count)
         }
-        // SAFETY: as above.
-        self.top.set(unsafe { self.bottom.add(count) });
     }
 
     /// Forgets the oldest `count` entries.
@@ -154,8 +190,9 @@ impl Magazine {
         let rest = self.len() - count;
         // SAFETY: both ranges lie in the array's entries; they may overlap.
         unsafe {
-            self.bottom.copy_from(self.bottom.add(count), rest);
-            self.top.set(self.bottom.add(rest));
+            let bottom = self.bottom.get();
+            bottom.copy_from(bottom.add(count), rest);
+            self.top.set(bottom.add(rest));
         }
     }
 }

@@ -7,9 +7,11 @@ mod c_face;
 mod classes;
 #[cfg(debug_assertions)]
 mod debug;
+mod exchange;
 mod fence;
 mod global;
 mod magazine;
+mod partial;
 mod rc;
 mod registry;
 mod slabs;

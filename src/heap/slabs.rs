@@ -6,6 +6,10 @@
 //!                                                                           64 KiB                        high
 //! ```
 //!
+//! The sets are the vacant slabs, and for each class the slabs with free objects ([`Partial`]). Slab 0 begins at a multiple of a huge page if
+//! the heap may grow so large that it asks for some. Each part of the metadata begins at a page; a small heap writes to the first pages of
+//! each.
+//!
 //! * A slab is **vacant**, of one **class**, or part of a **span** of slabs that hold one large object.
 //! * In a slab of a class, objects below `fresh` were handed out at least once; a bit says which of them came back. Objects above were
 //!   never touched by anybody.
@@ -14,6 +18,7 @@
 //!   no page that a forked child shares.
 
 use super::classes::{CLASSES, Class, SLAB, TABLE};
+use super::partial::Partial;
 use super::spans::COMMIT;
 use super::words::{BITS, BitSet, Pool};
 use crate::error::{Error, PageError};
@@ -41,12 +46,8 @@ pub(super) struct Slab {
     tag: Cell<u8>,
     /// Whether anything may have been written here since its memory was last given back.
     touched: Cell<bool>,
-    /// Objects that were handed out at least once.
+    /// Objects that were handed out at least once. Of a span, 1 if it is marked.
     pub(super) fresh: Cell<u16>,
-    /// Of these, the ones whose bit says that they are free.
-    pub(super) free: Cell<u16>,
-    /// Whether a span is marked.
-    marked: Cell<bool>,
     /// A class's bitmap in the pool; a span's length.
     link: Cell<u32>,
 }
@@ -55,8 +56,11 @@ pub(super) const SPAN: u8 = 1;
 pub(super) const REST: u8 = 2;
 const FIRST_CLASS: u8 = 3;
 
+/// Bytes of a huge page, where there are such: of most processors with small pages of 4 KiB. Elsewhere advice goes unheard.
+pub(super) const HUGE: usize = 2 << 20;
+
 /// Words of the longest bitmap of a slab.
-const WORDS: usize = SLAB / 8 / BITS;
+pub(super) const WORDS: usize = SLAB / 8 / BITS;
 
 /// Bitmaps of a slab of a class.
 pub(super) const BITMAPS: usize = if cfg!(debug_assertions) { 4 } else { 2 };
@@ -86,16 +90,16 @@ impl Slab {
 
     /// Marks a span; whether it was not marked.
     pub(super) fn mark(&self) -> bool {
-        !self.marked.replace(true)
+        self.fresh.replace(1) == 0
     }
 
     pub(super) fn is_marked(&self) -> bool {
-        self.marked.get()
+        self.fresh.get() != 0
     }
 
     /// Takes a span's mark away; whether there was one.
     pub(super) fn unmark(&self) -> bool {
-        self.marked.replace(false)
+        self.fresh.replace(0) != 0
     }
 
     pub(super) fn usage(&self) -> Use {
@@ -118,7 +122,8 @@ pub(super) struct Plan {
     pub(super) slabs: usize,
     /// The end of the pool, and room for the `HeapArena` itself, if it is leaked.
     pub(super) home: usize,
-    pub(super) sets: usize,
+    pub(super) vacant: usize,
+    pub(super) partial: usize,
     /// The end of the table.
     pub(super) table: usize,
     pub(super) magazines: usize,
@@ -136,14 +141,15 @@ impl Plan {
             return None;
         }
         let home = (Pool::capacity(slabs, BITMAPS) * 8).next_multiple_of(page);
-        let sets = home + size_of::<super::HeapArena>().next_multiple_of(page);
-        let table = sets + ((CLASSES + 2) * BitSet::bytes(slabs)).next_multiple_of(page);
+        let vacant = home + size_of::<super::HeapArena>().next_multiple_of(page);
+        let partial = vacant + BitSet::bytes(slabs).next_multiple_of(page);
+        let table = partial + Partial::bytes(slabs).next_multiple_of(page);
         let table = table + (slabs * size_of::<Slab>()).next_multiple_of(page);
         let magazines = table;
         // A page to spare, so that a write just before the first object hits nothing that is used.
         let objects = magazines + super::magazine::bytes().next_multiple_of(page) + page;
         let len = objects + slabs * SLAB;
-        Some(Self { slabs, home, sets, table, magazines, objects, len })
+        Some(Self { slabs, home, vacant, partial, table, magazines, objects, len })
     }
 
     /// What is writable from the beginning: the metadata, of the pool its first chunk, and some of the objects.
@@ -169,10 +175,8 @@ pub(super) struct Slabs {
     table: NonNull<Slab>,
     /// Slabs below `high` that are vacant.
     pub(super) vacant: BitSet,
-    /// Slabs of a class that have no object out.
-    pub(super) empty: BitSet,
-    /// For each class, slabs that have a free object.
-    pub(super) partial: [BitSet; CLASSES],
+    /// For each class, slabs that have a free object whose bit says so.
+    pub(super) partial: Partial,
     /// For each class, one more than the slab that still has objects nobody touched; 0: none.
     pub(super) open: [Cell<u32>; CLASSES],
     /// For each class, objects that are out.
@@ -180,6 +184,8 @@ pub(super) struct Slabs {
     /// Bytes of objects and spans that are out.
     pub(super) out_bytes: Cell<usize>,
     pub(super) limit: usize,
+    /// Bytes of slabs, a multiple of [`HUGE`], behind which huge pages are asked for.
+    pub(super) huge_from: usize,
     pub(super) pool: Pool,
     /// Slabs that were ever used.
     pub(super) high: Cell<usize>,
@@ -194,35 +200,39 @@ impl Slabs {
     ///
     /// `pages` was made for `plan`, with its objects at `origin`; what the plan has [`first`](Plan::first) is committed, zero, and for this
     /// value alone.
-    pub(super) unsafe fn new(pages: Reservation, origin: usize, plan: Plan, limit: usize) -> Self {
+    pub(super) unsafe fn new(pages: Reservation, origin: usize, plan: Plan, limit: usize, huge_from: usize) -> Self {
         let start = origin - plan.objects;
-        let set = |index: usize| {
-            // SAFETY: the plan has room for one set for each class and two more.
-            unsafe { BitSet::new(pages.at(start + plan.sets + index * BitSet::bytes(plan.slabs)), plan.slabs) }
-        };
-        // SAFETY: the plan's parts lie within the reservation.
-        let (base, table, pool) = unsafe {
+        // SAFETY: the plan's parts lie within the reservation and have the room that each needs.
+        let (base, table, vacant, partial, pool) = unsafe {
+            let vacant = BitSet::new(pages.at(start + plan.vacant), plan.slabs);
+            let partial = Partial::new(pages.at(start + plan.partial), plan.slabs);
             let pool = Pool::new(pages.at(start + plan.home), Pool::capacity(plan.slabs, BITMAPS));
-            (pages.at(origin), pages.at(start + plan.table).cast(), pool)
+            (pages.at(origin), pages.at(start + plan.table).cast(), vacant, partial, pool)
         };
         Self {
             origin,
             base,
             plan,
             table,
-            vacant: set(CLASSES),
-            empty: set(CLASSES + 1),
-            partial: core::array::from_fn(set),
+            vacant,
+            partial,
             open: [const { Cell::new(0) }; CLASSES],
             out: [const { Cell::new(0) }; CLASSES],
             out_bytes: Cell::new(0),
             limit,
+            huge_from,
             pool,
             high: Cell::new(0),
             committed: Cell::new(plan.first_objects()),
             fence: Cell::new(0),
             pages,
         }
+    }
+
+    /// Where the entries of all magazines lie.
+    pub(super) fn magazines(&self) -> NonNull<u8> {
+        // SAFETY: a part of the plan, which lies within the reservation.
+        unsafe { self.pages.at(self.origin - self.plan.objects + self.plan.magazines) }
     }
 
     #[inline]
@@ -268,94 +278,8 @@ impl Slabs {
 
     // ── slabs for classes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// Fills an empty magazine: from slabs that have free objects, then from what nobody touched, then from a new slab.
-    pub(super) fn refill(&self, class: usize, magazine: &super::magazine::Magazine) -> Result<(), Error> {
-        let size = TABLE[class].size;
-        let affordable = (self.limit - self.out_bytes.get()) / size;
-        let want = (magazine.size() / 2).max(1).min(affordable);
-        if want == 0 {
-            return Err(Error::Limit { limit: self.limit, needed: size, left: self.limit - self.out_bytes.get() });
-        }
-        let taken = match self.partial[class].next(self.fence.get(), self.high.get()) {
-            Some(number) => self.take_free(class, number, want, affordable.min(magazine.size()), magazine),
-            None => self.take_fresh(class, self.open_slab(class)?, want, magazine),
-        };
-        self.out[class].set(self.out[class].get() + taken);
-        self.out_bytes.set(self.out_bytes.get() + taken * size);
-        Ok(())
-    }
-
-    /// Takes whole words of a slab's free objects in the order of their addresses, at least `want` objects if there are so many, at most
-    /// `most`.
-    fn take_free(
-        &self,
-        class: usize,
-        number: usize,
-        want: usize,
-        most: usize,
-        magazine: &super::magazine::Magazine,
-    ) -> usize {
-        let (slab, table) = (self.slab(number), &TABLE[class]);
-        let (free, _) = self.bits(slab, table);
-        let first = free.iter().position(|word| word.get() != 0).unwrap_or(0);
-        let (mut words, mut count) = (0, 0);
-        while count < want && first + words < free.len() {
-            let more = free[first + words].get().count_ones() as usize;
-            if count + more > most && count > 0 {
-                break;
-            }
-            count += more;
-            words += 1;
-        }
-        let count = count.min(most);
-        let base = self.address(number);
-        let mut word = first;
-        let mut rest = free[word].get();
-        magazine.refill(count, || {
-            while rest == 0 {
-                free[word].set(0);
-                word += 1;
-                rest = free[word].get();
-            }
-            let index = word * BITS + rest.trailing_zeros() as usize;
-            rest &= rest - 1;
-            // SAFETY: an object of the slab.
-            unsafe { base.add(index * table.size) }
-        });
-        free[word].set(rest);
-        slab.free.set(slab.free.get() - count as u16);
-        self.empty.remove(number);
-        if slab.free.get() == 0 {
-            self.partial[class].remove(number);
-        }
-        count
-    }
-
-    /// Takes objects that nobody touched yet.
-    fn take_fresh(&self, class: usize, number: usize, want: usize, magazine: &super::magazine::Magazine) -> usize {
-        let (slab, table) = (self.slab(number), &TABLE[class]);
-        let fresh = usize::from(slab.fresh.get());
-        let count = want.min(table.objects - fresh);
-        let mut next = self.address(number);
-        // SAFETY: an object of the slab.
-        next = unsafe { next.add(fresh * table.size) };
-        magazine.refill(count, || {
-            let object = next;
-            // SAFETY: the next object of the slab, or its end.
-            next = unsafe { next.add(table.size) };
-            object
-        });
-        slab.fresh.set((fresh + count) as u16);
-        // Were everything free here, there would have been something to take from the bits.
-        debug_assert!(!self.empty.contains(number));
-        if fresh + count == table.objects {
-            self.open[class].set(0);
-        }
-        count
-    }
-
     /// A slab of the class that has objects nobody touched.
-    fn open_slab(&self, class: usize) -> Result<usize, Error> {
+    pub(super) fn open_slab(&self, class: usize) -> Result<usize, Error> {
         if let Some(number) = (self.open[class].get() as usize).checked_sub(1) {
             return Ok(number);
         }
@@ -371,7 +295,6 @@ impl Slabs {
         let slab = self.slab(number);
         slab.set_use(FIRST_CLASS + class as u8, bitmap);
         slab.fresh.set(0);
-        slab.free.set(0);
         slab.touch();
         self.open[class].set(number as u32 + 1);
         Ok(number)
@@ -381,53 +304,5 @@ impl Slabs {
         let end = self.origin - self.plan.objects + self.plan.home;
         // SAFETY: whole pages of the pool's part of the reservation, which is never sealed.
         unsafe { self.pages.commit(end - range.end..end - range.start) }
-    }
-
-    /// Takes objects of a class back. Neighbours in the order of freeing are commonly neighbours in memory: their bits are gathered, and go
-    /// to their word together.
-    pub(super) fn take_back(&self, class: usize, objects: &[NonNull<u8>]) {
-        let table = &TABLE[class];
-        let Some(first) = objects.first() else { return };
-        let place = |object: &NonNull<u8>| {
-            let offset = object.addr().get() - self.base.addr().get();
-            let index = table.index(offset % SLAB);
-            (offset / SLAB * WORDS + index / BITS, 1 << (index % BITS))
-        };
-        let (mut at, mut bits, mut count) = (place(first).0, 0, 0);
-        for object in objects {
-            let (word, bit) = place(object);
-            if word != at {
-                self.set_free(class, at, bits, count);
-                (at, bits, count) = (word, 0, 0);
-            }
-            debug_assert!(bits & bit == 0, "an object is freed twice");
-            bits |= bit;
-            count += 1;
-        }
-        self.set_free(class, at, bits, count);
-        self.out[class].set(self.out[class].get() - objects.len());
-        self.out_bytes.set(self.out_bytes.get() - objects.len() * table.size);
-    }
-
-    /// Marks `count` objects as free, by their bits in one word of one slab.
-    #[inline(always)]
-    fn set_free(&self, class: usize, at: usize, bits: u64, count: u16) {
-        let (number, word) = (at / WORDS, at % WORDS);
-        let slab = self.slab(number);
-        let free = &self.bits(slab, &TABLE[class]).0[word];
-        debug_assert!(free.get() & bits == 0, "an object is freed twice");
-        free.set(free.get() | bits);
-        self.count_free(class, number, slab, count);
-    }
-
-    /// Counts objects of a slab as free whose bits are set.
-    pub(super) fn count_free(&self, class: usize, number: usize, slab: &Slab, count: u16) {
-        if slab.free.get() == 0 {
-            self.partial[class].insert(number);
-        }
-        slab.free.set(slab.free.get() + count);
-        if slab.free.get() == slab.fresh.get() {
-            self.empty.insert(number);
-        }
     }
 }

@@ -6,7 +6,7 @@
 //! ```
 
 use super::classes::{SLAB, TABLE};
-use super::slabs::{BITMAPS, REST, SPAN, Slabs, Use};
+use super::slabs::{BITMAPS, HUGE, REST, SPAN, Slabs};
 use crate::error::Error;
 use core::ops::Range;
 use core::ptr::NonNull;
@@ -66,38 +66,62 @@ impl Slabs {
             // SAFETY: whole pages of the objects' part of the reservation, which is never sealed.
             unsafe { self.pages.commit(self.origin + committed..self.origin + end) }?;
             self.committed.set(end);
+            self.prefer_huge(committed..end);
             Ok(())
         };
-        let ahead = end.max(committed + COMMIT.max(committed / 4)).next_multiple_of(SLAB);
+        let ahead = end.max(committed + COMMIT.max(committed / 4));
+        // A huge page comes of a range that is writable as a whole.
+        let ahead = ahead.next_multiple_of(if ahead > self.huge_from { HUGE } else { SLAB });
         let ahead = ahead.min(self.plan.slabs * SLAB);
         commit(ahead).or_else(|error: Error| if end < ahead { commit(end) } else { Err(error) })
+    }
+
+    /// Asks for huge pages for what was just made writable, as far as it lies behind what a small heap has.
+    fn prefer_huge(&self, slabs: Range<usize>) {
+        // With the beginning of the huge page that it begins in, which was made writable before.
+        let start = (slabs.start / HUGE * HUGE).max(self.huge_from);
+        if start < slabs.end {
+            // SAFETY: whole pages of slabs, because slabs and where this begins are multiples of a slab; committed and never sealed. A
+            // refusal changes nothing but how fast it is.
+            let _ = unsafe { self.pages.huge(self.origin + start..self.origin + slabs.end, false) };
+        }
     }
 
     /// Marks slabs as vacant that nothing is in.
     pub(super) fn vacate(&self, slabs: Range<usize>) {
         for number in slabs {
             self.slab(number).set_use(0, 0);
+            self.slab(number).fresh.set(0);
             self.vacant.insert(number);
         }
     }
 
     /// Takes the slabs that have no object out away from their classes. Returns how many.
     pub(super) fn vacate_empty(&self) -> usize {
-        let (mut from, mut count) = (0, 0);
-        while let Some(number) = self.empty.next(from, self.high.get()) {
-            from = number + 1;
-            let slab = self.slab(number);
-            let Use::Class(class) = slab.usage() else { continue };
-            self.pool.give_back(slab.link(), BITMAPS * TABLE[class].words);
-            self.partial[class].remove(number);
-            self.empty.remove(number);
-            if self.open[class].get() as usize == number + 1 {
-                self.open[class].set(0);
+        let (mut count, high) = (0, self.high.get());
+        for (class, table) in TABLE.iter().enumerate() {
+            let mut next = self.partial.next(class, 0, high);
+            while let Some(number) = next {
+                let (free, _) = self.bits(self.slab(number), table);
+                let free: usize = free.iter().map(|word| word.get().count_ones() as usize).sum();
+                if free == usize::from(self.slab(number).fresh.get()) {
+                    self.take_away(class, number);
+                    count += 1;
+                }
+                next = self.partial.next(class, number + 1, high);
             }
-            self.vacate(number..number + 1);
-            count += 1;
         }
         count
+    }
+
+    /// Takes a slab that has no object out away from its class.
+    pub(super) fn take_away(&self, class: usize, number: usize) {
+        self.pool.give_back(self.slab(number).link(), BITMAPS * TABLE[class].words);
+        self.partial.remove(class, number);
+        if self.open[class].get() as usize == number + 1 {
+            self.open[class].set(0);
+        }
+        self.vacate(number..number + 1);
     }
 
     // ── large objects ───────────────────────────────────────────────────────────────────────────────────────────────────────────

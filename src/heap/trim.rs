@@ -36,38 +36,35 @@ impl HeapArena {
         (0..CLASSES).for_each(|class| self.magazine(class).forget_oldest(self.magazine(class).len()));
         self.lift_fence();
         self.slabs().free_all();
-        self.slabs().vacate_empty();
         self.slabs().discard_vacant().map(|_| ())
     }
 }
 
 impl Slabs {
-    /// Frees every object and every span; the magazines are empty.
+    /// Frees every object and every span, so that all slabs are vacant; the magazines are empty.
     fn free_all(&self) {
         for number in 0..self.high.get() {
-            let slab = self.slab(number);
-            match slab.usage() {
+            match self.slab(number).usage() {
                 Use::Vacant | Use::Rest => {}
                 Use::Span(count) => self.free_span(number, count),
-                Use::Class(_) => {
-                    slab.free.set(slab.fresh.get());
-                    self.empty.insert(number);
-                }
+                Use::Class(class) => self.take_away(class, number),
             }
         }
         self.out.iter().for_each(|out| out.set(0));
         self.out_bytes.set(0);
     }
 
-    /// Gives the memory of vacant slabs back, in stretches.
+    /// Gives the memory of vacant slabs back, in stretches in which any was touched: a huge page may have made others resident as well, even
+    /// ones that were never used.
     fn discard_vacant(&self) -> Result<usize, Error> {
-        let (mut from, mut bytes) = (0, 0);
-        let dirty = |number: usize| self.vacant.contains(number) && self.slab(number).is_touched();
-        while let Some(first) = (from..self.high.get()).find(|&number| dirty(number)) {
-            let end = (first..self.high.get()).find(|&number| !dirty(number)).unwrap_or(self.high.get());
-            self.discard(first * SLAB..end * SLAB)?;
-            (first..end).for_each(|number| self.slab(number).clean());
-            bytes += (end - first) * SLAB;
+        let (mut from, mut bytes, high) = (0, 0, self.high.get());
+        while let Some(first) = self.vacant.next(from, high) {
+            let end = (first..high).find(|&number| !self.vacant.contains(number)).unwrap_or(high);
+            if (first..end).any(|number| self.slab(number).is_touched()) {
+                self.discard(first * SLAB..if end == high { self.committed.get() } else { end * SLAB })?;
+                (first..end).for_each(|number| self.slab(number).clean());
+                bytes += (end - first) * SLAB;
+            }
             from = end;
         }
         Ok(bytes)

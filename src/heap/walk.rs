@@ -169,9 +169,8 @@ impl Slabs {
                 }
                 self.clear_marks(number);
                 if objects != 0 {
-                    self.count_free(class, number, slab, objects as u16);
-                    self.out[class].set(self.out[class].get() - objects);
-                    self.out_bytes.set(self.out_bytes.get() - objects * table.size);
+                    self.partial.insert(class, number);
+                    self.came_back(class, table, objects);
                 }
                 Swept { objects, bytes: objects * table.size }
             }

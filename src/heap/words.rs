@@ -164,6 +164,14 @@ impl Pool {
         spare.set(bitmap);
     }
 
+    /// One word of a bitmap that was taken, which has more words than `word`.
+    #[inline]
+    pub(super) fn word(&self, bitmap: u32, word: usize) -> &Cell<u64> {
+        debug_assert!(bitmap as usize > word && bitmap as usize <= self.used.get());
+        // SAFETY: a number that `take` gave, so its words are committed and in the pool.
+        unsafe { &*self.end.as_ptr().sub(bitmap as usize - word) }
+    }
+
     /// The words of a bitmap that was taken.
     #[inline]
     pub(super) fn bitmap(&self, bitmap: u32, words: usize) -> &[Cell<u64>] {

@@ -1,0 +1,157 @@
+//! What magazines and bitmaps exchange: objects by the hundred, as addresses on one side and as bits on the other.
+//!
+//! ```text
+//!            refill: whole words, lowest addresses first
+//!   slab   [ 1011 0000 ┆ 1111 1111 ┆ … ]  ──────────────▶  [ magazine ]
+//!            ◀───── take back: neighbours gathered, a word at a time ──┘
+//! ```
+//!
+//! A refill asks the processor for the objects' memory ahead, because a program writes to a new object at once: this hides more of the wait
+//! for memory than anything else here costs.
+
+use super::classes::{Class, SLAB, TABLE};
+use super::magazine::Magazine;
+use super::slabs::{Slabs, WORDS};
+use super::words::BITS;
+use crate::error::Error;
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+
+/// Objects of a refill. Few, so that what was asked for ahead is still near when it is handed out.
+const BATCH: usize = 64;
+
+/// Asks for an object's first line. Only a hint: it reads nothing, writes nothing and faults nowhere.
+#[inline(always)]
+fn prefetch(object: NonNull<u8>) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: every x86-64 processor has the instruction, and any address is valid for it.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(object.as_ptr().cast()) }
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = object;
+}
+
+impl Slabs {
+    /// Fills an empty magazine: from slabs that have free objects, then from what nobody touched, then from a new slab.
+    pub(super) fn refill(&self, class: usize, magazine: &Magazine) -> Result<(), Error> {
+        let size = TABLE[class].size;
+        let affordable = (self.limit - self.out_bytes.get()) / size;
+        let want = magazine.size().div_ceil(2).min(BATCH).min(affordable);
+        if want == 0 {
+            return Err(Error::Limit { limit: self.limit, needed: size, left: self.limit - self.out_bytes.get() });
+        }
+        let taken = match self.partial.next(class, self.fence.get(), self.high.get()) {
+            Some(number) => self.take_free(class, number, want, affordable.min(magazine.size()), magazine),
+            None => self.take_fresh(class, self.open_slab(class)?, want, magazine),
+        };
+        self.out[class].set(self.out[class].get() + taken);
+        self.out_bytes.set(self.out_bytes.get() + taken * size);
+        Ok(())
+    }
+
+    /// Takes whole words of a slab's free objects in the order of their addresses, at least `want` objects if there are so many, at most
+    /// `most`.
+    fn take_free(&self, class: usize, number: usize, want: usize, most: usize, magazine: &Magazine) -> usize {
+        let table = &TABLE[class];
+        let (free, _) = self.bits(self.slab(number), table);
+        let first = free.iter().position(|word| word.get() != 0).unwrap_or(0);
+        let (mut end, mut count) = (first, 0);
+        while count < want && end < free.len() {
+            let more = free[end].get().count_ones() as usize;
+            if count + more > most && count > 0 {
+                break;
+            }
+            count += more;
+            end += 1;
+        }
+        let count = count.min(most);
+        // What is popped first is written last.
+        let mut places = magazine.refill(count).iter().rev();
+        let slab = self.address(number);
+        let object = |index: usize| {
+            // SAFETY: an object of the slab, because its bit is set.
+            let object = unsafe { slab.add(index * table.size) };
+            prefetch(object);
+            MaybeUninit::new(object)
+        };
+        for (word, start) in free[first..end].iter().zip((first * BITS..).step_by(BITS)) {
+            let mut rest = word.get();
+            if rest == u64::MAX && places.len() >= BITS {
+                places.by_ref().take(BITS).zip(start..).for_each(|(place, index)| place.set(object(index)));
+                rest = 0;
+            }
+            while rest != 0 {
+                let Some(place) = places.next() else { break };
+                place.set(object(start + rest.trailing_zeros() as usize));
+                rest &= rest - 1;
+            }
+            word.set(rest);
+        }
+        if free[end - 1..].iter().all(|word| word.get() == 0) {
+            self.partial.remove(class, number);
+        }
+        count
+    }
+
+    /// Takes objects that nobody touched yet.
+    fn take_fresh(&self, class: usize, number: usize, want: usize, magazine: &Magazine) -> usize {
+        let (slab, table) = (self.slab(number), &TABLE[class]);
+        let fresh = usize::from(slab.fresh.get());
+        let count = want.min(table.objects - fresh);
+        for (place, index) in magazine.refill(count).iter().rev().zip(fresh..) {
+            // SAFETY: an object of the slab.
+            place.set(MaybeUninit::new(unsafe { self.address(number).add(index * table.size) }));
+        }
+        slab.fresh.set((fresh + count) as u16);
+        if fresh + count == table.objects {
+            self.open[class].set(0);
+        }
+        count
+    }
+
+    /// Takes objects of a class back. Neighbours in the order of freeing are commonly neighbours in memory: their bits are gathered, and go
+    /// to their word together.
+    pub(super) fn take_back(&self, class: usize, objects: &[NonNull<u8>]) {
+        let (table, base) = (&TABLE[class], self.base.addr().get());
+        let place = |object: &NonNull<u8>| {
+            let offset = object.addr().get() - base;
+            // The number of its bit, if each slab had as many as a slab can have.
+            let bit = offset / SLAB * (WORDS * BITS) + table.index(offset % SLAB);
+            (bit / BITS, 1 << (bit % BITS))
+        };
+        let Some(first) = objects.first() else { return };
+        let (mut at, mut bits) = (place(first).0, 0);
+        for object in objects {
+            let (word, bit) = place(object);
+            if word != at {
+                self.set_free(class, at, bits);
+                (at, bits) = (word, 0);
+            }
+            debug_assert!(bits & bit == 0, "an object is freed twice");
+            bits |= bit;
+        }
+        self.set_free(class, at, bits);
+        self.came_back(class, table, objects.len());
+    }
+
+    /// Marks objects as free, by their bits in one word of one slab.
+    #[inline(always)]
+    fn set_free(&self, class: usize, at: usize, bits: u64) {
+        let (number, word) = (at / WORDS, at % WORDS);
+        let free = self.pool.word(self.slab(number).link(), word);
+        let old = free.get();
+        debug_assert!(old & bits == 0, "an object is freed twice");
+        free.set(old | bits);
+        if old == 0 {
+            self.partial.insert(class, number);
+        }
+    }
+
+    /// Counts objects of a class that are out no more.
+    pub(super) fn came_back(&self, class: usize, table: &Class, count: usize) {
+        self.out[class].set(self.out[class].get() - count);
+        self.out_bytes.set(self.out_bytes.get() - count * table.size);
+    }
+}
