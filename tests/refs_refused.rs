@@ -3,7 +3,7 @@
 mod refs_support;
 
 use core::ptr;
-use permacode::{CodeArena, CodeRef, Error, Transients};
+use permacode::{CodeArena, CodeRef, Error, Sites, Transients};
 use refs_support::{Node, NodeRef, arena, heap};
 
 // soundness S11: memory that a lowering function leaks is `'static`, and may refer to the region all the same.
@@ -29,6 +29,23 @@ fn leaked_memory_that_refers_to_the_region_refuses_a_promotion() {
     }
     assert_eq!((leaked.get().left.unwrap().name, below.get().name), ("inner", "root"));
     assert_eq!(loader.finish().bytes(), 0);
+}
+
+// Numbers of a region are used again when it is gone, and must not stay in what outlives it.
+#[test]
+fn leaked_memory_with_site_numbers_of_the_region_refuses_a_promotion() {
+    let (arena, heap) = (arena(), heap());
+    let transients = Transients::new(&arena, &heap);
+    let code: CodeRef<'_, (u64, &(Sites, u64))> = CodeRef::transient(&transients, |loader| {
+        let leaked = Box::leak(Box::new((loader.sites(3)?, 5)));
+        loader.alloc((1, &*leaked))
+    })
+    .unwrap();
+    let loader = arena.load("m").unwrap();
+    assert_eq!(code.promote(&loader).err(), Some(Error::RefersBack));
+    assert_eq!(code.get().1.1, 5);
+    drop(loader);
+    assert_eq!(arena.stats().used, 0);
 }
 
 // soundness S11
