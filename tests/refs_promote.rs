@@ -1,32 +1,10 @@
-//! Promotion: a deep copy that keeps what the code was, copies no more than that, and leaves nothing behind where it fails.
+//! Promotion: a deep copy that keeps what the code was, and copies no more than that.
+
+mod refs_support;
 
 use core::ptr;
-use permacode::{CodeArena, CodeProxy, CodeRef, Error, HeapArena, Link, Loader, Permanent, Sites, Transients};
-
-fn arena() -> CodeArena {
-    CodeArena::builder().reservation(64 << 20).build().unwrap()
-}
-
-fn heap() -> HeapArena {
-    HeapArena::builder().reservation(64 << 20).build().unwrap()
-}
-
-#[derive(Permanent)]
-struct Node<'a> {
-    name: &'a str,
-    bytes: &'a [u8],
-    left: Option<&'a Node<'a>>,
-    right: Option<&'a Node<'a>>,
-    link: Link<'a, Node<'a>>,
-}
-
-impl<'a> Node<'a> {
-    fn leaf(name: &'a str) -> Self {
-        Self { name, bytes: &[], left: None, right: None, link: Link::unset() }
-    }
-}
-
-type NodeRef<'t> = CodeRef<'t, Node<'t>>;
+use permacode::{CodeArena, CodeProxy, CodeRef, Error, Loader, Permanent, Sites, Transients};
+use refs_support::{Node, NodeRef, arena, heap};
 
 #[test]
 fn what_was_shared_is_shared_and_cycles_are_cycles() {
@@ -189,49 +167,6 @@ fn alignment_survives_a_promotion_into_other_transient_code_too() {
     assert!(!arena.contains(two.get()) && arena.contains(three.bytes));
 }
 
-// soundness S11: memory that a lowering function leaks is `'static`, and may refer to the region all the same.
-#[test]
-fn leaked_memory_that_refers_to_the_region_refuses_a_promotion() {
-    let (arena, heap) = (arena(), heap());
-    let transients = Transients::new(&arena, &heap);
-    let leaked: NodeRef<'_> = CodeRef::transient(&transients, |loader| {
-        let inner = loader.alloc(Node::leaf("inner"))?;
-        Ok::<_, Error>(&*Box::leak(Box::new(Node { left: Some(inner), ..Node::leaf("leaked root") })))
-    })
-    .unwrap();
-    let below: NodeRef<'_> = CodeRef::transient(&transients, |loader| {
-        let name = loader.intern("a name of the region")?;
-        let leaked = Box::leak(Box::new(Node::leaf(name)));
-        let further = Box::leak(Box::new(Node { right: Some(leaked), ..Node::leaf("further") }));
-        loader.alloc(Node { right: Some(further), ..Node::leaf("root") })
-    })
-    .unwrap();
-    let loader = arena.load("m").unwrap();
-    for code in [&leaked, &below] {
-        assert_eq!(code.promote(&loader).err(), Some(Error::RefersBack));
-    }
-    assert_eq!((leaked.get().left.unwrap().name, below.get().name), ("inner", "root"));
-    assert_eq!(loader.finish().bytes(), 0);
-}
-
-// soundness S11
-#[test]
-fn a_module_of_a_static_arena_that_refers_to_the_region_refuses_a_promotion() {
-    let arena: &'static CodeArena = arena().leak();
-    let heap = heap();
-    let transients = Transients::new(arena, &heap);
-    let code: NodeRef<'_> = CodeRef::transient(&transients, |loader| {
-        let inner = loader.alloc(Node::leaf("inner"))?;
-        let module = arena.load("made meanwhile")?;
-        let outer = module.alloc(Node::leaf("outer"))?;
-        module.link(&outer.link, inner)?;
-        Ok::<_, Error>(outer)
-    })
-    .unwrap();
-    let loader = arena.load("m").unwrap();
-    assert_eq!(code.promote(&loader).err(), Some(Error::RefersBack));
-}
-
 #[test]
 fn what_is_static_is_not_copied() {
     #[derive(Permanent)]
@@ -303,7 +238,7 @@ fn sites_of_a_promotion_are_new_and_those_of_the_region_are_used_again() {
         inner: Option<&'a Sited<'a>>,
         others: [Sites; 2],
     }
-    let (arena, heap, foreign) = (arena(), heap(), self::arena());
+    let (arena, heap, foreign) = (arena(), heap(), refs_support::arena());
     let transients = Transients::new(&arena, &heap);
     let strange = foreign.load("m").unwrap().sites(3).unwrap();
     let loader = arena.load("m").unwrap();
@@ -337,7 +272,7 @@ fn sites_of_a_promotion_are_new_and_those_of_the_region_are_used_again() {
 // soundness S17: numbers of another arena may be the same numbers.
 #[test]
 fn sites_of_another_arena_stay_what_they_are() {
-    let (arena, heap, foreign) = (arena(), heap(), self::arena());
+    let (arena, heap, foreign) = (arena(), heap(), refs_support::arena());
     let transients = Transients::new(&arena, &heap);
     let strange = foreign.load("m").unwrap().sites(3).unwrap();
     let code: CodeRef<'_, (Sites, Sites)> = CodeRef::transient(&transients, |loader| {
@@ -348,60 +283,6 @@ fn sites_of_another_arena_stay_what_they_are() {
     .unwrap();
     let copy = code.promote(&arena.load("m").unwrap()).unwrap();
     assert_eq!((copy.1, copy.0 == code.get().0), (strange, false));
-}
-
-#[test]
-fn another_arenas_loader_is_refused() {
-    let (arena, heap, other) = (arena(), heap(), self::arena());
-    let transients = Transients::new(&arena, &heap);
-    let code: CodeRef<'_, u32> = CodeRef::transient(&transients, |loader| loader.alloc(7)).unwrap();
-    let (wrong, right) = (other.load("m").unwrap(), arena.load("m").unwrap());
-    assert_eq!(code.promote(&wrong), Err(Error::OtherArena));
-    assert_eq!(wrong.finish().bytes(), 0);
-    let copy = code.promote(&right).unwrap();
-    drop(code);
-    assert_eq!(*copy, 7);
-    let permanent = CodeRef::new(copy);
-    let wrong = other.load("m").unwrap();
-    assert!(ptr::eq(permanent.promote(&wrong).unwrap(), copy), "permanent code is itself");
-}
-
-// soundness S16
-#[test]
-fn a_promotion_that_finds_no_room_leaves_zeros_and_a_good_handle() {
-    let arena = CodeArena::builder().reservation(1 << 20).limit(64 << 10).build().unwrap();
-    let heap = heap();
-    let transients = Transients::new(&arena, &heap);
-    let code: NodeRef<'_> = CodeRef::transient(&transients, |loader| {
-        let mut last = None;
-        for _ in 0..30 {
-            last = Some(loader.alloc(Node {
-                bytes: loader.alloc_slice_copy(&[4; 3000])?,
-                left: last,
-                ..Node::leaf("n")
-            })?);
-        }
-        Ok::<_, Error>(last.unwrap())
-    })
-    .unwrap();
-    let loader = arena.load("m").unwrap();
-    for _ in 0..3 {
-        assert!(matches!(code.promote(&loader), Err(Error::Limit { .. })));
-    }
-    let mut depth = 0;
-    let mut next = Some(code.get());
-    while let Some(node) = next {
-        assert_eq!(node.bytes, [4; 3000]);
-        (depth, next) = (depth + 1, node.left);
-    }
-    assert_eq!((depth, code.count()), (30, Some(1)));
-    drop(loader);
-    let stats = arena.stats();
-    assert_eq!((stats.used, stats.claimed), (0, stats.gaps + stats.lost + stats.tails));
-    let range = arena.address_range();
-    // SAFETY: claimed pages are committed; nobody writes to them now.
-    let bytes = unsafe { core::slice::from_raw_parts(ptr::with_exposed_provenance::<u8>(range.start), stats.claimed) };
-    assert!(bytes.iter().all(|&byte| byte == 0), "something was left");
 }
 
 #[test]

@@ -191,10 +191,11 @@ impl<'c, 'l, 'r> Copy<'c, 'l, 'r> {
         for sites in &self.graph.sites {
             // SAFETY: a place in a block of the region.
             let old = unsafe { sites.read() };
-            let Some(place) = self.copy_of(sites.cast()) else { continue };
             if old.is_empty() || !self.region.numbered(&old) {
                 continue;
             }
+            // In leaked memory the numbers would stay, and become somebody else's too.
+            let place = self.copy_of(sites.cast()).ok_or(Error::RefersBack)?;
             let new: Sites = match numbers.get(&old) {
                 Some(new) => *new,
                 None => self.loader.sites(old.len())?,

@@ -10,13 +10,14 @@
 //! * a call that failed changed nothing (soundness S16).
 
 use super::Pages;
+mod checks;
+
 use super::ref_ops::{Fuse, RefOp};
 use super::ref_plan::{Blown, Code, Failure, Plan, name_text};
 use crate::code::{CodeArena, Loader};
 use crate::error::Error;
 use crate::refs::{AtomicCodeSlot, CodeProxy, CodeRef, CodeSlot, Transients};
-use core::ops::Range;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -349,106 +350,6 @@ impl<'t> State<'t> {
         // SAFETY: all that is held is marked, so nothing is swept. If marking does less than it promises, this finds it out.
         let swept = unsafe { heap.sweep() };
         assert_eq!(swept.objects, 0, "an object of a region was not marked");
-    }
-
-    // ── what must hold ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    /// An error is excused when the system was made to fail, or when an arena is nearly full.
-    fn excuse(&self, result: Result<(), Error>) {
-        match result {
-            Ok(()) | Err(Error::Exhausted { .. } | Error::Bookkeeping { .. }) => {}
-            Err(Error::Pages(_)) => assert!(self.pages.failures() > 0, "an error and nothing was made to fail"),
-            Err(Error::Limit { needed, left, .. }) => assert!(needed > left, "refused below the limit"),
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    fn check(&mut self) {
-        let mut holders: BTreeMap<Target, usize> = BTreeMap::new();
-        for (thing, target) in &self.things {
-            *holders.entry(*target).or_default() += thing.holds();
-        }
-        for (thing, target) in &self.things {
-            let expected = matches!(target, Target::Region(..)).then(|| holders[target]);
-            assert!(thing.counts().all(|count| count == expected), "a count is not the number of holders");
-        }
-        let parts = holders.keys().filter(|target| matches!(target, Target::Region(..))).count();
-        let alive: BTreeSet<usize> = holders.keys().filter_map(|target| target.region()).collect();
-        let sum = |of: fn(&Region) -> usize| alive.iter().map(|&region| of(&self.regions[region])).sum::<usize>();
-        let stats = self.transients.stats();
-        assert_eq!((stats.regions, stats.bytes), (alive.len(), sum(|region| region.bytes)), "{stats:?}");
-        assert_eq!(self.live(), sum(|region| region.live) + parts * self.part, "the heap holds more or less");
-        assert!(stats.made >= self.regions.len() as u64 && stats.free_sites <= stats.sites);
-        self.check_proxies();
-    }
-
-    fn check_proxies(&mut self) {
-        let proxies: Vec<_> =
-            self.things.iter().filter_map(|(thing, target)| Some((thing.proxy()?, *target))).collect();
-        let mut seen = Vec::new();
-        for (index, &(proxy, target)) in proxies.iter().enumerate() {
-            let (plan, node) = self.plan(target);
-            assert_eq!(proxy.name(), name_text(plan.name(node)));
-            assert_eq!(proxy.is_permanent(), target.region().is_none());
-            for &(other, shown) in &proxies[..index] {
-                assert_eq!((proxy == other, proxy.id() == other.id()), (target == shown, target == shown));
-            }
-            let size = proxy.size().expect("there is memory");
-            seen.push((proxy.id(), target, (Rc::as_ptr(plan).addr(), node), size));
-        }
-        for (id, target, node, size) in seen {
-            assert_eq!(*self.ids.entry(id).or_insert(target), target, "an id was used again");
-            assert_eq!(*self.sizes.entry(node).or_insert(size), size, "a promotion changed the size");
-        }
-    }
-
-    /// Looks at all code, and at whose sites are whose.
-    fn check_contents(&self) {
-        let arena = self.transients.code();
-        let mut sites: Vec<Range<usize>> = Vec::new();
-        let mut roots = BTreeMap::new();
-        for (thing, target) in &self.things {
-            let (plan, node) = self.plan(*target);
-            for code in thing.handles() {
-                let permanent = target.region().is_none().then_some((arena, &self.asker));
-                let found = plan.compare(node, code.get(), permanent);
-                if let Some(region) = target.region() {
-                    let all: &mut BTreeSet<(usize, usize)> = roots.entry(region).or_default();
-                    all.extend(found.iter().map(|range| (range.start, range.end)));
-                }
-            }
-        }
-        let copies = |copy: &Permanent<'t>| copy.plan.compare(copy.root, copy.code, Some((arena, &self.asker)));
-        let permanent: BTreeSet<(usize, usize)> =
-            self.permanents.iter().flat_map(copies).map(|range| (range.start, range.end)).collect();
-        sites.extend(roots.into_values().chain([permanent]).flatten().map(|(start, end)| start..end));
-        sites.sort_by_key(|range| (range.start, range.end));
-        assert!(sites.windows(2).all(|pair| pair[0].end <= pair[1].start), "sites are two owners'");
-        if let Some((slot, copy)) = &self.shared {
-            assert!(core::ptr::eq(slot.get(), self.permanents[*copy].code));
-        }
-    }
-
-    pub(super) fn finish(mut self) {
-        self.pages.relent();
-        self.check_contents();
-        while let Some(last) = self.things.pop() {
-            drop(last);
-            self.check();
-        }
-        let stats = self.transients.stats();
-        assert_eq!((stats.regions, stats.bytes, stats.sites, self.live()), (0, 0, stats.free_sites, 0), "{stats:?}");
-        drop(self.loader.take());
-        self.check_contents();
-        let arena = self.transients.code();
-        drop(self.asker);
-        arena.seal().expect("nothing is made to fail any more");
-        for copy in &self.permanents {
-            let asker = arena.load("asker again").expect("there is room for a name");
-            copy.plan.compare(copy.root, copy.code, Some((arena, &asker)));
-        }
-        let stats = arena.stats();
-        assert_eq!(stats.claimed, stats.used + stats.gaps + stats.lost + stats.tails, "{stats:?}");
     }
 }
 
