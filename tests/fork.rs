@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::*};
 use std::thread;
 use std::time::{Duration, Instant};
-use support::{Blocks, Disturbed, in_child, span, stopped, store};
+use support::{Blocks, Disturbed, in_child, span, stopped, store, watched};
 
 /// A block that knows what it should hold, and can be published by one pointer.
 #[derive(Permanent)]
@@ -154,39 +154,6 @@ fn a_child_forked_inside_of_a_page_call_can_load_and_seal() {
         blocks.check();
         assert_eq!(arena.modules().count(), 2, "the child's modules are the child's");
     }
-}
-
-/// A child that does something, says so, and waits until the parent has looked.
-fn watched<R>(body: impl FnOnce(), look: impl FnOnce(i32) -> R) -> R {
-    // SAFETY: a new shared page, at no particular address, zero.
-    let page = unsafe {
-        let (access, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
-        libc::mmap(std::ptr::null_mut(), 64, access, flags, -1, 0)
-    };
-    assert_ne!(page, libc::MAP_FAILED);
-    // SAFETY: the page stays mapped until the end of this function, in both processes.
-    let state = unsafe { &*page.cast::<AtomicUsize>() };
-    let wait_for = |value: usize| {
-        let start = Instant::now();
-        while state.load(Acquire) != value {
-            assert!(start.elapsed() < Duration::from_secs(9), "the other process did not come");
-            thread::sleep(Duration::from_micros(200));
-        }
-    };
-    let child = Child::fork(|| {
-        body();
-        state.store(1, Release);
-        wait_for(2);
-        0
-    })
-    .unwrap();
-    wait_for(1);
-    let seen = look(child.pid());
-    state.store(2, Release);
-    assert_eq!(child.wait().unwrap(), End::Code(0));
-    // SAFETY: nobody uses the page any more.
-    assert_eq!(unsafe { libc::munmap(page, 64) }, 0);
-    seen
 }
 
 /// The pages that lie behind an arena's code: records and tables.

@@ -103,36 +103,60 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
 
     /// The entries of one code object: a check and an addition. Do it once per frame, then index with the instruction's number.
     ///
+    /// The entries are those that the sites' numbers name, whoever holds the sites: copied out of transient code that is gone, they name
+    /// entries that other code may have by now. Arenas are told apart by a tag of 16 bits, so that of 65,536 arenas made one after another
+    /// the last has the first one's again; its sites then get entries of this table, never anything outside of it.
+    ///
     /// # Errors
     ///
     /// [`Error::OtherArena`] for sites of another arena, [`Error::SideTable`] for sites above the table's capacity, [`Error::Pages`] when the
-    /// system refuses memory. Nothing is lost.
+    /// system refuses memory. Nothing is lost. No sites at all have no entries, and are refused for their arena only.
     #[inline]
     pub fn of(&self, sites: Sites) -> Result<&[T], Error> {
         let range = sites.range();
         // Acquire: the pages were made writable before.
         if range.end > self.committed.load(Acquire) || sites.tag() != self.tag {
-            self.admit(sites)?;
+            return self.admit(sites);
         }
-        // SAFETY: below `committed` entries are writable; they were zero to begin with, which is a `T`, and no `&mut` to them exists while the
-        // table is borrowed.
-        Ok(unsafe { slice::from_raw_parts(self.base.as_ptr().add(range.start), range.len()) })
+        // SAFETY: below `committed` entries are writable.
+        Ok(unsafe { self.entries(range) })
+    }
+
+    /// The entries of a range.
+    ///
+    /// # Safety
+    ///
+    /// All of them are writable.
+    #[inline]
+    unsafe fn entries(&self, range: Range<usize>) -> &[T] {
+        // SAFETY: the caller's promise. They were zero to begin with, which is a `T`, and no `&mut` to them exists while the table is borrowed.
+        unsafe { slice::from_raw_parts(self.base.as_ptr().add(range.start), range.len()) }
     }
 
     /// Makes the entries of sites writable, or says why not.
     #[cold]
-    fn admit(&self, sites: Sites) -> Result<(), Error> {
+    #[inline(never)]
+    fn admit(&self, sites: Sites) -> Result<&[T], Error> {
         if sites.tag() != self.tag {
             return Err(Error::OtherArena);
         }
-        let needed = sites.range().end;
-        if needed > self.capacity {
-            return Err(Error::SideTable { needed, capacity: self.capacity });
+        if sites.is_empty() {
+            // They may begin anywhere, also behind the last entry.
+            return Ok(&[]);
         }
-        let from = self.committed.load(Acquire);
-        if needed <= from {
-            return Ok(());
+        let (range, from) = (sites.range(), self.committed.load(Acquire));
+        if range.end > self.capacity {
+            return Err(Error::SideTable { needed: range.end, capacity: self.capacity });
         }
+        if range.end > from {
+            self.grow(from, range.end)?;
+        }
+        // SAFETY: made writable just now, or by another thread before `committed` said so.
+        Ok(unsafe { self.entries(range) })
+    }
+
+    /// Makes entries writable from the first that is not up to `needed`, and more if the system grants it.
+    fn grow(&self, from: usize, needed: usize) -> Result<(), Error> {
         // All that the arena has given so far, because they will come.
         let wish = needed.max(self.arena.sites_given()).max(from + CHUNK / size_of::<T>()).min(self.capacity);
         let to = self
@@ -158,10 +182,17 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Pages`] when the system refuses; entries are then zero or what they were.
+    /// [`Error::Pages`] when the system does not take the memory back. Entries are zero all the same: they are then written, one by one.
     pub fn reset(&mut self) -> Result<(), Error> {
+        let bytes = self.bytes();
         // SAFETY: whole pages of the reservation, all writable; no entry is borrowed.
-        unsafe { self.pages.discard(self.bytes()) }.map_err(Error::Pages)
+        let discarded = unsafe { self.pages.discard(bytes.clone()) };
+        if discarded.is_err() {
+            // What a refused discard leaves behind is unspecified, and need not be a `T`.
+            // SAFETY: as above.
+            unsafe { self.pages.base().write_bytes(0, bytes.end) };
+        }
+        discarded.map_err(Error::Pages)
     }
 
     /// Bytes of pages that are writable.
@@ -170,7 +201,8 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
         0..self.pages.page().ceil(entries).unwrap_or(0)
     }
 
-    /// Bytes of entries that are in physical memory now. Costs a system call for each 4 MiB of the table.
+    /// Bytes of entries that are in physical memory now, or mapped to the system's page of zeros because somebody read them. Costs a system
+    /// call for each 4 MiB of the table.
     ///
     /// # Errors
     ///
@@ -186,8 +218,8 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
     /// Costs a read of every entry up to the highest that was asked for; pages that nobody wrote to are read as zeros and take no memory.
     /// Entries never used are zero, so let `wanted` say no to those.
     pub fn walk(&self, mut wanted: impl FnMut(&T) -> bool) -> impl Iterator<Item = (usize, &T)> {
-        // SAFETY: as in `of`.
-        let all = unsafe { slice::from_raw_parts(self.base.as_ptr(), self.committed.load(Acquire)) };
+        // SAFETY: below `committed` entries are writable.
+        let all = unsafe { self.entries(0..self.committed.load(Acquire)) };
         all.iter().enumerate().filter(move |(_, entry)| wanted(entry))
     }
 
