@@ -32,6 +32,34 @@ const CHUNK: usize = 64 << 10;
 /// `Cell`s serve one thread, atomics serve all. What changes in an entry changes nowhere else; a forked child copies the pages of those entries
 /// that it writes.
 ///
+/// An entry is any type that zeros are one of ([`Zeroable`], atomics included), of at least a byte, aligned to at most 64, and without drop
+/// glue. The compiler refuses others:
+///
+/// ```compile_fail,E0080
+/// # let arena = permacode::CodeArena::new().unwrap();
+/// permacode::SideTable::<()>::new(&arena); // nothing to change
+/// ```
+///
+/// ```compile_fail,E0080
+/// # struct Owner(u8);
+/// # impl Drop for Owner { fn drop(&mut self) {} }
+/// # // SAFETY: zero is a number.
+/// # unsafe impl bytemuck::Zeroable for Owner {}
+/// # let arena = permacode::CodeArena::new().unwrap();
+/// permacode::SideTable::<Owner>::new(&arena); // nobody would drop it
+/// ```
+///
+/// ```compile_fail,E0080
+/// # #[repr(align(128))]
+/// # struct Wide(u8);
+/// # // SAFETY: zero is a number.
+/// # unsafe impl bytemuck::Zeroable for Wide {}
+/// # let arena = permacode::CodeArena::new().unwrap();
+/// permacode::SideTable::<Wide>::new(&arena); // above a page's alignment
+/// ```
+///
+/// # Examples
+///
 /// ```
 /// use permacode::{CodeArena, Permanent, SideTable, Sites};
 /// use std::cell::Cell;
@@ -113,24 +141,23 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
     /// system refuses memory. Nothing is lost. No sites at all have no entries, and are refused for their arena only.
     #[inline]
     pub fn of(&self, sites: Sites) -> Result<&[T], Error> {
-        let range = sites.range();
         // Acquire: the pages were made writable before.
-        if range.end > self.committed.load(Acquire) || sites.tag() != self.tag {
+        if sites.range().end > self.committed.load(Acquire) || sites.tag() != self.tag {
             return self.admit(sites);
         }
         // SAFETY: below `committed` entries are writable.
-        Ok(unsafe { self.entries(range) })
+        Ok(unsafe { self.entries(sites.range().start, sites.len()) })
     }
 
-    /// The entries of a range.
+    /// So many entries from one on.
     ///
     /// # Safety
     ///
     /// All of them are writable.
     #[inline]
-    unsafe fn entries(&self, range: Range<usize>) -> &[T] {
+    unsafe fn entries(&self, start: usize, len: usize) -> &[T] {
         // SAFETY: the caller's promise. They were zero to begin with, which is a `T`, and no `&mut` to them exists while the table is borrowed.
-        unsafe { slice::from_raw_parts(self.base.as_ptr().add(range.start), range.len()) }
+        unsafe { slice::from_raw_parts(self.base.as_ptr().add(start), len) }
     }
 
     /// Makes the entries of sites writable, or says why not.
@@ -152,7 +179,7 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
             self.grow(from, range.end)?;
         }
         // SAFETY: made writable just now, or by another thread before `committed` said so.
-        Ok(unsafe { self.entries(range) })
+        Ok(unsafe { self.entries(range.start, sites.len()) })
     }
 
     /// Makes entries writable from the first that is not up to `needed`, and more if the system grants it.
@@ -219,7 +246,7 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
     /// Entries never used are zero, so let `wanted` say no to those.
     pub fn walk(&self, mut wanted: impl FnMut(&T) -> bool) -> impl Iterator<Item = (usize, &T)> {
         // SAFETY: below `committed` entries are writable.
-        let all = unsafe { self.entries(0..self.committed.load(Acquire)) };
+        let all = unsafe { self.entries(0, self.committed.load(Acquire)) };
         all.iter().enumerate().filter(move |(_, entry)| wanted(entry))
     }
 
