@@ -1,8 +1,12 @@
 //! Numbers of transient code are used again, and what lies in tables under them is cleared first, whatever the clearing does.
 
-use permacode::{CodeArena, CodeRef, Error, HeapArena, SideTable, Sites, Transients};
+mod support;
+
+use permacode::testing::Pages;
+use permacode::{CodeArena, CodeRef, Error, HeapArena, PageCall, SideTable, Sites, Transients};
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use support::PagesOf;
 
 type Table<'a> = SideTable<'a, Cell<u32>>;
 type Eval<'a> = CodeRef<'a, Sites>;
@@ -24,7 +28,7 @@ fn uses(table: &Table<'_>, code: &Eval<'_>) {
 fn numbers_are_flat_over_100000_transient_functions_and_cleared_each_time() {
     let (arena, heap) = arenas();
     let table: Table<'_> = SideTable::new(&arena).unwrap();
-    let clear = |sites: Sites| table.of(sites).unwrap().iter().for_each(|entry| entry.set(0));
+    let clear = |sites: Sites| table.present(sites).iter().for_each(|entry| entry.set(0));
     let transients = Transients::new(&arena, &heap).clearing(&clear);
     let mut held: Vec<Eval<'_>> = Vec::new();
     let mut flat = 0;
@@ -69,7 +73,7 @@ fn ranges_of_every_length_are_cleared_whole() {
     let seen = RefCell::new(Vec::new());
     let clear = |sites: Sites| {
         seen.borrow_mut().push(sites.len());
-        table.of(sites).unwrap().iter().for_each(|entry| entry.set(0));
+        table.present(sites).iter().for_each(|entry| entry.set(0));
     };
     let transients = Transients::new(&arena, &heap).clearing(&clear);
     for count in [1, 15, 16, 17, 100, 1000, 32_767, 32_768, 32_769, 65_535] {
@@ -88,7 +92,7 @@ fn numbers_whose_clearing_panics_are_cleared_before_the_next_use() {
     let table: Table<'_> = SideTable::new(&arena).unwrap();
     let panics = Cell::new(0);
     let clear = |sites: Sites| {
-        for (number, entry) in table.of(sites).unwrap().iter().enumerate() {
+        for (number, entry) in table.present(sites).iter().enumerate() {
             if number == 5 && panics.get() > 0 {
                 panics.set(panics.get() - 1);
                 panic!("in the middle of clearing");
@@ -128,7 +132,7 @@ fn clearing_may_itself_make_transient_code() {
             uses(table, &eval(transients, 3).unwrap());
         }
         depth.set(depth.get() - 1);
-        table.of(sites).unwrap().iter().for_each(|entry| entry.set(0));
+        table.present(sites).iter().for_each(|entry| entry.set(0));
     }));
     let transients: &'static Transients<'static> = Box::leak(Box::new(Transients::new(arena, heap).clearing(clear)));
     itself.set(Some(transients));
@@ -145,7 +149,7 @@ fn clearing_may_itself_make_transient_code() {
 fn sites_that_outlive_their_code_name_entries_of_the_table_and_no_more() {
     let (arena, heap) = arenas();
     let table: Table<'_> = SideTable::builder(&arena).capacity(16).build().unwrap();
-    let clear = |sites: Sites| table.of(sites).unwrap().iter().for_each(|entry| entry.set(0));
+    let clear = |sites: Sites| table.present(sites).iter().for_each(|entry| entry.set(0));
     let transients = Transients::new(&arena, &heap).clearing(&clear);
     let stale = *eval(&transients, 16).unwrap().get();
     let held = table.of(stale).unwrap();
@@ -154,6 +158,34 @@ fn sites_that_outlive_their_code_name_entries_of_the_table_and_no_more() {
     assert_eq!((stale, held[3].get()), (*new.get(), 0), "other code has the number by now");
     let beyond = eval(&transients, 1).unwrap();
     assert_eq!(table.of(*beyond.get()).err(), Some(Error::SideTable { needed: 17, capacity: 16 }));
+}
+
+// soundness S15, S16: a range may begin in the table and end above it, or above what the system grants.
+#[test]
+fn a_range_that_is_partly_above_the_table_is_cleared_where_it_is_not() {
+    let pages = Pages::watching(Box::new(PagesOf(64)));
+    for capacity in [20, 1000] {
+        let (arena, heap) = arenas();
+        let table: Table<'_> = SideTable::builder(&arena).capacity(capacity).pages(pages.clone()).build().unwrap();
+        let clear = |sites: Sites| table.present(sites).iter().for_each(|entry| entry.set(0));
+        let transients = Transients::new(&arena, &heap).clearing(&clear);
+        for _ in 0..3 {
+            pages.fail_call(PageCall::Commit, 0); // more than is needed is refused
+            let (low, high) = (eval(&transients, 16).unwrap(), eval(&transients, 4).unwrap());
+            let (one, other) = (low.get().range().start, high.get().range().start);
+            assert_eq!(one + other, 16, "the same two ranges each time");
+            // Whichever begins at 16 has four entries below the capacity.
+            uses(&table, if one == 16 { &high } else { &low });
+            let second = if one == 16 { low } else { high };
+            let entries = table.of(*second.get());
+            assert_eq!(entries.is_err(), second.get().len() == 16 && capacity == 20);
+            entries
+                .into_iter()
+                .flatten()
+                .for_each(|entry| assert_eq!(entry.replace(7), 0, "what old code left is there"));
+        }
+        assert_eq!(transients.stats().regions, 0);
+    }
 }
 
 #[test]

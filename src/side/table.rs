@@ -149,6 +149,34 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
         Ok(unsafe { self.entries(sites.range().start, sites.len()) })
     }
 
+    /// The entries of sites as far as the table has got: all of them that can differ from zero. No entries for sites of another arena.
+    ///
+    /// What to clear when code is gone. It cannot fail and makes nothing writable, where [`of`](Self::of) may refuse a range that is part
+    /// above the capacity, or that it would have to grow for. Costs as much as `of`.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, SideTable};
+    /// use std::cell::Cell;
+    ///
+    /// let arena = CodeArena::new()?;
+    /// let table: SideTable<'_, Cell<u32>> = SideTable::builder(&arena).capacity(5).build()?;
+    /// let (some, more) = (arena.load("m")?.sites(4)?, arena.load("m")?.sites(4)?);
+    /// assert_eq!(table.present(some).len(), 0); // not asked for yet
+    /// table.of(some)?[3].set(7);
+    /// table.present(some).iter().for_each(|entry| entry.set(0));
+    /// assert!(table.of(more).is_err());
+    /// assert_eq!(table.present(more).len(), 1); // the fifth
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn present(&self, sites: Sites) -> &[T] {
+        let (range, committed) = (sites.range(), self.committed.load(Acquire));
+        if sites.tag() != self.tag || range.start >= committed {
+            return &[];
+        }
+        // SAFETY: below `committed` entries are writable.
+        unsafe { self.entries(range.start, range.end.min(committed) - range.start) }
+    }
+
     /// So many entries from one on.
     ///
     /// # Safety

@@ -7,7 +7,9 @@ mod code_ops;
 mod heap_model;
 mod heap_ops;
 mod pages;
+mod side_ops;
 
 pub use code_ops::{Block, CodeCase, CodeOp, Reserve};
 pub use heap_ops::{HeapCase, HeapOp, Shape};
 pub use pages::Pages;
+pub use side_ops::{At, SideCase, SideOp};
