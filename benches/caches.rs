@@ -81,6 +81,7 @@ struct Program<'a> {
     world: World,
     calls: Vec<usize>,
     codes: Vec<&'a Code<'a>>,
+    #[expect(clippy::vec_box, reason = "each by itself and reached by a pointer, as sealed code objects are")]
     own: Vec<Box<Own>>,
     slow: Map<RandomState>,
     quick: Map<Quick>,

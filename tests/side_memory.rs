@@ -90,8 +90,8 @@ fn only_what_ran() {
     let entries: usize = within.iter().map(|code| code.sites.len()).sum();
     println!(
         "{RUN} of {OBJECTS} in their modules: {entries} entries, {} KiB of {} KiB",
-        touched.len() * page() >> 10,
-        sites * size_of::<Cache>() >> 10
+        touched.len() * page() / 1024,
+        sites * size_of::<Cache>() / 1024
     );
     assert!(touched.len() * page() < 2 * entries * size_of::<Cache>());
 
@@ -99,7 +99,7 @@ fn only_what_ran() {
     anywhere.iter().for_each(|code| run(&table, code));
     let more = pages(&table, within.iter().chain(&anywhere));
     assert_eq!((table.resident().unwrap(), private(&table)), (more.len() * page(), more.len()));
-    println!("and {RUN} anywhere: {} KiB", more.len() * page() >> 10);
+    println!("and {RUN} anywhere: {} KiB", more.len() * page() / 1024);
 
     // What is only read is the system's page of zeros: present, but nobody's memory.
     assert_eq!(table.walk(|cache| cache.entry().is_some()).count(), {
@@ -169,7 +169,7 @@ fn a_child_that_runs_everything_dirties_no_code_page_and_of_the_table_what_it_wr
     let (dirty, resident, own) = watched(all, look);
     assert_eq!((dirty, own), (0, pages(&table, &codes).len()));
     assert!(resident > 1 << 20, "{resident}");
-    println!("{} KiB of code: 0 dirty; {} KiB of entries", resident >> 10, own * page() >> 10);
+    println!("{} KiB of code: 0 dirty; {} KiB of entries", resident / 1024, own * page() / 1024);
     assert!(
         table.of(codes[6000].sites).unwrap().iter().all(|cache| cache.entry().is_none()),
         "the child's are the child's"
