@@ -39,3 +39,9 @@ fn what_would_outlive_a_heap_does_not_compile() {
 fn what_would_outlive_a_handle_does_not_compile() {
     compile_fail("refs");
 }
+
+/// soundness S11, S12: entries need no destructor, are not reset beneath a borrow, and are shared as their type is.
+#[test]
+fn what_a_side_table_must_not_hold_or_share_does_not_compile() {
+    compile_fail("side");
+}

@@ -1,17 +1,21 @@
 //! What public types promise of themselves: size, `Copy`, `Send`, `Sync` (soundness S12).
 
+use bytemuck::Zeroable;
 use permacode::pages::{OrdinaryPages, PageSource};
 use permacode::testing::Pages;
 use permacode::{
-    AtomicCodeSlot, CodeArena, CodeArenaBuilder, CodeProxy, CodeRef, CodeSlot, Error, Hardening, Link, LinkError,
-    Loader, Location, Module, Modules, PageCall, PageError, Permanent, Sealed, Shared, Sites, Stats, Tracer,
-    TransientStats, Transients,
+    AtomicCodeSlot, CallCounter, CodeArena, CodeArenaBuilder, CodeProxy, CodeRef, CodeSlot, Error, Hardening,
+    InlineCache, LazyConstant, Link, LinkError, Loader, Location, Module, Modules, PageCall, PageError, Permanent,
+    PolymorphicCache, Quickened, Sealed, Shared, SideTable, SideTableBuilder, Sites, Stats, Tracer, TransientStats,
+    Transients, Version,
 };
 use static_assertions::{assert_eq_size, assert_impl_all, assert_not_impl_any};
+use std::cell::Cell;
 use std::fmt::Debug;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 // The owner: shared by threads, held once.
 assert_impl_all!(CodeArena: Send, Sync, Debug);
@@ -71,6 +75,30 @@ assert_impl_all!(Pages: PageSource, Send, Sync);
 assert_impl_all!(Arc<dyn PageSource>: Send, Sync);
 #[cfg(all(unix, not(miri)))]
 assert_impl_all!(permacode::pages::SystemPages: PageSource, Copy, Default, Debug);
+
+// A side table is shared as its entries are.
+assert_impl_all!(SideTable<'static, AtomicU32>: Send, Sync, Debug);
+assert_impl_all!(SideTable<'static, Cell<u32>>: Send, Debug);
+assert_not_impl_any!(SideTable<'static, Cell<u32>>: Sync);
+assert_not_impl_any!(SideTable<'static, *const u8>: Send, Sync);
+assert_not_impl_any!(SideTable<'static, AtomicU32>: Clone, Copy);
+assert_impl_all!(SideTableBuilder<'static, AtomicU32>: Clone, Debug);
+assert_impl_all!(SideTableBuilder<'static, Cell<u32>>: Clone, Debug);
+
+// What its entries can be: for one thread, zero at first.
+assert_impl_all!(InlineCache<u32>: Zeroable, Send, Debug);
+assert_impl_all!(PolymorphicCache<u32, 4>: Zeroable, Send, Debug);
+assert_impl_all!(CallCounter: Zeroable, Send, Debug);
+assert_impl_all!(Quickened: Zeroable, Send, Debug);
+assert_impl_all!(LazyConstant<u32>: Zeroable, Debug);
+assert_not_impl_any!(InlineCache<u32>: Sync, Clone, Permanent);
+assert_not_impl_any!(PolymorphicCache<u32, 4>: Sync, Clone, Permanent);
+assert_not_impl_any!(CallCounter: Sync, Clone, Permanent);
+assert_not_impl_any!(Quickened: Sync, Clone, Permanent);
+assert_not_impl_any!(LazyConstant<u32>: Send, Sync, Clone, Permanent);
+assert_impl_all!(Version: Send, Sync, Copy, Ord, Debug);
+assert_eq_size!(InlineCache<u32>, [u64; 3]);
+assert_eq_size!(LazyConstant<u32>, usize);
 
 // What is not permanent.
 assert_not_impl_any!(String: Permanent);

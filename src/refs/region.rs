@@ -362,6 +362,10 @@ unsafe impl Fills for Region<'_> {
     fn sites(&self, count: usize) -> Result<Sites, Error> {
         let left = u16::MAX.into();
         let len = u16::try_from(count).map_err(|_| Error::Sites { asked: count, left })?;
+        if len == 0 {
+            // No range is taken, nor cleared, for code without any.
+            return Ok(self.owner.code().part_of_sites(0, 0));
+        }
         // SAFETY: entries of the list are live as long as the region is.
         let latest = self.numbers.get().map(|numbers| unsafe { &*numbers.as_ptr() });
         let fits = |numbers: &&Numbering| numbers.numbered.range().len() - numbers.used.get() >= count;

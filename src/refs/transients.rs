@@ -73,7 +73,9 @@ impl<'a> Transients<'a> {
 
     /// Has site numbers cleared before they are used again: `clear` is called with numbers whose code is gone and that new code is about to get.
     ///
-    /// Whoever has side tables should set it, or new code finds in them what old code left.
+    /// Whoever has side tables should set it, or new code finds in them what old code left. The numbers are a whole range, some of which may be
+    /// above what a table holds: clear what is [present](crate::SideTable::present) of them. If `clear` panics, they are cleared again before
+    /// the next use. It may make transient code itself, which gets other numbers.
     ///
     /// ```
     /// use permacode::{CodeArena, CodeRef, Error, HeapArena, SideTable, Sites, Transients};
@@ -82,7 +84,7 @@ impl<'a> Transients<'a> {
     /// # fn main() -> Result<(), Error> {
     /// let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
     /// let table: SideTable<'_, Cell<u32>> = SideTable::new(&arena)?;
-    /// let clear = |sites: Sites| table.of(sites).into_iter().flatten().for_each(|entry| entry.set(0));
+    /// let clear = |sites: Sites| table.present(sites).iter().for_each(|entry| entry.set(0));
     /// let transients = Transients::new(&arena, &heap).clearing(&clear);
     /// for _ in 0..1000 {
     ///     let code: CodeRef<'_, Sites> = CodeRef::transient(&transients, |loader| loader.alloc(loader.sites(1)?))?;

@@ -32,6 +32,34 @@ const CHUNK: usize = 64 << 10;
 /// `Cell`s serve one thread, atomics serve all. What changes in an entry changes nowhere else; a forked child copies the pages of those entries
 /// that it writes.
 ///
+/// An entry is any type that zeros are one of ([`Zeroable`], atomics included), of at least a byte, aligned to at most 64, and without drop
+/// glue. The compiler refuses others:
+///
+/// ```compile_fail,E0080
+/// # let arena = permacode::CodeArena::new().unwrap();
+/// permacode::SideTable::<()>::new(&arena); // nothing to change
+/// ```
+///
+/// ```compile_fail,E0080
+/// # struct Owner(u8);
+/// # impl Drop for Owner { fn drop(&mut self) {} }
+/// # // SAFETY: zero is a number.
+/// # unsafe impl bytemuck::Zeroable for Owner {}
+/// # let arena = permacode::CodeArena::new().unwrap();
+/// permacode::SideTable::<Owner>::new(&arena); // nobody would drop it
+/// ```
+///
+/// ```compile_fail,E0080
+/// # #[repr(align(128))]
+/// # struct Wide(u8);
+/// # // SAFETY: zero is a number.
+/// # unsafe impl bytemuck::Zeroable for Wide {}
+/// # let arena = permacode::CodeArena::new().unwrap();
+/// permacode::SideTable::<Wide>::new(&arena); // above a page's alignment
+/// ```
+///
+/// # Examples
+///
 /// ```
 /// use permacode::{CodeArena, Permanent, SideTable, Sites};
 /// use std::cell::Cell;
@@ -103,36 +131,87 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
 
     /// The entries of one code object: a check and an addition. Do it once per frame, then index with the instruction's number.
     ///
+    /// The entries are those that the sites' numbers name, whoever holds the sites: copied out of transient code that is gone, they name
+    /// entries that other code may have by now. Arenas are told apart by a tag of 16 bits, so that of 65,536 arenas made one after another
+    /// the last has the first one's again; its sites then get entries of this table, never anything outside of it.
+    ///
     /// # Errors
     ///
     /// [`Error::OtherArena`] for sites of another arena, [`Error::SideTable`] for sites above the table's capacity, [`Error::Pages`] when the
-    /// system refuses memory. Nothing is lost.
+    /// system refuses memory. Nothing is lost. No sites at all have no entries, and are refused for their arena only.
     #[inline]
     pub fn of(&self, sites: Sites) -> Result<&[T], Error> {
-        let range = sites.range();
         // Acquire: the pages were made writable before.
-        if range.end > self.committed.load(Acquire) || sites.tag() != self.tag {
-            self.admit(sites)?;
+        if sites.range().end > self.committed.load(Acquire) || sites.tag() != self.tag {
+            return self.admit(sites);
         }
-        // SAFETY: below `committed` entries are writable; they were zero to begin with, which is a `T`, and no `&mut` to them exists while the
-        // table is borrowed.
-        Ok(unsafe { slice::from_raw_parts(self.base.as_ptr().add(range.start), range.len()) })
+        // SAFETY: below `committed` entries are writable.
+        Ok(unsafe { self.entries(sites.range().start, sites.len()) })
+    }
+
+    /// The entries of sites as far as the table has got: all of them that can differ from zero. No entries for sites of another arena.
+    ///
+    /// What to clear when code is gone. It cannot fail and makes nothing writable, where [`of`](Self::of) may refuse a range that is part
+    /// above the capacity, or that it would have to grow for. Costs as much as `of`.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, SideTable};
+    /// use std::cell::Cell;
+    ///
+    /// let arena = CodeArena::new()?;
+    /// let table: SideTable<'_, Cell<u32>> = SideTable::builder(&arena).capacity(5).build()?;
+    /// let (some, more) = (arena.load("m")?.sites(4)?, arena.load("m")?.sites(4)?);
+    /// assert_eq!(table.present(some).len(), 0); // not asked for yet
+    /// table.of(some)?[3].set(7);
+    /// table.present(some).iter().for_each(|entry| entry.set(0));
+    /// assert!(table.of(more).is_err());
+    /// assert_eq!(table.present(more).len(), 1); // the fifth
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn present(&self, sites: Sites) -> &[T] {
+        let (range, committed) = (sites.range(), self.committed.load(Acquire));
+        if sites.tag() != self.tag || range.start >= committed {
+            return &[];
+        }
+        // SAFETY: below `committed` entries are writable.
+        unsafe { self.entries(range.start, range.end.min(committed) - range.start) }
+    }
+
+    /// So many entries from one on.
+    ///
+    /// # Safety
+    ///
+    /// All of them are writable.
+    #[inline]
+    unsafe fn entries(&self, start: usize, len: usize) -> &[T] {
+        // SAFETY: the caller's promise. They were zero to begin with, which is a `T`, and no `&mut` to them exists while the table is borrowed.
+        unsafe { slice::from_raw_parts(self.base.as_ptr().add(start), len) }
     }
 
     /// Makes the entries of sites writable, or says why not.
     #[cold]
-    fn admit(&self, sites: Sites) -> Result<(), Error> {
+    #[inline(never)]
+    fn admit(&self, sites: Sites) -> Result<&[T], Error> {
         if sites.tag() != self.tag {
             return Err(Error::OtherArena);
         }
-        let needed = sites.range().end;
-        if needed > self.capacity {
-            return Err(Error::SideTable { needed, capacity: self.capacity });
+        if sites.is_empty() {
+            // They may begin anywhere, also behind the last entry.
+            return Ok(&[]);
         }
-        let from = self.committed.load(Acquire);
-        if needed <= from {
-            return Ok(());
+        let (range, from) = (sites.range(), self.committed.load(Acquire));
+        if range.end > self.capacity {
+            return Err(Error::SideTable { needed: range.end, capacity: self.capacity });
         }
+        if range.end > from {
+            self.grow(from, range.end)?;
+        }
+        // SAFETY: made writable just now, or by another thread before `committed` said so.
+        Ok(unsafe { self.entries(range.start, sites.len()) })
+    }
+
+    /// Makes entries writable from the first that is not up to `needed`, and more if the system grants it.
+    fn grow(&self, from: usize, needed: usize) -> Result<(), Error> {
         // All that the arena has given so far, because they will come.
         let wish = needed.max(self.arena.sites_given()).max(from + CHUNK / size_of::<T>()).min(self.capacity);
         let to = self
@@ -158,10 +237,17 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Pages`] when the system refuses; entries are then zero or what they were.
+    /// [`Error::Pages`] when the system does not take the memory back. Entries are zero all the same: they are then written, one by one.
     pub fn reset(&mut self) -> Result<(), Error> {
+        let bytes = self.bytes();
         // SAFETY: whole pages of the reservation, all writable; no entry is borrowed.
-        unsafe { self.pages.discard(self.bytes()) }.map_err(Error::Pages)
+        let discarded = unsafe { self.pages.discard(bytes.clone()) };
+        if discarded.is_err() {
+            // What a refused discard leaves behind is unspecified, and need not be a `T`.
+            // SAFETY: as above.
+            unsafe { self.pages.base().write_bytes(0, bytes.end) };
+        }
+        discarded.map_err(Error::Pages)
     }
 
     /// Bytes of pages that are writable.
@@ -170,7 +256,8 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
         0..self.pages.page().ceil(entries).unwrap_or(0)
     }
 
-    /// Bytes of entries that are in physical memory now. Costs a system call for each 4 MiB of the table.
+    /// Bytes of entries that are in physical memory now, or mapped to the system's page of zeros because somebody read them. Costs a system
+    /// call for each 4 MiB of the table.
     ///
     /// # Errors
     ///
@@ -186,8 +273,8 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
     /// Costs a read of every entry up to the highest that was asked for; pages that nobody wrote to are read as zeros and take no memory.
     /// Entries never used are zero, so let `wanted` say no to those.
     pub fn walk(&self, mut wanted: impl FnMut(&T) -> bool) -> impl Iterator<Item = (usize, &T)> {
-        // SAFETY: as in `of`.
-        let all = unsafe { slice::from_raw_parts(self.base.as_ptr(), self.committed.load(Acquire)) };
+        // SAFETY: below `committed` entries are writable.
+        let all = unsafe { self.entries(0, self.committed.load(Acquire)) };
         all.iter().enumerate().filter(move |(_, entry)| wanted(entry))
     }
 

@@ -10,9 +10,11 @@ mod pages;
 mod ref_model;
 mod ref_ops;
 mod ref_plan;
+mod side_ops;
 mod watch;
 
 pub use code_ops::{Block, CodeCase, CodeOp, Reserve};
 pub use heap_ops::{HeapCase, HeapOp, Shape};
 pub use pages::Pages;
 pub use ref_ops::{Fuse, RefCase, RefOp};
+pub use side_ops::{At, SideCase, SideOp};

@@ -2,10 +2,12 @@
 #![allow(dead_code, unused_imports)] // each test file uses a part
 
 mod disturbed;
+mod pages_of;
 #[cfg(target_os = "linux")]
 mod watched;
 
 pub(crate) use disturbed::Disturbed;
+pub(crate) use pages_of::PagesOf;
 #[cfg(target_os = "linux")]
 pub(crate) use watched::watched;
 

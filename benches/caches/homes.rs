@@ -1,0 +1,184 @@
+//! Where inline caches lie: three homes, one question.
+//!
+//! ```text
+//!   within     ├ op ┼ cache ┼ op ┼ op ┼ cache ┤                    in the bytecode, which is therefore written to
+//!   map        ├ op ┼ op ┼ op ┤   (code, pc) ─ hash ─▶ cache       beside it, found by hashing
+//!   table      ├ op ┼ op ┼ op ┤   base + site ────────▶ cache      beside it, found by addition
+//! ```
+
+use crate::program::Op;
+use permacode::{CodeArena, Error, InlineCache, Loader, Permanent, SideTable, Sites};
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
+use std::mem;
+
+/// What an instruction found: a slot, or a global's number.
+pub(crate) type Cache = InlineCache<u32>;
+
+/// A home of caches, borrowed for `'c`, and the code that goes with it.
+pub(crate) trait Home<'c> {
+    type Code: Copy;
+    /// What a frame has of it.
+    type Frame: Copy;
+    /// Words from a cached instruction to the next.
+    const STEP: usize;
+
+    /// Once per call.
+    fn enter(&'c self, code: Self::Code) -> Result<Self::Frame, Error>;
+    fn op(code: Self::Code, pc: usize) -> Op;
+    /// Once per access.
+    fn cache(frame: Self::Frame, code: Self::Code, pc: usize, op: Op) -> &'c Cache;
+}
+
+// ── within the bytecode ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Caches in the bytecode, in ordinary memory: what CPython does.
+pub(crate) struct Within;
+
+/// A code object of ordinary memory.
+pub(crate) struct Own {
+    words: Box<[Cell<u64>]>,
+}
+
+const CACHE_WORDS: usize = size_of::<Cache>() / size_of::<u64>();
+const _: () = assert!(size_of::<Cache>() % size_of::<u64>() == 0 && align_of::<Cache>() <= align_of::<u64>());
+
+impl Within {
+    pub(crate) fn load(ops: &[Op]) -> Box<Own> {
+        let words =
+            |op: &Op| [op.0].into_iter().chain([0; CACHE_WORDS]).take(if op.is_cached() { Self::STEP } else { 1 });
+        Box::new(Own { words: ops.iter().flat_map(words).map(Cell::new).collect() })
+    }
+}
+
+impl<'c> Home<'c> for Within {
+    type Code = &'c Own;
+    type Frame = ();
+    const STEP: usize = 1 + CACHE_WORDS;
+
+    #[inline(always)]
+    fn enter(&'c self, _: &'c Own) -> Result<(), Error> {
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn op(code: &'c Own, pc: usize) -> Op {
+        Op(code.words[pc].get())
+    }
+
+    #[inline(always)]
+    fn cache((): (), code: &'c Own, pc: usize, _: Op) -> &'c Cache {
+        // SAFETY: `load` put as many words behind each instruction that has a cache. They are cells, zero at first, and only ever seen as
+        // this.
+        unsafe { &*code.words.as_ptr().add(pc + 1).cast::<Cache>() }
+    }
+}
+
+// ── sealed code ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+#[derive(Permanent)]
+pub(crate) struct Code<'a> {
+    words: &'a [u64],
+    sites: Sites,
+}
+
+impl<'a> Code<'a> {
+    pub(crate) fn load(loader: &Loader<'a>, ops: &[Op]) -> Result<&'a Self, Error> {
+        let words = loader.alloc_slice_fill_iter(ops.iter().map(|op| op.0))?;
+        loader.alloc(Code { words, sites: loader.sites(ops.iter().filter(|op| op.is_cached()).count())? })
+    }
+}
+
+/// Caches found by hashing where they belong.
+pub(crate) struct Map<H>(HashMap<(usize, usize), Cache, H>);
+
+impl<H: BuildHasher + Default> Map<H> {
+    /// With a place for every cache, so that nothing is inserted while the clock runs.
+    pub(crate) fn new(codes: &[&Code<'_>]) -> Self {
+        let cached = |code: &&Code<'_>| {
+            let at = std::ptr::from_ref::<Code<'_>>(code).addr();
+            let pcs = code.words.iter().enumerate().filter(|(_, word)| Op(**word).is_cached());
+            pcs.map(|(pc, _)| ((at, pc), bytemuck::Zeroable::zeroed())).collect::<Vec<_>>()
+        };
+        Self(codes.iter().flat_map(cached).collect())
+    }
+}
+
+impl<'c, H: BuildHasher + 'c> Home<'c> for Map<H> {
+    type Code = &'c Code<'c>;
+    type Frame = &'c Self;
+    const STEP: usize = 1;
+
+    #[inline(always)]
+    fn enter(&'c self, _: &'c Code<'c>) -> Result<&'c Self, Error> {
+        Ok(self)
+    }
+
+    #[inline(always)]
+    fn op(code: &'c Code<'c>, pc: usize) -> Op {
+        Op(code.words[pc])
+    }
+
+    #[inline(always)]
+    fn cache(map: &'c Self, code: &'c Code<'c>, pc: usize, _: Op) -> &'c Cache {
+        &map.0[&(std::ptr::from_ref(code).addr(), pc)]
+    }
+}
+
+/// A multiplication for each word: about the least that a hash can be.
+#[derive(Default)]
+pub(crate) struct Multiply(u64);
+
+pub(crate) type Quick = BuildHasherDefault<Multiply>;
+
+impl Hasher for Multiply {
+    fn finish(&self) -> u64 {
+        self.0.rotate_left(26)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_usize(byte.into()));
+    }
+
+    #[inline(always)]
+    fn write_usize(&mut self, word: usize) {
+        self.0 = (self.0.rotate_left(5) ^ word as u64).wrapping_mul(0xF135_7AEA_2E62_A9C5);
+    }
+}
+
+/// Caches in a side table. A slice's index is `CHECKED`, unless the bytecode was verified when it was loaded.
+pub(crate) struct Table<'a, const CHECKED: bool>(SideTable<'a, Cache>);
+
+impl<'a, const CHECKED: bool> Table<'a, CHECKED> {
+    pub(crate) fn new(arena: &'a CodeArena) -> Result<Self, Error> {
+        Ok(Self(SideTable::new(arena)?))
+    }
+}
+
+impl<'c, 'a: 'c, const CHECKED: bool> Home<'c> for Table<'a, CHECKED> {
+    type Code = &'c Code<'c>;
+    type Frame = &'c [Cache];
+    const STEP: usize = 1;
+
+    #[inline(always)]
+    fn enter(&'c self, code: &'c Code<'c>) -> Result<&'c [Cache], Error> {
+        self.0.of(code.sites)
+    }
+
+    #[inline(always)]
+    fn op(code: &'c Code<'c>, pc: usize) -> Op {
+        Op(code.words[pc])
+    }
+
+    #[inline(always)]
+    fn cache(caches: &'c [Cache], _: &'c Code<'c>, _: usize, op: Op) -> &'c Cache {
+        if CHECKED {
+            return &caches[op.site()];
+        }
+        // SAFETY: `Code::load` asked for as many sites as there are cached instructions, which are numbered from 0.
+        unsafe { caches.get_unchecked(op.site()) }
+    }
+}
+
+const _: () = assert!(mem::size_of::<Cache>() == 24);

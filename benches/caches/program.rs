@@ -1,0 +1,140 @@
+//! What runs: functions that read attributes of objects with shapes, and globals.
+
+use permacode::Version;
+use std::collections::HashMap;
+
+/// Instructions of a function, the return included.
+pub(crate) const INSTRUCTIONS: usize = 37;
+/// Those of them that have a cache, as many as a real code object has on average.
+pub(crate) const ACCESSES: usize = 12;
+
+pub(crate) const ADD: u8 = 0;
+pub(crate) const CONSTANT: u8 = 1;
+pub(crate) const SHIFT: u8 = 2;
+pub(crate) const ATTRIBUTE: u8 = 3;
+pub(crate) const GLOBAL: u8 = 4;
+pub(crate) const RETURN: u8 = 5;
+
+const SLOTS: usize = 8;
+const SHAPES: usize = 16;
+const NAMES: u16 = 64;
+
+/// An instruction in one word.
+#[derive(Clone, Copy)]
+pub(crate) struct Op(pub(crate) u64);
+
+impl Op {
+    fn new(code: u8, register: u8, name: u16, site: usize) -> Self {
+        Self(u64::from(code) | u64::from(register) << 8 | u64::from(name) << 16 | (site as u64) << 32)
+    }
+
+    #[inline(always)]
+    pub(crate) fn code(self) -> u8 {
+        self.0 as u8
+    }
+
+    #[inline(always)]
+    pub(crate) fn register(self) -> usize {
+        usize::from((self.0 >> 8) as u8)
+    }
+
+    #[inline(always)]
+    pub(crate) fn name(self) -> u16 {
+        (self.0 >> 16) as u16
+    }
+
+    #[inline(always)]
+    pub(crate) fn site(self) -> usize {
+        (self.0 >> 32) as usize
+    }
+
+    pub(crate) fn is_cached(self) -> bool {
+        matches!(self.code(), ATTRIBUTE | GLOBAL)
+    }
+}
+
+pub(crate) struct Object {
+    pub(crate) shape: usize,
+    pub(crate) slots: [u64; SLOTS],
+}
+
+/// All that is not code.
+pub(crate) struct World {
+    pub(crate) objects: Vec<Object>,
+    pub(crate) globals: Vec<u64>,
+    pub(crate) now: Version,
+    shapes: Vec<HashMap<u16, u32>>,
+    names: HashMap<u16, u32>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let slot_of = |shape: usize, name: u16| (usize::from(name) * 7 + shape) as u32 % SLOTS as u32;
+        Self {
+            objects: (0..256)
+                .map(|n| Object { shape: n % SHAPES, slots: std::array::from_fn(|s| (n * s) as u64) })
+                .collect(),
+            globals: (0..u64::from(NAMES)).map(|n| n * n).collect(),
+            now: Version::FIRST,
+            shapes: (0..SHAPES).map(|shape| (0..NAMES).map(|name| (name, slot_of(shape, name))).collect()).collect(),
+            names: (0..NAMES).map(|name| (name, u32::from(name) * 5 % u32::from(NAMES))).collect(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn find_attribute(&self, shape: usize, name: u16) -> u32 {
+        self.shapes[shape].get(&name).copied().unwrap_or(0)
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn find_global(&self, name: u16) -> u32 {
+        self.names.get(&name).copied().unwrap_or(0)
+    }
+}
+
+/// The functions of a program, each with other instructions in another order.
+pub(crate) fn functions(count: usize) -> Vec<Vec<Op>> {
+    let mut random = Random(1);
+    let mut function = || {
+        let mut codes = [ADD; INSTRUCTIONS];
+        for place in &mut codes[1..] {
+            *place = [ADD, CONSTANT, SHIFT][random.below(3)];
+        }
+        let mut cached = 0;
+        while cached < ACCESSES {
+            let place = random.below(INSTRUCTIONS - 1);
+            if codes[place] < ATTRIBUTE {
+                codes[place] = [ATTRIBUTE, GLOBAL][cached % 2];
+                cached += 1;
+            }
+        }
+        codes[INSTRUCTIONS - 1] = RETURN;
+        let mut site = 0;
+        codes
+            .iter()
+            .map(|&code| {
+                let op = Op::new(code, random.below(256) as u8, random.below(NAMES.into()) as u16, site);
+                site += usize::from(op.is_cached());
+                op
+            })
+            .collect()
+    };
+    (0..count).map(|_| function()).collect()
+}
+
+/// Which functions are called, one after another.
+pub(crate) fn calls(functions: usize, calls: usize) -> Vec<usize> {
+    let mut random = Random(2);
+    (0..calls).map(|_| random.below(functions)).collect()
+}
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % bound
+    }
+}

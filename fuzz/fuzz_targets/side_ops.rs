@@ -1,0 +1,7 @@
+//! Operation sequences on a side table, checked against the model that `tests/side_model.rs` uses too.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use permacode::testing::SideCase;
+
+fuzz_target!(|case: SideCase| case.check());
