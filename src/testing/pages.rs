@@ -95,7 +95,7 @@ impl Pages {
     ///
     /// let pages = Pages::unaligned(Box::new(OrdinaryPages));
     /// let arena = CodeArena::builder().pages(pages).build()?;
-    /// assert_eq!(arena.address_range().start % (2 * 4096), 4096);
+    /// assert_eq!(arena.bookkeeping_ranges()[0].start % (2 * 4096), 4096); // where the reservation begins
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn unaligned(source: Box<dyn PageSource>) -> Arc<Self> {
