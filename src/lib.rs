@@ -65,6 +65,8 @@
 //! # Features
 //!
 //! * `derive` (default): `#[derive(Permanent)]`.
+//! * `residency` (Linux): [`Residency`], what the kernel says of an arena's memory: resident, shared, copied, and why; and
+//!   [`CodeArena::assert_clean`] for users' own tests.
 //! * `testing`: page sources that fail on demand and operation sequences with a model, for users' own tests.
 //! * `allocator-api2-03`, `allocator-api2-04`, `nightly`: `Allocator` of those versions, and of the standard library, for `&HeapArena`,
 //!   beside that of allocator-api2 0.2.
@@ -78,6 +80,8 @@ mod heap;
 mod layout;
 pub mod pages;
 mod refs;
+#[cfg(all(feature = "residency", target_os = "linux"))]
+mod residency;
 mod side;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -96,6 +100,8 @@ pub use heap::{
 #[cfg(feature = "derive")]
 pub use permacode_derive::Permanent;
 pub use refs::{AtomicCodeSlot, CodeProxy, CodeRef, CodeSlot, TransientStats, Transients};
+#[cfg(all(feature = "residency", target_os = "linux"))]
+pub use residency::{Backing, Mapping, PageState, Permissions, Residency, ResidencyError, Stretch, Unclean};
 pub use side::{
     CallCounter, InlineCache, LazyConstant, PolymorphicCache, Quickened, SideTable, SideTableBuilder, Version,
 };

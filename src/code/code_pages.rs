@@ -340,6 +340,21 @@ impl CodePages {
         Ok(count)
     }
 
+    /// Stretches of sealed pages, as offsets.
+    #[cfg(all(feature = "residency", target_os = "linux"))]
+    pub(super) fn sealed(&self) -> Vec<Range<usize>> {
+        let mut stretches: Vec<Range<usize>> = Vec::new();
+        for page in 0..self.page().index(self.claimed()) {
+            let span = self.page().span(page..page + 1);
+            match stretches.last_mut() {
+                _ if !self.table.is_set(Mark::Sealed, page..page + 1) => {}
+                Some(last) if last.end == span.start => last.end = span.end,
+                _ => stretches.push(span),
+            }
+        }
+        stretches
+    }
+
     /// Asks that sealed pages lie on huge ones wherever a huge page's worth of them is sealed now.
     fn collapse(&self, pages: Range<usize>) {
         let bytes = self.page().span(pages);
