@@ -43,7 +43,7 @@ fn panics(body: impl FnOnce()) -> String {
 
 /// A child that does `body` and then waits to be looked at.
 fn waiting(body: impl FnOnce()) -> Child {
-    let (mut reader, mut writer) = std::io::pipe().unwrap();
+    let (mut reader, mut writer) = std::os::unix::net::UnixStream::pair().unwrap();
     let child = Child::fork(|| {
         body();
         std::io::Write::write_all(&mut writer, b".").unwrap();

@@ -13,7 +13,7 @@
 //!
 //! ```
 //! use permacode::CodeArena;
-//! use permacode_rbpf::{Helpers, Native, Program};
+//! use permacode_rbpf::{Helpers, Program};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let arena = CodeArena::new()?;
@@ -21,18 +21,12 @@
 //! // mov r0, 6; mul r0, 7; exit
 //! let program = Program::place(&loader, &[0xb7, 0, 0, 0, 6, 0, 0, 0, 0x27, 0, 0, 0, 7, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0])?;
 //! loader.seal()?;
-//! let helpers = Helpers::new();
-//! assert_eq!(program.interpreter(&helpers)?.run(&mut [])?, 42);
-//!
-//! # #[cfg(all(target_arch = "x86_64", unix))] {
-//! let machine_code = program.compile(&helpers)?;
-//! let native = Native::seal(arena.load_native("answer, compiled")?, [&machine_code])?;
-//! // SAFETY: the program accesses no memory.
-//! assert_eq!(unsafe { native[0].run(&mut []) }, 42);
-//! # }
+//! assert_eq!(program.interpreter(&Helpers::new())?.run(&mut [])?, 42);
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! [`Native`] shows the same, compiled.
 
 mod error;
 mod helpers;

@@ -8,6 +8,24 @@ use permacode::NativeLoader;
 const LINE: usize = 64;
 
 /// A compiled program on sealed, read-execute pages: two words, `Copy`.
+///
+/// ```
+/// # #[cfg(all(target_arch = "x86_64", unix))]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use permacode_rbpf::{Helpers, Native, Program};
+///
+/// let arena = permacode::CodeArena::new()?;
+/// // mov r0, 42; exit
+/// let program = Program::place(&arena.load("answer")?, &[0xb7, 0, 0, 0, 42, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0])?;
+/// let machine_code = program.compile(&Helpers::new())?;
+/// let native = Native::seal(arena.load_native("answer, compiled")?, [&machine_code])?;
+/// // SAFETY: the program accesses no memory.
+/// assert_eq!(unsafe { native[0].run(&mut []) }, 42);
+/// # Ok(())
+/// # }
+/// # #[cfg(not(all(target_arch = "x86_64", unix)))]
+/// # fn main() {}
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Native<'a> {
     code: &'a [u8],
