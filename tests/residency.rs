@@ -175,6 +175,15 @@ fn another_process_is_looked_at_by_its_number() {
 }
 
 #[test]
+fn a_whole_process_can_be_looked_at() {
+    in_child(|| {
+        let all = Residency::of(0..usize::MAX).unwrap();
+        assert!(all.resident() > 100 * page() && all.private_dirty() > 0, "{all}");
+        assert!(all.mappings().iter().any(|mapping| mapping.backing == Backing::File && mapping.permissions.execute));
+    });
+}
+
+#[test]
 fn a_process_that_ended_and_was_not_waited_for_is_gone_too() {
     let child = Child::fork(|| 0).unwrap();
     let pid = child.pid() as u32;

@@ -39,9 +39,12 @@ impl Kernel {
     pub(super) fn stretches(&self, range: &Range<usize>, mappings: &[Mapping]) -> Result<Vec<Stretch>, ResidencyError> {
         let mut pagemap = self.process.pagemap().map_err(|error| self.error(error))?;
         let mut stretches = Vec::new();
-        // Address space without memory may be vast.
-        for mapping in mappings.iter().filter(|mapping| mapping.accessible() || mapping.resident + mapping.swapped > 0)
-        {
+        // Address space without memory may be vast, and of the kernel's own pages in it (`[vsyscall]`) nothing is told.
+        let told = |mapping: &&Mapping| {
+            let kernels = usize::BITS == 64 && mapping.range.start > isize::MAX as usize;
+            !kernels && (mapping.accessible() || mapping.resident + mapping.swapped > 0)
+        };
+        for mapping in mappings.iter().filter(told) {
             let part = mapping.range.start.max(range.start)..mapping.range.end.min(range.end);
             let pages = part.start / self.page..part.end.div_ceil(self.page);
             for from in pages.clone().step_by(BATCH) {
