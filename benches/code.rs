@@ -20,22 +20,24 @@ mod ways;
 use bumpalo::Bump;
 use harness::{Clock, Samples, interleave, print_table};
 use options::Options;
-use permacode::{CodeArena, Loader};
+use permacode::{CodeArena, CodeArenaBuilder, Loader};
 use shapes::{Input, OBJECTS, checksum, next};
 use std::error::Error;
 use std::hint::black_box;
 use std::time::Duration;
 use ways::{BLOCK_HEADER, Code, Heap, Separate, Together, Viewed, Way};
 
-const SUBJECTS: [&str; 5] = [
+const SUBJECTS: [&str; 7] = [
     "bumpalo, four allocations",
     "bumpalo, one block",
     "permacode, four allocations",
     "permacode, one block",
+    "permacode on huge pages, four allocations",
+    "permacode on huge pages, one block",
     "system allocator, four boxes",
 ];
 /// Whom each is compared with: bumpalo in the same way.
-const BASES: [usize; SUBJECTS.len()] = [0, 1, 0, 1, 0];
+const BASES: [usize; SUBJECTS.len()] = [0, 1, 0, 1, 0, 1, 0];
 /// Room for all objects in one piece, with their gaps.
 const CAPACITY: usize = 80 << 20;
 /// Read before each timed part, so that no subject finds its memory in the caches near the processor.
@@ -92,6 +94,8 @@ struct Filled {
     claimed: usize,
     /// Those of them that were never touched and are left for the next objects.
     ahead: usize,
+    /// Bytes in physical memory in the end, and those of them on huge pages, where the kernel says so.
+    resident: Option<[usize; 2]>,
 }
 
 struct Bench {
@@ -104,14 +108,16 @@ impl Bench {
         match subject {
             0 => self.bumpalo(warm, &Separate),
             1 => self.bumpalo(warm, &Together::default()),
-            2 => self.permacode(warm, &Separate),
-            3 => self.permacode(warm, &Together::default()),
+            2 => self.permacode(CodeArena::builder(), warm, &Separate),
+            3 => self.permacode(CodeArena::builder(), warm, &Together::default()),
+            4 => self.permacode(CodeArena::builder().huge_pages(), warm, &Separate),
+            5 => self.permacode(CodeArena::builder().huge_pages(), warm, &Together::default()),
             _ => self.boxes(warm),
         }
     }
 
-    fn permacode(&self, warm: bool, way: &impl for<'a> Way<Loader<'a>>) -> Outcome<Filled> {
-        let arena = CodeArena::builder().prefault(if warm { CAPACITY } else { 0 }).build()?;
+    fn permacode(&self, builder: CodeArenaBuilder, warm: bool, way: &impl for<'a> Way<Loader<'a>>) -> Outcome<Filled> {
+        let arena = builder.prefault(if warm { CAPACITY } else { 0 }).build()?;
         let loader = arena.load("code")?;
         let mut objects = none();
         let start = self.start();
@@ -120,7 +126,8 @@ impl Bench {
         loader.seal()?;
         let sealed = start.elapsed();
         let stats = arena.stats();
-        self.filled([fill, sealed], &objects, [stats.claimed, stats.tails])
+        let filled = self.filled([fill, sealed], &objects, [stats.claimed, stats.tails])?;
+        Ok(Filled { resident: resident(&arena)?, ..filled })
     }
 
     fn bumpalo(&self, warm: bool, way: &impl for<'a> Way<&'a Bump>) -> Outcome<Filled> {
@@ -177,24 +184,47 @@ impl Bench {
             return Err("the objects are not what was put in".into());
         }
         let share = |time: Duration| time.as_nanos() as f64 / OBJECTS as f64;
-        Ok(Filled { nanoseconds: [share(times[0]), share(times[1]), share(scan)], claimed: bytes[0], ahead: bytes[1] })
+        let nanoseconds = [share(times[0]), share(times[1]), share(scan)];
+        Ok(Filled { nanoseconds, claimed: bytes[0], ahead: bytes[1], resident: None })
     }
 
     fn print_bytes(&self) -> Outcome<()> {
         let mut rows = Vec::new();
-        for (subject, name) in SUBJECTS[..4].iter().enumerate() {
+        for (subject, name) in SUBJECTS[..6].iter().enumerate() {
             let header = if subject % 2 == 0 { size_of::<Code<'_>>() } else { BLOCK_HEADER };
             let [.., payload] = self.input.sizes(header);
-            let Filled { claimed, ahead, .. } = self.run(subject, false)?;
+            let Filled { claimed, ahead, resident, .. } = self.run(subject, false)?;
             let over = |bytes: usize| format!("{:.4}", bytes as f64 / payload as f64);
-            let cells =
-                [payload.to_string(), claimed.to_string(), ahead.to_string(), over(claimed), over(claimed - ahead)];
+            let [resident, huge] = resident.map_or([const { String::new() }; 2], |both| both.map(over));
+            let counts = [payload.to_string(), claimed.to_string(), ahead.to_string()];
+            let cells = counts.into_iter().chain([over(claimed), over(claimed - ahead), resident, huge]);
             rows.push([name.to_string()].into_iter().chain(cells).collect());
         }
-        let head = ["subject", "payload", "claimed", "ahead", "claimed / payload", "(claimed − ahead) / payload"];
+        let head = [
+            "subject",
+            "payload",
+            "claimed",
+            "ahead",
+            "claimed / payload",
+            "(claimed − ahead) / payload",
+            "resident / payload",
+            "of it huge",
+        ];
         print_table("bytes, filled from nothing; what was claimed ahead is left for what comes next", &head, &rows);
         Ok(())
     }
+}
+
+/// Bytes of code in physical memory, and those of them on huge pages.
+#[cfg(target_os = "linux")]
+fn resident(arena: &CodeArena) -> Outcome<Option<[usize; 2]>> {
+    let residency = arena.residency()?;
+    Ok(Some([residency.resident(), residency.huge()]))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn resident(_: &CodeArena) -> Outcome<Option<[usize; 2]>> {
+    Ok(None)
 }
 
 /// Places for all objects, touched before the clock starts.

@@ -65,6 +65,8 @@
 //! # Features
 //!
 //! * `derive` (default): `#[derive(Permanent)]`.
+//! * `residency` (Linux): [`Residency`], what the kernel says of an arena's memory: resident, shared, copied, and why; and
+//!   [`CodeArena::assert_clean`] for users' own tests.
 //! * `testing`: page sources that fail on demand and operation sequences with a model, for users' own tests.
 //! * `c-symbols`: the functions for C (`permacode_heap_malloc` and its kin, `permacode_code_contains`) are exported under their own
 //!   names, for C code that is linked with the crate. Off unless asked for, because a program can have only one crate that exports them: two
@@ -81,6 +83,8 @@ mod heap;
 mod layout;
 pub mod pages;
 mod refs;
+#[cfg(all(feature = "residency", target_os = "linux"))]
+mod residency;
 mod side;
 mod sync;
 #[cfg(feature = "testing")]
@@ -100,6 +104,8 @@ pub use heap::{
 #[cfg(feature = "derive")]
 pub use permacode_derive::Permanent;
 pub use refs::{AtomicCodeSlot, CodeProxy, CodeRef, CodeSlot, TransientStats, Transients};
+#[cfg(all(feature = "residency", target_os = "linux"))]
+pub use residency::{Backing, Mapping, PageState, Permissions, Residency, ResidencyError, Stretch, Unclean};
 pub use side::{
     CallCounter, InlineCache, LazyConstant, PolymorphicCache, Quickened, SideTable, SideTableBuilder, Version,
 };

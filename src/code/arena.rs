@@ -385,6 +385,13 @@ impl CodeArena {
         self.pages.reservation().protects()
     }
 
+    /// The addresses of sealed code.
+    #[cfg(all(feature = "residency", target_os = "linux"))]
+    pub(crate) fn sealed_ranges(&self) -> Vec<core::ops::Range<usize>> {
+        let base = self.address_range().start;
+        self.pages.sealed().into_iter().map(|stretch| base + stretch.start..base + stretch.end).collect()
+    }
+
     pub(super) fn pages(&self) -> &CodePages {
         &self.pages
     }

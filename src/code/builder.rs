@@ -136,9 +136,10 @@ impl CodeArenaBuilder {
     /// Asks for huge pages from 2 MiB of code on: runs end where a huge page ends, and what is sealed is collapsed onto huge pages where the
     /// kernel can (Linux 6.1).
     ///
-    /// Fewer page faults while code is loaded and in each forked child, fewer entries of the TLB while it runs. Costs memory: up to 2 MiB for the
-    /// last, partly filled huge page, and one system call for each run and each 2 MiB sealed. Where the system has none to
-    /// give, nothing changes and [`CodeArena::refused`] says so.
+    /// Fewer page faults while code is loaded and in each forked child, fewer entries of the TLB while it runs. Costs memory: up to 2 MiB
+    /// behind the last block are resident; and one system call for each run, one for each seal that completes a huge page. Where the system
+    /// has none to give, nothing changes and [`CodeArena::refused`] says so; where its memory is in pieces, finding some may take
+    /// longer than small pages would have taken.
     ///
     /// ```
     /// let arena = permacode::CodeArena::builder().huge_pages().build()?;

@@ -348,17 +348,36 @@ impl CodePages {
         Ok(count)
     }
 
-    /// Asks that sealed pages lie on huge ones wherever a huge page's worth of them is sealed now.
+    /// Stretches of sealed pages, as offsets.
+    #[cfg(all(feature = "residency", target_os = "linux"))]
+    pub(super) fn sealed(&self) -> Vec<Range<usize>> {
+        let mut stretches: Vec<Range<usize>> = Vec::new();
+        for page in 0..self.page().index(self.claimed()) {
+            let span = self.page().span(page..page + 1);
+            match stretches.last_mut() {
+                _ if !self.table.is_set(Mark::Sealed, page..page + 1) => {}
+                Some(last) if last.end == span.start => last.end = span.end,
+                _ => stretches.push(span),
+            }
+        }
+        stretches
+    }
+
+    /// Asks that sealed pages lie on huge ones wherever a huge page's worth of them is sealed now: the huge pages that `pages` is part of, those
+    /// in a row by one call, because the kernel empties a queue of each processor for every call.
     fn collapse(&self, pages: Range<usize>) {
         let bytes = self.page().span(pages);
-        let around = bytes.start.saturating_sub(HUGE)..(bytes.end + HUGE).min(self.len);
+        let around = bytes.start.saturating_sub(HUGE - 1)..(bytes.end + (HUGE - 1)).min(self.len);
         let part = self.huge_part(around);
-        for start in part.clone().step_by(HUGE) {
-            let huge = start..start + HUGE;
-            if huge.end <= part.end && self.table.is_set(Mark::Sealed, self.page().touched(huge.clone())) {
+        let sealed = |start: usize| self.table.is_set(Mark::Sealed, self.page().touched(start..start + HUGE));
+        let mut start = part.start;
+        while start < part.end {
+            let end = (start..part.end).step_by(HUGE).find(|&huge| !sealed(huge)).unwrap_or(part.end);
+            if start != end {
                 // SAFETY: sealed pages. A refusal changes nothing but how fast it is.
-                self.refusal.note(&unsafe { self.reservation.huge(self.reserved(huge), true) });
+                self.refusal.note(&unsafe { self.reservation.huge(self.reserved(start..end), true) });
             }
+            start = end + HUGE;
         }
     }
 

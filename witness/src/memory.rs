@@ -1,7 +1,6 @@
-//! A process's memory as the kernel tells of it.
+//! A process's memory as the kernel tells of it, in the words of a test.
 
-use procfs::ProcError;
-use procfs::process::{MMPermissions, MemoryPageFlags, PageInfo, Process};
+use permacode::{PageState, Residency, ResidencyError};
 use std::io;
 use std::ops::Range;
 
@@ -49,28 +48,20 @@ impl Memory {
     }
 }
 
-/// The mappings of process `pid` (0: this one) that share a byte with `range`, from `/proc/<pid>/smaps`.
+/// The mappings of process `pid` (0: this one) that share a byte with `range`, from `/proc/<pid>/smaps`, whole.
 ///
 /// # Errors
 ///
 /// The process is gone, or its memory may not be read.
 pub fn memory(pid: i32, range: Range<usize>) -> io::Result<Memory> {
-    let maps = process(pid)?.smaps().map_err(error)?;
-    let mappings = maps
-        .iter()
-        .filter(|map| (map.address.0 as usize) < range.end && range.start < map.address.1 as usize)
-        .map(|map| {
-            let size = |name: &str| map.extension.map.get(name).copied().unwrap_or(0);
-            Mapping {
-                range: map.address.0 as usize..map.address.1 as usize,
-                permissions: permissions(map.perms),
-                resident: size("Rss"),
-                private_dirty: size("Private_Dirty"),
-                shared: size("Shared_Clean") + size("Shared_Dirty"),
-            }
-        })
-        .collect();
-    Ok(Memory { mappings })
+    let mappings = permacode::Mapping::all(number(pid), range).map_err(error)?.into_iter().map(|mapping| Mapping {
+        permissions: mapping.permissions.to_string(),
+        resident: mapping.resident as u64,
+        private_dirty: mapping.private_dirty as u64,
+        shared: (mapping.shared_clean + mapping.shared_dirty) as u64,
+        range: mapping.range,
+    });
+    Ok(Memory { mappings: mappings.collect() })
 }
 
 /// How many of the pages that hold a byte of `ranges` are in process `pid`'s memory and in no other's: after a fork, while its relatives
@@ -80,7 +71,8 @@ pub fn memory(pid: i32, range: Range<usize>) -> io::Result<Memory> {
 ///
 /// As for [`memory`].
 pub fn copied(pid: i32, ranges: impl IntoIterator<Item = Range<usize>>) -> io::Result<usize> {
-    let page = procfs::page_size() as usize;
+    // SAFETY: asks for a number.
+    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).map_err(io::Error::other)?;
     let mut pages: Vec<usize> = ranges
         .into_iter()
         .filter(|range| !range.is_empty())
@@ -88,14 +80,17 @@ pub fn copied(pid: i32, ranges: impl IntoIterator<Item = Range<usize>>) -> io::R
         .collect();
     pages.sort_unstable();
     pages.dedup();
-    let mut pagemap = process(pid)?.pagemap().map_err(error)?;
-    let mut copied = 0;
-    for page in pages {
-        if let PageInfo::MemoryPage(flags) = pagemap.get_info(page).map_err(error)? {
-            copied += usize::from(flags.contains(MemoryPageFlags::PRESENT | MemoryPageFlags::MMAP_EXCLUSIVE));
-        }
-    }
-    Ok(copied)
+    let (Some(first), Some(last)) = (pages.first(), pages.last()) else { return Ok(0) };
+    let residency = Residency::of_process(number(pid), first * page..(last + 1) * page).map_err(error)?;
+    let alone = residency
+        .stretches()
+        .iter()
+        .filter(|stretch| matches!(stretch.state, PageState::PrivateCopy | PageState::MappedHereOnly));
+    let count = |range: &Range<usize>| {
+        let first = pages.partition_point(|&index| index < range.start / page);
+        pages.partition_point(|&index| index < range.end / page) - first
+    };
+    Ok(alone.map(|stretch| count(&stretch.range)).sum())
 }
 
 /// Bytes of the pages of `range` that are in process `pid`'s memory, page by page: unlike a mapping's, they are of nothing else that lies
@@ -105,30 +100,13 @@ pub fn copied(pid: i32, ranges: impl IntoIterator<Item = Range<usize>>) -> io::R
 ///
 /// As for [`memory`].
 pub fn resident(pid: i32, range: Range<usize>) -> io::Result<usize> {
-    let page = procfs::page_size() as usize;
-    let mut pagemap = process(pid)?.pagemap().map_err(error)?;
-    let infos = pagemap.get_range_info(range.start / page..range.end.div_ceil(page)).map_err(error)?;
-    let present =
-        |info: &&PageInfo| matches!(info, PageInfo::MemoryPage(flags) if flags.contains(MemoryPageFlags::PRESENT));
-    Ok(infos.iter().filter(present).count() * page)
+    Ok(Residency::of_process(number(pid), range).map_err(error)?.resident())
 }
 
-fn process(pid: i32) -> io::Result<Process> {
-    if pid == 0 { Process::myself() } else { Process::new(pid) }.map_err(error)
+fn number(pid: i32) -> u32 {
+    u32::try_from(pid).ok().filter(|&pid| pid != 0).unwrap_or_else(std::process::id)
 }
 
-fn error(error: ProcError) -> io::Error {
+fn error(error: ResidencyError) -> io::Error {
     io::Error::other(error)
-}
-
-fn permissions(flags: MMPermissions) -> String {
-    [
-        (MMPermissions::READ, 'r', '-'),
-        (MMPermissions::WRITE, 'w', '-'),
-        (MMPermissions::EXECUTE, 'x', '-'),
-        (MMPermissions::SHARED, 's', 'p'),
-    ]
-    .map(|(flag, yes, no)| if flags.contains(flag) { yes } else { no })
-    .iter()
-    .collect()
 }

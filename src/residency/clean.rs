@@ -1,0 +1,103 @@
+//! What may be asserted of sealed code.
+
+use super::mapping::Permissions;
+use super::report::Residency;
+use super::stretch::{PageState, Stretch};
+use core::fmt;
+use core::ops::Range;
+
+/// What is wrong with a range of sealed code: the first thing found, by address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unclean {
+    /// It can be written to: somebody called `mprotect`, or its pages come from a source that cannot protect.
+    Writable {
+        /// Sealed code.
+        range: Range<usize>,
+        /// What may be done there.
+        permissions: Permissions,
+    },
+    /// It cannot be read, or it is mapped no more.
+    Unreadable {
+        /// Sealed code.
+        range: Range<usize>,
+    },
+    /// Its pages are a copy that this process alone has.
+    Copied {
+        /// Sealed code.
+        range: Range<usize>,
+    },
+}
+
+impl Residency {
+    /// Whether all [sealed](Self::sealed) code can be read and none of it can be written to.
+    ///
+    /// Holds at any time in any process, forked or not.
+    ///
+    /// # Errors
+    ///
+    /// The first range that is writable or unreadable.
+    pub fn check_clean(&self) -> Result<(), Unclean> {
+        for sealed in self.sealed() {
+            let mut end = sealed.start;
+            for mapping in self.mappings() {
+                let range = clip(&mapping.range, sealed);
+                if range.is_empty() {
+                    continue;
+                }
+                if range.start > end {
+                    return Err(Unclean::Unreadable { range: end..range.start });
+                }
+                if mapping.permissions.write {
+                    return Err(Unclean::Writable { range, permissions: mapping.permissions });
+                }
+                if !mapping.permissions.read {
+                    return Err(Unclean::Unreadable { range });
+                }
+                end = range.end;
+            }
+            if end < sealed.end {
+                return Err(Unclean::Unreadable { range: end..sealed.end });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether no page of [sealed](Self::sealed) code is a copy of this process's own. To be asked of a forked child while a process
+    /// that shares the code lives: a page that is anybody's alone was written to by somebody.
+    ///
+    /// Without such a process the answer means nothing: what nobody shares counts as a copy. So does what a child loaded and sealed by
+    /// itself.
+    ///
+    /// # Errors
+    ///
+    /// The first range that was copied.
+    pub fn check_not_copied(&self) -> Result<(), Unclean> {
+        let copies = self.stretches().iter().filter(|stretch| stretch.state == PageState::PrivateCopy);
+        for Stretch { range, .. } in copies {
+            if let Some(range) = self.sealed().iter().map(|sealed| clip(range, sealed)).find(|range| !range.is_empty())
+            {
+                return Err(Unclean::Copied { range });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn clip(range: &Range<usize>, to: &Range<usize>) -> Range<usize> {
+    range.start.max(to.start)..range.end.min(to.end)
+}
+
+impl fmt::Display for Unclean {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Writable { range, .. } | Self::Unreadable { range } | Self::Copied { range }) = self;
+        write!(f, "sealed code at {:#x}-{:#x} ", range.start, range.end)?;
+        match self {
+            Self::Writable { permissions, .. } => write!(f, "is writable ({permissions})"),
+            Self::Unreadable { .. } => f.write_str("cannot be read"),
+            Self::Copied { .. } => f.write_str("was copied: this process alone has these pages"),
+        }
+    }
+}
+
+impl std::error::Error for Unclean {}

@@ -1,0 +1,103 @@
+//! A mapping of the kernel's, as `/proc/<pid>/smaps` describes it.
+
+use super::error::ResidencyError;
+use super::kernel::Kernel;
+use core::fmt;
+use core::ops::Range;
+
+/// One mapping; sizes in bytes, of the whole mapping, which may reach beyond the range that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Mapping {
+    /// Where it lies.
+    pub range: Range<usize>,
+    /// What may be done there.
+    pub permissions: Permissions,
+    /// What lies behind it.
+    pub backing: Backing,
+    /// In physical memory (`Rss`).
+    pub resident: usize,
+    /// Mapped by other processes too, and not written since it was read or created.
+    pub shared_clean: usize,
+    /// Mapped by other processes too, and written at some time. Sealed code is: by its loader.
+    pub shared_dirty: usize,
+    /// Mapped by this process alone, and not written.
+    pub private_clean: usize,
+    /// Mapped by this process alone, and written at some time. The kernel counts a memory file's pages here too while only one process maps
+    /// them, although they are nobody's copy; [`Residency::private_dirty`](super::Residency::private_dirty) does not.
+    pub private_dirty: usize,
+    /// On huge pages.
+    pub huge: usize,
+    /// Swapped out.
+    pub swapped: usize,
+}
+
+impl Mapping {
+    /// The mappings of a process that share a byte with a range, by address; those without access too. Costs the reading of
+    /// `/proc/<pid>/smaps`, and no look at single pages, which a [`Residency`](super::Residency) takes besides.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Residency::of_process`](super::Residency::of_process).
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// arena.load("m")?.alloc(1u8)?;
+    /// arena.seal()?;
+    /// let mappings = permacode::Mapping::all(std::process::id(), arena.address_range())?;
+    /// assert_eq!(mappings[0].permissions.to_string(), "r--p");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn all(pid: u32, range: Range<usize>) -> Result<Vec<Self>, ResidencyError> {
+        Kernel::of(pid)?.mappings(&range)
+    }
+
+    /// Whether it can be read, written or executed: not mere address space.
+    pub fn accessible(&self) -> bool {
+        let Permissions { read, write, execute, .. } = self.permissions;
+        read || write || execute
+    }
+}
+
+/// What may be done with the bytes of a mapping; prints as in `/proc/<pid>/maps`, for example `r--p`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Permissions {
+    /// Reading.
+    pub read: bool,
+    /// Writing.
+    pub write: bool,
+    /// Executing.
+    pub execute: bool,
+    /// Whether writes would go to what lies behind (`s`) and not to a private copy (`p`).
+    pub shared: bool,
+}
+
+impl fmt::Display for Permissions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let letter = |set: bool, letter: &'static str| if set { letter } else { "-" };
+        let (read, write, execute) = (letter(self.read, "r"), letter(self.write, "w"), letter(self.execute, "x"));
+        write!(f, "{read}{write}{execute}{}", if self.shared { "s" } else { "p" })
+    }
+}
+
+/// What lies behind a mapping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Backing {
+    /// Nothing: pages begin as zeros. After a fork they are shared until somebody writes.
+    Anonymous,
+    /// A file in memory: at [`Hardening::MemFile`](crate::Hardening::MemFile), the sealed copy.
+    MemoryFile,
+    /// A file elsewhere.
+    File,
+}
+
+impl fmt::Display for Backing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Anonymous => "anonymous",
+            Self::MemoryFile => "memory file",
+            Self::File => "file",
+        })
+    }
+}
