@@ -60,7 +60,7 @@
 //!
 //! It does not make reference counting faster; on one thread that is hardly slower than not counting. It keeps pages clean, code what it
 //! was, and threads from fighting over a count. `mprotect` stops a stray store; it does not stop code that calls `mprotect` or `munmap` or
-//! writes through `/proc/self/mem` ([`Hardening`] says what holds).
+//! writes through `/proc/self/mem`. [`CodeArena::harden`] and [`CodeArena::harden_forever`] stop more; [`Hardening`] says what holds.
 //!
 //! # Features
 //!

@@ -48,7 +48,7 @@ pub struct CodeProxy<'a, T: Permanent> {
 }
 
 impl<'a, T: Permanent> CodeProxy<'a, T> {
-    /// A view of code, of which `name` says the name. Costs two words and a handle.
+    /// A view of code, of which `name` says the name: write it as a closure, `|code| code.name`. Costs two words and a handle.
     ///
     /// # Errors
     ///

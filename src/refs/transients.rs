@@ -13,7 +13,8 @@ const LONGEST: usize = 1 << 15;
 
 /// What a thread needs to make transient code: its heap, and the arena whose names and site numbers the code shares with permanent code.
 ///
-/// One for each thread that evaluates code. Making one costs nothing; its handles borrow it.
+/// One for each thread that evaluates code, for as long as the thread does: making one costs nothing and its handles borrow it, but the site
+/// numbers that it recycles go with it, and an arena has four thousand million.
 ///
 /// ```
 /// use permacode::{CodeArena, CodeRef, HeapArena, Permanent, Transients};
