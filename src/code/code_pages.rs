@@ -54,6 +54,15 @@ pub(super) struct CodePages {
     refusal: Refusal,
 }
 
+/// Who may seal the pages that a finished loader leaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// The next seal of the arena, whoever calls it.
+    AnySeal,
+    /// The loader itself, which makes them executable: another's seal would take that away again.
+    OwnSeal,
+}
+
 /// What was chosen for the code pages of an arena.
 #[derive(Clone, Copy)]
 pub(super) struct Choices {
@@ -256,11 +265,13 @@ impl CodePages {
     }
 
     /// Closes what a finished loader filled, and parks or gives up what it did not. With `padded`, the tail begins at the next page.
-    pub(super) fn leave<'l>(&'l self, extent: Record<'l, Extent>, padded: bool) {
+    pub(super) fn leave<'l>(&'l self, extent: Record<'l, Extent>, padded: bool, next: Next) {
         let (run, end) = (extent.get().run(), extent.end());
         let resume = if padded { self.ceil(end) } else { end };
         self.table.own(self.page().touched(extent.start()..end), extent);
-        self.table.set(Mark::Closed, self.page().filled(extent.start()..resume));
+        if next == Next::AnySeal {
+            self.table.set(Mark::Closed, self.page().filled(extent.start()..resume));
+        }
         self.closed_tails.fetch_add(resume - end, Relaxed);
         run.set_resume(resume);
         self.park(run);
@@ -285,10 +296,34 @@ impl CodePages {
 
     // ── sealing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// Seals the pages of an extent that was left padded.
-    pub(super) fn seal_extent(&self, extent: &Extent, executable: bool) -> Result<(), PageError> {
+    /// Seals the pages of an extent that was left padded. Others may seal, replace and fix the same pages meanwhile.
+    pub(super) fn seal_extent(&self, extent: &Extent) -> Result<(), PageError> {
         let pages = self.page().touched(extent.start()..extent.end());
-        if pages.is_empty() { Ok(()) } else { self.seal(pages, executable).map(|_| ()) }
+        let mut refused = None;
+        let mut from = pages.start;
+        while let Some(stretch) = self.table.next_unsealed(from..pages.end) {
+            from = stretch.end;
+            refused = refused.or(self.seal(stretch).err());
+        }
+        refused.map_or_else(|| self.raise(pages), Err)
+    }
+
+    /// Makes the pages of an extent executable that was left padded, for its loader alone to seal. Whatever comes of it, others may seal them
+    /// from then on.
+    pub(super) fn seal_executable_extent(&self, extent: &Extent) -> Result<(), PageError> {
+        let pages = self.page().touched(extent.start()..extent.end());
+        if pages.is_empty() {
+            return Ok(());
+        }
+        self.seals.fetch_add(1, Relaxed);
+        // SAFETY: the loader that could write there is finished, and nobody else seals what is not marked as closed.
+        let sealed = unsafe { self.reservation.seal_executable(self.page().span(pages.clone())) };
+        if sealed.is_ok() {
+            self.table.set(Mark::Executable, pages.clone());
+            self.table.seal(pages.clone());
+        }
+        self.table.set(Mark::Closed, pages.clone());
+        sealed.and_then(|()| self.raise(pages))
     }
 
     /// Pads the parked tail to its next page, and seals every page that is closed and not sealed. Returns how many. If the system
@@ -304,7 +339,7 @@ impl CodePages {
         let (mut from, mut sealed, mut refused) = (0, 0, None);
         while let Some(stretch) = self.table.next_unsealed(from..end) {
             from = stretch.end;
-            match self.seal(stretch, false) {
+            match self.seal(stretch.clone()).and_then(|pages| self.raise(stretch).map(|()| pages)) {
                 Ok(pages) => sealed += pages,
                 Err(error) => refused = refused.or(Some(error)),
             }
@@ -316,28 +351,26 @@ impl CodePages {
         refused.map_or(Ok(sealed), Err)
     }
 
-    fn seal(&self, pages: Range<usize>, executable: bool) -> Result<usize, PageError> {
-        let (count, span) = (pages.len(), self.page().span(pages.clone()));
+    fn seal(&self, pages: Range<usize>) -> Result<usize, PageError> {
         self.seals.fetch_add(1, Relaxed);
         // SAFETY: closed pages: whoever could write there is finished. Sealing a sealed page again changes nothing, so two threads may
         // seal the same stretch. If this fails half-way, the pages stay closed and are tried again.
-        unsafe {
-            if executable { self.reservation.seal_executable(span) } else { self.reservation.seal(span) }?;
-        }
-        if executable {
-            self.table.set(Mark::Executable, pages.clone());
+        let sealed = unsafe { self.reservation.seal(self.page().span(pages.clone())) };
+        // Another thread may have sealed them, and fixed them since: then the system refuses what is done already.
+        if sealed.is_err() && !self.table.is_set(Mark::Sealed, pages.clone()) {
+            sealed?;
         }
         self.table.seal(pages.clone());
+        Ok(pages.len())
+    }
+
+    /// Makes sealed pages what the arena's seals are to reach beyond protection; an error only where that is wanted.
+    fn raise(&self, pages: Range<usize>) -> Result<(), PageError> {
+        let reached = if self.level >= Hardening::MemFile { self.replace_sealed_of(pages.clone()) } else { Ok(()) };
         if self.huge {
-            self.collapse(pages.clone());
+            self.collapse(pages);
         }
-        if self.level >= Hardening::MemFile {
-            let replaced = self.replace(pages, executable);
-            if self.strict {
-                replaced?;
-            }
-        }
-        Ok(count)
+        if self.strict { reached } else { Ok(()) }
     }
 
     /// Asks that sealed pages lie on huge ones wherever a huge page's worth of them is sealed now.
@@ -347,7 +380,8 @@ impl CodePages {
         let part = self.huge_part(around);
         for start in part.clone().step_by(HUGE) {
             let huge = start..start + HUGE;
-            if huge.end <= part.end && self.table.is_set(Mark::Sealed, self.page().touched(huge.clone())) {
+            let met = huge.start < bytes.end && bytes.start < huge.end;
+            if met && huge.end <= part.end && self.table.is_set(Mark::Sealed, self.page().touched(huge.clone())) {
                 // SAFETY: sealed pages. A refusal changes nothing but how fast it is.
                 self.refusal.note(&unsafe { self.reservation.huge(huge, true) });
             }
@@ -368,7 +402,11 @@ impl CodePages {
 
     /// Replaces all sealed pages that are not yet, by stretches. If the system refuses one, the others are replaced all the same.
     pub(super) fn replace_sealed(&self) -> Result<(), PageError> {
-        self.each_stretch(Mark::Sealed, Mark::Replaced, |pages, executable| self.replace(pages, executable))
+        self.replace_sealed_of(0..self.page().index(self.claimed()))
+    }
+
+    fn replace_sealed_of(&self, pages: Range<usize>) -> Result<(), PageError> {
+        self.each_stretch(pages, Mark::Replaced, |pages, executable| self.replace(pages, executable))
     }
 
     /// Fixes all sealed pages that are not yet, after replacing each stretch anew as a whole, so that it is one mapping.
@@ -377,7 +415,7 @@ impl CodePages {
     ///
     /// The reservation is never released.
     pub(super) unsafe fn fix_sealed(&self) -> Result<(), PageError> {
-        self.each_stretch(Mark::Sealed, Mark::Fixed, |pages, executable| {
+        self.each_stretch(0..self.page().index(self.claimed()), Mark::Fixed, |pages, executable| {
             self.replace(pages.clone(), executable)?;
             // SAFETY: sealed pages; the caller's promise.
             let fixed = unsafe { self.reservation.fix(self.page().span(pages.clone())) };
@@ -388,18 +426,25 @@ impl CodePages {
         })
     }
 
-    /// Takes a step for every stretch of pages that has one mark and not the other.
+    /// Takes a step for every stretch of sealed pages that does not have a mark yet.
     fn each_stretch(
         &self,
-        with: Mark,
+        pages: Range<usize>,
         without: Mark,
         step: impl Fn(Range<usize>, bool) -> Result<(), PageError>,
     ) -> Result<(), PageError> {
-        let end = self.page().index(self.claimed());
-        let (mut from, mut refused) = (0, None);
-        while let Some((stretch, executable)) = self.table.next_between(from..end, with, without) {
+        let (mut from, mut refused) = (pages.start, None);
+        while let Some((stretch, executable)) = self.table.next_between(from..pages.end, Mark::Sealed, without) {
             from = stretch.end;
-            refused = refused.or(step(stretch, executable).err());
+            if let Err(error) = step(stretch.clone(), executable) {
+                // Another thread may have fixed a part of them, which cannot be replaced then: the rest is tried again.
+                let left = self.table.next_between(stretch.clone(), Mark::Sealed, without);
+                if left.as_ref().is_none_or(|(left, _)| *left != stretch) {
+                    from = stretch.start;
+                } else {
+                    refused = refused.or(Some(error));
+                }
+            }
         }
         refused.map_or(Ok(()), Err)
     }
