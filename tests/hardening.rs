@@ -257,7 +257,7 @@ fn a_child_forked_in_the_middle_of_everything_reads_loads_and_hardens() {
         for _ in 0..2 {
             scope.spawn(|| {
                 let mut n = 0;
-                while !done.load(SeqCst) && arena.stats().claimed < 200 << 20 {
+                while !done.load(SeqCst) && arena.stats().claimed < 24 << 20 {
                     let loader = arena.load("racing").unwrap();
                     loader.alloc_slice_copy(&vec![9u8; 1000 * (n % 30) + 1]).unwrap();
                     if n % 2 == 0 {

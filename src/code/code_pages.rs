@@ -392,10 +392,14 @@ impl CodePages {
 
     /// Puts a sealed memory file in the place of sealed pages, which are alike in being executable.
     fn replace(&self, pages: Range<usize>, executable: bool) -> Result<(), PageError> {
-        // SAFETY: sealed pages. Two threads may replace the same ones: the bytes are the same.
-        let replaced = unsafe { self.reservation.replace(self.page().span(pages.clone()), executable) };
+        let replaced = self.put_file(pages, executable);
         self.refusal.note(&replaced);
-        replaced?;
+        replaced
+    }
+
+    fn put_file(&self, pages: Range<usize>, executable: bool) -> Result<(), PageError> {
+        // SAFETY: sealed pages. Two threads may replace the same ones: the bytes are the same.
+        unsafe { self.reservation.replace(self.page().span(pages.clone()), executable) }?;
         self.table.replace(pages);
         Ok(())
     }
@@ -416,7 +420,12 @@ impl CodePages {
     /// The reservation is never released.
     pub(super) unsafe fn fix_sealed(&self) -> Result<(), PageError> {
         self.each_stretch(0..self.page().index(self.claimed()), Mark::Fixed, |pages, executable| {
-            self.replace(pages.clone(), executable)?;
+            let as_one = self.put_file(pages.clone(), executable);
+            // Where they were replaced before, only that they become one mapping was refused.
+            if as_one.is_err() && !self.table.is_set(Mark::Replaced, pages.clone()) {
+                self.refusal.note(&as_one);
+                as_one?;
+            }
             // SAFETY: sealed pages; the caller's promise.
             let fixed = unsafe { self.reservation.fix(self.page().span(pages.clone())) };
             self.refusal.note(&fixed);
