@@ -138,7 +138,7 @@ impl CodeArenaBuilder {
     ///
     /// Fewer page faults while code is loaded and in each forked child, fewer entries of the TLB while it runs. Costs memory: up to 2 MiB for the
     /// last, partly filled huge page, and one system call for each run and each 2 MiB sealed. Where the system has none to
-    /// give, nothing changes and [`CodeArena::refused`] says so.
+    /// give, nothing changes and [`CodeArena::refused`] says so. What is [hardened](Self::hardening) above protection lies on small pages again.
     ///
     /// ```
     /// let arena = permacode::CodeArena::builder().huge_pages().build()?;

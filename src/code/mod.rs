@@ -35,6 +35,7 @@ mod permanent;
 mod prefetch;
 mod refusal;
 mod region;
+mod sealing;
 mod shared;
 mod sites;
 mod stats;
