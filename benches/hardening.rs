@@ -90,8 +90,8 @@ fn hold(way: &Way, mut requests: UnixStream) {
         let clock = Clock::start();
         // SAFETY: this process has one thread; the child leaves by `_exit`.
         let child = unsafe { libc::fork() };
-        let fork = clock.elapsed();
         if child == 0 {
+            // The clock of a child begins anew.
             let clock = Clock::start();
             let sum: u64 = blocks.iter().flat_map(|block| block.chunks(64)).map(|line| u64::from(line[0])).sum();
             let read = clock.elapsed();
@@ -100,6 +100,7 @@ fn hold(way: &Way, mut requests: UnixStream) {
             // SAFETY: ends the process.
             unsafe { libc::_exit(0) }
         }
+        let fork = clock.elapsed();
         let mut read = [0; 8];
         start.read_exact(&mut read).expect("what the child measured");
         // SAFETY: this process's child.

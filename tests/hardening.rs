@@ -114,7 +114,7 @@ fn behind_a_seal_at_memfile_nothing_is_packed_and_no_sealed_page_is_writable() {
     }
     let arena = at(Hardening::MemFile).build().unwrap();
     let mut blocks = Blocks::default();
-    for round in 0..50 {
+    for round in 0..20 {
         let module = load(&arena, &mut blocks, 1 + 700 * round);
         assert_eq!(module.hardening(), Hardening::MemFile);
         let block = blocks.iter().last().unwrap();
@@ -187,7 +187,7 @@ fn readers_on_other_threads_read_the_same_bytes_throughout() {
             .map(|_| {
                 scope.spawn(|| {
                     let mut own = Blocks::default();
-                    for n in 0..150 {
+                    for n in 0..80 {
                         let module = load(arena, &mut own, 100 + 501 * (n % 40));
                         assert!(module.hardening() >= Hardening::Protect);
                         own.check();
@@ -213,7 +213,7 @@ fn threads_may_seal_harden_and_fix_the_same_pages_at_once() {
     if highest() < Hardening::Forever {
         return;
     }
-    for _ in 0..20 {
+    for _ in 0..8 {
         let arena = CodeArena::builder().reservation(64 << 20).build().unwrap().leak();
         thread::scope(|scope| {
             for _ in 0..3 {
@@ -257,7 +257,7 @@ fn a_child_forked_in_the_middle_of_everything_reads_loads_and_hardens() {
         for _ in 0..2 {
             scope.spawn(|| {
                 let mut n = 0;
-                while !done.load(SeqCst) && arena.stats().claimed < 24 << 20 {
+                while !done.load(SeqCst) && arena.stats().claimed < 8 << 20 {
                     let loader = arena.load("racing").unwrap();
                     loader.alloc_slice_copy(&vec![9u8; 1000 * (n % 30) + 1]).unwrap();
                     if n % 2 == 0 {
@@ -276,7 +276,7 @@ fn a_child_forked_in_the_middle_of_everything_reads_loads_and_hardens() {
                 thread::yield_now();
             }
         });
-        for _ in 0..25 {
+        for _ in 0..12 {
             in_child(|| {
                 old.check();
                 let mut own = Blocks::default();

@@ -29,7 +29,7 @@ fn no_page_is_ever_writable_and_executable_seen_from_outside() {
     let mut executable = 0;
     thread::scope(|scope| {
         scope.spawn(|| {
-            for n in 0..200 {
+            for n in 0..100 {
                 let loader = arena.load_native("jit").unwrap();
                 let code = loader.alloc(ANSWER, 64).unwrap();
                 loader.alloc(&vec![0xCC; 100 * n], 16).unwrap();
@@ -61,7 +61,7 @@ fn another_threads_seal_takes_no_permission_to_execute_away() {
                     let _ = arena.seal().unwrap();
                 }
             });
-            for _ in 0..500 {
+            for _ in 0..200 {
                 let loader = arena.load_native("jit").unwrap();
                 let code = loader.alloc(ANSWER, 16).unwrap();
                 loader.seal().unwrap();
