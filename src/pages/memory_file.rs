@@ -90,7 +90,7 @@ fn sealed_copy(contents: &[u8], executable: bool) -> Result<OwnedFd, PageError> 
 fn may_be_as_long(bytes: usize) -> bool {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is a place for what the call writes.
-    unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) == 0 && bytes as u64 <= limit.rlim_cur as u64 }
+    unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) == 0 && bytes as libc::rlim_t <= limit.rlim_cur }
 }
 
 fn create(executable: bool) -> Option<OwnedFd> {
