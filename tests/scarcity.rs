@@ -127,6 +127,14 @@ impl Hoard {
         }
     }
 
+    /// Takes the one or two that a hoard of pairs leaves.
+    fn last() {
+        for access in [libc::PROT_READ, libc::PROT_EXEC, libc::PROT_NONE].into_iter().cycle().take(12) {
+            // SAFETY: a new mapping at no particular address, or none.
+            unsafe { libc::mmap(ptr::null_mut(), page(), access, libc::MAP_SHARED | libc::MAP_ANONYMOUS, -1, 0) };
+        }
+    }
+
     /// Gives the last `mappings` or so back.
     fn give(&mut self, mappings: usize) {
         let kept = self.used - mappings.div_ceil(2);
@@ -202,6 +210,43 @@ fn a_loader_that_could_not_seal_all_of_its_runs_is_finished() {
             works(&arena);
         });
     }
+}
+
+#[test]
+fn hardening_that_no_mapping_is_left_for_is_a_refusal_and_can_be_repeated() {
+    in_child(|| {
+        let arena = CodeArena::new().unwrap();
+        let mut blocks = Blocks::default();
+        // Open loaders between them keep the sealed stretches apart, each a mapping to be split or replaced.
+        let mut open = Vec::new();
+        for _ in 0..10 {
+            let loader = arena.load("sealed").unwrap();
+            blocks.alloc(&loader, 20_000).unwrap();
+            loader.seal().unwrap();
+            open.push(arena.load("open").unwrap());
+            blocks.alloc(open.last().unwrap(), 40_000).unwrap();
+        }
+        let mut hoard = Hoard::all();
+        Hoard::last();
+        let Err(Error::Pages(error)) = arena.harden() else { panic!("there was room") };
+        assert_eq!((error.call, error.code), (PageCall::Replace, libc::ENOMEM));
+        assert_eq!(arena.refused(), Some(error));
+        blocks.check();
+        for _ in 0..6 {
+            hoard.give(1);
+            let hardened = arena.harden();
+            let holds = arena.modules().all(|module| module.hardening() == Hardening::MemFile);
+            assert_eq!(hardened.is_ok(), holds);
+            assert!(arena.modules().all(|module| module.hardening() >= Hardening::Protect));
+            blocks.check();
+        }
+        hoard.give(200);
+        assert!(arena.harden().is_ok());
+        assert!(arena.modules().all(|module| module.hardening() == Hardening::MemFile));
+        drop(open);
+        blocks.check_apart(&arena, &[]);
+        works(&arena);
+    });
 }
 
 #[test]

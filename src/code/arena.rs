@@ -196,7 +196,9 @@ impl CodeArena {
     ///
     /// With [`CodeArenaBuilder::hardening`] each seal does so by itself; this is for doing it once, after the last, or for trying again.
     /// Costs some eight system calls and a copy for each stretch of sealed pages that is not replaced yet; a file for each of them, closed
-    /// again. A mapping for each of them stays: many small seals make many, so seal rarely, or call this once in the end.
+    /// again. A mapping for each of them stays: many small seals make many (the kernel allows some 65,000), so seal rarely, or call this once in
+    /// the end. Huge pages are given up: files lie on small ones, which a fork does not copy tables for. SECURITY.md says what can still
+    /// be done to such pages, by the process, by others and by debuggers; kernels before 6.7 need `/proc` for it.
     ///
     /// # Errors
     ///
@@ -224,8 +226,9 @@ impl CodeArena {
     /// [leaked](Self::leak).
     ///
     /// Each stretch of sealed pages that is not fixed yet becomes one mapping, however many seals it took. A stretch that is fixed stays a mapping
-    /// of its own, so call this rarely. What advice the pages should have (core dumps, huge pages) must be given before. Costs those of
-    /// [`harden`](Self::harden) and one system call more for each stretch.
+    /// of its own, so call this rarely. What advice the pages should have (core dumps) must be given before. Costs those of
+    /// [`harden`](Self::harden), for what is hardened already too, and one system call more for each stretch. Bytes and mapping are fixed then,
+    /// but not whether children inherit it (`MADV_DONTFORK`) nor whether reads die (`MADV_GUARD_INSTALL`): SECURITY.md has the whole table.
     ///
     /// # Errors
     ///
@@ -235,7 +238,7 @@ impl CodeArena {
         unsafe { self.pages.fix_sealed() }.map_err(Error::Pages)
     }
 
-    /// Why the level of hardening that was asked for was last not reached; `None` if it always was. Costs a load.
+    /// What was last refused of what was asked for: a level of hardening, or huge pages. `None` if nothing was. Costs a load.
     ///
     /// Without [`CodeArenaBuilder::strict`] a seal succeeds when pages are protected, whatever was asked for beyond: this says what was
     /// refused, [`Module::hardening`] what holds.

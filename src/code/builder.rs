@@ -139,7 +139,7 @@ impl CodeArenaBuilder {
     /// Fewer page faults while code is loaded and in each forked child, fewer entries of the TLB while it runs. Costs memory: up to 2 MiB
     /// behind the last block are resident; and one system call for each run, one for each seal that completes a huge page. Where the system
     /// has none to give, nothing changes and [`CodeArena::refused`] says so; where its memory is in pieces, finding some may take
-    /// longer than small pages would have taken.
+    /// longer than small pages would have taken. What is [hardened](Self::hardening) above protection lies on small pages again.
     ///
     /// ```
     /// let arena = permacode::CodeArena::builder().huge_pages().build()?;

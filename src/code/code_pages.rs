@@ -25,15 +25,15 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::*};
 
 /// Bytes of a huge page, where there are any.
-const HUGE: usize = 2 << 20;
+pub(super) const HUGE: usize = 2 << 20;
 
 pub(super) struct CodePages {
-    reservation: Reservation,
-    table: PageTable,
+    pub(super) reservation: Reservation,
+    pub(super) table: PageTable,
     /// Where code pages begin in the reservation.
     start: usize,
     /// Bytes of code pages in the reservation.
-    len: usize,
+    pub(super) len: usize,
     /// Bytes that may be claimed: `len`, or the user's limit in whole pages.
     cap: usize,
     /// The user's limit, as it was given.
@@ -41,20 +41,29 @@ pub(super) struct CodePages {
     /// Bytes claimed so far; a multiple of the page size.
     watermark: Watermark,
     /// The tail that waits for a loader.
-    parked: Published<Run>,
+    pub(super) parked: Published<Run>,
     /// Open loaders that fill the rest of a finished module's last page.
     held: AtomicUsize,
     /// Bytes behind finished modules that nobody will fill: paddings and tails given up.
     closed_tails: AtomicUsize,
-    seals: AtomicUsize,
+    pub(super) seals: AtomicUsize,
     /// What a seal tries to reach.
-    level: Hardening,
+    pub(super) level: Hardening,
     /// Whether a seal that does not reach it is an error.
-    strict: bool,
+    pub(super) strict: bool,
     /// Whether to ask for huge pages.
-    huge: bool,
+    pub(super) huge: bool,
     /// Why the level asked for was last not reached.
-    refusal: Refusal,
+    pub(super) refusal: Refusal,
+}
+
+/// Who may seal the pages that a finished loader leaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// The next seal of the arena, whoever calls it.
+    AnySeal,
+    /// The loader itself, which makes them executable: another's seal would take that away again.
+    OwnSeal,
 }
 
 /// What was chosen for the code pages of an arena.
@@ -131,7 +140,7 @@ impl CodePages {
     }
 
     /// A range among the code pages as one of the reservation.
-    fn reserved(&self, code: Range<usize>) -> Range<usize> {
+    pub(super) fn reserved(&self, code: Range<usize>) -> Range<usize> {
         self.start + code.start..self.start + code.end
     }
 
@@ -181,7 +190,7 @@ impl CodePages {
     }
 
     /// The part of a range that whole huge pages can lie in.
-    fn huge_part(&self, range: Range<usize>) -> Range<usize> {
+    pub(super) fn huge_part(&self, range: Range<usize>) -> Range<usize> {
         let base = self.at(0).addr().get();
         let start = layout::align_up(base + range.start, HUGE).map_or(range.end, |start| start - base);
         let end = layout::align_down(base + range.end, HUGE).max(base) - base;
@@ -264,11 +273,13 @@ impl CodePages {
     }
 
     /// Closes what a finished loader filled, and parks or gives up what it did not. With `padded`, the tail begins at the next page.
-    pub(super) fn leave<'l>(&'l self, extent: Record<'l, Extent>, padded: bool) {
+    pub(super) fn leave<'l>(&'l self, extent: Record<'l, Extent>, padded: bool, next: Next) {
         let (run, end) = (extent.get().run(), extent.end());
         let resume = if padded { self.ceil(end) } else { end };
         self.table.own(self.page().touched(extent.start()..end), extent);
-        self.table.set(Mark::Closed, self.page().filled(extent.start()..resume));
+        if next == Next::AnySeal {
+            self.table.set(Mark::Closed, self.page().filled(extent.start()..resume));
+        }
         self.closed_tails.fetch_add(resume - end, Relaxed);
         run.set_resume(resume);
         self.park(run);
@@ -281,159 +292,14 @@ impl CodePages {
     }
 
     /// Closes bytes that nobody will fill.
-    fn give_up(&self, tail: Range<usize>) {
+    pub(super) fn give_up(&self, tail: Range<usize>) {
         self.closed_tails.fetch_add(tail.len(), Relaxed);
         self.table.set(Mark::Closed, self.page().touched(tail));
     }
 
-    fn ceil(&self, offset: usize) -> usize {
+    pub(super) fn ceil(&self, offset: usize) -> usize {
         // Offsets are not above `len`, a multiple of the page size.
         self.page().ceil(offset).unwrap_or(self.len)
-    }
-
-    // ── sealing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    /// Seals the pages of an extent that was left padded.
-    pub(super) fn seal_extent(&self, extent: &Extent, executable: bool) -> Result<(), PageError> {
-        let pages = self.page().touched(extent.start()..extent.end());
-        if pages.is_empty() { Ok(()) } else { self.seal(pages, executable).map(|_| ()) }
-    }
-
-    /// Pads the parked tail to its next page, and seals every page that is closed and not sealed. Returns how many. If the system
-    /// refuses a stretch, the others are sealed all the same.
-    pub(super) fn seal_closed(&self) -> Result<usize, PageError> {
-        if let Some(run) = self.parked.take() {
-            let (resume, padded) = (run.resume(), self.ceil(run.resume()));
-            self.give_up(resume..padded);
-            run.set_resume(padded);
-            self.park(run);
-        }
-        let end = self.page().index(self.claimed());
-        let (mut from, mut sealed, mut refused) = (0, 0, None);
-        while let Some(stretch) = self.table.next_unsealed(from..end) {
-            from = stretch.end;
-            match self.seal(stretch, false) {
-                Ok(pages) => sealed += pages,
-                Err(error) => refused = refused.or(Some(error)),
-            }
-        }
-        if self.strict && self.level >= Hardening::MemFile {
-            // What an earlier seal did not reach.
-            refused = refused.or(self.replace_sealed().err());
-        }
-        refused.map_or(Ok(sealed), Err)
-    }
-
-    fn seal(&self, pages: Range<usize>, executable: bool) -> Result<usize, PageError> {
-        let (count, span) = (pages.len(), self.reserved(self.page().span(pages.clone())));
-        self.seals.fetch_add(1, Relaxed);
-        // SAFETY: closed pages: whoever could write there is finished. Sealing a sealed page again changes nothing, so two threads may
-        // seal the same stretch. If this fails half-way, the pages stay closed and are tried again.
-        unsafe {
-            if executable { self.reservation.seal_executable(span) } else { self.reservation.seal(span) }?;
-        }
-        if executable {
-            self.table.set(Mark::Executable, pages.clone());
-        }
-        self.table.seal(pages.clone());
-        if self.huge {
-            self.collapse(pages.clone());
-        }
-        if self.level >= Hardening::MemFile {
-            let replaced = self.replace(pages, executable);
-            if self.strict {
-                replaced?;
-            }
-        }
-        Ok(count)
-    }
-
-    /// Stretches of sealed pages, as offsets.
-    #[cfg(all(feature = "residency", target_os = "linux"))]
-    pub(super) fn sealed(&self) -> Vec<Range<usize>> {
-        let mut stretches: Vec<Range<usize>> = Vec::new();
-        for page in 0..self.page().index(self.claimed()) {
-            let span = self.page().span(page..page + 1);
-            match stretches.last_mut() {
-                _ if !self.table.is_set(Mark::Sealed, page..page + 1) => {}
-                Some(last) if last.end == span.start => last.end = span.end,
-                _ => stretches.push(span),
-            }
-        }
-        stretches
-    }
-
-    /// Asks that sealed pages lie on huge ones wherever a huge page's worth of them is sealed now: the huge pages that `pages` is part of, those
-    /// in a row by one call, because the kernel empties a queue of each processor for every call.
-    fn collapse(&self, pages: Range<usize>) {
-        let bytes = self.page().span(pages);
-        let around = bytes.start.saturating_sub(HUGE - 1)..(bytes.end + (HUGE - 1)).min(self.len);
-        let part = self.huge_part(around);
-        let sealed = |start: usize| self.table.is_set(Mark::Sealed, self.page().touched(start..start + HUGE));
-        let mut start = part.start;
-        while start < part.end {
-            let end = (start..part.end).step_by(HUGE).find(|&huge| !sealed(huge)).unwrap_or(part.end);
-            if start != end {
-                // SAFETY: sealed pages. A refusal changes nothing but how fast it is.
-                self.refusal.note(&unsafe { self.reservation.huge(self.reserved(start..end), true) });
-            }
-            start = end + HUGE;
-        }
-    }
-
-    // ── hardening ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    /// Puts a sealed memory file in the place of sealed pages, which are alike in being executable.
-    fn replace(&self, pages: Range<usize>, executable: bool) -> Result<(), PageError> {
-        // SAFETY: sealed pages. Two threads may replace the same ones: the bytes are the same.
-        let replaced = unsafe { self.reservation.replace(self.reserved(self.page().span(pages.clone())), executable) };
-        self.refusal.note(&replaced);
-        replaced?;
-        self.table.replace(pages);
-        Ok(())
-    }
-
-    /// Replaces all sealed pages that are not yet, by stretches. If the system refuses one, the others are replaced all the same.
-    pub(super) fn replace_sealed(&self) -> Result<(), PageError> {
-        self.each_stretch(Mark::Sealed, Mark::Replaced, |pages, executable| self.replace(pages, executable))
-    }
-
-    /// Fixes all sealed pages that are not yet, after replacing each stretch anew as a whole, so that it is one mapping.
-    ///
-    /// # Safety
-    ///
-    /// The reservation is never released.
-    pub(super) unsafe fn fix_sealed(&self) -> Result<(), PageError> {
-        self.each_stretch(Mark::Sealed, Mark::Fixed, |pages, executable| {
-            self.replace(pages.clone(), executable)?;
-            // SAFETY: sealed pages; the caller's promise.
-            let fixed = unsafe { self.reservation.fix(self.reserved(self.page().span(pages.clone()))) };
-            self.refusal.note(&fixed);
-            fixed?;
-            self.table.set(Mark::Fixed, pages);
-            Ok(())
-        })
-    }
-
-    /// Takes a step for every stretch of pages that has one mark and not the other.
-    fn each_stretch(
-        &self,
-        with: Mark,
-        without: Mark,
-        step: impl Fn(Range<usize>, bool) -> Result<(), PageError>,
-    ) -> Result<(), PageError> {
-        let end = self.page().index(self.claimed());
-        let (mut from, mut refused) = (0, None);
-        while let Some((stretch, executable)) = self.table.next_between(from..end, with, without) {
-            from = stretch.end;
-            refused = refused.or(step(stretch, executable).err());
-        }
-        refused.map_or(Ok(()), Err)
-    }
-
-    /// Why a level that was asked for was last not reached.
-    pub(super) fn refused(&self) -> Option<PageError> {
-        self.refusal.get()
     }
 
     // ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -11,6 +11,7 @@
 
 use super::arena::CodeArena;
 use super::bump::Bump;
+use super::code_pages::Next;
 use super::extent::{Extent, Run};
 use super::module::{Module, ModuleRecord};
 use super::published::Record;
@@ -64,8 +65,10 @@ impl<'a> Filling<'a> {
         }
         // Before the extents can be located: who finds a module finds all of it.
         self.module.set_bytes(bytes);
+        // Machine code that is not sealed by its loader is read-only with the next seal, and never executable.
+        let next = if padded && self.executable { Next::OwnSeal } else { Next::AnySeal };
         for extent in self.module.get().extents() {
-            self.arena.pages().leave(extent, padded || self.executable);
+            self.arena.pages().leave(extent, padded || self.executable, next);
         }
         self.arena.enlist(self.module, bytes, bump.gaps(), bump.lost());
     }
@@ -74,7 +77,10 @@ impl<'a> Filling<'a> {
     pub(super) fn seal(&self) -> Result<(), PageError> {
         let mut refused = None;
         for extent in self.module.get().extents() {
-            refused = refused.or(self.arena.pages().seal_extent(&extent, self.executable).err());
+            let pages = self.arena.pages();
+            let sealed =
+                if self.executable { pages.seal_executable_extent(&extent) } else { pages.seal_extent(&extent) };
+            refused = refused.or(sealed.err());
         }
         refused.map_or(Ok(()), Err)
     }

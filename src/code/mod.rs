@@ -37,6 +37,7 @@ mod prefetch;
 mod published;
 mod refusal;
 mod region;
+mod sealing;
 mod shared;
 mod sites;
 mod stats;

@@ -125,6 +125,11 @@ impl PageTable {
             group.mark(Mark::Begins).fetch_and(!mask, Release);
         }
         self.set(Mark::Begins, pages.start..pages.start + 1);
+        // A larger replacement that this one cut goes on behind it.
+        let behind = pages.end..(pages.end + 1).min(self.len * GROUP);
+        if !behind.is_empty() && self.is_set(Mark::Replaced, behind.clone()) {
+            self.set(Mark::Begins, behind);
+        }
         self.set(Mark::Replaced, pages);
     }
 
@@ -301,6 +306,8 @@ mod tests {
             assert_eq!(table.mappings(300), 5);
             table.set(Mark::Fixed, 0..100);
             assert_eq!(table.mappings(300), 5);
+            table.replace(20..64);
+            assert_eq!(table.mappings(300), 7, "the larger one was cut in three");
         });
     }
 

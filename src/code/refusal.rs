@@ -3,9 +3,24 @@
 use crate::error::{PageCall, PageError};
 use core::sync::atomic::{AtomicU64, Ordering::*};
 
-/// Calls whose refusal is noted; their place in here is what the word holds.
-const CALLS: [PageCall; 6] =
-    [PageCall::CreateFile, PageCall::WriteFile, PageCall::SealFile, PageCall::Replace, PageCall::Fix, PageCall::Huge];
+/// What a refusal can name; its place in here is what the word holds. A source of the user's may name any.
+const CALLS: [PageCall; 15] = [
+    PageCall::Reserve,
+    PageCall::Commit,
+    PageCall::Populate,
+    PageCall::Seal,
+    PageCall::SealExecutable,
+    PageCall::CreateFile,
+    PageCall::WriteFile,
+    PageCall::SealFile,
+    PageCall::Replace,
+    PageCall::Fix,
+    PageCall::Huge,
+    PageCall::Decommit,
+    PageCall::Discard,
+    PageCall::Resident,
+    PageCall::Release,
+];
 
 /// `call + 1` in 8 bits, the system's error number in 16, pages of 64 bytes in 40. 0: none.
 pub(super) struct Refusal(AtomicU64);

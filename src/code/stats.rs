@@ -40,9 +40,10 @@ pub struct Stats {
     pub pages: usize,
     /// Pages that hold bytes of closed modules, or lie between, and are not sealed.
     pub unsealed: usize,
-    /// Mappings of the kernel that the claimed pages make up, all taken to be accessible: stretches that are all sealed or all
-    /// not. The rest of the reservation, the records and the page table are not counted, and a failed claim that could not be
-    /// given back, which has no access, is not told apart.
+    /// Mappings of the kernel that the claimed pages make up, all taken to be accessible: stretches of pages that are alike in being sealed,
+    /// executable and hardened, each file of a hardened stretch apart. What was advised to lie on huge pages may be mappings of its own, which are
+    /// not counted; nor are the rest of the reservation, the records and the page table. A failed claim that could not be given back, which has no
+    /// access, is not told apart.
     pub mappings: usize,
     /// Times that the page source was asked to seal, refusals included.
     pub seals: usize,

@@ -65,6 +65,9 @@ pub(super) unsafe fn replace(at: NonNull<u8>, bytes: usize, executable: bool) ->
 /// A memory file that holds `contents` and that nobody can change.
 fn sealed_copy(contents: &[u8], executable: bool) -> Result<OwnedFd, PageError> {
     let failed = |call| PageError { call, bytes: contents.len(), code: last_code() };
+    if !may_be_as_long(contents.len()) {
+        return Err(PageError { call: PageCall::WriteFile, bytes: contents.len(), code: libc::EFBIG });
+    }
     let file = create(executable).ok_or_else(|| failed(PageCall::CreateFile))?;
     let mut writer = File::from(file);
     if let Err(error) = writer.write_all(contents) {
@@ -81,6 +84,13 @@ fn sealed_copy(contents: &[u8], executable: bool) -> Result<OwnedFd, PageError> 
         return Err(failed(PageCall::SealFile));
     }
     Ok(file)
+}
+
+/// Whether this process may write files of so many bytes. Beyond its limit a write would not only fail but end it, by `SIGXFSZ`.
+fn may_be_as_long(bytes: usize) -> bool {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a place for what the call writes.
+    unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) == 0 && bytes as libc::rlim_t <= limit.rlim_cur }
 }
 
 fn create(executable: bool) -> Option<OwnedFd> {
@@ -119,10 +129,11 @@ unsafe fn refill(at: NonNull<u8>, bytes: usize, access: libc::c_int, file: &File
     if mapped {
         return;
     }
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
+    // Not over what another thread may have mapped there since. Kernels before 4.17 take the address as a mere wish.
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
     let writable = libc::PROT_READ | libc::PROT_WRITE;
     // SAFETY: the caller's own pages, which hold nothing any more.
-    let refilled = unsafe { libc::mmap(at.as_ptr().cast(), bytes, writable, flags, -1, 0) } != libc::MAP_FAILED && {
+    let refilled = unsafe { libc::mmap(at.as_ptr().cast(), bytes, writable, flags, -1, 0) } == at.as_ptr().cast() && {
         // SAFETY: mapped just now; whoever reads there meanwhile died of it already, or reads zeros for a moment.
         let pages = unsafe { slice::from_raw_parts_mut(at.as_ptr(), bytes) };
         file.read_exact_at(pages, 0).is_ok()

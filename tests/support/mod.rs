@@ -2,6 +2,8 @@
 #![allow(dead_code, unused_imports)] // each test file uses a part
 
 mod disturbed;
+#[cfg(target_os = "linux")]
+pub(crate) mod filter;
 mod pages_of;
 #[cfg(target_os = "linux")]
 mod watched;
