@@ -151,18 +151,19 @@ impl PageSize {
 /// Where the parts of a code arena's reservation lie; all are whole pages.
 ///
 /// ```text
-///   0          front            start                              end         len
-///   ├ ledger ◀───┼──── table ─────┼──── code pages ▶ ───────────────┼ ◀ ledger ───┤
-///      its first part                                                 its second
+///   0              table            start                              end         len
+///   ├──── table ─────┼──── ledger ◀───┼──── code pages ▶ ───────────────┼ ◀ ledger ───┤
+///                      its first part                                    its second
 /// ```
 ///
 /// What a small arena touches lies close together: the kernel needs a page of page tables for each 2 MiB, and that costs as much to make as
-/// the memory itself. The first part of the ledger is writable from the beginning, so that it makes no mapping of its own.
+/// the memory itself. The first part of the ledger is writable from the beginning, so that it makes no mapping of its own, and short, so that
+/// the table is not far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
-    /// Bytes of the ledger's first part, from offset 0 on; the page table begins behind it.
-    pub(crate) front: usize,
-    /// Where the page table ends and code pages begin.
+    /// Bytes of the page table, from offset 0 on; the ledger's first part begins behind it.
+    pub(crate) table: usize,
+    /// Where the ledger's first part ends and code pages begin.
     pub(crate) start: usize,
     /// Bytes of code pages.
     pub(crate) code: usize,
@@ -183,11 +184,12 @@ impl Geometry {
     ) -> Option<Self> {
         let code = page.ceil(code.max(1)).filter(|&code| code <= isize::MAX as usize)?;
         let ledger = page.ceil((code / 4).max(least_ledger))?;
-        let front = page.ceil((code / 64).max(least_ledger))?;
-        let start = front.checked_add(page.ceil(table(page.index(code)))?)?;
+        let front = page.ceil((code / 1024).max(least_ledger))?;
+        let table = page.ceil(table(page.index(code)))?;
+        let start = table.checked_add(front)?;
         let back = ledger - front.min(ledger);
         let len = start.checked_add(code)?.checked_add(back).filter(|&len| len <= isize::MAX as usize)?;
-        Some(Self { front, start, code, back, len })
+        Some(Self { table, start, code, back, len })
     }
 }
 
@@ -274,8 +276,8 @@ mod tests {
                 continue;
             };
             assert!(all.code >= code as usize && all.code < code as usize + 4097);
-            assert!(all.start >= all.front + all.code / 4096 * 9);
-            assert!(all.front + all.back >= all.code / 4);
+            assert!(all.table >= all.code / 4096 * 9);
+            assert!(all.start - all.table + all.back >= all.code / 4);
             assert!(all.len == all.start + all.code + all.back && all.len <= isize::MAX as usize);
         }
     }

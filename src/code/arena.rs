@@ -1,11 +1,11 @@
 //! The code arena: one reservation, what lies in it, and what can be asked of it.
 //!
 //! ```text
-//!   ┌── records ──┬── page table ──┬──────────────── code ────────────────┬─ more records ─┐
-//!   │ ◀ written   │ owners, bits   │ sealed │ closed │ open │ no access ▶ │  ◀ no access   │
-//!   └─────────────┴────────────────┴──────────────────────────────────────┴────────────────┘
-//!    written once   written by load   only ever read, after load
-//!                   and seal
+//!   ┌── page table ──┬── records ──┬──────────────── code ────────────────┬─ more records ─┐
+//!   │ owners, bits   │ ◀ written   │ sealed │ closed │ open │ no access ▶ │  ◀ no access   │
+//!   └────────────────┴─────────────┴──────────────────────────────────────┴────────────────┘
+//!    written by load  written once   only ever read, after load
+//!    and seal
 //! ```
 //!
 //! The three parts share no page (invariant 1). The `CodeArena` value itself holds a few atomics and lies wherever its owner puts it.
@@ -105,7 +105,7 @@ impl CodeArena {
     pub(super) fn with_pages(reservation: Reservation, geometry: Geometry, choices: Choices) -> Result<Self, Error> {
         // SAFETY: whole pages of a reservation that nothing was done with yet.
         unsafe { reservation.commit(0..geometry.start) }?;
-        let ledger = Ledger::new(geometry.front, geometry.len, geometry.back);
+        let ledger = Ledger::new(geometry.table..geometry.start, geometry.len, geometry.back);
         let home = ledger.claim(&reservation, Layout::new::<Self>())?.cast();
         // SAFETY: the reservation was made for this geometry, and the page table's part is committed and untouched.
         let pages = unsafe { CodePages::new(reservation, geometry, choices) };

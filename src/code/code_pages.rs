@@ -82,8 +82,8 @@ impl CodePages {
     pub(super) unsafe fn new(reservation: Reservation, geometry: Geometry, choices: Choices) -> Self {
         let Choices { limit, level, strict, huge } = choices;
         let page = reservation.page();
-        // SAFETY: `start` is a page boundary of the reservation, before it lies the table that the geometry made room for.
-        let table = unsafe { PageTable::new(reservation.at(geometry.start), page.index(geometry.code)) };
+        // SAFETY: the geometry made room for the table from the beginning of the reservation to a page boundary.
+        let table = unsafe { PageTable::new(reservation.at(geometry.table), page.index(geometry.code)) };
         Self {
             table,
             start: geometry.start,

@@ -5,8 +5,8 @@
 //! many records:
 //!
 //! ```text
-//!   ├ … ◀── records ─┤── page table ──┼── code ── … ──┼ ... no access ... ◀── records ─┤
-//!   0              front                                                              back top
+//!   ├── page table ──┼ … ◀── records ─┼── code ── … ──┼ ... no access ... ◀── records ─┤
+//!   0                          front.end                                            top
 //! ```
 //!
 //! * A record is claimed by compare-exchange on `used`, so any number of threads insert at once and none waits (invariant 5).
@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::layout;
 use crate::pages::Reservation;
 use core::alloc::Layout;
+use core::ops::Range;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::*};
 
@@ -26,8 +27,8 @@ pub(super) const CHUNK: usize = 64 << 10;
 
 /// Insert-only memory for records. Both tops are multiples of the page size, hence of every record's alignment.
 pub(super) struct Ledger {
-    /// Where the first part ends, and how long it is: it begins at offset 0.
-    front: usize,
+    /// The first part, as offsets in the reservation.
+    front: Range<usize>,
     /// Where the second part ends.
     top: usize,
     /// Bytes of the second part.
@@ -39,28 +40,31 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// A ledger of the first `front` bytes of a reservation, which the caller has committed, and of `back` bytes below `top`.
-    pub(super) fn new(front: usize, top: usize, back: usize) -> Self {
-        Self { front, top, back, used: AtomicUsize::new(0), committed: AtomicUsize::new(front) }
+    /// A ledger in a part of a reservation that the caller has committed, and in `back` bytes below `top`.
+    pub(super) fn new(front: Range<usize>, top: usize, back: usize) -> Self {
+        let committed = AtomicUsize::new(front.len());
+        Self { front, top, back, used: AtomicUsize::new(0), committed }
     }
 
     /// Bytes of both parts.
     fn capacity(&self) -> usize {
-        self.front + self.back
+        self.front.len() + self.back
     }
 
     /// The bytes that end a record of `layout` behind `used` others. A record lies in one part.
     fn end(&self, used: usize, layout: Layout) -> Option<usize> {
         // Both tops are aligned to pages, so aligning the distance from them aligns the address.
         let end = |used: usize| layout::align_up(used.checked_add(layout.size())?, layout.align());
-        let end =
-            end(used).filter(|&end| used >= self.front || end <= self.front).or_else(|| end(self.front.max(used)))?;
+        let end = end(used)
+            .filter(|&end| used >= self.front.len() || end <= self.front.len())
+            .or_else(|| end(self.front.len().max(used)))?;
         (end <= self.capacity()).then_some(end)
     }
 
     /// Where the record that ends `end` bytes into the ledger lies.
     fn offset(&self, end: usize) -> usize {
-        if end <= self.front { self.front - end } else { self.top - (end - self.front) }
+        let front = self.front.len();
+        if end <= front { self.front.end - end } else { self.top - (end - front) }
     }
 
     /// Adds a record.
@@ -132,9 +136,9 @@ impl Ledger {
             return Ok(());
         }
         // The first part is writable: this is about the second. `end` is not above the capacity, a multiple of the chunk or itself the bound.
-        let below_top = |end: usize| self.top - (end - self.front);
-        let ahead =
-            layout::align_up(end - self.front, CHUNK).map_or(self.back, |ahead| ahead.min(self.back)) + self.front;
+        let below_top = |end: usize| self.top - (end - self.front.len());
+        let ahead = layout::align_up(end - self.front.len(), CHUNK).map_or(self.back, |ahead| ahead.min(self.back))
+            + self.front.len();
         // SAFETY: whole pages between the capacity's bound and what is committed; the ledger's pages are never sealed. Another thread may
         // have committed some of them already and be using them: committing again keeps what they hold (`PageSource::commit`).
         unsafe { pages.commit(below_top(ahead)..below_top(committed)) }?;
