@@ -1,6 +1,7 @@
 //! `cargo test` runs these with the example.
 
 mod bad_programs;
+mod caches;
 mod language;
 mod proxies;
 mod replacing;
