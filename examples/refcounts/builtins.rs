@@ -26,7 +26,8 @@ pub enum Builtin {
 }
 
 impl Builtin {
-    const ALL: [Self; 6] = [Self::Eval, Self::GetRefCount, Self::Len, Self::Next, Self::Print, Self::Range];
+    /// In the order of the slots that caches know them by.
+    pub const ALL: [Self; 6] = [Self::Eval, Self::GetRefCount, Self::Len, Self::Next, Self::Print, Self::Range];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -38,10 +39,6 @@ impl Builtin {
             Self::Range => "range",
         }
     }
-
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|builtin| builtin.name() == name)
-    }
 }
 
 impl<'a> Vm<'a> {
@@ -52,7 +49,7 @@ impl<'a> Vm<'a> {
         let value = match (builtin, values) {
             (Builtin::Eval, [Value::Text(source)]) => {
                 let tree = compile("<eval>", source.as_str())?;
-                let frame = Frame::new(self.world.transient(&tree)?, None, &[], heap)?;
+                let frame = Frame::new(self.world.transient(&tree)?, None, &[], self.world.memory())?;
                 return self.enter(frame, Gives::Call(args));
             }
             (Builtin::GetRefCount, [value]) => {

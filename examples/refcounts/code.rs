@@ -1,5 +1,6 @@
 //! Code as the machine reads it: blocks that refer to each other directly, in the arena or in a counted region.
 
+use crate::error::VmError;
 use permacode::{Permanent, Sites};
 
 #[derive(Permanent)]
@@ -7,7 +8,7 @@ pub enum Const<'a> {
     None,
     Bool(bool),
     Int(i64),
-    /// Text, which becomes an object of the heap when it is first used; the object is kept outside, by the number of the site.
+    /// Text, which becomes an object of the heap when it is first used; the object is kept outside, by a site behind those of instructions.
     Text(&'a str, u16),
     Code(&'a Code<'a>),
 }
@@ -26,11 +27,22 @@ pub struct Code<'a> {
     pub ops: &'a [Op],
     pub consts: &'a [Const<'a>],
     pub names: &'a [&'a str],
-    /// Numbers for the objects of constants.
+    /// For each instruction with a cache, the name that it looks up. The instruction says its place here, which is also that of its cache.
+    pub named: &'a [u16],
+    /// Numbers for what changes and so lies elsewhere: a cache for each of `named`, then the objects of constants.
     pub sites: Sites,
 }
 
 impl<'a> Code<'a> {
+    pub fn name(&self, number: u16) -> Result<&'a str, VmError> {
+        self.names.get(usize::from(number)).copied().ok_or(VmError::Code)
+    }
+
+    /// The name that an instruction with a cache looks up.
+    pub fn name_at(&self, site: u16) -> Result<&'a str, VmError> {
+        self.named.get(usize::from(site)).ok_or(VmError::Code).and_then(|name| self.name(*name))
+    }
+
     /// The functions that lie in this one.
     pub fn functions(&self) -> impl Iterator<Item = &'a Code<'a>> {
         self.consts.iter().filter_map(|constant| match constant {
@@ -56,14 +68,17 @@ pub enum Op {
     /// The variable itself, for a function that is about to be made.
     ShareCell(u16),
     ShareCaptured(u16),
+    /// A global variable, at a site.
     Global(u16),
     SetGlobal(u16),
+    /// By the number of its name: it changes the version, so a cache would never hit.
     DeleteGlobal(u16),
     /// Makes a function of constant `code` and so many shared variables.
     Function {
         code: u16,
         captured: u8,
     },
+    /// An attribute, at a site.
     Attribute(u16),
     SetAttribute(u16),
     Index,

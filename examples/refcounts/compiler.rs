@@ -91,6 +91,13 @@ impl<'p> Compiler<'p> {
         small(known.unwrap_or(self.code.names.len() - 1), "names")
     }
 
+    /// A site for an instruction that looks up a name.
+    fn site(&mut self, name: u16) -> Result<u16, VmError> {
+        let site = small(self.code.named.len(), "names looked up")?;
+        self.code.named.push(name);
+        Ok(site)
+    }
+
     fn place(&mut self, name: &str) -> Result<Place, VmError> {
         if let Some(local) = self.locals.iter().position(|local| *local == name) {
             let local = small(local, "variables")?;
@@ -107,7 +114,7 @@ impl<'p> Compiler<'p> {
             Place::Local(n) => Op::SetLocal(n),
             Place::Cell(n) => Op::SetCell(n),
             Place::Captured(n) => Op::SetCaptured(n),
-            Place::Global(n) => Op::SetGlobal(n),
+            Place::Global(n) => Op::SetGlobal(self.site(n)?),
         };
         self.emit(op).map(drop)
     }
@@ -131,7 +138,8 @@ impl<'p> Compiler<'p> {
                 self.expr(value)?;
                 self.expr(object)?;
                 let name = self.name(name)?;
-                self.emit(Op::SetAttribute(name)).map(drop)
+                let site = self.site(name)?;
+                self.emit(Op::SetAttribute(site)).map(drop)
             }
             Statement::Delete(name) => {
                 let op = match self.place(name)? {
@@ -206,7 +214,7 @@ impl<'p> Compiler<'p> {
                     Place::Local(n) => Op::Local(n),
                     Place::Cell(n) => Op::Cell(n),
                     Place::Captured(n) => Op::Captured(n),
-                    Place::Global(n) => Op::Global(n),
+                    Place::Global(n) => Op::Global(self.site(n)?),
                 };
                 self.emit(op)?;
             }
@@ -227,7 +235,8 @@ impl<'p> Compiler<'p> {
             Expr::Attribute(value, name) => {
                 self.expr(value)?;
                 let name = self.name(name)?;
-                self.emit(Op::Attribute(name))?;
+                let site = self.site(name)?;
+                self.emit(Op::Attribute(site))?;
             }
             Expr::Index(value, index) => self.operands(value, index, Op::Index)?,
             Expr::Binary(operator, a, b) => self.operands(a, b, Op::Binary(*operator))?,

@@ -1,4 +1,6 @@
 //! Constants that are objects of the heap, made when they are first used and kept beside the code, never in it.
+//!
+//! Objects are counted, and an entry of a [`SideTable`](permacode::SideTable) owns nothing. So these are values, in a vector that does.
 
 use crate::code::Code;
 use crate::error::{VmError, memory};
@@ -16,9 +18,9 @@ impl<'a> Constants<'a> {
         Self { made: HeapVec::new_in(heap) }
     }
 
-    /// The object of a text, always the same one.
+    /// The object of a text, always the same one. Texts have the sites behind those of instructions.
     pub fn text(&mut self, code: &Code<'_>, site: u16, text: &str) -> Result<Value<'a>, VmError> {
-        let number = code.sites.range().nth(site.into()).ok_or(VmError::Code)?;
+        let number = code.sites.range().nth(code.named.len() + usize::from(site)).ok_or(VmError::Code)?;
         if self.made.len() <= number {
             let missing = number + 1 - self.made.len();
             self.made.try_reserve(missing).map_err(memory(missing))?;

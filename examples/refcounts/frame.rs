@@ -1,21 +1,31 @@
 //! A call in progress, or a suspended one.
 //!
 //! ```text
-//!   Frame { code │ function │ next │ slots ─▶ local local ┄ │ evaluation stack ┄ }
+//!   Frame { code │ function │ caches ─▶ side table │ next │ slots ─▶ local local ┄ │ evaluation stack ┄ }
 //! ```
 //!
 //! `code` is a handle of the frame's own: the function's slot may get other code meanwhile, the frame runs on what it began with.
 
+use crate::caches::{Cache, Caches};
 use crate::code::Code;
 use crate::error::{VmError, memory};
 use crate::value::{Function, Value, Values, Variable};
 use allocator_api2::vec::Vec as HeapVec;
 use permacode::{CodeRef, HeapArena, HeapRc};
 
+/// Where frames lie, and what they find their caches in.
+#[derive(Clone, Copy)]
+pub struct Memory<'a> {
+    pub heap: &'a HeapArena,
+    pub caches: Option<&'a Caches<'a>>,
+}
+
 pub struct Frame<'a> {
     pub code: CodeRef<'a, Code<'a>>,
     /// What was called; `None` for a program.
     pub function: Option<HeapRc<'a, Function<'a>>>,
+    /// What the code's instructions found before: looked up here once, then indexed. Empty if there are no caches.
+    pub caches: &'a [Cache],
     /// The next instruction.
     pub next: usize,
     /// Locals, and behind them the evaluation stack.
@@ -28,7 +38,7 @@ impl<'a> Frame<'a> {
         code: CodeRef<'a, Code<'a>>,
         function: Option<HeapRc<'a, Function<'a>>>,
         args: &[Value<'a>],
-        heap: &'a HeapArena,
+        Memory { heap, caches }: Memory<'a>,
     ) -> Result<Self, VmError> {
         let view = code.get();
         if args.len() != usize::from(view.params) {
@@ -44,7 +54,8 @@ impl<'a> Frame<'a> {
             let slot = slots.get_mut(usize::from(*cell)).ok_or(VmError::Code)?;
             *slot = Value::Variable(Variable::new(heap, slot.clone())?);
         }
-        Ok(Self { code, function, next: 0, slots })
+        let caches = caches.map(|caches| caches.of(view.sites)).unwrap_or_default();
+        Ok(Self { code, function, caches, next: 0, slots })
     }
 
     pub fn pop(&mut self) -> Result<Value<'a>, VmError> {

@@ -19,7 +19,8 @@ pub fn lower<'x>(loader: &Loader<'x>, tree: &tree::Code) -> Result<&'x Code<'x>,
         ops: loader.alloc_slice_copy(&tree.ops)?,
         consts,
         names,
-        sites: loader.sites(tree.texts.into())?,
+        named: loader.alloc_slice_copy(&tree.named)?,
+        sites: loader.sites(tree.named.len() + usize::from(tree.texts))?,
     };
     Ok(loader.alloc(code)?)
 }

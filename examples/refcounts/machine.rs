@@ -3,12 +3,14 @@
 //! A call within a program is no call of the machine's own, so how deep a program calls is a number, not a stack that overflows.
 
 use crate::builtins::Builtin;
+use crate::caches::Caches;
 use crate::census::Census;
 use crate::code::Code;
 use crate::constants::Constants;
 use crate::error::VmError;
 use crate::frame::Frame;
 use crate::globals::Globals;
+use crate::look::Looked;
 use crate::step::Exit;
 use crate::value::{Generator, State, Value, push};
 use crate::world::World;
@@ -45,16 +47,18 @@ pub enum Gives<'a> {
 }
 
 impl<'a> Vm<'a> {
-    /// A machine whose objects lie in `heap`.
-    pub fn new(home: &'a Transients<'a>, heap: &'a HeapArena) -> Self {
+    /// A machine whose objects lie in `heap`. `home` should have the sites of transient code cleared in `caches`; without any, every name is
+    /// looked up each time.
+    pub fn new(home: &'a Transients<'a>, caches: Option<&'a Caches<'a>>, heap: &'a HeapArena) -> Self {
         let (globals, constants) = (Globals::new(heap), Constants::new(heap));
-        let world = World { home, heap, globals, constants, output: String::new() };
+        let (machine, looked) = (caches.map_or(0, Caches::machine), Looked::default());
+        let world = World { home, heap, globals, constants, caches, machine, looked, output: String::new() };
         Self { world, frames: HeapVec::new_in(heap), censuses: None }
     }
 
     /// Runs a program. After an error, what it defined until then is there.
     pub fn run(&mut self, program: CodeRef<'a, Code<'a>>) -> Result<Value<'a>, VmError> {
-        let frame = Frame::new(program, None, &[], self.world.heap)?;
+        let frame = Frame::new(program, None, &[], self.world.memory())?;
         let value = self.enter(frame, Gives::Result).and_then(|()| self.drive());
         while let Some(left) = self.frames.pop() {
             if let Gives::Next(generator, _) | Gives::Loop(generator, _) = left.gives {
@@ -99,10 +103,10 @@ impl<'a> Vm<'a> {
     }
 
     fn call(&mut self, args: usize) -> Result<(), VmError> {
-        let heap = self.world.heap;
+        let memory = self.world.memory();
         let (callee, values) = self.top()?.called(args)?;
         let frame = match callee {
-            Value::Function(function) => Frame::new(function.code.get(), Some(function.clone()), values, heap)?,
+            Value::Function(function) => Frame::new(function.code.get(), Some(function.clone()), values, memory)?,
             Value::Builtin(builtin) => {
                 let builtin: Builtin = *builtin;
                 return self.call_builtin(builtin, args);
@@ -113,8 +117,8 @@ impl<'a> Vm<'a> {
             return self.enter(frame, Gives::Call(args));
         }
         let code = frame.code.clone();
-        let generator = Generator { code, state: RefCell::new(State::Suspended(frame)), heap };
-        let generator = Value::Generator(HeapRc::new(heap, generator)?);
+        let generator = Generator { code, state: RefCell::new(State::Suspended(frame)), heap: memory.heap };
+        let generator = Value::Generator(HeapRc::new(memory.heap, generator)?);
         self.top()?.finish_call(args, generator)
     }
 

@@ -13,7 +13,29 @@
 //! There is one lowering function, and one machine. A function's slot says which code is called next; a frame has a handle of its own and
 //! runs what it borrows from that, whatever happens to the slot; a generator has one, and so has its frame, until the generator is
 //! exhausted; a program sees code through proxies only. Inner functions are parts of the same region, each with a count of its own.
-//! Constants that are objects are made when they are first used, and kept in a table beside the code.
+//! What changes lies beside the code, never in it: constants that are objects, made when they are first used, and inline caches.
+//!
+//! # Inline caches
+//!
+//! An instruction that looks up a global variable or an attribute does so by name once, and has the answer from then on:
+//!
+//! ```text
+//!   code      ops ┄ Global(0) ┄ Attribute(1) ┄     sites ──┐       sealed or counted, never written to
+//!                          │            │                  │
+//!   frame     caches ──────┼────────────┼──────────────────┤       found once, when the frame is made
+//!                          ▼            ▼                  ▼
+//!   side table     ┄┄┤ version ▸ slot │ class ▸ attribute │ ┄┄    the process's own
+//! ```
+//!
+//! * Global variables have slots. A name's slot is good for one [`Version`](permacode::Version), which changes when a variable comes or
+//!   goes; its value may change. Assignments find slots likewise.
+//! * What an attribute's name stands for depends on the class of the object. Classes do not change in this language.
+//! * A function that gets other code finds the caches of that; frames that run the old code keep theirs.
+//! * Site numbers of transient code are used again, and cleared before.
+//! * A machine made without a table looks every name up each time, and gives the same. All tests run both ways.
+//!
+//! Of the session's 81 look-ups of global variables caches answer 31: it is mostly programs of one line that run once. In a loop that goes
+//! round `n` times an instruction misses once.
 //!
 //! # The numbers
 //!
@@ -32,8 +54,8 @@
 //!
 //! # From outside
 //!
-//! Both sessions run in a forked child, after all code was made; then the parent looks at the child's page table. Permanent code: no page
-//! copied. Transient code, as a control: its pages are copied, because the counts lie on them.
+//! Both sessions run in a forked child, with caches on, after all code was made; then the parent looks at the child's page table. Permanent
+//! code: no page copied. Transient code, as a control: its pages are copied, because the counts lie on them.
 //!
 //! ```text
 //! cargo run --release --example refcounts
@@ -49,7 +71,7 @@
 //! | | one item taken from each | 22 | 22 | None |
 //! | | all exhausted | 12 | 12 | None |
 //! | | all dropped | 2 | 2 | None |
-//! | pages of code, copied by the child | | | 4 of 6 | 0 of 2 |
+//! | pages of code, copied by the child | | | 4 of 7 | 0 of 2 |
 //!
 //! # What it leaves out
 //!
@@ -58,6 +80,7 @@
 
 mod attributes;
 mod builtins;
+mod caches;
 mod census;
 mod code;
 mod compiler;
@@ -67,6 +90,7 @@ mod error;
 mod expression;
 mod frame;
 mod globals;
+mod look;
 mod lower;
 mod machine;
 mod names;

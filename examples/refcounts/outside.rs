@@ -5,6 +5,7 @@
 //!   child                                        └─ runs the session ── waits ─────────────────────────────────┘
 //! ```
 
+use crate::caches::Caches;
 use crate::code::Code;
 use crate::session::{self, Outcome};
 use crate::world::World;
@@ -40,8 +41,10 @@ pub fn watch(kind: Kind) -> Result<Seen, Box<dyn Error>> {
     let arena = CodeArena::builder().reservation(1 << 20).build()?;
     let heap = || HeapArena::builder().reservation(4 << 20).build();
     let (transient_code, objects) = (heap()?, heap()?);
-    let home = Transients::new(&arena, &transient_code);
-    let mut vm = Vm::new(&home, &objects);
+    let caches = Caches::new(&arena)?;
+    let clear = |sites| caches.clear(sites);
+    let home = Transients::new(&arena, &transient_code).clearing(&clear);
+    let mut vm = Vm::new(&home, Some(&caches), &objects);
     let trees = session::compiled()?;
     let (programs, range) = match kind {
         Kind::Permanent => (vm.world.permanent("session", &trees)?, arena.address_range()),

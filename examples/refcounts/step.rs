@@ -49,12 +49,13 @@ fn take<'a>(slots: &mut Values<'a>, count: u16) -> Result<Values<'a>, VmError> {
 impl<'a> Frame<'a> {
     /// Runs until something concerns other frames.
     pub fn run(&mut self, world: &mut World<'a>) -> Result<Exit<'a>, VmError> {
-        let Self { code: handle, function, next, slots } = self;
+        let Self { code: handle, function, caches, next, slots } = self;
+        let caches = *caches;
         let code = handle.get();
         let captured = |number: u16| -> Result<&HeapRc<'a, Variable<'a>>, VmError> {
             function.as_ref().and_then(|function| function.captured.get(usize::from(number))).ok_or(VmError::Code)
         };
-        let name = |number: u16| code.names.get(usize::from(number)).copied().ok_or(VmError::Code);
+        let cache = |site: u16| caches.get(usize::from(site));
         loop {
             let op = *code.ops.get(*next).ok_or(VmError::Code)?;
             *next += 1;
@@ -100,9 +101,9 @@ impl<'a> Frame<'a> {
                     push(slots, Value::Variable(variable))?;
                 }
                 Op::ShareCaptured(number) => push(slots, Value::Variable(captured(number)?.clone()))?,
-                Op::Global(number) => push(slots, world.globals.get(name(number)?)?)?,
-                Op::SetGlobal(number) => world.globals.set(name(number)?, pop(slots)?)?,
-                Op::DeleteGlobal(number) => world.globals.delete(name(number)?)?,
+                Op::Global(site) => push(slots, world.global(cache(site), || code.name_at(site))?)?,
+                Op::SetGlobal(site) => world.set_global(cache(site), || code.name_at(site), pop(slots)?)?,
+                Op::DeleteGlobal(number) => world.globals.delete(code.name(number)?)?,
                 Op::Function { code: number, captured } => {
                     let inner = handle.project::<Code<'_>>(|code| match code.consts.get(usize::from(number)) {
                         Some(Const::Code(inner)) => Some(*inner),
@@ -117,13 +118,13 @@ impl<'a> Frame<'a> {
                     let function = HeapRc::new(world.heap, Function { code, captured: variables })?;
                     push(slots, Value::Function(function))?;
                 }
-                Op::Attribute(number) => {
+                Op::Attribute(site) => {
                     let object = pop(slots)?;
-                    push(slots, world.attribute(&object, name(number)?)?)?;
+                    push(slots, world.get_attribute(cache(site), || code.name_at(site), &object)?)?;
                 }
-                Op::SetAttribute(number) => {
+                Op::SetAttribute(site) => {
                     let (object, value) = (pop(slots)?, pop(slots)?);
-                    world.set_attribute(&object, name(number)?, &value)?;
+                    world.set_attribute(cache(site), || code.name_at(site), &object, &value)?;
                 }
                 Op::Index => {
                     let (index, value) = (pop(slots)?, pop(slots)?);

@@ -14,6 +14,8 @@ pub struct Code {
     pub ops: Vec<Op>,
     pub consts: Vec<Const>,
     pub names: Vec<String>,
+    /// The name that each instruction with a cache looks up, by its site.
+    pub named: Vec<u16>,
     /// How many constants become objects.
     pub texts: u16,
 }

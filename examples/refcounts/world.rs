@@ -1,9 +1,12 @@
 //! What all frames share: memory, global variables, made constants, and what was printed.
 
+use crate::caches::Caches;
 use crate::code::Code;
 use crate::constants::Constants;
 use crate::error::VmError;
+use crate::frame::Memory;
 use crate::globals::Globals;
+use crate::look::Looked;
 use crate::lower::lower;
 use crate::tree;
 use permacode::{CodeProxy, CodeRef, HeapArena, Transients};
@@ -15,6 +18,11 @@ pub struct World<'a> {
     pub heap: &'a HeapArena,
     pub globals: Globals<'a>,
     pub constants: Constants<'a>,
+    /// Where instructions remember what they found, unless that is switched off.
+    pub caches: Option<&'a Caches<'a>>,
+    /// The machine's number among those that use the caches.
+    pub machine: usize,
+    pub looked: Looked,
     pub output: String,
 }
 
@@ -32,6 +40,10 @@ impl<'a> World<'a> {
         let code: CodeRef<'a, Code<'a>> = CodeRef::transient(self.home, |loader| lower(loader, tree))?;
         self.constants.forget(code.get());
         Ok(code)
+    }
+
+    pub fn memory(&self) -> Memory<'a> {
+        Memory { heap: self.heap, caches: self.caches }
     }
 
     /// What a program sees of code.

@@ -1,6 +1,7 @@
 //! `cargo test` runs these with the example.
 
 mod bad_programs;
+mod caches;
 mod language;
 mod proxies;
 mod replacing;
@@ -8,12 +9,14 @@ mod scarcity;
 mod sessions;
 mod transients;
 
+use crate::caches::Caches;
 use crate::compiler::compile;
 use crate::error::VmError;
 use crate::machine::Vm;
 use crate::show::Shown;
 use crate::value::Value;
 use permacode::{CodeArena, HeapArena, Transients};
+use std::fmt::Debug;
 
 impl<'a> Vm<'a> {
     /// Compiles and runs a program as transient code.
@@ -24,23 +27,29 @@ impl<'a> Vm<'a> {
     }
 }
 
-/// A machine of a test's own.
-fn with_vm<R>(test: impl for<'a> FnOnce(&mut Vm<'a>) -> R) -> R {
-    let (arena, heap) = (CodeArena::new().unwrap(), HeapArena::new().unwrap());
-    let home = Transients::new(&arena, &heap);
-    let mut vm = Vm::new(&home, &heap);
-    test(&mut vm)
+/// A test on a machine of its own, and on another without caches, which has to give the same.
+fn with_vm<R: PartialEq + Debug>(test: impl for<'a> Fn(&mut Vm<'a>) -> R) -> R {
+    let (without, with) = (on_vm(false, &test), on_vm(true, &test));
+    assert_eq!(without, with);
+    with
 }
 
-/// Runs a program as transient code; its value as it is shown. Afterwards nothing may be left of it.
-fn eval(source: &str) -> Result<String, VmError> {
+fn on_vm<R>(cached: bool, test: impl for<'a> FnOnce(&mut Vm<'a>) -> R) -> R {
     let (arena, heap) = (CodeArena::new().unwrap(), HeapArena::new().unwrap());
-    let home = Transients::new(&arena, &heap);
-    let mut vm = Vm::new(&home, &heap);
-    let value = vm.eval(source).map(|value| Shown(&value).to_string());
+    let caches = Caches::new(&arena).unwrap();
+    let clear = |sites| caches.clear(sites);
+    let home = Transients::new(&arena, &heap).clearing(&clear);
+    let mut vm = Vm::new(&home, cached.then_some(&caches), &heap);
+    let value = test(&mut vm);
     drop(vm);
-    assert_eq!((home.stats().regions, heap.stats().live), (0, 0), "{source}");
+    // Nothing may be left of what ran, caches or not.
+    assert_eq!((home.stats().regions, heap.stats().live), (0, 0));
     value
+}
+
+/// Runs a program as transient code, with caches and without; its value as it is shown. Afterwards nothing may be left of it.
+fn eval(source: &str) -> Result<String, VmError> {
+    with_vm(|vm| vm.eval(source).map(|value| Shown(&value).to_string()))
 }
 
 /// Runs a program in a machine that stays.

@@ -1,6 +1,7 @@
 //! Transient code comes and goes, and nothing grows.
 
 use super::run;
+use crate::caches::Caches;
 use crate::machine::Vm;
 use permacode::{CodeArena, HeapArena, Transients};
 
@@ -13,8 +14,10 @@ fn many() -> usize {
 #[test]
 fn functions_that_are_made_called_and_dropped_leave_everything_as_it_was() {
     let (arena, code_heap, heap) = (CodeArena::new().unwrap(), HeapArena::new().unwrap(), HeapArena::new().unwrap());
-    let home = Transients::new(&arena, &code_heap);
-    let mut vm = Vm::new(&home, &heap);
+    let caches = Caches::new(&arena).unwrap();
+    let clear = |sites| caches.clear(sites);
+    let home = Transients::new(&arena, &code_heap).clearing(&clear);
+    let mut vm = Vm::new(&home, Some(&caches), &heap);
     let mut make = |number: usize| {
         // Numbers of seven digits, so that all are of one size.
         let n = 1_000_000 + number;
