@@ -1,7 +1,7 @@
 //! The code arena: blocks that are built once and then only read.
 //!
 //! ```text
-//!   arena · builder                what a user holds
+//!   arena · builder · harden       what a user holds
 //!   blocks · loader · fill         how a module is built (native: of machine code)
 //!   filling · region               where a loader's room comes from: pages of the arena, or a region elsewhere
 //!   bump · prefetch                the fast path
@@ -25,6 +25,7 @@ mod code_pages;
 mod extent;
 mod fill;
 mod filling;
+mod harden;
 mod ledger;
 mod link;
 mod loader;
@@ -44,8 +45,9 @@ mod stats;
 mod trace;
 mod watermark;
 
-pub use arena::{CodeArena, Sealed, permacode_code_contains};
+pub use arena::{CodeArena, permacode_code_contains};
 pub use builder::CodeArenaBuilder;
+pub use harden::Sealed;
 pub use link::Link;
 pub use loader::Loader;
 pub use module::{Hardening, Location, Module, Modules};
