@@ -5,7 +5,7 @@ mod support;
 
 use permacode::{CodeArena, Hardening};
 use permacode_witness::Child;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use support::{Blocks, in_child, mapped, page, permissions, span};
 
@@ -24,15 +24,19 @@ fn run(code: &[u8]) -> i32 {
 #[test]
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 fn no_page_is_ever_writable_and_executable_seen_from_outside() {
-    let (arena, done) = (CodeArena::builder().reservation(16 << 20).build().unwrap(), AtomicBool::new(false));
-    let range = arena.address_range();
+    let (arena, done) = (CodeArena::builder().reservation(256 << 20).build().unwrap(), AtomicBool::new(false));
+    let (range, looks) = (arena.address_range(), AtomicUsize::new(0));
     let mut executable = 0;
     thread::scope(|scope| {
         scope.spawn(|| {
-            for n in 0..100 {
+            // As long as it takes until somebody has looked often, and no longer than there is room.
+            for n in 0..10_000 {
+                if n >= 100 && looks.load(SeqCst) >= 10 {
+                    break;
+                }
                 let loader = arena.load_native("jit").unwrap();
                 let code = loader.alloc(ANSWER, 64).unwrap();
-                loader.alloc(&vec![0xCC; 100 * n], 16).unwrap();
+                loader.alloc(&vec![0xCC; 100 * (n % 100)], 16).unwrap();
                 loader.seal().unwrap();
                 assert_eq!(run(code), 42);
             }
@@ -44,9 +48,10 @@ fn no_page_is_ever_writable_and_executable_seen_from_outside() {
                 assert!(!mapping.permissions.starts_with("rwx") && &mapping.permissions[1..3] != "wx", "{mapping:?}");
                 executable += usize::from(mapping.permissions.contains('x'));
             }
+            looks.fetch_add(1, SeqCst);
         }
     });
-    assert!(executable > 0, "nothing was watched");
+    assert!(executable > 0 && looks.into_inner() >= 10, "nothing was watched");
 }
 
 #[test]
