@@ -7,7 +7,7 @@
 //!   src/sync.rs              the atomics  ──▶  here: loom's
 //! ```
 //!
-//! What a protocol hands over (a run's bytes, a record, code) is a [`Watched`] cell: loom reports each access to it that nothing orders
+//! What a protocol hands over (a run's bytes, a record, code) is a `Watched` cell: loom reports each access to it that nothing orders
 //! before another. A weaker ordering in one of these files makes a test fail.
 #![cfg(test)]
 // What the models do not need.
