@@ -82,6 +82,7 @@ mod error;
 mod heap;
 mod layout;
 pub mod pages;
+mod prefetch;
 mod refs;
 #[cfg(all(feature = "residency", target_os = "linux"))]
 mod residency;

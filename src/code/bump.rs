@@ -8,8 +8,8 @@
 //! From `cursor` to `limit` every byte is zero and nobody else's (invariant 7). Placing is one comparison of room and one store of the
 //! cursor; where more room comes from is for the owner to know.
 
-use super::prefetch::prefetch;
 use crate::layout;
+use crate::prefetch::prefetch;
 use core::alloc::Layout;
 use core::cell::Cell;
 use core::ptr::NonNull;

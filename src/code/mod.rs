@@ -4,7 +4,7 @@
 //!   arena · builder · harden       what a user holds
 //!   blocks · loader · fill         how a module is built (native: of machine code)
 //!   filling · region               where a loader's room comes from: pages of the arena, or a region elsewhere
-//!   bump · prefetch                the fast path
+//!   bump                           the fast path
 //!   link · sites · permanent       what its blocks are made of (trace: what they refer to)
 //!   module · shared · stats        what is left of it, and what can be asked
 //!   ──────────────────────────────
@@ -34,7 +34,6 @@ mod names;
 mod native;
 mod page_table;
 mod permanent;
-mod prefetch;
 mod published;
 mod refusal;
 mod region;

@@ -14,24 +14,12 @@ use super::magazine::Magazine;
 use super::slabs::{Slabs, WORDS};
 use super::words::BITS;
 use crate::error::Error;
+use crate::prefetch::prefetch;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 /// Objects of a refill. Few, so that what was asked for ahead is still near when it is handed out.
 const BATCH: usize = 64;
-
-/// Asks for an object's first line. Only a hint: it reads nothing, writes nothing and faults nowhere.
-#[inline(always)]
-fn prefetch(object: NonNull<u8>) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    {
-        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: every x86-64 processor has the instruction, and any address is valid for it.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(object.as_ptr().cast()) }
-    }
-    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let _ = object;
-}
 
 impl Slabs {
     /// Fills an empty magazine: from slabs that have free objects, then from what nobody touched, then from a new slab.
@@ -73,7 +61,7 @@ impl Slabs {
         let object = |index: usize| {
             // SAFETY: an object of the slab, because its bit is set.
             let object = unsafe { slab.add(index * table.size) };
-            prefetch(object);
+            prefetch(object.as_ptr());
             MaybeUninit::new(object)
         };
         for (word, start) in free[first..end].iter().zip((first * BITS..).step_by(BITS)) {

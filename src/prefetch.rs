@@ -2,7 +2,7 @@
 
 /// Asks for the cache line at `address`, which need not be mapped. Does nothing where there is no such instruction.
 #[inline(always)]
-pub(super) fn prefetch(address: *const u8) {
+pub(crate) fn prefetch(address: *const u8) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: a hint: as far as the program can tell it reads nothing, and it cannot fault, whatever the address.
     unsafe {
