@@ -4,7 +4,7 @@
 mod heap_support;
 
 use core::ops::{Range, RangeInclusive};
-use heap_support::{Objects, Random, at_the_end_of, layout};
+use heap_support::{Objects, Random, layout, watched};
 use permacode::{Error, HeapArena};
 use permacode_witness::copied;
 use std::collections::HashSet;
@@ -46,7 +46,7 @@ fn pages_copied(heap: &HeapArena, mut old: Objects<'_>) -> usize {
         old.check();
         new.free_all();
     };
-    at_the_end_of(work, |pid| copied(pid, ranges).unwrap())
+    watched(work, |pid| copied(pid, ranges).unwrap())
 }
 
 #[test]

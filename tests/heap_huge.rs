@@ -3,7 +3,7 @@
 
 mod heap_support;
 
-use heap_support::{Objects, at_the_end_of, resident};
+use heap_support::{Objects, resident, watched};
 use permacode::HeapArena;
 use permacode::testing::Pages;
 use permacode_witness::copied;
@@ -60,6 +60,6 @@ fn a_child_that_writes_copies_small_pages() {
             unsafe { object.at.write_volatile(1) };
         }
     };
-    let pages = at_the_end_of(work, |pid| copied(pid, ranges).unwrap());
+    let pages = watched(work, |pid| copied(pid, ranges).unwrap());
     assert!((50..=60).contains(&pages), "{pages}");
 }

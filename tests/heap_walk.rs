@@ -8,7 +8,7 @@ mod heap_support;
 
 use collector::{Machine, Value, numbers};
 use core::ptr;
-use heap_support::{Objects, Random, at_the_end_of, layout};
+use heap_support::{Objects, Random, layout, watched};
 use permacode::HeapArena;
 use permacode_witness::copied;
 use std::collections::HashSet;
@@ -229,7 +229,7 @@ fn marking_everything_in_a_child_dirties_no_object_and_little_beside() {
         }
         assert!(objects.all.iter().all(|object| heap.is_marked(object.at.as_ptr())));
     };
-    let (dirty, beside) = at_the_end_of(mark_all, |pid| {
+    let (dirty, beside) = watched(mark_all, |pid| {
         (copied(pid, objects.ranges()).unwrap(), copied(pid, [heap.bookkeeping_range()]).unwrap() * 4096)
     });
     assert_eq!(dirty, 0);

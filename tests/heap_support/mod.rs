@@ -1,11 +1,13 @@
 //! What several of the heap's test files need: filled objects, random numbers, children, and the kernel's word on memory.
-#![allow(dead_code)] // each test file uses a part
+#![allow(dead_code, unused_imports)] // each test file uses a part
 
 use core::alloc::Layout;
 use core::ops::Range;
 use core::ptr::NonNull;
 use core::slice;
 use permacode::{Error, HeapArena};
+#[cfg(target_os = "linux")]
+pub(crate) use permacode_witness::{in_child, limit, status, watched};
 
 pub(crate) fn layout(size: usize, align: usize) -> Layout {
     Layout::from_size_align(size, align).unwrap()
@@ -134,74 +136,10 @@ pub(crate) fn panics(body: impl FnOnce()) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap()
 }
 
-/// Fails unless a child in which `body` runs, and asserts, comes to its end.
-#[cfg(target_os = "linux")]
-#[track_caller]
-pub(crate) fn in_child(body: impl FnOnce()) {
-    let end = permacode_witness::Child::run(|| {
-        speak();
-        body();
-        0
-    });
-    assert_eq!(end.unwrap(), permacode_witness::End::Code(0));
-}
-
-/// Makes a child's panics heard: the harness would keep them to itself, and they may lie in an allocator.
-#[cfg(target_os = "linux")]
-pub(crate) fn speak() {
-    std::panic::set_hook(Box::new(|info| {
-        let text = format!("in a child: {info}\n");
-        // SAFETY: the bytes are there.
-        unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
-    }));
-}
-
-/// A number in kB that `/proc/self/status` states, in bytes.
-#[cfg(target_os = "linux")]
-pub(crate) fn status(field: &str) -> usize {
-    let text = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = text.lines().find(|line| line.starts_with(field)).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() << 10
-}
-
-/// Limits this process's resource.
-#[cfg(target_os = "linux")]
-pub(crate) fn limit(resource: libc::__rlimit_resource_t, bytes: usize) {
-    // SAFETY: reads and writes a structure on the stack.
-    unsafe {
-        let mut limit = core::mem::zeroed::<libc::rlimit>();
-        assert_eq!(libc::getrlimit(resource, &mut limit), 0);
-        limit.rlim_cur = (bytes as libc::rlim_t).min(limit.rlim_max);
-        assert_eq!(libc::setrlimit(resource, &limit), 0);
-    }
-}
-
 /// Bytes of a heap's objects' pages that are in physical memory, as the kernel says.
 #[cfg(target_os = "linux")]
 pub(crate) fn resident(heap: &HeapArena) -> usize {
     let start = heap.address_range().start;
     let objects = start..start + heap.stats().committed;
     permacode_witness::copied(0, [objects]).unwrap() * 4096
-}
-
-/// Looks at a child, from here, when `body` is done there and before it ends.
-#[cfg(target_os = "linux")]
-#[track_caller]
-pub(crate) fn at_the_end_of<R>(body: impl FnOnce(), look: impl FnOnce(i32) -> R) -> R {
-    use std::io::{Read, Write};
-    let (mut here, mut there) = std::os::unix::net::UnixStream::pair().unwrap();
-    let child = permacode_witness::Child::fork(|| {
-        speak();
-        body();
-        there.write_all(&[1]).unwrap();
-        there.read_exact(&mut [0]).unwrap();
-        0
-    })
-    .unwrap();
-    drop(there);
-    here.read_exact(&mut [0]).expect("the child came to its end");
-    let seen = look(child.pid());
-    here.write_all(&[1]).unwrap();
-    assert_eq!(child.wait().unwrap(), permacode_witness::End::Code(0));
-    seen
 }

@@ -5,13 +5,11 @@ mod disturbed;
 #[cfg(target_os = "linux")]
 pub(crate) mod filter;
 mod pages_of;
-#[cfg(target_os = "linux")]
-mod watched;
 
 pub(crate) use disturbed::Disturbed;
 pub(crate) use pages_of::PagesOf;
 #[cfg(target_os = "linux")]
-pub(crate) use watched::watched;
+pub(crate) use permacode_witness::{in_child, limit, status, watched};
 
 use core::ops::Range;
 use core::slice;
@@ -161,41 +159,4 @@ pub(crate) fn store(address: usize) -> permacode_witness::End {
 #[cfg(target_os = "linux")]
 pub(crate) fn stopped(address: usize) -> permacode_witness::End {
     permacode_witness::End::Signal { signal: libc::SIGSEGV, address }
-}
-
-/// Fails unless a child in which `body` runs, and asserts, comes to its end.
-#[cfg(target_os = "linux")]
-#[track_caller]
-pub(crate) fn in_child(body: impl FnOnce()) {
-    let end = permacode_witness::Child::run(|| {
-        // The harness would keep what a child says to itself.
-        std::panic::set_hook(Box::new(|info| {
-            let text = format!("in a child: {info}\n");
-            // SAFETY: the bytes are there.
-            unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
-        }));
-        body();
-        0
-    });
-    assert_eq!(end.unwrap(), permacode_witness::End::Code(0));
-}
-
-/// A number in kB that `/proc/self/status` states, in bytes.
-#[cfg(target_os = "linux")]
-pub(crate) fn status(field: &str) -> usize {
-    let text = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = text.lines().find(|line| line.starts_with(field)).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() << 10
-}
-
-/// Changes the soft limit of this process on a resource.
-#[cfg(target_os = "linux")]
-pub(crate) fn limit(resource: libc::__rlimit_resource_t, bytes: usize) {
-    // SAFETY: reads and writes a structure on the stack.
-    unsafe {
-        let mut limit = core::mem::zeroed::<libc::rlimit>();
-        assert_eq!(libc::getrlimit(resource, &mut limit), 0);
-        limit.rlim_cur = (bytes as libc::rlim_t).min(limit.rlim_max);
-        assert_eq!(libc::setrlimit(resource, &limit), 0);
-    }
 }

@@ -1,9 +1,15 @@
 //! A closure in a forked process, and how that ended.
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::mem;
+use std::os::unix::net::UnixStream;
 use std::ptr;
+use std::sync::Once;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+/// How long a child may take; far more than any needs on a busy machine, so that only what hangs is killed.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +38,7 @@ pub struct Child {
 static FAULT: AtomicPtr<AtomicUsize> = AtomicPtr::new(ptr::null_mut());
 
 impl Child {
-    /// Forks. The child runs `body` and exits with what that returns; a panic exits with 101.
+    /// Forks. The child runs `body` and exits with what that returns; a panic is written to standard error and exits with 101.
     ///
     /// Like every child of a process with threads, it should not wait for anything those may have held.
     ///
@@ -40,6 +46,7 @@ impl Child {
     ///
     /// The system refuses a page or a process.
     pub fn fork(body: impl FnOnce() -> i32) -> io::Result<Self> {
+        hear_children();
         // SAFETY: a new anonymous page, at no particular address.
         let page = unsafe {
             let access = libc::PROT_READ | libc::PROT_WRITE;
@@ -63,7 +70,7 @@ impl Child {
         }
     }
 
-    /// Runs `body` in a child and waits for its end, at most ten seconds.
+    /// Runs `body` in a child and waits for its end, at most two minutes.
     ///
     /// # Errors
     ///
@@ -77,18 +84,19 @@ impl Child {
         self.pid
     }
 
-    /// Waits for the child's end, at most ten seconds.
+    /// Waits for the child's end, at most two minutes.
     ///
     /// # Errors
     ///
     /// The child was waited for by somebody else.
     pub fn wait(self) -> io::Result<End> {
-        for _ in 0..10_000 {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
             let mut status = 0;
             // SAFETY: `status` is a valid place for the result.
             match unsafe { libc::waitpid(self.pid, &mut status, libc::WNOHANG) } {
                 -1 => return Err(io::Error::last_os_error()),
-                0 => std::thread::sleep(std::time::Duration::from_millis(1)),
+                0 => std::thread::sleep(Duration::from_millis(1)),
                 _ => return Ok(self.end(status)),
             }
         }
@@ -116,6 +124,57 @@ impl Drop for Child {
         // SAFETY: the page that `fork` mapped, which only this value refers to in this process.
         unsafe { libc::munmap(self.fault.cast(), size_of::<AtomicUsize>()) };
     }
+}
+
+/// Fails unless a child in which `body` runs, and asserts, comes to its end.
+#[track_caller]
+pub fn in_child(body: impl FnOnce()) {
+    let end = Child::run(|| {
+        body();
+        0
+    });
+    assert_eq!(end.expect("no child"), End::Code(0));
+}
+
+/// Looks at a child, by its process id and from here, when `body` is done there and before it ends.
+#[track_caller]
+pub fn watched<R>(body: impl FnOnce(), look: impl FnOnce(i32) -> R) -> R {
+    let (mut here, mut there) = UnixStream::pair().expect("no socket");
+    let child = Child::fork(|| {
+        body();
+        there.write_all(&[1]).unwrap();
+        there.read_exact(&mut [0]).unwrap();
+        0
+    });
+    let child = child.expect("no child");
+    drop(there);
+    here.set_read_timeout(Some(PATIENCE)).unwrap();
+    here.read_exact(&mut [0]).expect("the child did not come to its end");
+    let seen = look(child.pid());
+    here.write_all(&[1]).unwrap();
+    assert_eq!(child.wait().unwrap(), End::Code(0));
+    seen
+}
+
+/// Makes what a child says when it panics heard, whatever the test harness does with its own process's output.
+///
+/// The hook is set before the first fork and not in the child, which would wait for ever if another thread was panicking when it was made.
+fn hear_children() {
+    static HEARD: Once = Once::new();
+    if std::thread::panicking() {
+        return;
+    }
+    HEARD.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if FAULT.load(SeqCst).is_null() {
+                return before(info);
+            }
+            let text = format!("in a child: {info}\n");
+            // SAFETY: the bytes are there.
+            unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
+        }));
+    });
 }
 
 /// Makes this process write down where it faults, and then die of it as it would have.

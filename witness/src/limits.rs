@@ -1,0 +1,27 @@
+//! What this process has of a resource, and may have.
+
+/// A number in kB that `/proc/self/status` states, in bytes.
+///
+/// # Panics
+///
+/// It states no such number.
+pub fn status(field: &str) -> usize {
+    let text = std::fs::read_to_string("/proc/self/status").expect("no /proc");
+    let line = text.lines().find(|line| line.starts_with(field)).expect("no such field");
+    line.split_whitespace().nth(1).expect("no number").parse::<usize>().expect("no number") << 10
+}
+
+/// Changes the soft limit of this process on a resource, at most to its hard limit.
+///
+/// # Panics
+///
+/// There is no such resource.
+pub fn limit(resource: libc::__rlimit_resource_t, amount: usize) {
+    // SAFETY: reads and writes a structure on the stack.
+    unsafe {
+        let mut limit = core::mem::zeroed::<libc::rlimit>();
+        assert_eq!(libc::getrlimit(resource, &mut limit), 0);
+        limit.rlim_cur = (amount as libc::rlim_t).min(limit.rlim_max);
+        assert_eq!(libc::setrlimit(resource, &limit), 0);
+    }
+}
