@@ -129,7 +129,7 @@ pub enum LinkError {
 /// let pages = Pages::ordinary(); // feature `testing`
 /// let arena = CodeArena::builder().pages(pages.clone()).build()?;
 /// pages.fail_call(PageCall::Commit, 0);
-/// let refused = arena.load("m")?.alloc(1u8);
+/// let refused = arena.load("m")?.alloc_slice_copy(&[1u8; 20_000]);
 /// assert!(matches!(refused, Err(Error::Pages(error)) if error.call == PageCall::Commit));
 /// # Ok::<(), Error>(())
 /// ```

@@ -161,7 +161,7 @@ impl PageSize {
 /// the table is not far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
-    /// Bytes of the page table, from offset 0 on; the ledger's first part begins behind it.
+    /// Where the page table ends and the ledger's first part begins: in the middle of a page, because what is used first of both lies there.
     pub(crate) table: usize,
     /// Where the ledger's first part ends and code pages begin.
     pub(crate) start: usize,
@@ -172,6 +172,9 @@ pub(crate) struct Geometry {
     /// Bytes of the whole reservation.
     pub(crate) len: usize,
 }
+
+/// What every record is aligned to at most; no page is smaller.
+pub(crate) const RECORD_ALIGN: usize = 64;
 
 impl Geometry {
     /// The parts for `code` bytes of code, rounded up to pages: a quarter of that for records, at least `least_ledger`, and a page
@@ -185,8 +188,10 @@ impl Geometry {
         let code = page.ceil(code.max(1)).filter(|&code| code <= isize::MAX as usize)?;
         let ledger = page.ceil((code / 4).max(least_ledger))?;
         let front = page.ceil((code / 1024).max(least_ledger))?;
-        let table = page.ceil(table(page.index(code)))?;
-        let start = table.checked_add(front)?;
+        // Aligned as records are, on every page size.
+        let half = page.bytes() / 2 / RECORD_ALIGN * RECORD_ALIGN;
+        let table = page.ceil(table(page.index(code)).checked_add(half)?)? - half;
+        let start = page.ceil(table.checked_add(front)?)?;
         let back = ledger - front.min(ledger);
         let len = start.checked_add(code)?.checked_add(back).filter(|&len| len <= isize::MAX as usize)?;
         Some(Self { table, start, code, back, len })

@@ -95,11 +95,13 @@ fn whichever_page_call_fails_nothing_is_left_and_the_next_try_succeeds() {
             let copy = inner.promote(&loader);
             assert!(is(inner.get(), 61) && inner.count() == Some(1), "the handle is good, whatever happened");
             assert!(is(copy?, 61));
-            let big: Handle<'_> = CodeRef::transient(&transients, |loader| {
-                let ops = loader.alloc_slice_copy(&[9; 30_000])?;
-                loader.alloc(Code { name: "big", ops, inner: &[] })
-            })?;
-            assert_eq!(big.promote(&loader)?.ops[29_999], 9);
+            for len in [30_000, 200_000] {
+                let big: Handle<'_> = CodeRef::transient(&transients, |loader| {
+                    let ops = loader.alloc_slice_copy(&vec![9; len])?;
+                    loader.alloc(Code { name: "big", ops, inner: &[] })
+                })?;
+                assert_eq!(big.promote(&loader)?.ops[len - 1], 9);
+            }
             Ok(())
         };
         pages.fail_nth(nth);

@@ -2,13 +2,14 @@
 //!
 //! ```text
 //!   ┌── page table ──┬── records ──┬──────────────── code ────────────────┬─ more records ─┐
-//!   │ owners, bits   │ ◀ written   │ sealed │ closed │ open │ no access ▶ │  ◀ no access   │
+//!   │ owners, bits ◀ │ written ▶   │ sealed │ closed │ open │ no access ▶ │  no access ▶   │
 //!   └────────────────┴─────────────┴──────────────────────────────────────┴────────────────┘
 //!    written by load  written once   only ever read, after load
 //!    and seal
 //! ```
 //!
-//! The three parts share no page (invariant 1). The `CodeArena` value itself holds a few atomics and lies wherever its owner puts it.
+//! Code shares no page with the rest (invariant 1). An arena that holds little touches a page where table and records meet and the first of
+//! code, both writable from the beginning. The `CodeArena` value itself holds a few atomics and lies wherever its owner puts it.
 
 use super::builder::CodeArenaBuilder;
 use super::code_pages::{Choices, CodePages};
@@ -73,8 +74,8 @@ impl CodeArena {
     /// An arena with the default reservation: 1 GiB of address space on 64-bit systems, 64 MiB on others, halved until the system
     /// grants it, down to 1 MiB.
     ///
-    /// Costs two system calls; the address space is free until it is used. The first load and the first block touch a page each of records, of
-    /// the page table and of code.
+    /// Costs two system calls; the address space is free until it is used. The first load touches a page of records and page table, the first block
+    /// one of code; neither makes a call.
     ///
     /// # Errors
     ///
@@ -104,10 +105,10 @@ impl CodeArena {
 
     pub(super) fn with_pages(reservation: Reservation, geometry: Geometry, choices: Choices) -> Result<Self, Error> {
         // SAFETY: whole pages of a reservation that nothing was done with yet.
-        unsafe { reservation.commit(0..geometry.start) }?;
-        let ledger = Ledger::new(geometry.table..geometry.start, geometry.len, geometry.back);
+        unsafe { reservation.commit(0..geometry.start + CodePages::ready(&reservation, geometry)) }?;
+        let ledger = Ledger::new(geometry.table..geometry.start, geometry.len - geometry.back..geometry.len);
         let home = ledger.claim(&reservation, Layout::new::<Self>())?.cast();
-        // SAFETY: the reservation was made for this geometry, and the page table's part is committed and untouched.
+        // SAFETY: the reservation was made for this geometry; the page table's part and the first code are committed and untouched.
         let pages = unsafe { CodePages::new(reservation, geometry, choices) };
         Ok(Self {
             modules: Directory::new(),

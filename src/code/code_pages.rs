@@ -5,7 +5,8 @@
 //!   ├ sealed ┼ sealed ┼ closed ┼ run of a loader ┼ parked ┤┄┄ no access ┄┤
 //! ```
 //!
-//! Code pages only ever move to the right in: *no access* → *claimed* (by compare-exchange on the watermark, then committed) →
+//! Code pages only ever move to the right in: *no access* → *claimed* (by compare-exchange on the watermark, then committed; the first few are
+//! writable before they are claimed) →
 //! *closed* (nobody writes there again) → *sealed* → *replaced* by a sealed memory file → *fixed*, the latter two where a level of
 //! hardening above protection is asked for. At most one run's tail is *parked*: left by a finished loader, to be taken by a
 //! later one. Each step is one atomic operation, so nobody waits for anybody (invariant 5); a step that a vanished thread did not
@@ -26,6 +27,8 @@ use core::sync::atomic::{AtomicUsize, Ordering::*};
 
 /// Bytes of a huge page, where there are any.
 pub(super) const HUGE: usize = 2 << 20;
+/// How long a loader wishes its first run to be.
+pub(super) const FIRST_RUN: usize = 16 << 10;
 
 pub(super) struct CodePages {
     pub(super) reservation: Reservation,
@@ -34,6 +37,8 @@ pub(super) struct CodePages {
     start: usize,
     /// Bytes of code pages in the reservation.
     pub(super) len: usize,
+    /// Bytes of code pages that were made writable together with the arena's records, so that its first run costs no call.
+    ready: usize,
     /// Bytes that may be claimed: `len`, or the user's limit in whole pages.
     cap: usize,
     /// The user's limit, as it was given.
@@ -78,7 +83,8 @@ pub(super) struct Choices {
 impl CodePages {
     /// # Safety
     ///
-    /// `reservation` was made for `geometry`; the page table's memory is committed, zero, and used by nobody else.
+    /// `reservation` was made for `geometry`; the page table's memory and the [first](Self::ready) code pages are committed, zero, and used by
+    /// nobody else.
     pub(super) unsafe fn new(reservation: Reservation, geometry: Geometry, choices: Choices) -> Self {
         let Choices { limit, level, strict, huge } = choices;
         let page = reservation.page();
@@ -88,6 +94,7 @@ impl CodePages {
             table,
             start: geometry.start,
             len: geometry.code,
+            ready: Self::ready(&reservation, geometry),
             cap: limit.map_or(geometry.code, |limit| page.floor(limit).min(geometry.code)),
             limit,
             watermark: Watermark::new(),
@@ -101,6 +108,11 @@ impl CodePages {
             refusal: Refusal::none(),
             reservation,
         }
+    }
+
+    /// Bytes of code pages to be writable from the beginning.
+    pub(super) fn ready(reservation: &Reservation, geometry: Geometry) -> usize {
+        reservation.page().ceil(FIRST_RUN).map_or(geometry.code, |bytes| bytes.min(geometry.code))
     }
 
     pub(super) fn reservation(&self) -> &Reservation {
@@ -199,7 +211,7 @@ impl CodePages {
 
     fn commit(&self, claimed: Range<usize>) -> Result<Range<usize>, PageError> {
         // SAFETY: whole pages that the caller alone has claimed just now, so they were never sealed (invariant 4).
-        match unsafe { self.reservation.commit(self.reserved(claimed.clone())) } {
+        match unsafe { self.reservation.commit(self.reserved(self.unready(claimed.clone()))) } {
             Ok(()) => {
                 if self.huge {
                     // SAFETY: committed just now. A refusal changes nothing but how fast it is.
@@ -216,8 +228,13 @@ impl CodePages {
         }
     }
 
-    /// Gives a claim back that nothing was written to. If others claimed behind it, it stays claimed: pages without access that are
-    /// nobody's, counted as a tail, and never to be sealed.
+    /// The part of a claim that was not writable from the beginning.
+    fn unready(&self, claimed: Range<usize>) -> Range<usize> {
+        claimed.start.max(self.ready).min(claimed.end)..claimed.end
+    }
+
+    /// Gives a claim back that nothing was written to. If others claimed behind it, it stays claimed: pages that are nobody's, without access
+    /// but for those that had it before, counted as a tail, and never to be sealed.
     ///
     /// # Safety
     ///
@@ -225,7 +242,7 @@ impl CodePages {
     pub(super) unsafe fn give_back(&self, claimed: Range<usize>) {
         // SAFETY: the caller's promise; what is claimed was never sealed. A refusal changes nothing that matters: the pages
         // are zero, and whoever claims them next commits them again.
-        let _ = unsafe { self.reservation.decommit(self.reserved(claimed.clone())) };
+        let _ = unsafe { self.reservation.decommit(self.reserved(self.unready(claimed.clone()))) };
         if !self.watermark.give_back(&claimed) {
             self.closed_tails.fetch_add(claimed.len(), Relaxed);
         }
@@ -347,8 +364,8 @@ impl CodePages {
         self.seals.load(Relaxed)
     }
 
-    /// How many mappings of the kernel the claimed pages make up.
+    /// How many mappings of the kernel the accessible pages make up.
     pub(super) fn mappings(&self) -> usize {
-        self.table.mappings(self.page().index(self.claimed()))
+        self.table.mappings(self.page().index(self.claimed().max(self.ready)))
     }
 }

@@ -11,7 +11,7 @@
 
 use super::arena::CodeArena;
 use super::bump::Bump;
-use super::code_pages::Next;
+use super::code_pages::{FIRST_RUN, Next};
 use super::extent::{Extent, Run};
 use super::module::{Module, ModuleRecord};
 use super::published::Record;
@@ -21,8 +21,6 @@ use core::alloc::Layout;
 use core::cell::Cell;
 use core::ptr::NonNull;
 
-/// The first run of a module.
-const FIRST_RUN: usize = 16 << 10;
 /// No run is wished longer than this.
 const LONGEST_RUN: usize = 1 << 20;
 

@@ -1,12 +1,12 @@
 //! The arena's own records, in pages of their own: written once, published by one atomic pointer, never moved, never freed.
 //!
 //! Modules, runs, extents and interned names are small records that are only ever added. They lie apart from code (invariant 1), in two
-//! parts that both grow downwards. The first is writable from the beginning, and lies near the code; the second is for arenas with very
+//! parts. The first is writable from the beginning, and its first page is the page table's too; the second is for arenas with very
 //! many records:
 //!
 //! ```text
-//!   ├── page table ──┼ … ◀── records ─┼── code ── … ──┼ ... no access ... ◀── records ─┤
-//!   0                          front.end                                            top
+//!   ├─ ◀ page table ┼ records ▶ … ┼── code ── … ──┼ records ▶ ... no access ... ┤
+//!                front.start                  back.start
 //! ```
 //!
 //! * A record is claimed by compare-exchange on `used`, so any number of threads insert at once and none waits (invariant 5).
@@ -25,14 +25,12 @@ use core::sync::atomic::{AtomicUsize, Ordering::*};
 /// How much memory is committed at once: one system call for some five hundred modules.
 pub(super) const CHUNK: usize = 64 << 10;
 
-/// Insert-only memory for records. Both tops are multiples of the page size, hence of every record's alignment.
+/// Insert-only memory for records. Both parts begin at a multiple of every record's alignment.
 pub(super) struct Ledger {
     /// The first part, as offsets in the reservation.
     front: Range<usize>,
-    /// Where the second part ends.
-    top: usize,
-    /// Bytes of the second part.
-    back: usize,
+    /// The second part.
+    back: Range<usize>,
     /// Bytes that records fill: of the first part, then of the second.
     used: AtomicUsize,
     /// Bytes of both parts that are writable; never less than what a finished claim in `used` needs.
@@ -40,31 +38,34 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// A ledger in a part of a reservation that the caller has committed, and in `back` bytes below `top`.
-    pub(super) fn new(front: Range<usize>, top: usize, back: usize) -> Self {
+    /// A ledger in a part of a reservation that the caller has committed, and in one that begins at a page.
+    pub(super) fn new(front: Range<usize>, back: Range<usize>) -> Self {
         let committed = AtomicUsize::new(front.len());
-        Self { front, top, back, used: AtomicUsize::new(0), committed }
+        Self { front, back, used: AtomicUsize::new(0), committed }
     }
 
     /// Bytes of both parts.
     fn capacity(&self) -> usize {
-        self.front.len() + self.back
+        self.front.len() + self.back.len()
     }
 
-    /// The bytes that end a record of `layout` behind `used` others. A record lies in one part.
-    fn end(&self, used: usize, layout: Layout) -> Option<usize> {
-        // Both tops are aligned to pages, so aligning the distance from them aligns the address.
-        let end = |used: usize| layout::align_up(used.checked_add(layout.size())?, layout.align());
-        let end = end(used)
-            .filter(|&end| used >= self.front.len() || end <= self.front.len())
-            .or_else(|| end(self.front.len().max(used)))?;
-        (end <= self.capacity()).then_some(end)
-    }
-
-    /// Where the record that ends `end` bytes into the ledger lies.
-    fn offset(&self, end: usize) -> usize {
+    /// The bytes of the ledger that a record of `layout` takes behind `used` others. A record lies in one part.
+    fn place(&self, used: usize, layout: Layout) -> Option<Range<usize>> {
         let front = self.front.len();
-        if end <= front { self.front.end - end } else { self.top - (end - front) }
+        let place = |part: usize, used: usize| {
+            let start = part + layout::align_up(used - part, layout.align())?;
+            Some(start..start.checked_add(layout.size())?)
+        };
+        let first = if used < front { place(0, used).filter(|record| record.end <= front) } else { None };
+        first.or_else(|| place(front, used.max(front))).filter(|record| record.end <= self.capacity())
+    }
+
+    /// Where the byte of the ledger at `place` lies in the reservation.
+    fn offset(&self, place: usize) -> usize {
+        match place.checked_sub(self.front.len()) {
+            None => self.front.start + place,
+            Some(behind) => self.back.start + behind,
+        }
     }
 
     /// Adds a record.
@@ -74,7 +75,7 @@ impl Ledger {
     /// [`Error::Bookkeeping`] when the ledger is full, [`Error::Pages`] when the system refuses memory; nothing is claimed then.
     pub(super) fn insert<'l, T: Sync>(&'l self, pages: &'l Reservation, value: T) -> Result<Record<'l, T>, Error> {
         const { assert!(!core::mem::needs_drop::<T>(), "records are never dropped") };
-        const { assert!(align_of::<T>() <= 64, "no page is smaller than 64 bytes, so `top` is aligned to that") };
+        const { assert!(align_of::<T>() <= layout::RECORD_ALIGN) };
         let at = self.claim(pages, Layout::new::<T>())?.cast::<T>();
         // SAFETY: `claim` gave this memory, committed, aligned and large enough, to nobody else; it lives as long as the reservation,
         // which is borrowed for 'l.
@@ -119,11 +120,11 @@ impl Ledger {
         let full = Error::Bookkeeping { capacity: self.capacity() };
         let mut used = self.used.load(Relaxed);
         loop {
-            let end = self.end(used, layout).ok_or(full)?;
-            self.commit(pages, end)?;
-            match self.used.compare_exchange_weak(used, end, Relaxed, Relaxed) {
-                // SAFETY: `end` is within the capacity, and the ledger lies in the reservation.
-                Ok(_) => return Ok(unsafe { pages.at(self.offset(end)) }),
+            let record = self.place(used, layout).ok_or(full)?;
+            self.commit(pages, record.end)?;
+            match self.used.compare_exchange_weak(used, record.end, Relaxed, Relaxed) {
+                // SAFETY: the record is within the capacity, and the ledger lies in the reservation.
+                Ok(_) => return Ok(unsafe { pages.at(self.offset(record.start)) }),
                 Err(now) => used = now,
             }
         }
@@ -136,12 +137,11 @@ impl Ledger {
             return Ok(());
         }
         // The first part is writable: this is about the second. `end` is not above the capacity, a multiple of the chunk or itself the bound.
-        let below_top = |end: usize| self.top - (end - self.front.len());
-        let ahead = layout::align_up(end - self.front.len(), CHUNK).map_or(self.back, |ahead| ahead.min(self.back))
-            + self.front.len();
+        let (front, back) = (self.front.len(), self.back.len());
+        let ahead = front + layout::align_up(end - front, CHUNK).map_or(back, |ahead| ahead.min(back));
         // SAFETY: whole pages between the capacity's bound and what is committed; the ledger's pages are never sealed. Another thread may
         // have committed some of them already and be using them: committing again keeps what they hold (`PageSource::commit`).
-        unsafe { pages.commit(below_top(ahead)..below_top(committed)) }?;
+        unsafe { pages.commit(self.offset(committed)..self.offset(ahead)) }?;
         self.committed.fetch_max(ahead, AcqRel);
         Ok(())
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!              group 1                   group 0
-//!   ... ┼ marks × 6 │ owner × 64 ┼ marks × 6 │ owner × 64 ┼ … full, full │   code ▶
+//!   ... ┼ marks × 6 │ owner × 64 ┼ marks × 6 │ owner × 64 ┼ … full, full │ records ▶
 //!                                  a bit a page  one pointer  a bit a group
 //! ```
 //!
@@ -11,7 +11,7 @@
 //! * **owner**: the finished extent with the highest address on the page; those below it follow by [`Extent::below`].
 //!
 //! Bits are only ever set, so any number of threads may close, seal and look up at once; what a vanished thread did not set is pages
-//! that stay unsealed. The groups lie in zeroed pages just before the code, the first ones nearest, and cost nothing until touched.
+//! that stay unsealed. The groups lie in zeroed memory just before the records, the first ones nearest, and cost nothing until touched.
 
 use super::extent::Extent;
 use super::published::{Published, Record};
@@ -80,7 +80,7 @@ impl PageTable {
     ///
     /// # Safety
     ///
-    /// `end` is aligned to a page; the `bytes(pages)` before it are committed and zero, used by nobody else, and outlive the table.
+    /// `end` is aligned to a word; the `bytes(pages)` before it are committed and zero, used by nobody else, and outlive the table.
     pub(super) unsafe fn new(end: NonNull<u8>, pages: usize) -> Self {
         let len = pages.div_ceil(GROUP);
         // SAFETY: there is room for the words and, before them, for the groups, which are aligned as words are.

@@ -24,6 +24,10 @@ const MOST_BYTES: usize = 128 << 10;
 /// Entries that a magazine begins with.
 const FIRST: usize = 32;
 
+/// Bytes of the magazines of all classes before any has grown. Those that grow lie behind them, best from a page on, so that a magazine of 512
+/// entries lies on one and not on two.
+pub(super) const FIRST_BYTES: usize = CLASSES * FIRST * size_of::<NonNull<u8>>();
+
 /// Addresses of free objects of one class.
 pub(super) struct Magazine {
     top: Cell<*mut NonNull<u8>>,
@@ -42,8 +46,7 @@ const fn most(class: usize) -> usize {
 
 /// Where each class's magazine moves when it grows, in bytes behind the first; the last number is the end of all.
 static GROWN: [usize; CLASSES + 1] = {
-    // From a page on, so that a magazine of 512 entries lies on one and not on two.
-    let mut grown = [(CLASSES * FIRST * size_of::<NonNull<u8>>()).next_multiple_of(4096); CLASSES + 1];
+    let mut grown = [FIRST_BYTES; CLASSES + 1];
     let mut class = 0;
     while class < CLASSES {
         let room = if most(class) > FIRST { most(class) } else { 0 };

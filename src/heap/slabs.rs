@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The sets are the vacant slabs, and for each class the slabs with free objects ([`Partial`]). Slab 0 begins at a multiple of a huge page if
-//! the heap may grow so large that it asks for some. Each part of the metadata begins at a page; a small heap writes to the first pages of
-//! each.
+//! the heap may grow so large that it asks for some. A small heap writes to the first pages of each part; of the table and the magazines,
+//! that is one page.
 //!
 //! * A slab is **vacant**, of one **class**, or part of a **span** of slabs that hold one large object.
 //! * In a slab of a class, objects below `fresh` were handed out at least once; a bit says which of them came back. Objects above were
@@ -18,6 +18,7 @@
 //!   no page that a forked child shares.
 
 use super::classes::{CLASSES, Class, SLAB, TABLE};
+use super::magazine::FIRST_BYTES;
 use super::partial::Partial;
 use super::spans::COMMIT;
 use super::words::{BITS, BitSet, Pool};
@@ -112,7 +113,7 @@ impl Slab {
     }
 }
 
-/// Where the parts of a heap's reservation lie, as offsets from the first of them; all begin at a page.
+/// Where the parts of a heap's reservation lie, as offsets from the first of them; all but the magazines begin at a page.
 ///
 /// What a small heap uses lies around one place, just before the first slab: the pool and the table grow down, away from there. So one call
 /// makes it all writable, and it shares page tables of the kernel's, each of which costs more to make than a page does.
@@ -124,8 +125,7 @@ pub(super) struct Plan {
     pub(super) home: usize,
     pub(super) vacant: usize,
     pub(super) partial: usize,
-    /// The end of the table.
-    pub(super) table: usize,
+    /// Where the table ends and the magazines begin, which may be in the middle of a page: what is used first of both lies there.
     pub(super) magazines: usize,
     /// Slab 0.
     pub(super) objects: usize,
@@ -143,13 +143,13 @@ impl Plan {
         let home = (Pool::capacity(slabs, BITMAPS) * 8).next_multiple_of(page);
         let vacant = home + size_of::<super::HeapArena>().next_multiple_of(page);
         let partial = vacant + BitSet::bytes(slabs).next_multiple_of(page);
-        let table = partial + Partial::bytes(slabs).next_multiple_of(page);
-        let table = table + (slabs * size_of::<Slab>()).next_multiple_of(page);
-        let magazines = table;
+        // The first magazines end with a page, and the table ends where they begin.
+        let table = partial + Partial::bytes(slabs).next_multiple_of(page) + slabs * size_of::<Slab>();
+        let magazines = (table + FIRST_BYTES).next_multiple_of(page) - FIRST_BYTES;
         // A page to spare, so that a write just before the first object hits nothing that is used.
-        let objects = magazines + super::magazine::bytes().next_multiple_of(page) + page;
+        let objects = (magazines + super::magazine::bytes()).next_multiple_of(page) + page;
         let len = objects + slabs * SLAB;
-        Some(Self { slabs, home, vacant, partial, table, magazines, objects, len })
+        Some(Self { slabs, home, vacant, partial, magazines, objects, len })
     }
 
     /// What is writable from the beginning: the metadata, of the pool its first chunk, and some of the objects.
@@ -207,7 +207,7 @@ impl Slabs {
             let vacant = BitSet::new(pages.at(start + plan.vacant), plan.slabs);
             let partial = Partial::new(pages.at(start + plan.partial), plan.slabs);
             let pool = Pool::new(pages.at(start + plan.home), Pool::capacity(plan.slabs, BITMAPS));
-            (pages.at(origin), pages.at(start + plan.table).cast(), vacant, partial, pool)
+            (pages.at(origin), pages.at(start + plan.magazines).cast(), vacant, partial, pool)
         };
         Self {
             origin,

@@ -21,8 +21,8 @@ use std::sync::Arc;
 /// let arena = CodeArena::builder().reservation(1 << 20).pages(pages.clone()).build()?;
 /// let loader = arena.load("m")?;
 /// pages.fail_nth(0); // the next call, whichever it is
-/// assert!(matches!(loader.alloc(1u8), Err(Error::Pages(_))));
-/// assert_eq!(loader.alloc(2u8), Ok(&2)); // nothing is lost
+/// assert!(matches!(loader.alloc([1u8; 20_000]), Err(Error::Pages(_))));
+/// assert_eq!(loader.alloc([2u8; 20_000]), Ok(&[2; 20_000])); // nothing is lost
 /// drop(loader);
 /// drop(arena);
 /// assert_eq!((pages.live(), pages.violations()), (0, 0));
@@ -195,9 +195,9 @@ impl Pages {
     /// # use permacode::{CodeArena, testing::Pages};
     /// let pages = Pages::ordinary();
     /// let arena = CodeArena::builder().reservation(1 << 20).pages(pages.clone()).build()?;
-    /// assert_eq!(pages.calls(), 2); // reserve, and commit the first records
-    /// arena.load("m")?.alloc(1u8)?;
-    /// assert_eq!(pages.calls(), 3); // commit the first run
+    /// assert_eq!(pages.calls(), 2); // reserve, and commit the first records and 16 KiB of code
+    /// arena.load("m")?.alloc_slice_copy(&[1u8; 20_000])?;
+    /// assert_eq!(pages.calls(), 3); // commit more
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn calls(&self) -> usize {

@@ -4,8 +4,7 @@ use std::io::{self, Read, Write};
 use std::mem;
 use std::os::unix::net::UnixStream;
 use std::ptr;
-use std::sync::Once;
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 /// How long a child may take; far more than any needs on a busy machine, so that only what hangs is killed.
@@ -160,21 +159,19 @@ pub fn watched<R>(body: impl FnOnce(), look: impl FnOnce(i32) -> R) -> R {
 ///
 /// The hook is set before the first fork and not in the child, which would wait for ever if another thread was panicking when it was made.
 fn hear_children() {
-    static HEARD: Once = Once::new();
-    if std::thread::panicking() {
+    static HEARD: AtomicBool = AtomicBool::new(false);
+    if std::thread::panicking() || HEARD.swap(true, SeqCst) {
         return;
     }
-    HEARD.call_once(|| {
-        let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            if FAULT.load(SeqCst).is_null() {
-                return before(info);
-            }
-            let text = format!("in a child: {info}\n");
-            // SAFETY: the bytes are there.
-            unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
-        }));
-    });
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if FAULT.load(SeqCst).is_null() {
+            return before(info);
+        }
+        let text = format!("in a child: {info}\n");
+        // SAFETY: the bytes are there.
+        unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
+    }));
 }
 
 /// Makes this process write down where it faults, and then die of it as it would have.
