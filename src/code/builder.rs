@@ -4,15 +4,12 @@ use super::arena::{CodeArena, geometry};
 use super::code_pages::Choices;
 use super::module::Hardening;
 use crate::error::Error;
-use crate::pages::{PageSource, Reservation, Source};
+use crate::pages::{PageSource, Reservation, Source, Wish};
 use std::sync::Arc;
 
 /// Address space that an arena takes when nothing is said.
-const DEFAULT_RESERVATION: usize = if usize::BITS >= 64 { 1 << 30 } else { 64 << 20 };
-/// The same on a source that cannot protect, where a reservation may be memory.
-const ORDINARY_RESERVATION: usize = 4 << 20;
-/// The default is halved no further.
-const LEAST_RESERVATION: usize = 1 << 20;
+const RESERVATION: Wish =
+    Wish { full: if usize::BITS >= 64 { 1 << 30 } else { 64 << 20 }, ordinary: 4 << 20, least: 1 << 20 };
 
 /// Settings of a [`CodeArena`] to be made. Sizes are in bytes; choosing costs nothing, [`build`](Self::build) does.
 ///
@@ -187,15 +184,7 @@ impl CodeArenaBuilder {
     pub fn build(self) -> Result<CodeArena, Error> {
         let arena = match self.reservation {
             Some(bytes) => self.reserve(bytes)?,
-            None => {
-                let mut bytes = if self.source.protects() { DEFAULT_RESERVATION } else { ORDINARY_RESERVATION };
-                loop {
-                    match self.reserve(bytes) {
-                        Err(Error::Pages(_)) if bytes > LEAST_RESERVATION => bytes /= 2,
-                        result => break result?,
-                    }
-                }
-            }
+            None => RESERVATION.granted(&self.source, |bytes| self.reserve(bytes))?,
         };
         arena.prefault(self.prefault)?;
         Ok(arena)

@@ -20,13 +20,11 @@ use super::refusal::Refusal;
 use super::watermark::Watermark;
 use crate::error::{Error, PageError};
 use crate::layout::{self, Geometry, PageSize};
-use crate::pages::Reservation;
+use crate::pages::{HUGE, Reservation};
 use core::ops::Range;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::*};
 
-/// Bytes of a huge page, where there are any.
-pub(super) const HUGE: usize = 2 << 20;
 /// How long a loader wishes its first run to be.
 pub(super) const FIRST_RUN: usize = 16 << 10;
 

@@ -7,11 +7,12 @@
 //! Threads may take the same step for the same pages at once: the bytes are the same, marks are only ever added, and what the system
 //! refuses because it is done already is no refusal. A stretch that is refused keeps nobody from the others.
 
-use super::code_pages::{CodePages, HUGE};
+use super::code_pages::CodePages;
 use super::extent::Extent;
 use super::module::Hardening;
 use super::page_table::Mark;
 use crate::error::PageError;
+use crate::pages::HUGE;
 use core::ops::Range;
 use core::sync::atomic::Ordering::Relaxed;
 

@@ -3,21 +3,18 @@
 use super::arena::HeapArena;
 use super::classes::{CLASSES, SLAB};
 use super::magazine::Magazine;
-use super::slabs::{HUGE, Plan, Slabs};
+use super::slabs::{Plan, Slabs};
 use crate::error::{Error, PageCall, PageError};
 use crate::layout;
-use crate::pages::{PageSource, Reservation, Source};
+use crate::pages::{HUGE, PageSource, Reservation, Source, Wish};
 use core::array;
 use std::sync::Arc;
 
 /// Address space that a heap takes when nothing is said.
-const DEFAULT_RESERVATION: usize = if usize::BITS >= 64 { 16 << 30 } else { 256 << 20 };
-/// The same on a source that cannot protect, where a reservation may be memory.
-const ORDINARY_RESERVATION: usize = 16 << 20;
+pub(super) const RESERVATION: Wish =
+    Wish { full: if usize::BITS >= 64 { 16 << 30 } else { 256 << 20 }, ordinary: 16 << 20, least: 1 << 20 };
 /// Bytes of a heap in ordinary pages: sixteen huge pages' worth, so that one that is hardly used is a small part of the whole.
 const DEFAULT_HUGE: usize = 32 << 20;
-/// The default is halved no further.
-const LEAST_RESERVATION: usize = 1 << 20;
 
 /// Settings of a [`HeapArena`] to be made.
 #[derive(Clone, Default)]
@@ -70,32 +67,11 @@ impl HeapArenaBuilder {
     ///
     /// [`Error::TooLarge`] for a reservation that no address space holds, [`Error::Pages`] when the system refuses.
     pub fn build(self) -> Result<HeapArena, Error> {
-        if let Some(bytes) = self.reservation {
-            return self.reserve(bytes);
-        }
-        let mut bytes = if self.source.protects() { DEFAULT_RESERVATION } else { ORDINARY_RESERVATION };
-        loop {
-            match self.reserve(bytes) {
-                Err(Error::Pages(_)) if bytes > LEAST_RESERVATION => bytes /= 2,
-                result => return result,
-            }
-        }
-    }
-
-    fn reserve(&self, bytes: usize) -> Result<HeapArena, Error> {
-        let page = self.source.page_size()?.bytes();
-        if page > SLAB {
-            return Err(Error::Pages(PageError { call: PageCall::Reserve, bytes: page, code: 0 }));
-        }
-        let plan = Plan::new(bytes, page).ok_or(Error::TooLarge { len: bytes, element: 1 })?;
         let huge_from = self.huge_from.unwrap_or(DEFAULT_HUGE).checked_next_multiple_of(HUGE).unwrap_or(usize::MAX);
-        let align = if plan.slabs * SLAB > huge_from { HUGE } else { SLAB };
-        // So much more that the first slab can begin at a multiple of its size, or of a huge page's.
-        let reservation = Reservation::new(self.source.clone(), plan.len + align)?;
-        let start = layout::pad(reservation.base().addr().get() + plan.objects, align);
-        let first = plan.first();
-        // SAFETY: whole pages of a reservation that nothing was done with yet.
-        unsafe { reservation.commit(start + first.start..start + first.end) }?;
+        let (reservation, start, plan) = match self.reservation {
+            Some(bytes) => self.reserve(bytes, huge_from),
+            None => RESERVATION.granted(&self.source, |bytes| self.reserve(bytes, huge_from)),
+        }?;
         // SAFETY: the plan's parts lie within the reservation; the magazines' part has room for one of each class.
         let magazines: [Magazine; CLASSES] = unsafe {
             let all = reservation.at(start + plan.magazines);
@@ -105,5 +81,22 @@ impl HeapArenaBuilder {
         // SAFETY: the reservation was made for this plan, and what is first in it is committed and untouched.
         let slabs = unsafe { Slabs::new(reservation, start + plan.objects, plan, limit, huge_from) };
         Ok(HeapArena::from_parts(magazines, slabs))
+    }
+
+    /// Address space with a plan for it, and where in it the plan begins.
+    fn reserve(&self, bytes: usize, huge_from: usize) -> Result<(Reservation, usize, Plan), Error> {
+        let page = self.source.page_size()?.bytes();
+        if page > SLAB {
+            return Err(Error::Pages(PageError { call: PageCall::Reserve, bytes: page, code: 0 }));
+        }
+        let plan = Plan::new(bytes, page).ok_or(Error::TooLarge { len: bytes, element: 1 })?;
+        let align = if plan.slabs * SLAB > huge_from { HUGE } else { SLAB };
+        // So much more that the first slab can begin at a multiple of its size, or of a huge page's.
+        let reservation = Reservation::new(self.source.clone(), plan.len + align)?;
+        let start = layout::pad(reservation.base().addr().get() + plan.objects, align);
+        let first = plan.first();
+        // SAFETY: whole pages of a reservation that nothing was done with yet.
+        unsafe { reservation.commit(start + first.start..start + first.end) }?;
+        Ok((reservation, start, plan))
     }
 }

@@ -10,6 +10,7 @@
 //! owner is gone: its objects stay where they are, and everybody is served by the system. No lock is taken anywhere (invariant 5).
 
 use super::arena::HeapArena;
+use super::builder::RESERVATION;
 use super::classes::{LARGEST, SLAB, TABLE};
 use super::slabs::Use;
 use crate::error::Error;
@@ -23,11 +24,6 @@ use std::alloc::System;
 
 /// Granularity of the bits that other threads set: the smallest class.
 const GRAIN: usize = 8;
-/// Address space for the owner's objects.
-const RESERVATION: usize = if usize::BITS >= 64 { 16 << 30 } else { 256 << 20 };
-/// It is halved no further.
-const LEAST_RESERVATION: usize = 1 << 20;
-
 thread_local! {
     /// The allocator that this thread owns.
     static OWNED: Cell<*const GlobalHeap> = const { Cell::new(ptr::null()) };
@@ -108,13 +104,7 @@ impl GlobalHeap {
         if self.state.compare_exchange(UNCLAIMED, CLAIMING, Acquire, Relaxed).is_err() {
             return Ok(false);
         }
-        let mut bytes = RESERVATION;
-        let made = loop {
-            match self.make(bytes) {
-                Err(Error::Pages(_)) if bytes > LEAST_RESERVATION => bytes /= 2,
-                made => break made,
-            }
-        };
+        let made = RESERVATION.granted(&Source::default(), |bytes| self.make(bytes));
         self.state.store(if made.is_ok() { CLAIMED } else { UNCLAIMED }, Release);
         made?;
         OWNED.set(self);

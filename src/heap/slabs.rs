@@ -57,9 +57,6 @@ pub(super) const SPAN: u8 = 1;
 pub(super) const REST: u8 = 2;
 const FIRST_CLASS: u8 = 3;
 
-/// Bytes of a huge page, where there are such: of most processors with small pages of 4 KiB. Elsewhere advice goes unheard.
-pub(super) const HUGE: usize = 2 << 20;
-
 /// Words of the longest bitmap of a slab.
 pub(super) const WORDS: usize = SLAB / 8 / BITS;
 
@@ -184,7 +181,7 @@ pub(super) struct Slabs {
     /// Bytes of objects and spans that are out.
     pub(super) out_bytes: Cell<usize>,
     pub(super) limit: usize,
-    /// Bytes of slabs, a multiple of [`HUGE`], behind which huge pages are asked for.
+    /// Bytes of slabs, a multiple of [`HUGE`](crate::pages::HUGE), behind which huge pages are asked for.
     pub(super) huge_from: usize,
     pub(super) pool: Pool,
     /// Slabs that were ever used.

@@ -6,8 +6,9 @@
 //! ```
 
 use super::classes::{SLAB, TABLE};
-use super::slabs::{BITMAPS, HUGE, REST, SPAN, Slabs};
+use super::slabs::{BITMAPS, REST, SPAN, Slabs};
 use crate::error::Error;
+use crate::pages::HUGE;
 use core::ops::Range;
 use core::ptr::NonNull;
 

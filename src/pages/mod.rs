@@ -25,10 +25,13 @@ mod source;
 mod system;
 
 pub use ordinary::OrdinaryPages;
-pub(crate) use reservation::{Reservation, Source};
+pub(crate) use reservation::{Reservation, Source, Wish};
 pub use source::PageSource;
 #[cfg(all(unix, not(miri)))]
 pub use system::SystemPages;
+
+/// Bytes of a huge page, where there are such: of most processors with small pages of 4 KiB. Elsewhere advice goes unheard.
+pub(crate) const HUGE: usize = 2 << 20;
 
 /// The source that an arena uses unless told otherwise.
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]

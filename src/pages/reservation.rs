@@ -47,6 +47,34 @@ impl Source {
     }
 }
 
+/// How much address space to take when nobody said, in bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Wish {
+    /// Where it costs nothing until it is used.
+    pub(crate) full: usize,
+    /// On a source that cannot protect, where it may be memory.
+    pub(crate) ordinary: usize,
+    /// What is not halved any more.
+    pub(crate) least: usize,
+}
+
+impl Wish {
+    /// What `make` gives for the wish, for half of it where the system refuses, and so on.
+    pub(crate) fn granted<T>(
+        self,
+        source: &Source,
+        mut make: impl FnMut(usize) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut bytes = if source.protects() { self.full } else { self.ordinary };
+        loop {
+            match make(bytes) {
+                Err(Error::Pages(_)) if bytes > self.least => bytes /= 2,
+                made => return made,
+            }
+        }
+    }
+}
+
 /// Address space, released when dropped.
 pub(crate) struct Reservation {
     base: NonNull<u8>,

@@ -3,18 +3,15 @@
 use super::table::SideTable;
 use crate::code::CodeArena;
 use crate::error::Error;
-use crate::pages::{PageSource, Reservation, Source};
+use crate::pages::{PageSource, Reservation, Source, Wish};
 use bytemuck::Zeroable;
 use core::fmt;
 use core::marker::PhantomData;
 use std::sync::Arc;
 
 /// Address space that a table takes when nothing is said.
-const DEFAULT_RESERVATION: usize = if usize::BITS >= 64 { 1 << 30 } else { 16 << 20 };
-/// The same on a source that cannot protect, where a reservation may be memory.
-const ORDINARY_RESERVATION: usize = 1 << 20;
-/// The default is halved no further.
-const LEAST_RESERVATION: usize = 64 << 10;
+const RESERVATION: Wish =
+    Wish { full: if usize::BITS >= 64 { 1 << 30 } else { 16 << 20 }, ordinary: 1 << 20, least: 64 << 10 };
 
 /// Settings of a [`SideTable`] to be made. Choosing costs nothing, [`build`](Self::build) does.
 ///
@@ -62,15 +59,9 @@ impl<'a, T: Zeroable> SideTableBuilder<'a, T> {
     ///
     /// [`Error::TooLarge`] for a capacity that no address space holds, [`Error::Pages`] when the system refuses.
     pub fn build(self) -> Result<SideTable<'a, T>, Error> {
-        if let Some(capacity) = self.capacity {
-            return self.reserve(capacity);
-        }
-        let mut bytes = if self.source.protects() { DEFAULT_RESERVATION } else { ORDINARY_RESERVATION };
-        loop {
-            match self.reserve((bytes / size_of::<T>().max(1)).max(1)) {
-                Err(Error::Pages(_)) if bytes > LEAST_RESERVATION => bytes /= 2,
-                result => return result,
-            }
+        match self.capacity {
+            Some(capacity) => self.reserve(capacity),
+            None => RESERVATION.granted(&self.source, |bytes| self.reserve((bytes / size_of::<T>().max(1)).max(1))),
         }
     }
 
