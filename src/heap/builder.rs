@@ -13,8 +13,8 @@ use std::sync::Arc;
 /// Address space that a heap takes when nothing is said.
 pub(super) const RESERVATION: Wish =
     Wish { full: if usize::BITS >= 64 { 16 << 30 } else { 256 << 20 }, ordinary: 16 << 20, least: 1 << 20 };
-/// Bytes of a heap in ordinary pages: sixteen huge pages' worth, so that one that is hardly used is a small part of the whole.
-const DEFAULT_HUGE: usize = 32 << 20;
+/// Bytes of a heap in ordinary pages: eight huge pages' worth, so that one that is hardly used is a small part of the whole.
+const DEFAULT_HUGE: usize = 16 << 20;
 
 /// Settings of a [`HeapArena`] to be made.
 #[derive(Clone, Default)]
@@ -44,7 +44,7 @@ impl HeapArenaBuilder {
     }
 
     /// How many bytes of the heap lie in pages of the ordinary size; behind them the heap asks for huge ones, where the system has them
-    /// (on Linux 2 MiB, and only if transparent huge pages are not switched off). 32 MiB unless it is set; `usize::MAX` is never.
+    /// (on Linux 2 MiB, and only if transparent huge pages are not switched off). 16 MiB unless it is set; `usize::MAX` is never.
     ///
     /// Huge pages make a large heap faster: a fault for each 2 MiB instead of each 4 KiB, and fewer misses of the processor's translations.
     /// They cost at most 2 MiB that are resident and not used, and one system call whenever the heap grows, by a quarter each time.

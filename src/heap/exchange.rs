@@ -99,28 +99,39 @@ impl Slabs {
         count
     }
 
-    /// Takes objects of a class back. Neighbours in the order of freeing are commonly neighbours in memory: their bits are gathered, and go
-    /// to their word together.
+    /// Takes objects of a class back. What is freed together commonly lies together, in one order or the other: such a run costs a comparison for
+    /// each object, and its bits go to a word together.
     pub(super) fn take_back(&self, class: usize, objects: &[NonNull<u8>]) {
         let (table, base) = (&TABLE[class], self.base.addr().get());
-        let place = |object: &NonNull<u8>| {
+        // The number of its bit, if each slab had as many as a slab can have.
+        let bit = |object: &NonNull<u8>| {
             let offset = object.addr().get() - base;
-            // The number of its bit, if each slab had as many as a slab can have.
-            let bit = offset / SLAB * (WORDS * BITS) + table.index(offset % SLAB);
-            (bit / BITS, 1 << (bit % BITS))
+            offset / SLAB * (WORDS * BITS) + table.index(offset % SLAB)
         };
         let Some(first) = objects.first() else { return };
-        let (mut at, mut bits) = (place(first).0, 0);
-        for object in objects {
-            let (word, bit) = place(object);
+        let (mut at, mut gathered) = (bit(first) / BITS, 0);
+        let mut gather = |word: usize, bits: u64| {
             if word != at {
-                self.set_free(class, at, bits);
-                (at, bits) = (word, 0);
+                self.set_free(class, at, gathered);
+                (at, gathered) = (word, 0);
             }
-            debug_assert!(bits & bit == 0, "an object is freed twice");
-            bits |= bit;
+            debug_assert!(gathered & bits == 0, "an object is freed twice");
+            gathered |= bits;
+        };
+        let mut rest = objects;
+        while let [first, behind @ ..] = rest {
+            let bit = bit(first);
+            let step = behind.first().map_or(0, |next| next.addr().get().wrapping_sub(first.addr().get()));
+            if step == table.size || step == table.size.wrapping_neg() {
+                let (len, lowest) = run(rest, step, bit % (WORDS * BITS), table);
+                each_word(bit / (WORDS * BITS) * (WORDS * BITS) + lowest, len, &mut gather);
+                rest = &rest[len..];
+            } else {
+                gather(bit / BITS, 1 << (bit % BITS));
+                rest = behind;
+            }
         }
-        self.set_free(class, at, bits);
+        self.set_free(class, at, gathered);
         self.came_back(class, table, objects.len());
     }
 
@@ -141,5 +152,26 @@ impl Slabs {
     pub(super) fn came_back(&self, class: usize, table: &Class, count: usize) {
         self.out[class].set(self.out[class].get() - count);
         self.out_bytes.set(self.out_bytes.get() - count * table.size);
+    }
+}
+
+/// How many objects of one slab, from the first on, have their addresses a step apart, and the number of the lowest. The step is the size of an
+/// object, upwards or downwards; the first has the number `index`.
+#[inline(always)]
+fn run(objects: &[NonNull<u8>], step: usize, index: usize, class: &Class) -> (usize, usize) {
+    let up = step == class.size;
+    let most = if up { class.objects - index } else { index + 1 };
+    let pairs = objects[..most.min(objects.len())].windows(2);
+    let len = 1 + pairs.take_while(|pair| pair[1].addr().get().wrapping_sub(pair[0].addr().get()) == step).count();
+    (len, if up { index } else { index + 1 - len })
+}
+
+/// The words that `len` bits from `bit` on lie in, each with the bits there.
+#[inline(always)]
+fn each_word(mut bit: usize, mut len: usize, mut visit: impl FnMut(usize, u64)) {
+    while len > 0 {
+        let count = (BITS - bit % BITS).min(len);
+        visit(bit / BITS, u64::MAX >> (BITS - count) << (bit % BITS));
+        (bit, len) = (bit + count, len - count);
     }
 }
