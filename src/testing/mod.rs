@@ -3,6 +3,7 @@
 //!
 //! Checks in this module panic when they find something wrong: it is called by tests only.
 
+mod code_model;
 mod code_ops;
 mod heap_model;
 mod heap_ops;
