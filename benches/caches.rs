@@ -2,8 +2,9 @@
 //!
 //! `cargo bench --bench caches` prints the tables of BENCHMARKS.md; `-- --rounds 5` is quicker, and rougher.
 //!
-//! Functions of 37 instructions, 12 of which have a cache: attributes of objects with shapes, and globals. Every cache hits: the first pass,
-//! before the clock starts, fills them. Each sample ends with the sum of all results, so that a cache that answers wrongly cannot win.
+//! Functions of 37 instructions, 12 of which have a cache: attributes of objects with shapes, and globals. Every cache hits: the first
+//! pass, before the clock starts, fills them. Each sample ends with the sum of all results, so that a cache that answers wrongly cannot
+//! win.
 
 #[path = "harness/mod.rs"]
 mod harness;

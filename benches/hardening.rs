@@ -2,8 +2,8 @@
 //!
 //! `cargo bench --bench hardening`; `-- --rounds 20` for fewer.
 //!
-//! Each arena lies in a process of its own, a server that forks on request: what one holds does not slow the fork of another. A fork is timed
-//! from before the call until it returned in the parent, a read in the child, both by the processor's time of the thread.
+//! Each arena lies in a process of its own, a server that forks on request: what one holds does not slow the fork of another. A fork is
+//! timed from before the call until it returned in the parent, a read in the child, both by the processor's time of the thread.
 
 #[path = "harness/mod.rs"]
 mod harness;

@@ -84,8 +84,8 @@ pub enum Error {
         /// Entries that it may have.
         capacity: usize,
     },
-    /// Memory outside of transient code's region refers into the region, so that a promoted copy would refer to memory that can be freed. Only
-    /// a lowering function that leaks memory of its own can bring that about.
+    /// Memory outside of transient code's region refers into the region, so that a promoted copy would refer to memory that can be freed.
+    /// Only a lowering function that leaks memory of its own can bring that about.
     RefersBack,
     /// More sites were asked for than one [`Sites`](crate::Sites) or one arena can number.
     Sites {

@@ -157,11 +157,12 @@ impl PageSize {
 /// ```
 ///
 /// What a small arena touches lies close together: the kernel needs a page of page tables for each 2 MiB, and that costs as much to make as
-/// the memory itself. The first part of the ledger is writable from the beginning, so that it makes no mapping of its own, and short, so that
-/// the table is not far.
+/// the memory itself. The first part of the ledger is writable from the beginning, so that it makes no mapping of its own, and short, so
+/// that the table is not far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
-    /// Where the page table ends and the ledger's first part begins: in the middle of a page, because what is used first of both lies there.
+    /// Where the page table ends and the ledger's first part begins: in the middle of a page, because what is used first of both lies
+    /// there.
     pub(crate) table: usize,
     /// Where the ledger's first part ends and code pages begin.
     pub(crate) start: usize,

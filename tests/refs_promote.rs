@@ -83,7 +83,8 @@ fn a_chain_of_a_hundred_thousand_promotes_on_a_small_stack() {
     std::thread::Builder::new().stack_size(128 << 10).spawn(promote).unwrap().join().unwrap();
 }
 
-// soundness S4: `inner` is as long as `wide` and begins where it does, but is aligned worse. A copy aligned for the first one found is not good.
+// soundness S4: `inner` is as long as `wide` and begins where it does, but is aligned worse. A copy aligned for the first one found is not
+// good.
 #[test]
 fn a_wrapper_keeps_its_alignment_when_its_contents_are_found_first() {
     #[derive(Permanent)]

@@ -1,7 +1,7 @@
 //! The same work on one core and on two at once, and whether two cores are there to be had.
 //!
-//! Both threads start together, each pinned to a core of its own, and do as much as the one before them. Had from the clock on the wall: of two
-//! threads that hinder each other, either also waits.
+//! Both threads start together, each pinned to a core of its own, and do as much as the one before them. Had from the clock on the wall: of
+//! two threads that hinder each other, either also waits.
 
 use crate::Outcome;
 use crate::harness::Clock;

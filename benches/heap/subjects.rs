@@ -90,7 +90,8 @@ impl Heaps {
         }
     }
 
-    /// The same machine code for all, each called through a table of functions: what an interpreter in C has, whose allocator is a callback.
+    /// The same machine code for all, each called through a table of functions: what an interpreter in C has, whose allocator is a
+    /// callback.
     pub(crate) fn called<J: Job>(&self, subject: Subject, job: J) -> J::Outcome {
         let (arena, bump) = (&self.arena, &self.bump);
         let heap: &dyn Allocator = match subject {

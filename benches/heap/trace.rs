@@ -72,7 +72,8 @@ fn free(slot: u32, old: u32) -> Op {
     Op { kind: Kind::Free, slot, old, new: 0 }
 }
 
-/// Slots that are used again, the last first: the replay's table then has an entry for each live object and not one for each there ever was.
+/// Slots that are used again, the last first: the replay's table then has an entry for each live object and not one for each there ever
+/// was.
 #[derive(Default)]
 struct Slots {
     free: Vec<u32>,

@@ -1,7 +1,7 @@
 //! Machine code in the arena: assembled, loaded, sealed read-execute, run.
 //!
-//! `cargo run --example native` prints what `/proc/self/maps` says of the pages before the seal and after it: writable first, executable then,
-//! never both. For x86-64 and aarch64, each assembled on both, run on its own.
+//! `cargo run --example native` prints what `/proc/self/maps` says of the pages before the seal and after it: writable first, executable
+//! then, never both. For x86-64 and aarch64, each assembled on both, run on its own.
 
 mod assembled;
 mod functions;

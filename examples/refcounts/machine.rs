@@ -47,8 +47,8 @@ pub enum Gives<'a> {
 }
 
 impl<'a> Vm<'a> {
-    /// A machine whose objects lie in `heap`. `home` should have the sites of transient code cleared in `caches`; without any, every name is
-    /// looked up each time.
+    /// A machine whose objects lie in `heap`. `home` should have the sites of transient code cleared in `caches`; without any, every name
+    /// is looked up each time.
     pub fn new(home: &'a Transients<'a>, caches: Option<&'a Caches<'a>>, heap: &'a HeapArena) -> Self {
         let (globals, constants) = (Globals::new(heap), Constants::new(heap));
         let (machine, looked) = (caches.map_or(0, Caches::machine), Looked::default());

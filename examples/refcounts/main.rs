@@ -39,17 +39,17 @@
 //!
 //! # The numbers
 //!
-//! `getrefcount` reads counts; none is written down anywhere. Of a code object it reads how many handles there are, and permanent code has no
-//! such number. For each count the output names the holders, found by a walk over everything that a program can reach; that they are as
+//! `getrefcount` reads counts; none is written down anywhere. Of a code object it reads how many handles there are, and permanent code has
+//! no such number. For each count the output names the holders, found by a walk over everything that a program can reach; that they are as
 //! many as were counted is checked.
 //!
-//! `f1(f1), f1(f2), f2(f1), f2(f2)` give 6, 4, 4, 6. What is counted there are *functions*, although the proposal's text above that line speaks
-//! of their code: `grc(obj)` counts the object it is given, and that is `f1` or `f2`. Four references there are always: the global
+//! `f1(f1), f1(f2), f2(f1), f2(f2)` give 6, 4, 4, 6. What is counted there are *functions*, although the proposal's text above that line
+//! speaks of their code: `grc(obj)` counts the object it is given, and that is `f1` or `f2`. Four references there are always: the global
 //! variable, the caller's argument, the parameter, and the argument of `getrefcount`. A function that is also the one that is called is
-//! held twice more: by the caller's stack, as the callee, and by the call itself. In CPython the latter is `call_function`, which
-//! counted the callee for the time of the call up to 3.7, as the proposal's numbers show; 3.8 to 3.10 do not and print 5, 4, 4, 5. Here it is
-//! the frame, which finds captured variables through its function. Functions are objects of the heap, so these numbers are the same for
-//! both kinds of code. What the text says is true too, and shown by the four calls added below them: a call of a function whose code is
+//! held twice more: by the caller's stack, as the callee, and by the call itself. In CPython the latter is `call_function`, which counted
+//! the callee for the time of the call up to 3.7, as the proposal's numbers show; 3.8 to 3.10 do not and print 5, 4, 4, 5. Here it is the
+//! frame, which finds captured variables through its function. Functions are objects of the heap, so these numbers are the same for both
+//! kinds of code. What the text says is true too, and shown by the four calls added below them: a call of a function whose code is
 //! transient counts that code once more.
 //!
 //! # From outside

@@ -1,4 +1,5 @@
-//! From tokens to a program: statements here, expressions in `expression`. What is nested too deeply is refused, so that nothing behind can run out of stack.
+//! From tokens to a program: statements here, expressions in `expression`. What is nested too deeply is refused, so that nothing behind can
+//! run out of stack.
 
 use crate::error::VmError;
 use crate::syntax::{Expr, Function, Statement};

@@ -74,8 +74,8 @@ impl CodeArena {
     /// An arena with the default reservation: 1 GiB of address space on 64-bit systems, 64 MiB on others, halved until the system
     /// grants it, down to 1 MiB.
     ///
-    /// Costs two system calls; the address space is free until it is used. The first load touches a page of records and page table, the first block
-    /// one of code; neither makes a call.
+    /// Costs two system calls; the address space is free until it is used. The first load touches a page of records and page table, the
+    /// first block one of code; neither makes a call.
     ///
     /// # Errors
     ///
@@ -199,8 +199,8 @@ impl CodeArena {
         start..start + self.pages.len()
     }
 
-    /// Where what the arena knows of its code lies: pages that loads and seals write to, in front of the code and behind it. For tools that look
-    /// at the process from outside: unsealed code and what lies in front of it may be one mapping. Costs nothing.
+    /// Where what the arena knows of its code lies: pages that loads and seals write to, in front of the code and behind it. For tools that
+    /// look at the process from outside: unsealed code and what lies in front of it may be one mapping. Costs nothing.
     ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;

@@ -130,8 +130,8 @@ impl CodeArenaBuilder {
         self
     }
 
-    /// Asks for huge pages from 2 MiB of code on: runs end where a huge page ends, and what is sealed is collapsed onto huge pages where the
-    /// kernel can (Linux 6.1).
+    /// Asks for huge pages from 2 MiB of code on: runs end where a huge page ends, and what is sealed is collapsed onto huge pages where
+    /// the kernel can (Linux 6.1).
     ///
     /// Fewer page faults while code is loaded and in each forked child, fewer entries of the TLB while it runs. Costs memory: up to 2 MiB
     /// behind the last block are resident; and one system call for each run, one for each seal that completes a huge page. Where the system

@@ -5,12 +5,11 @@
 //!   ├ sealed ┼ sealed ┼ closed ┼ run of a loader ┼ parked ┤┄┄ no access ┄┤
 //! ```
 //!
-//! Code pages only ever move to the right in: *no access* → *claimed* (by compare-exchange on the watermark, then committed; the first few are
-//! writable before they are claimed) →
-//! *closed* (nobody writes there again) → *sealed* → *replaced* by a sealed memory file → *fixed*, the latter two where a level of
-//! hardening above protection is asked for. At most one run's tail is *parked*: left by a finished loader, to be taken by a
-//! later one. Each step is one atomic operation, so nobody waits for anybody (invariant 5); a step that a vanished thread did not
-//! finish leaves pages that are claimed for ever and hurts nothing else.
+//! Code pages only ever move to the right in: *no access* → *claimed* (by compare-exchange on the watermark, then committed; the first few
+//! are writable before they are claimed) → *closed* (nobody writes there again) → *sealed* → *replaced* by a sealed memory file → *fixed*,
+//! the latter two where a level of hardening above protection is asked for. At most one run's tail is *parked*: left by a finished loader,
+//! to be taken by a later one. Each step is one atomic operation, so nobody waits for anybody (invariant 5); a step that a vanished thread
+//! did not finish leaves pages that are claimed for ever and hurts nothing else.
 
 use super::extent::{Extent, Run};
 use super::module::Hardening;
@@ -81,8 +80,8 @@ pub(super) struct Choices {
 impl CodePages {
     /// # Safety
     ///
-    /// `reservation` was made for `geometry`; the page table's memory and the [first](Self::ready) code pages are committed, zero, and used by
-    /// nobody else.
+    /// `reservation` was made for `geometry`; the page table's memory and the [first](Self::ready) code pages are committed, zero, and used
+    /// by nobody else.
     pub(super) unsafe fn new(reservation: Reservation, geometry: Geometry, choices: Choices) -> Self {
         let Choices { limit, level, strict, huge } = choices;
         let page = reservation.page();
@@ -231,8 +230,8 @@ impl CodePages {
         claimed.start.max(self.ready).min(claimed.end)..claimed.end
     }
 
-    /// Gives a claim back that nothing was written to. If others claimed behind it, it stays claimed: pages that are nobody's, without access
-    /// but for those that had it before, counted as a tail, and never to be sealed.
+    /// Gives a claim back that nothing was written to. If others claimed behind it, it stays claimed: pages that are nobody's, without
+    /// access but for those that had it before, counted as a tail, and never to be sealed.
     ///
     /// # Safety
     ///

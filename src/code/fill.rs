@@ -61,7 +61,8 @@ impl<'l, 'a, T: Permanent + 'a> Fill<'l, 'a, T> {
 
 impl<T> Drop for Fill<'_, '_, T> {
     fn drop(&mut self) {
-        // SAFETY: placed for this slice, to which no reference was given out. The sizes were those of a layout, so the products do not wrap.
+        // SAFETY: placed for this slice, to which no reference was given out. The sizes were those of a layout, so the products do not
+        // wrap.
         unsafe { self.loader.undo(self.at.cast(), self.len * size_of::<T>(), self.filled * size_of::<T>()) };
     }
 }

@@ -5,9 +5,9 @@
 //!                         start                  cursor            limit
 //! ```
 //!
-//! What lies before the cursor never changes again, save a [`Link`](crate::Link) (invariant 2). When the room does not suffice, in this order:
-//! the parked tail of a finished module is taken over, the run is made longer in place, a new run is claimed. Runs double from 16 KiB to
-//! 1 MiB, so that what a loader claims stays within a small factor of what it fills (soundness S21).
+//! What lies before the cursor never changes again, save a [`Link`](crate::Link) (invariant 2). When the room does not suffice, in this
+//! order: the parked tail of a finished module is taken over, the run is made longer in place, a new run is claimed. Runs double from 16
+//! KiB to 1 MiB, so that what a loader claims stays within a small factor of what it fills (soundness S21).
 
 use super::arena::CodeArena;
 use super::bump::Bump;

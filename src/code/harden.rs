@@ -31,14 +31,15 @@ impl CodeArena {
         Ok(Sealed { pages, held: self.pages().held() })
     }
 
-    /// Puts sealed memory files in the place of all sealed pages: [`Hardening::MemFile`](crate::Hardening::MemFile). References stay good, and whoever reads meanwhile
-    /// reads the same bytes.
+    /// Puts sealed memory files in the place of all sealed pages: [`Hardening::MemFile`](crate::Hardening::MemFile). References stay good,
+    /// and whoever reads meanwhile reads the same bytes.
     ///
-    /// With [`CodeArenaBuilder::hardening`](crate::CodeArenaBuilder::hardening) each seal does so by itself; this is for doing it once, after the last, or for trying again.
-    /// Costs some eight system calls and a copy for each stretch of sealed pages that is not replaced yet; a file for each of them, closed
-    /// again. A mapping for each of them stays: many small seals make many (the kernel allows some 65,000), so seal rarely, or call this once in
-    /// the end. Huge pages are given up: files lie on small ones, which a fork does not copy tables for. SECURITY.md says what can still
-    /// be done to such pages, by the process, by others and by debuggers; kernels before 6.7 need `/proc` for it.
+    /// With [`CodeArenaBuilder::hardening`](crate::CodeArenaBuilder::hardening) each seal does so by itself; this is for doing it once,
+    /// after the last, or for trying again. Costs some eight system calls and a copy for each stretch of sealed pages that is not replaced
+    /// yet; a file for each of them, closed again. A mapping for each of them stays: many small seals make many (the kernel allows some
+    /// 65,000), so seal rarely, or call this once in the end. Huge pages are given up: files lie on small ones, which a fork does not copy
+    /// tables for. SECURITY.md says what can still be done to such pages, by the process, by others and by debuggers; kernels before 6.7
+    /// need `/proc` for it.
     ///
     /// # Errors
     ///
@@ -62,17 +63,19 @@ impl CodeArena {
         self.pages().replace_sealed().map_err(Error::Pages)
     }
 
-    /// Makes what is sealed unchangeable for as long as the process and its children live: [`Hardening::Forever`](crate::Hardening::Forever). For an arena that was
-    /// [leaked](Self::leak).
+    /// Makes what is sealed unchangeable for as long as the process and its children live:
+    /// [`Hardening::Forever`](crate::Hardening::Forever). For an arena that was [leaked](Self::leak).
     ///
-    /// Each stretch of sealed pages that is not fixed yet becomes one mapping, however many seals it took. A stretch that is fixed stays a mapping
-    /// of its own, so call this rarely. What advice the pages should have (core dumps) must be given before. Costs those of
-    /// [`harden`](Self::harden), for what is hardened already too, and one system call more for each stretch. Bytes and mapping are fixed then,
-    /// but not whether children inherit it (`MADV_DONTFORK`) nor whether reads die (`MADV_GUARD_INSTALL`): SECURITY.md has the whole table.
+    /// Each stretch of sealed pages that is not fixed yet becomes one mapping, however many seals it took. A stretch that is fixed stays a
+    /// mapping of its own, so call this rarely. What advice the pages should have (core dumps) must be given before. Costs those of
+    /// [`harden`](Self::harden), for what is hardened already too, and one system call more for each stretch. Bytes and mapping are fixed
+    /// then, but not whether children inherit it (`MADV_DONTFORK`) nor whether reads die (`MADV_GUARD_INSTALL`): SECURITY.md has the whole
+    /// table.
     ///
     /// # Errors
     ///
-    /// [`Error::Pages`] says which step the system refused; [`Module::hardening`](crate::Module::hardening) says what holds. The call can be repeated.
+    /// [`Error::Pages`] says which step the system refused; [`Module::hardening`](crate::Module::hardening) says what holds. The call can
+    /// be repeated.
     pub fn harden_forever(&'static self) -> Result<(), Error> {
         // SAFETY: the arena lives as long as the process.
         unsafe { self.pages().fix_sealed() }.map_err(Error::Pages)
@@ -80,8 +83,8 @@ impl CodeArena {
 
     /// What was last refused of what was asked for: a level of hardening, or huge pages. `None` if nothing was. Costs a load.
     ///
-    /// Without [`CodeArenaBuilder::strict`](crate::CodeArenaBuilder::strict) a seal succeeds when pages are protected, whatever was asked for beyond: this says what was
-    /// refused, [`Module::hardening`](crate::Module::hardening) what holds.
+    /// Without [`CodeArenaBuilder::strict`](crate::CodeArenaBuilder::strict) a seal succeeds when pages are protected, whatever was asked
+    /// for beyond: this says what was refused, [`Module::hardening`](crate::Module::hardening) what holds.
     pub fn refused(&self) -> Option<PageError> {
         self.pages().refused()
     }

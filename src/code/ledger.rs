@@ -136,7 +136,8 @@ impl Ledger {
         if end <= committed {
             return Ok(());
         }
-        // The first part is writable: this is about the second. `end` is not above the capacity, a multiple of the chunk or itself the bound.
+        // The first part is writable: this is about the second. `end` is not above the capacity, a multiple of the chunk or itself the
+        // bound.
         let (front, back) = (self.front.len(), self.back.len());
         let ahead = front + layout::align_up(end - front, CHUNK).map_or(back, |ahead| ahead.min(back));
         // SAFETY: whole pages between the capacity's bound and what is committed; the ledger's pages are never sealed. Another thread may

@@ -14,8 +14,8 @@
 //!                            "append" [ .. ]
 //! ```
 //!
-//! 131,000 names lie about nine levels deep. The hash has a key of its own for each arena, from the system's randomness once a thread, so that no source text can choose
-//! its depth; when its bits are used up, the rest of the path is a list.
+//! 131,000 names lie about nine levels deep. The hash has a key of its own for each arena, from the system's randomness once a thread, so
+//! that no source text can choose its depth; when its bits are used up, the rest of the path is a list.
 
 use super::published::{Published, Record};
 use core::hash::BuildHasher;

@@ -53,8 +53,8 @@ impl<'a> NativeLoader<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Pages`] with [`PageCall::SealExecutable`](crate::PageCall::SealExecutable) when the system refuses, as hardened ones do. The
-    /// pages are then not executable; [`CodeArena::seal`] makes them read-only.
+    /// [`Error::Pages`] with [`PageCall::SealExecutable`](crate::PageCall::SealExecutable) when the system refuses, as hardened ones do.
+    /// The pages are then not executable; [`CodeArena::seal`] makes them read-only.
     pub fn seal(self) -> Result<Module<'a>, Error> {
         self.0.seal()
     }

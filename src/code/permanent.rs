@@ -66,9 +66,9 @@ use super::trace::Tracer;
 ///
 /// # The derive's attributes
 ///
-/// On the type, `#[permanent(crate = "path")]` says where this crate's `Permanent` and `Tracer` are, for those who re-export them. On a field,
-/// `#[permanent(fn_pointer = "for<'x> fn(&'x mut Vm) -> u8")]` says what a type alias stands for when that is such a `fn`
-/// pointer; it is checked. Everything else is an error.
+/// On the type, `#[permanent(crate = "path")]` says where this crate's `Permanent` and `Tracer` are, for those who re-export them. On a
+/// field, `#[permanent(fn_pointer = "for<'x> fn(&'x mut Vm) -> u8")]` says what a type alias stands for when that is such a `fn` pointer;
+/// it is checked. Everything else is an error.
 ///
 /// Type parameters become `T: Permanent`. One that has a bound of its own (`T: Clone`) must be free of lifetimes too,
 /// `T: 'static + for<'x> Permanent<At<'x> = T>`: nobody could promise `T::At<'x>: Clone` for every `'x`. A bound that names

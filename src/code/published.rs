@@ -49,8 +49,8 @@ impl<T> Deref for Record<'_, T> {
 
 /// A place for a record of the same arena: empty until one is published there.
 ///
-/// It lies in the arena itself or in one of its records, so it does not outlive what it points to. As `Send` and `Sync` as a reference: what
-/// comes out of it is one.
+/// It lies in the arena itself or in one of its records, so it does not outlive what it points to. As `Send` and `Sync` as a reference:
+/// what comes out of it is one.
 pub(super) struct Published<T>(AtomicPtr<T>, PhantomData<Known<T>>);
 
 impl<T> Published<T> {

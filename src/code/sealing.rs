@@ -31,8 +31,8 @@ impl CodePages {
         refused.map_or_else(|| self.raise(pages), Err)
     }
 
-    /// Makes the pages of an extent executable that was left padded, for its loader alone to seal. Whatever comes of it, others may seal them
-    /// from then on.
+    /// Makes the pages of an extent executable that was left padded, for its loader alone to seal. Whatever comes of it, others may seal
+    /// them from then on.
     pub(super) fn seal_executable_extent(&self, extent: &Extent) -> Result<(), PageError> {
         let pages = self.page().touched(extent.start()..extent.end());
         if pages.is_empty() {
@@ -97,8 +97,8 @@ impl CodePages {
         if self.strict { reached } else { Ok(()) }
     }
 
-    /// Asks that sealed pages lie on huge ones wherever a huge page's worth of them is sealed now: the huge pages that `pages` is part of, those
-    /// in a row by one call, because the kernel empties a queue of each processor for every call.
+    /// Asks that sealed pages lie on huge ones wherever a huge page's worth of them is sealed now: the huge pages that `pages` is part of,
+    /// those in a row by one call, because the kernel empties a queue of each processor for every call.
     fn collapse(&self, pages: Range<usize>) {
         let bytes = self.page().span(pages);
         let around = bytes.start.saturating_sub(HUGE - 1)..(bytes.end + (HUGE - 1)).min(self.len);

@@ -40,10 +40,11 @@ pub struct Stats {
     pub pages: usize,
     /// Pages that hold bytes of closed modules, or lie between, and are not sealed.
     pub unsealed: usize,
-    /// Mappings of the kernel that the claimed pages and the first 16 KiB make up, all taken to be accessible: stretches of pages that are alike in being sealed,
-    /// executable and hardened, each file of a hardened stretch apart. What was advised to lie on huge pages may be mappings of its own, which are
-    /// not counted; nor are the rest of the reservation, the records and the page table. A failed claim that could not be given back, which has no
-    /// access, is not told apart. Where threads hardened the same pages at once, whose file lies there is not known, and the count may be off.
+    /// Mappings of the kernel that the claimed pages and the first 16 KiB make up, all taken to be accessible: stretches of pages that are
+    /// alike in being sealed, executable and hardened, each file of a hardened stretch apart. What was advised to lie on huge pages may be
+    /// mappings of its own, which are not counted; nor are the rest of the reservation, the records and the page table. A failed claim that
+    /// could not be given back, which has no access, is not told apart. Where threads hardened the same pages at once, whose file lies
+    /// there is not known, and the count may be off.
     pub mappings: usize,
     /// Times that the page source was asked to seal, refusals included.
     pub seals: usize,

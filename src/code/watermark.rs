@@ -5,8 +5,8 @@
 //!                              watermark
 //! ```
 //!
-//! Claims do not overlap, because each moves the watermark from where it begins to where it ends, in one step. The latest may be given back;
-//! who claims these bytes next does so after all that was done to them. `loom/` tries both.
+//! Claims do not overlap, because each moves the watermark from where it begins to where it ends, in one step. The latest may be given
+//! back; who claims these bytes next does so after all that was done to them. `loom/` tries both.
 
 use crate::sync::AtomicUsize;
 use core::ops::Range;

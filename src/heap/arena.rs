@@ -52,8 +52,8 @@ impl HeapArena {
     /// Costs one move of some two kilobytes into memory of its own; it cannot fail.
     pub fn leak(self) -> &'static Self {
         let slabs = &self.slabs;
-        // SAFETY: the plan has room for one `Self` there, committed, aligned to a page and written to here only, because `leak` consumes the
-        // heap. The reservation is moved, not dropped, so the memory stays mapped for ever.
+        // SAFETY: the plan has room for one `Self` there, committed, aligned to a page and written to here only, because `leak` consumes
+        // the heap. The reservation is moved, not dropped, so the memory stays mapped for ever.
         unsafe {
             let home = slabs.pages.at(slabs.origin - slabs.plan.objects + slabs.plan.home).cast::<Self>();
             home.write(self);

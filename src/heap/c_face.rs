@@ -1,6 +1,7 @@
 //! The heap for C: allocation functions that a virtual machine takes as they are.
 //!
-//! They are Rust items to be passed as function pointers; feature `c-symbols` gives them their names as symbols too, for C that declares them.
+//! They are Rust items to be passed as function pointers; feature `c-symbols` gives them their names as symbols too, for C that declares
+//! them.
 //!
 //! Objects are aligned to 16 bytes. What has the old size or not, and who knows the heap, differs between virtual machines:
 //!
@@ -181,8 +182,8 @@ pub unsafe extern "C" fn permacode_heap_free(heap: *const HeapArena, object: *mu
 ///
 /// # Safety
 ///
-/// This thread may use the heap that the object lies in. No [`Registered`](crate::Registered) was leaked (`mem::forget`) whose heap has been moved
-/// or dropped since.
+/// This thread may use the heap that the object lies in. No [`Registered`](crate::Registered) was leaked (`mem::forget`) whose heap has
+/// been moved or dropped since.
 #[cfg_attr(feature = "c-symbols", unsafe(no_mangle))]
 pub unsafe extern "C" fn permacode_heap_usable_size(object: *const c_void) -> usize {
     // SAFETY: the caller may use the heap that is found, if one is.

@@ -99,8 +99,8 @@ impl Slabs {
         count
     }
 
-    /// Takes objects of a class back. What is freed together commonly lies together, in one order or the other: such a run costs a comparison for
-    /// each object, and its bits go to a word together.
+    /// Takes objects of a class back. What is freed together commonly lies together, in one order or the other: such a run costs a
+    /// comparison for each object, and its bits go to a word together.
     pub(super) fn take_back(&self, class: usize, objects: &[NonNull<u8>]) {
         let (table, base) = (&TABLE[class], self.base.addr().get());
         // The number of its bit, if each slab had as many as a slab can have.
@@ -155,8 +155,8 @@ impl Slabs {
     }
 }
 
-/// How many objects of one slab, from the first on, have their addresses a step apart, and the number of the lowest. The step is the size of an
-/// object, upwards or downwards; the first has the number `index`.
+/// How many objects of one slab, from the first on, have their addresses a step apart, and the number of the lowest. The step is the size
+/// of an object, upwards or downwards; the first has the number `index`.
 #[inline(always)]
 fn run(objects: &[NonNull<u8>], step: usize, index: usize, class: &Class) -> (usize, usize) {
     let up = step == class.size;

@@ -13,9 +13,10 @@ use core::ptr::NonNull;
 impl HeapArena {
     /// Lets new objects lie only in slabs that nothing is in now. Call it before `fork`.
     ///
-    /// New slabs are slabs that were never used: one that was emptied may share its pages all the same. So a heap whose fence is moved again and
-    /// again without being lifted uses up its address space. Holes that old objects leave stay unused until [`lift_fence`](Self::lift_fence), so a heap behind a fence takes more memory. A large
-    /// object may still grow in place. Calling it again moves the fence.
+    /// New slabs are slabs that were never used: one that was emptied may share its pages all the same. So a heap whose fence is moved
+    /// again and again without being lifted uses up its address space. Holes that old objects leave stay unused until
+    /// [`lift_fence`](Self::lift_fence), so a heap behind a fence takes more memory. A large object may still grow in place. Calling it
+    /// again moves the fence.
     ///
     /// Costs a flush of all magazines, no system call. Behind a fence, a free looks where its object lies: a call and a comparison more.
     pub fn fence(&self) {

@@ -31,8 +31,8 @@ thread_local! {
 
 /// A heap arena that can be the `#[global_allocator]`.
 ///
-/// Until a thread calls [`claim`](Self::claim), and on all other threads, it is the system's allocator; so it is for what the owner's heap has no
-/// room for. The owner's objects may be freed by any thread.
+/// Until a thread calls [`claim`](Self::claim), and on all other threads, it is the system's allocator; so it is for what the owner's heap
+/// has no room for. The owner's objects may be freed by any thread.
 ///
 /// ```
 /// use permacode::GlobalHeap;
@@ -90,8 +90,8 @@ impl GlobalHeap {
 
     /// Makes the calling thread the owner. `false` if another thread is, or this one owns another allocator.
     ///
-    /// Costs a heap and a second reservation. Only the first call of all threads can succeed: when the owner has ended, or in a child that another
-    /// thread forked, nobody can become it, the owner's objects stay valid, and what is freed of them is not used again.
+    /// Costs a heap and a second reservation. Only the first call of all threads can succeed: when the owner has ended, or in a child that
+    /// another thread forked, nobody can become it, the owner's objects stay valid, and what is freed of them is not used again.
     ///
     /// # Errors
     ///

@@ -24,8 +24,8 @@ const MOST_BYTES: usize = 128 << 10;
 /// Entries that a magazine begins with.
 const FIRST: usize = 32;
 
-/// Bytes of the magazines of all classes before any has grown. Those that grow lie behind them, best from a page on, so that a magazine of 512
-/// entries lies on one and not on two.
+/// Bytes of the magazines of all classes before any has grown. Those that grow lie behind them, best from a page on, so that a magazine of
+/// 512 entries lies on one and not on two.
 pub(super) const FIRST_BYTES: usize = CLASSES * FIRST * size_of::<NonNull<u8>>();
 
 /// Addresses of free objects of one class.

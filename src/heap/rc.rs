@@ -141,8 +141,8 @@ fn drop_last<T>(object: NonNull<Counted<'_, T>>) {
             unsafe { self.0.free(self.1.cast(), Layout::new::<Counted<'h, T>>()) };
         }
     }
-    // SAFETY: the object is live and initialised, and nobody else refers to it any more: the value is dropped once. The header has nothing to
-    // drop.
+    // SAFETY: the object is live and initialised, and nobody else refers to it any more: the value is dropped once. The header has nothing
+    // to drop.
     unsafe {
         let _free = Free(object.as_ref().heap, object);
         ptr::drop_in_place(&raw mut (*object.as_ptr()).value);

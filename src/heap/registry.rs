@@ -1,7 +1,7 @@
 //! Which heap an address lies in: for C code that has the bare pointer only.
 //!
-//! A table of as many places as a process has virtual machines. A place is taken by compare-exchange, and read under a sequence number that is odd
-//! while it changes, so finding takes no lock and a forked child finds what its parent had registered (invariant 5).
+//! A table of as many places as a process has virtual machines. A place is taken by compare-exchange, and read under a sequence number that
+//! is odd while it changes, so finding takes no lock and a forked child finds what its parent had registered (invariant 5).
 //!
 //! ```text
 //!   [ seq │ base │ len │ heap ] [ seq │ base │ len │ heap ] …
@@ -93,8 +93,8 @@ impl fmt::Debug for Registered<'_> {
 ///
 /// # Safety
 ///
-/// If it is one of a heap that is registered, this thread may use that heap, and its registration lasts as long as the reference is used. No
-/// registration was leaked whose heap has been moved or dropped since.
+/// If it is one of a heap that is registered, this thread may use that heap, and its registration lasts as long as the reference is used.
+/// No registration was leaked whose heap has been moved or dropped since.
 pub(super) unsafe fn find<'h>(address: usize) -> Option<&'h HeapArena> {
     PLACE.iter().find_map(|place| {
         let before = place.sequence.load(Acquire);

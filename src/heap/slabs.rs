@@ -6,9 +6,9 @@
 //!                                                                           64 KiB                        high
 //! ```
 //!
-//! The sets are the vacant slabs, and for each class the slabs with free objects ([`Partial`]). Slab 0 begins at a multiple of a huge page if
-//! the heap may grow so large that it asks for some. A small heap writes to the first pages of each part; of the table and the magazines,
-//! that is one page.
+//! The sets are the vacant slabs, and for each class the slabs with free objects ([`Partial`]). Slab 0 begins at a multiple of a huge page
+//! if the heap may grow so large that it asks for some. A small heap writes to the first pages of each part; of the table and the
+//! magazines, that is one page.
 //!
 //! * A slab is **vacant**, of one **class**, or part of a **span** of slabs that hold one large object.
 //! * In a slab of a class, objects below `fresh` were handed out at least once; a bit says which of them came back. Objects above were

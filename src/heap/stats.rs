@@ -17,8 +17,8 @@ pub struct HeapStats {
     pub live: usize,
     /// Live objects that share slabs, and large ones.
     pub objects: usize,
-    /// Free objects that magazines hold, ready to be handed out: freed ones, and fresh ones that nobody touched yet and that take no physical
-    /// memory. A trim makes it 0. They count against the limit until they are needed elsewhere.
+    /// Free objects that magazines hold, ready to be handed out: freed ones, and fresh ones that nobody touched yet and that take no
+    /// physical memory. A trim makes it 0. They count against the limit until they are needed elsewhere.
     pub cached: usize,
     /// Slabs that are of a class or of a large object.
     pub slabs: usize,

@@ -54,8 +54,8 @@ impl Slabs {
         self.out_bytes.set(0);
     }
 
-    /// Gives the memory of vacant slabs back, in stretches in which any was touched: a huge page may have made others resident as well, even
-    /// ones that were never used.
+    /// Gives the memory of vacant slabs back, in stretches in which any was touched: a huge page may have made others resident as well,
+    /// even ones that were never used.
     fn discard_vacant(&self) -> Result<usize, Error> {
         let (mut from, mut bytes, high) = (0, 0, self.high.get());
         while let Some(first) = self.vacant.next(from, high) {

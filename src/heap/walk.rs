@@ -25,8 +25,8 @@ impl HeapArena {
     /// The size is that of the class, or of the slabs of a large object. `visit` may allocate and free: what it frees is not visited any
     /// more, what it allocates may or may not be.
     ///
-    /// Costs a look at the bits of each slab and a flush of the magazine of each class that is met, so that what lies there counts as free: a
-    /// walk writes to pages of bookkeeping, and in a forked child copies some of these. No object is touched, no page of objects copied.
+    /// Costs a look at the bits of each slab and a flush of the magazine of each class that is met, so that what lies there counts as free:
+    /// a walk writes to pages of bookkeeping, and in a forked child copies some of these. No object is touched, no page of objects copied.
     pub fn walk(&self, mut visit: impl FnMut(NonNull<u8>, usize)) {
         for number in 0..self.slabs().high.get() {
             match self.slabs().slab(number).usage() {
@@ -66,8 +66,8 @@ impl HeapArena {
     ///
     /// The address may point into the object, as a conservative collector's do. Writes one bit, out of line; never dereferences it.
     ///
-    /// A mark belongs to a place: it stays when an object that shares a slab is freed, and the next one there has it. So between marking and
-    /// sweeping free nothing by hand, or [`clear_marks`](Self::clear_marks) and begin again.
+    /// A mark belongs to a place: it stays when an object that shares a slab is freed, and the next one there has it. So between marking
+    /// and sweeping free nothing by hand, or [`clear_marks`](Self::clear_marks) and begin again.
     pub fn mark<T: ?Sized>(&self, address: *const T) -> Option<bool> {
         let slabs = self.slabs();
         let (number, index) = slabs.object_at(address.cast::<u8>().addr())?;

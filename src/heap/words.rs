@@ -5,8 +5,8 @@
 //!                                                     ◀── words ───▶
 //! ```
 //!
-//! All of it lies in the heap's metadata pages, zeroed and committed before use. A bitmap takes a power of two of words, so that one that is
-//! given back serves the next slab of any class of the same length.
+//! All of it lies in the heap's metadata pages, zeroed and committed before use. A bitmap takes a power of two of words, so that one that
+//! is given back serves the next slab of any class of the same length.
 
 use crate::error::PageError;
 use core::cell::Cell;

@@ -11,8 +11,8 @@ use core::ptr::NonNull;
 /// changes nothing here, and [`Module::hardening`](crate::Module::hardening) says so. A reservation is one allocation of its whole
 /// size: set a small one.
 ///
-/// A page is 4096 bytes. Reserving is one zeroed allocation of a page more, which most allocators take from the system untouched if it is large;
-/// releasing gives it back, a decommit writes zeros; all else costs nothing. Reserving fails where the allocator does.
+/// A page is 4096 bytes. Reserving is one zeroed allocation of a page more, which most allocators take from the system untouched if it is
+/// large; releasing gives it back, a decommit writes zeros; all else costs nothing. Reserving fails where the allocator does.
 ///
 /// ```
 /// use permacode::pages::OrdinaryPages;
@@ -41,8 +41,8 @@ impl OrdinaryPages {
     }
 }
 
-// SAFETY: the global allocator returns ranges that overlap nothing, in which the pages are aligned here; they are zeroed once here and again by
-// `decommit`; access never changes.
+// SAFETY: the global allocator returns ranges that overlap nothing, in which the pages are aligned here; they are zeroed once here and
+// again by `decommit`; access never changes.
 unsafe impl PageSource for OrdinaryPages {
     fn page_size(&self) -> usize {
         PAGE
@@ -57,8 +57,8 @@ unsafe impl PageSource for OrdinaryPages {
         let layout = Self::layout(bytes).ok_or(refused)?;
         // SAFETY: the layout's size is not zero.
         let start = NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) }).ok_or(refused)?;
-        // SAFETY: the next page after the allocation's first byte begins at most a page behind it; it is aligned to a word, so there is room
-        // for one before the page.
+        // SAFETY: the next page after the allocation's first byte begins at most a page behind it; it is aligned to a word, so there is
+        // room for one before the page.
         unsafe {
             let base = start.add(PAGE - start.addr().get() % PAGE);
             base.cast::<NonNull<u8>>().sub(1).write(start);

@@ -137,7 +137,8 @@ pub unsafe trait PageSource: Send + Sync {
         Err(PageError { call: PageCall::SealExecutable, bytes, code: 0 })
     }
 
-    /// Puts memory that nobody can change, with the same bytes, in the place of sealed pages. Whoever reads there meanwhile reads these bytes.
+    /// Puts memory that nobody can change, with the same bytes, in the place of sealed pages. Whoever reads there meanwhile reads these
+    /// bytes.
     ///
     /// # Errors
     ///

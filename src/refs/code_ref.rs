@@ -25,7 +25,8 @@ const TRANSIENT: usize = 1;
 /// what they borrow from it: a function's code may be replaced meanwhile.
 ///
 /// Cloning and dropping a permanent handle copies and forgets a word: no count, no write. For a transient one it is an addition in the
-/// heap. The last handle frees the whole region that the code was made in, all blocks at once; no destructor runs, because blocks have none.
+/// heap. The last handle frees the whole region that the code was made in, all blocks at once; no destructor runs, because blocks have
+/// none.
 ///
 /// ```
 /// use permacode::{CodeArena, CodeRef, HeapArena, Loader, Permanent, Transients};
@@ -178,8 +179,8 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     #[inline]
     pub fn get(&self) -> &T::At<'_> {
         let root = self.part().map_or(self.word, |part| part.root.cast());
-        // SAFETY: permanent: a `&'a T`, which may be read as `At` any shorter lifetime (the promise of `Permanent`). Transient: a `T::At` of the
-        // region, which lives as long as this handle counts, hence as long as it is borrowed.
+        // SAFETY: permanent: a `&'a T`, which may be read as `At` any shorter lifetime (the promise of `Permanent`). Transient: a `T::At`
+        // of the region, which lives as long as this handle counts, hence as long as it is borrowed.
         unsafe { root.cast().as_ref() }
     }
 
@@ -196,8 +197,8 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         self.word.addr().get() & TRANSIENT == 0
     }
 
-    /// How many handles hold transient code; `None` for permanent code, which nobody counts. `usize::MAX` says that the count overflowed once:
-    /// the code then stays.
+    /// How many handles hold transient code; `None` for permanent code, which nobody counts. `usize::MAX` says that the count overflowed
+    /// once: the code then stays.
     pub fn count(&self) -> Option<usize> {
         self.part().map(|part| part.count.get())
     }

@@ -14,8 +14,8 @@ pub(super) struct Graph {
 }
 
 impl Graph {
-    /// Everything that `root` leads to by the references that `follow` says yes to, each block once. A block is where it lies, how long it is
-    /// and how it is aligned: a wrapper may be aligned better than the value that it begins with and is as long as.
+    /// Everything that `root` leads to by the references that `follow` says yes to, each block once. A block is where it lies, how long it
+    /// is and how it is aligned: a wrapper may be aligned better than the value that it begins with and is as long as.
     ///
     /// # Safety
     ///

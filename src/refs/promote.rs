@@ -11,8 +11,8 @@
 //! 3. Place all of them, copy their bytes, and redirect each place.
 //!
 //! What lies outside of the region is `'static`, the arena's, or was leaked, and stays. Leaked memory may refer to the region: a lowering
-//! function can put its blocks' references into a `Box` and leak that, or into a module of an arena that is `'static`. So all of it is looked
-//! at, and a reference back refuses the promotion: else it would dangle in the copy, once the region is freed.
+//! function can put its blocks' references into a `Box` and leak that, or into a module of an arena that is `'static`. So all of it is
+//! looked at, and a reference back refuses the promotion: else it would dangle in the copy, once the region is freed.
 //!
 //! Nobody refers to a copy before all of it is right. If something fails, what was placed is undone, and the region was only read.
 
@@ -30,9 +30,9 @@ use std::collections::HashMap;
 impl<'a, T: Permanent> CodeRef<'a, T> {
     /// The code as permanent code: itself if it is, else a deep copy made by `loader`. The handle stays what it is.
     ///
-    /// Sharing and cycles are kept: what was one block is one block in the copy. Interned names become the arena's, site numbers become new,
-    /// permanent ones. What is `'static` is not copied, but looked at. Costs the copy, and a table of all blocks that the code leads to and
-    /// of their references while it is made.
+    /// Sharing and cycles are kept: what was one block is one block in the copy. Interned names become the arena's, site numbers become
+    /// new, permanent ones. What is `'static` is not copied, but looked at. Costs the copy, and a table of all blocks that the code leads
+    /// to and of their references while it is made.
     ///
     /// # Errors
     ///
@@ -50,8 +50,8 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         }
         let block = Block::new(slice::from_ref(self.get()));
         let copy = Copy::new(region, block, loader)?.finish()?;
-        // SAFETY: a complete copy of the root in memory of the loader, which is borrowed for 'a; or the root itself if it lies outside of the
-        // region, to which then nothing that it leads to refers.
+        // SAFETY: a complete copy of the root in memory of the loader, which is borrowed for 'a; or the root itself if it lies outside of
+        // the region, to which then nothing that it leads to refers.
         Ok(unsafe { copy.cast::<T::At<'a>>().as_ref() })
     }
 }

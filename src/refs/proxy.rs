@@ -103,8 +103,8 @@ impl<'a, T: Permanent> CodeProxy<'a, T> {
         self.code.mark();
     }
 
-    /// Bytes of the code object and of all that it refers to in the arena or in its region, each byte once; links are not followed. The same
-    /// after a [promotion](CodeRef::promote).
+    /// Bytes of the code object and of all that it refers to in the arena or in its region, each byte once; links are not followed. The
+    /// same after a [promotion](CodeRef::promote).
     ///
     /// Costs a look at each of these blocks, and a table of them.
     ///

@@ -9,8 +9,9 @@
 //!   pieces ├ Piece ┼ block ┼ block ┼ block ┼┄ room ┄┤ ◀─ ├ Piece ┼ block ┄┤     objects of the heap
 //! ```
 //!
-//! Blocks are placed by an ordinary loader, and not freed one by one. Each code object that somebody holds is a *part* with a count of its own;
-//! when the last part has no handle any more, the pieces, the notes and the numbers go back together. Nothing here lies on a code page.
+//! Blocks are placed by an ordinary loader, and not freed one by one. Each code object that somebody holds is a *part* with a count of its
+//! own; when the last part has no handle any more, the pieces, the notes and the numbers go back together. Nothing here lies on a code
+//! page.
 
 use super::numbers::Numbered;
 use super::transients::Transients;
@@ -224,8 +225,8 @@ impl<'a> Region<'a> {
     ///
     /// No part is held, and nobody refers to a block.
     unsafe fn free(region: NonNull<Self>) {
-        // SAFETY: the caller's promise: each object in the three lists is the region's alone, was made with this layout, and is freed once; the
-        // first piece, in which the region itself lies, comes last.
+        // SAFETY: the caller's promise: each object in the three lists is the region's alone, was made with this layout, and is freed once;
+        // the first piece, in which the region itself lies, comes last.
         unsafe {
             let this = region.as_ref();
             let (owner, heap) = (this.owner, this.owner.heap());

@@ -13,8 +13,8 @@ const LONGEST: usize = 1 << 15;
 
 /// What a thread needs to make transient code: its heap, and the arena whose names and site numbers the code shares with permanent code.
 ///
-/// One for each thread that evaluates code, for as long as the thread does: making one costs nothing and its handles borrow it, but the site
-/// numbers that it recycles go with it, and an arena has four thousand million.
+/// One for each thread that evaluates code, for as long as the thread does: making one costs nothing and its handles borrow it, but the
+/// site numbers that it recycles go with it, and an arena has four thousand million.
 ///
 /// ```
 /// use permacode::{CodeArena, CodeRef, HeapArena, Permanent, Transients};
@@ -72,11 +72,12 @@ impl<'a> Transients<'a> {
         Self { code, heap, numbers: Numbers::default(), regions, bytes, made, ids, clear: None }
     }
 
-    /// Has site numbers cleared before they are used again: `clear` is called with numbers whose code is gone and that new code is about to get.
+    /// Has site numbers cleared before they are used again: `clear` is called with numbers whose code is gone and that new code is about to
+    /// get.
     ///
-    /// Whoever has side tables should set it, or new code finds in them what old code left. The numbers are a whole range, some of which may be
-    /// above what a table holds: clear what is [present](crate::SideTable::present) of them. If `clear` panics, they are cleared again before
-    /// the next use. It may make transient code itself, which gets other numbers.
+    /// Whoever has side tables should set it, or new code finds in them what old code left. The numbers are a whole range, some of which
+    /// may be above what a table holds: clear what is [present](crate::SideTable::present) of them. If `clear` panics, they are cleared
+    /// again before the next use. It may make transient code itself, which gets other numbers.
     ///
     /// ```
     /// use permacode::{CodeArena, CodeRef, Error, HeapArena, SideTable, Sites, Transients};

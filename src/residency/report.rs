@@ -7,12 +7,12 @@ use super::stretch::{PageState, Stretch};
 use core::fmt;
 use core::ops::Range;
 
-/// What the kernel says of a range of addresses: how much of it is in memory, shared, copied, huge, swapped, in which mappings, and why it is
-/// not shared where it is not.
+/// What the kernel says of a range of addresses: how much of it is in memory, shared, copied, huge, swapped, in which mappings, and why it
+/// is not shared where it is not.
 ///
-/// Made by [`CodeArena::residency`](crate::CodeArena::residency) and its like, or for any range, in this process or in another one. Sizes are
-/// bytes of whole pages. What is counted by page is exact; what is counted by [`Mapping`] is of the whole mapping, which may reach beyond the
-/// range. It is a look at two files, one after the other: what changes meanwhile may show in one of them.
+/// Made by [`CodeArena::residency`](crate::CodeArena::residency) and its like, or for any range, in this process or in another one. Sizes
+/// are bytes of whole pages. What is counted by page is exact; what is counted by [`Mapping`] is of the whole mapping, which may reach
+/// beyond the range. It is a look at two files, one after the other: what changes meanwhile may show in one of them.
 ///
 /// Costs the reading of `/proc/<pid>/smaps`, of the whole process, and eight bytes of `/proc/<pid>/pagemap` for each page of the accessible
 /// mappings in the range. It allocates. Nothing is written to the memory that is looked at.

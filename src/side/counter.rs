@@ -20,7 +20,8 @@ pub struct CallCounter(Cell<u32>);
 unsafe impl Zeroable for CallCounter {}
 
 impl CallCounter {
-    /// Counts one more; whether that makes `threshold`. A count that would overflow stays where it is. Costs a load, an addition and a store.
+    /// Counts one more; whether that makes `threshold`. A count that would overflow stays where it is. Costs a load, an addition and a
+    /// store.
     #[inline]
     pub fn hit(&self, threshold: u32) -> bool {
         let before = self.0.get();

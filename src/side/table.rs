@@ -29,8 +29,8 @@ const CHUNK: usize = 64 << 10;
 /// A table with an entry of type `T` for each site of a code arena.
 ///
 /// A process, a thread or an isolate has one, or several for different purposes. It is `Send` and `Sync` as `T` is: entries that are
-/// `Cell`s serve one thread, atomics serve all. What changes in an entry changes nowhere else; a forked child copies the pages of those entries
-/// that it writes.
+/// `Cell`s serve one thread, atomics serve all. What changes in an entry changes nowhere else; a forked child copies the pages of those
+/// entries that it writes.
 ///
 /// An entry is any type that zeros are one of ([`Zeroable`], atomics included), of at least a byte, aligned to at most 64, and without drop
 /// glue. The compiler refuses others:
@@ -137,8 +137,8 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
     ///
     /// # Errors
     ///
-    /// [`Error::OtherArena`] for sites of another arena, [`Error::SideTable`] for sites above the table's capacity, [`Error::Pages`] when the
-    /// system refuses memory. Nothing is lost. No sites at all have no entries, and are refused for their arena only.
+    /// [`Error::OtherArena`] for sites of another arena, [`Error::SideTable`] for sites above the table's capacity, [`Error::Pages`] when
+    /// the system refuses memory. Nothing is lost. No sites at all have no entries, and are refused for their arena only.
     #[inline]
     pub fn of(&self, sites: Sites) -> Result<&[T], Error> {
         // Acquire: the pages were made writable before.
@@ -184,7 +184,8 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
     /// All of them are writable.
     #[inline]
     unsafe fn entries(&self, start: usize, len: usize) -> &[T] {
-        // SAFETY: the caller's promise. They were zero to begin with, which is a `T`, and no `&mut` to them exists while the table is borrowed.
+        // SAFETY: the caller's promise. They were zero to begin with, which is a `T`, and no `&mut` to them exists while the table is
+        // borrowed.
         unsafe { slice::from_raw_parts(self.base.as_ptr().add(start), len) }
     }
 
@@ -227,8 +228,8 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
         let bytes = |entries: usize| entries * size_of::<T>();
         // Within the reservation, which is whole pages.
         let end = page.ceil(bytes(to)).unwrap_or(usize::MAX);
-        // SAFETY: whole pages of the reservation, never sealed. Another thread may have made some of them writable already and be using them:
-        // that keeps what they hold.
+        // SAFETY: whole pages of the reservation, never sealed. Another thread may have made some of them writable already and be using
+        // them: that keeps what they hold.
         unsafe { self.pages.commit(page.floor(bytes(from))..end) }?;
         Ok((end / size_of::<T>()).min(self.capacity))
     }

@@ -36,7 +36,8 @@ impl<'a> Code<'a> {
     }
 }
 
-// SAFETY: numbers, shared references and a link, covariant but for the link, all of them traced. By hand, so that the model needs no derive.
+// SAFETY: numbers, shared references and a link, covariant but for the link, all of them traced. By hand, so that the model needs no
+// derive.
 unsafe impl Permanent for Code<'_> {
     type At<'x> = Code<'x>;
 
@@ -274,8 +275,8 @@ impl Plan {
 
     // ── comparing ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// Checks that code is as planned from a node on, and returns the ranges of sites in it. With an arena, all of it must lie there, and its
-    /// names be the ones that `asker`, a loader of that arena, finds.
+    /// Checks that code is as planned from a node on, and returns the ranges of sites in it. With an arena, all of it must lie there, and
+    /// its names be the ones that `asker`, a loader of that arena, finds.
     pub(super) fn compare<'s, 'p>(
         &'p self,
         root: usize,

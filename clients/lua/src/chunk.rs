@@ -41,8 +41,9 @@ pub struct Chunk {
 ///
 /// # Errors
 ///
-/// [`LuaErrorKind::Syntax`](crate::LuaErrorKind::Syntax) with name and line, also for source that is a binary chunk; [`LuaErrorKind::Memory`](crate::LuaErrorKind::Memory);
-/// [`LuaErrorKind::Name`](crate::LuaErrorKind::Name) when the name holds a zero byte.
+/// [`LuaErrorKind::Syntax`](crate::LuaErrorKind::Syntax) with name and line, also for source that is a binary chunk;
+/// [`LuaErrorKind::Memory`](crate::LuaErrorKind::Memory); [`LuaErrorKind::Name`](crate::LuaErrorKind::Name) when the name holds a zero
+/// byte.
 ///
 /// ```
 /// let chunk = permacode_lua::compile(b"return 1", "one.lua")?;
@@ -79,8 +80,9 @@ impl Chunk {
     ///
     /// # Errors
     ///
-    /// [`LuaErrorKind::Memory`](crate::LuaErrorKind::Memory), and [`LuaErrorKind::Name`](crate::LuaErrorKind::Name) when the name holds a zero byte. Bytes are not looked at here: those that
-    /// begin unlike a chunk of this Lua are refused by [`State::load`](crate::State::load), as [`LuaErrorKind::Syntax`](crate::LuaErrorKind::Syntax).
+    /// [`LuaErrorKind::Memory`](crate::LuaErrorKind::Memory), and [`LuaErrorKind::Name`](crate::LuaErrorKind::Name) when the name holds a
+    /// zero byte. Bytes are not looked at here: those that begin unlike a chunk of this Lua are refused by
+    /// [`State::load`](crate::State::load), as [`LuaErrorKind::Syntax`](crate::LuaErrorKind::Syntax).
     ///
     /// # Safety
     ///

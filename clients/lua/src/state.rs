@@ -30,7 +30,8 @@ const LIBRARIES: c_int = lua::LUA_GLIBK
 ///
 /// It belongs to one thread: neither `Send` nor `Sync`. Its libraries are Lua's without `debug` and `package`; `print` and `io.write`
 /// collect what they are given, byte for byte as it would be printed; `load`, `loadfile` and `dofile` take text only; `os.setlocale` is
-/// missing; an error in a finalizer is not reported. Otherwise a program may do what Lua programs do: open files, run commands, end the process by `os.exit`.
+/// missing; an error in a finalizer is not reported. Otherwise a program may do what Lua programs do: open files, run commands, end the
+/// process by `os.exit`.
 ///
 /// A state does not outlive the arena that it runs from, not even while it is dropped (nor [its heap](Allocator::heap)):
 ///

@@ -63,8 +63,8 @@ impl<'a> Native<'a> {
     #[cfg(all(target_arch = "x86_64", unix))]
     pub unsafe fn run(&self, memory: &mut [u8]) -> u64 {
         type Function = unsafe extern "sysv64" fn(*mut u8, usize, *mut u8, usize, usize, usize) -> u64;
-        // SAFETY: the code is a function of this type (rbpf's `MachineCode`: metadata and its length, memory and its length, two offsets that are
-        // not used here), executable because only `seal` makes a `Native`.
+        // SAFETY: the code is a function of this type (rbpf's `MachineCode`: metadata and its length, memory and its length, two offsets
+        // that are not used here), executable because only `seal` makes a `Native`.
         let function: Function = unsafe { core::mem::transmute(self.code.as_ptr()) };
         let start = if memory.is_empty() { core::ptr::null_mut() } else { memory.as_mut_ptr() };
         // SAFETY: the caller's promise.
