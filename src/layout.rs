@@ -188,7 +188,7 @@ impl Geometry {
     ) -> Option<Self> {
         let code = page.ceil(code.max(1)).filter(|&code| code <= isize::MAX as usize)?;
         let ledger = page.ceil((code / 4).max(least_ledger))?;
-        let front = page.ceil((code / 1024).max(least_ledger))?;
+        let front = page.ceil((code / 4096).max(least_ledger))?;
         // Aligned as records are, on every page size.
         let half = page.bytes() / 2 / RECORD_ALIGN * RECORD_ALIGN;
         let table = page.ceil(table(page.index(code)).checked_add(half)?)? - half;
