@@ -169,6 +169,67 @@ fn a_part_keeps_the_region_and_two_ways_to_it_are_one() {
     assert_eq!((transients.stats().regions, heap.stats().live), (0, 0));
 }
 
+/// A region with many small functions.
+fn many<'t>(transients: &'t Transients<'t>, count: usize) -> Handle<'t> {
+    CodeRef::transient(transients, |loader| {
+        let inner = loader.alloc_slice_try_fill_with(count, |at| {
+            let ops = loader.alloc_slice_copy(&[at as u64])?;
+            loader.alloc(Code { name: "", ops, inner: &[] }).map(|code| &*code)
+        })?;
+        loader.alloc(Code { name: "", ops: &[], inner })
+    })
+    .unwrap()
+}
+
+#[test]
+fn of_many_parts_each_is_found_again_and_all_can_go_in_any_order() {
+    // The second heap has room for some parts more than five hundred, and not for the larger table that is wished for by then.
+    let mut limit = usize::MAX;
+    for limited in [false, true] {
+        let (arena, heap) = (arena(), HeapArena::builder().limit(limit).build().unwrap());
+        let transients = Transients::new(&arena, &heap);
+        let outer = many(&transients, 5000);
+        let inner = |at: usize| outer.project::<Code<'_>>(|code| code.inner.get(at).copied());
+        let mut parts: Vec<Handle<'_>> = Vec::new();
+        let refused = loop {
+            if parts.len() == 500 && !limited {
+                limit = heap.stats().live + 4000;
+            }
+            match inner(parts.len()) {
+                Ok(Some(part)) => parts.push(part),
+                Ok(None) => break false,
+                Err(error) => break matches!(error, Error::Limit { .. }),
+            }
+        };
+        assert_eq!(refused, limited);
+        assert!(if limited { (520..600).contains(&parts.len()) } else { parts.len() == 5000 }, "{}", parts.len());
+        // So that what is found again needs no memory.
+        for (at, part) in parts.iter().enumerate().step_by(7) {
+            assert!(part.same(&inner(at).unwrap().unwrap()) && part.get().ops == [at as u64]);
+        }
+        // Every part leaves from the middle of the rest, some while the tables are still growing.
+        let stride = 1237;
+        let mut left: Vec<Option<Handle<'_>>> = parts.into_iter().map(Some).collect();
+        for step in 0..left.len() {
+            let at = step * stride % left.len();
+            left[at] = None;
+            if step % 3 == 0 && at % 2 == 0 {
+                left[at] = inner(at).unwrap();
+            }
+        }
+        for (at, part) in left.iter().enumerate() {
+            assert!(part.as_ref().is_none_or(|part| part.get().ops == [at as u64] && part.count() == Some(1)));
+        }
+        heap.clear_marks();
+        outer.mark();
+        // SAFETY: the region that the handle marked is all that there is.
+        assert_eq!(unsafe { heap.sweep() }.objects, 0, "all that belongs to the region is marked");
+        drop(left);
+        drop(outer);
+        assert_eq!((heap.stats().live, transients.stats().regions), (0, 0));
+    }
+}
+
 #[test]
 fn a_value_that_begins_another_is_a_part_of_its_own() {
     let (arena, heap) = (arena(), heap());

@@ -8,7 +8,8 @@
 //! Which of the two is decided by the lowest bit of the word itself: nothing is loaded to find out (invariant 3). The code of a permanent
 //! handle is at an even address, because its type is aligned to two bytes at least.
 
-use super::region::{Part, Region, Unheld};
+use super::parts::Part;
+use super::region::{Region, Unheld};
 use super::transients::Transients;
 use crate::code::{Loader, Permanent};
 use crate::error::Error;
@@ -212,8 +213,8 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     /// A handle of a code object within this one, such as a nested function's, with a count of its own.
     ///
     /// The region of transient code lives until no part of it is held any more; two handles of one part are the
-    /// [same](Self::same), however they were come by. Costs nothing for permanent code; of transient code, a look at each held part, and a
-    /// small object of the heap for one that is new.
+    /// [same](Self::same), however they were come by. Costs nothing for permanent code; of transient code, a look into a hash table of
+    /// the held parts, and a small object of the heap for one that is new.
     ///
     /// ```
     /// # use permacode::{CodeArena, CodeRef, HeapArena, Permanent, Transients};
@@ -259,7 +260,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     }
 
     /// Marks what the handle keeps alive, for collectors that [sweep](crate::HeapArena::sweep) the heap. Costs a bit for each object of
-    /// the region.
+    /// the region: its pieces, of up to 32 KiB, and a small one for each held part.
     pub fn mark(&self) {
         if let Some(part) = self.part() {
             // SAFETY: a part's region is live.

@@ -6,6 +6,7 @@
 //!   code_ref · promote     one word, permanent or counted; from the one to the other
 //!   ──────────────────────
 //!   region · transients    where counted code lies: pieces of a heap, and recycled site numbers
+//!   parts                  what is held of a region, by where it lies
 //!   graph · memory         all blocks that a block leads to; the pieces of a region in order
 //!   numbers                site numbers that are used again
 //! ```
@@ -15,6 +16,7 @@ mod code_ref;
 mod graph;
 mod memory;
 mod numbers;
+mod parts;
 mod promote;
 mod proxy;
 mod region;

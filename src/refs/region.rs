@@ -3,7 +3,7 @@
 //! ```text
 //!   CodeRef ─▶ Part { count │ root ─┐ │ region }     a part: what handles count
 //!                                   │     │
-//!   Region { live parts │ pieces ┐ │ notes │ sites }
+//!   Region { held parts │ pieces ┐ │ notes │ sites }
 //!             ┌──────────────────┘  │
 //!             ▼                     ▼
 //!   pieces ├ Piece ┼ block ┼ block ┼ block ┼┄ room ┄┤ ◀─ ├ Piece ┼ block ┄┤     objects of the heap
@@ -14,6 +14,7 @@
 //! page.
 
 use super::numbers::Numbered;
+use super::parts::{Part, Parts};
 use super::transients::Transients;
 use crate::code::{Note, Region as Fills, Sites};
 use crate::error::Error;
@@ -41,7 +42,7 @@ pub(super) struct Region<'a> {
     wish: Cell<usize>,
     notes: Cell<Option<NonNull<Noted>>>,
     numbers: Cell<Option<NonNull<Numbering>>>,
-    parts: Cell<Option<NonNull<Part<'a>>>>,
+    parts: Parts<'a>,
     /// Other transient code that this one refers to, counted once.
     keeps: Cell<Option<NonNull<Part<'a>>>>,
 }
@@ -66,19 +67,6 @@ struct Numbering {
     used: Cell<usize>,
 }
 
-/// A code object of a region that is held: what handles point to.
-pub(super) struct Part<'a> {
-    /// Handles; `usize::MAX` says that the count overflowed, and that the region stays.
-    pub(super) count: Cell<usize>,
-    /// The bytes of the value that handles read. A value that begins another one is a part of its own.
-    pub(super) root: NonNull<[u8]>,
-    /// A number that no other part has that the region's owner made.
-    pub(super) id: u64,
-    pub(super) region: NonNull<Region<'a>>,
-    above: Cell<Option<NonNull<Part<'a>>>>,
-    below: Cell<Option<NonNull<Part<'a>>>>,
-}
-
 /// A region that nobody holds yet; dropping it gives everything back.
 pub(super) struct Unheld<'a>(NonNull<Region<'a>>);
 
@@ -99,7 +87,7 @@ impl<'a> Unheld<'a> {
             wish: Cell::new(FIRST_PIECE),
             notes: Cell::new(None),
             numbers: Cell::new(None),
-            parts: Cell::new(None),
+            parts: Parts::new(),
             keeps: Cell::new(None),
         };
         // SAFETY: a new object, larger than a region.
@@ -144,33 +132,25 @@ impl<'a> Region<'a> {
     pub(super) fn part(region: NonNull<Self>, root: NonNull<[u8]>) -> Result<NonNull<Part<'a>>, Error> {
         // SAFETY: the caller holds a part of it.
         let this = unsafe { region.as_ref() };
-        for part in this.held_parts() {
-            // SAFETY: parts in the list are live.
-            let held = unsafe { part.as_ref() };
-            if core::ptr::eq(held.root.as_ptr(), root.as_ptr()) {
-                held.enter();
-                return Ok(part);
+        match this.parts.find(root) {
+            Some(part) => {
+                // SAFETY: it was found among those that are held.
+                unsafe { part.as_ref() }.enter();
+                Ok(part)
             }
+            None => this.new_part(region, root),
         }
-        this.new_part(region, root)
     }
 
     fn new_part(&self, region: NonNull<Self>, root: NonNull<[u8]>) -> Result<NonNull<Part<'a>>, Error> {
-        let at = self.owner.heap().alloc(Layout::new::<Part<'a>>())?.cast::<Part<'a>>();
-        let (id, below) = (self.owner.next_id(), self.parts.get());
-        // SAFETY: a new object of this layout; parts in the list are live.
+        let heap = self.owner.heap();
+        let at = heap.alloc(Layout::new::<Part<'a>>())?.cast::<Part<'a>>();
+        // SAFETY: a new object of this layout, which is freed when it is released, by then removed.
         unsafe {
-            at.write(Part { count: Cell::new(1), root, id, region, above: Cell::new(None), below: Cell::new(below) });
-            below.iter().for_each(|below| below.as_ref().above.set(Some(at)));
+            at.write(Part::new(root, self.owner.next_id(), region));
+            self.parts.add(at, heap);
         }
-        self.parts.set(Some(at));
         Ok(at)
-    }
-
-    /// As pointers to the whole objects, which can be freed through them; a reference would not do.
-    fn held_parts(&self) -> impl Iterator<Item = NonNull<Part<'a>>> {
-        // SAFETY: parts in the list are live as long as the region is.
-        core::iter::successors(self.parts.get(), |part| unsafe { part.as_ref() }.below.get())
     }
 
     /// Lets the region refer to the code of a part, which it counts as long as it lives.
@@ -199,18 +179,13 @@ impl<'a> Region<'a> {
     pub(super) unsafe fn release(part: NonNull<Part<'a>>) {
         let mut next = Some(part);
         while let Some(part) = next.take() {
-            // SAFETY: the caller's promise; a part's region and its neighbours are live. The part was made with this layout. What a region
-            // kept is live until it is counted out here.
+            // SAFETY: the caller's promise; a part's region is live. The part was made with this layout. What a region kept is live until it is
+            // counted out here.
             unsafe {
                 let region = part.as_ref().region;
-                let (above, below) = (part.as_ref().above.get(), part.as_ref().below.get());
-                match above {
-                    Some(above) => above.as_ref().below.set(below),
-                    None => region.as_ref().parts.set(below),
-                }
-                below.iter().for_each(|below| below.as_ref().above.set(above));
+                region.as_ref().parts.remove(part);
                 region.as_ref().owner.heap().free(part.cast(), Layout::new::<Part<'a>>());
-                if region.as_ref().parts.get().is_none() {
+                if region.as_ref().parts.is_empty() {
                     let kept = region.as_ref().keeps.get();
                     Self::free(region);
                     next = kept.filter(|kept| kept.as_ref().leave());
@@ -230,6 +205,7 @@ impl<'a> Region<'a> {
         unsafe {
             let this = region.as_ref();
             let (owner, heap) = (this.owner, this.owner.heap());
+            this.parts.free_table(heap);
             while let Some(noted) = this.notes.get() {
                 this.notes.set(noted.as_ref().below);
                 heap.free(noted.cast(), Layout::new::<Noted>());
@@ -308,7 +284,7 @@ impl<'a> Region<'a> {
         self.all_pieces().for_each(|piece| _ = heap.mark(piece.as_ptr()));
         self.all_notes().for_each(|noted| _ = heap.mark(noted.as_ptr()));
         self.all_numbers().for_each(|numbers| _ = heap.mark(numbers.as_ptr()));
-        self.held_parts().for_each(|part| _ = heap.mark(part.as_ptr()));
+        self.parts.mark(heap);
     }
 
     /// Takes site numbers, at least `count`. `None` stands for no numbers, which does not happen.
@@ -381,27 +357,6 @@ unsafe impl Fills for Region<'_> {
         let start = numbers.numbered.range().start + numbers.used.get();
         numbers.used.set(numbers.used.get() + count);
         Ok(self.owner.code().part_of_sites(start as u32, len))
-    }
-}
-
-impl Part<'_> {
-    /// Counts a handle in.
-    #[inline]
-    pub(super) fn enter(&self) {
-        self.count.set(self.count.get().saturating_add(1));
-    }
-
-    /// Counts a handle out; whether it was the last, and the part is to be [released](Region::release).
-    #[inline]
-    pub(super) fn leave(&self) -> bool {
-        match self.count.get() {
-            usize::MAX => false,
-            1 => true,
-            more => {
-                self.count.set(more - 1);
-                false
-            }
-        }
     }
 }
 
