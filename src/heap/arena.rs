@@ -9,7 +9,6 @@
 //! A size of at most 512 bytes finds its class by a shift and its object in the class's magazine. Everything else is out of line: see
 //! [`Slabs`] for what is known of objects, `magazine.rs` for the fast path.
 
-use super::builder::HeapArenaBuilder;
 use super::classes::{self, CLASSES, LARGEST, SMALL, TABLE};
 use super::magazine::Magazine;
 use super::slabs::{Slabs, Use};
@@ -33,20 +32,6 @@ pub struct HeapArena {
 unsafe impl Send for HeapArena {}
 
 impl HeapArena {
-    /// A heap with the default reservation.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Pages`] when the system grants no address space or no memory.
-    pub fn new() -> Result<Self, Error> {
-        Self::builder().build()
-    }
-
-    /// To choose the reservation, a limit, or where pages come from.
-    pub fn builder() -> HeapArenaBuilder {
-        HeapArenaBuilder::new()
-    }
-
     /// Gives the heap away for the rest of the process, to the thread that calls.
     ///
     /// Costs one move of some two kilobytes into memory of its own; it cannot fail.

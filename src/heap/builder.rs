@@ -26,6 +26,22 @@ pub struct HeapArenaBuilder {
     source: Source,
 }
 
+impl HeapArena {
+    /// A heap with the default reservation.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Pages`] when the system grants no address space or no memory.
+    pub fn new() -> Result<Self, Error> {
+        Self::builder().build()
+    }
+
+    /// To choose the reservation, a limit, or where pages come from.
+    pub fn builder() -> HeapArenaBuilder {
+        HeapArenaBuilder::new()
+    }
+}
+
 impl HeapArenaBuilder {
     pub(super) fn new() -> Self {
         Self::default()

@@ -20,7 +20,6 @@
 use super::classes::{CLASSES, Class, SLAB, TABLE};
 use super::magazine::FIRST_BYTES;
 use super::partial::Partial;
-use super::spans::COMMIT;
 use super::words::{BITS, BitSet, Pool};
 use crate::error::{Error, PageError};
 use crate::pages::Reservation;
@@ -52,6 +51,9 @@ pub(super) struct Slab {
     /// A class's bitmap in the pool; a span's length.
     link: Cell<u32>,
 }
+
+/// Bytes of slabs that are made writable at a time, at least.
+pub(super) const COMMIT: usize = 1 << 20;
 
 pub(super) const SPAN: u8 = 1;
 pub(super) const REST: u8 = 2;

@@ -6,14 +6,11 @@
 //! ```
 
 use super::classes::{SLAB, TABLE};
-use super::slabs::{BITMAPS, REST, SPAN, Slabs};
+use super::slabs::{BITMAPS, COMMIT, REST, SPAN, Slabs};
 use crate::error::Error;
 use crate::pages::HUGE;
 use core::ops::Range;
 use core::ptr::NonNull;
-
-/// Slabs are made writable at least so many at a time.
-pub(super) const COMMIT: usize = 1 << 20;
 
 impl Slabs {
     /// Takes `count` slabs in a row, of which the first begins at a multiple of `align` bytes.
