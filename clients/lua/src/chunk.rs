@@ -1,7 +1,8 @@
 //! Compiled Lua: bytes that are safe to load because this crate wrote them.
 
 use super::allocator::Allocator;
-use super::bytes::{self, ChunkName};
+use super::bytes;
+use super::chunk_name::ChunkName;
 use super::error::LuaError;
 use super::program::Program;
 use super::protected::error;

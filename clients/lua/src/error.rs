@@ -3,6 +3,7 @@
 use super::bytes;
 use core::fmt;
 use std::borrow::Cow;
+use std::collections::TryReserveError;
 
 /// What went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,6 +85,13 @@ impl LuaError {
     /// Empty for errors that no running function raised, and where memory was too short.
     pub fn traceback(&self) -> &str {
         &self.traceback
+    }
+}
+
+/// A vector or a string of this crate's that could not grow is as good as a refusal to Lua.
+impl From<TryReserveError> for LuaError {
+    fn from(_: TryReserveError) -> Self {
+        Self::memory()
     }
 }
 

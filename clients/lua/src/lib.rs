@@ -40,6 +40,7 @@
 mod allocator;
 mod bytes;
 mod chunk;
+mod chunk_name;
 mod error;
 mod function;
 mod program;

@@ -1,7 +1,8 @@
 //! A Lua interpreter.
 
 use super::allocator::Allocator;
-use super::bytes::{self, ChunkName};
+use super::bytes;
+use super::chunk_name::ChunkName;
 use super::error::LuaError;
 use super::function::Function;
 use super::program::Program;
@@ -167,7 +168,7 @@ impl<'a> State<'a> {
         unsafe {
             self.raw.protect(call, &mut Call { reference: self.output, results: 1 }, 1, |state, _| {
                 // The string is on the stack meanwhile.
-                bytes::copy(string(state, -1).unwrap_or_default())
+                Ok(bytes::copy(string(state, -1).unwrap_or_default())?)
             })
         }
     }
