@@ -101,7 +101,7 @@ pub(crate) struct PageSize(usize);
 impl PageSize {
     /// `None` unless `bytes` is a power of two that meets every record's alignment and divides a slab: 64 bytes to 64 KiB.
     pub(crate) fn new(bytes: usize) -> Option<Self> {
-        (bytes.is_power_of_two() && (64..=64 << 10).contains(&bytes)).then_some(Self(bytes))
+        (bytes.is_power_of_two() && (RECORD_ALIGN..=64 << 10).contains(&bytes)).then_some(Self(bytes))
     }
 
     #[inline]
@@ -148,12 +148,12 @@ impl PageSize {
     }
 }
 
-/// Where the parts of a code arena's reservation lie; all are whole pages.
+/// Where the parts of a code arena's reservation lie; all are whole pages, but for where the page table and the ledger meet.
 ///
 /// ```text
-///   0              table            start                              end         len
-///   ├──── table ─────┼──── ledger ◀───┼──── code pages ▶ ───────────────┼ ◀ ledger ───┤
-///                      its first part                                    its second
+///   0              table            start                         start + code    len
+///   ├─── ◀ table ────┼─── ledger ▶ ───┼──── code pages ▶ ───────────────┼─ ledger ▶ ──┤
+///                      its first part                                     its second
 /// ```
 ///
 /// What a small arena touches lies close together: the kernel needs a page of page tables for each 2 MiB, and that costs as much to make as
@@ -162,7 +162,7 @@ impl PageSize {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
     /// Where the page table ends and the ledger's first part begins: in the middle of a page, because what is used first of both lies
-    /// there.
+    /// there. A multiple of [`RECORD_ALIGN`].
     pub(crate) table: usize,
     /// Where the ledger's first part ends and code pages begin.
     pub(crate) start: usize,
@@ -272,18 +272,24 @@ mod tests {
         }
     }
 
-    // soundness S3: absurd reservations are refused before anything is asked of the system.
+    // soundness S3, S4: absurd reservations are refused before anything is asked of the system; records are aligned on every page size.
     #[test]
     fn a_reservation_of_any_size_has_a_geometry_or_none() {
-        let page = PageSize::new(4096).unwrap();
-        for code in extremes(usize::BITS) {
-            let Some(all) = Geometry::new(code as usize, page, 1 << 16, |pages| pages * 9) else {
+        for (bytes, code) in [64, 128, 4096, 16 << 10, 64 << 10]
+            .into_iter()
+            .flat_map(|bytes| extremes(usize::BITS).into_iter().map(move |code| (bytes, code as usize)))
+        {
+            let page = PageSize::new(bytes).unwrap();
+            // As a page table: a word for each page, and the bits.
+            let Some(all) = Geometry::new(code, page, 1 << 16, |pages| pages * 9) else {
                 assert!(code > 1 << (usize::BITS - 3), "{code}");
                 continue;
             };
-            assert!(all.code >= code as usize && all.code < code as usize + 4097);
-            assert!(all.table >= all.code / 4096 * 9);
-            assert!(all.start - all.table + all.back >= all.code / 4);
+            assert!(all.code >= code && all.code <= code.max(1).next_multiple_of(bytes));
+            assert!(all.table >= all.code / bytes * 9 && all.table < all.code / bytes * 9 + 2 * bytes);
+            assert!(all.table % RECORD_ALIGN == 0 && (all.table % bytes != 0 || bytes == RECORD_ALIGN));
+            assert!(all.start - all.table >= 1 << 16 && all.start - all.table + all.back >= all.code / 4);
+            assert!([all.start, all.code, all.back].iter().all(|part| part % bytes == 0), "{all:?}");
             assert!(all.len == all.start + all.code + all.back && all.len <= isize::MAX as usize);
         }
     }

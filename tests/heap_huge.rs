@@ -4,27 +4,28 @@
 mod heap_support;
 
 use heap_support::{Objects, resident, watched};
-use permacode::HeapArena;
 use permacode::testing::Pages;
+use permacode::{HeapArena, HeapArenaBuilder};
 use permacode_witness::copied;
 
 const MEGABYTE: usize = 1 << 20;
 
 #[test]
 fn they_are_asked_for_behind_the_bytes_that_were_set_and_nowhere_else() {
-    let calls = |huge_from: usize| {
+    let calls = |choose: fn(HeapArenaBuilder) -> HeapArenaBuilder| {
         let pages = Pages::system();
-        let heap = HeapArena::builder().reservation(64 * MEGABYTE).pages(pages.clone()).huge_pages_from(huge_from);
-        let heap = heap.build().unwrap();
-        let objects = Objects::of(&heap, 12_000, 1000);
+        let heap = choose(HeapArena::builder().reservation(64 * MEGABYTE).pages(pages.clone())).build().unwrap();
+        let objects = Objects::of(&heap, 24_000, 1000);
         objects.check();
         assert_eq!(pages.violations(), 0);
         heap.stats().system_calls
     };
-    let never = calls(usize::MAX);
-    let (late, always) = (calls(8 * MEGABYTE), calls(0));
-    assert_eq!(never, calls(64 * MEGABYTE));
+    let never = calls(|builder| builder.huge_pages_from(usize::MAX));
+    let late = calls(|builder| builder.huge_pages_from(16 * MEGABYTE));
+    let always = calls(|builder| builder.huge_pages_from(0));
+    assert_eq!(never, calls(|builder| builder.huge_pages_from(64 * MEGABYTE)));
     assert!(never < late && late < always, "{never} {late} {always}");
+    assert_eq!(late, calls(|builder| builder), "what is chosen when nothing is said");
 }
 
 #[test]

@@ -3,7 +3,10 @@
 mod support;
 
 use permacode::pages::PageSource;
-use permacode::{CodeArena, Error, Link, PageCall, PageError, Permanent};
+use permacode::testing::Pages;
+use permacode::{CodeArena, Error, HeapArena, Link, PageCall, PageError, Permanent};
+use std::alloc::Layout;
+use std::collections::BTreeMap;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use support::{Blocks, PagesOf, accounted};
@@ -56,6 +59,97 @@ fn pages_of_any_size_work_or_are_refused() {
     }
     for page in [4096, 16 << 10, 64 << 10] {
         assert_eq!(works(page), Ok(()), "pages of {page} bytes exist");
+    }
+}
+
+/// Fills an arena of `code` bytes of which `limit` may be used, by blocks of one length, from a source that watches. How often it was
+/// called, and what was claimed.
+fn filled(page: usize, code: usize, limit: usize, len: usize) -> (usize, usize) {
+    let pages = Pages::watching(Box::new(PagesOf(page)));
+    let arena = CodeArena::builder().reservation(code).limit(limit).pages(pages.clone()).build().unwrap();
+    let mut blocks = Blocks::default();
+    let loader = arena.load("m").unwrap();
+    while blocks.alloc(&loader, len).is_ok() {}
+    loader.seal().unwrap();
+    blocks.check_apart(&arena, &[]);
+    let (stats, calls) = (arena.stats(), pages.calls());
+    accounted(&stats);
+    assert!(stats.claimed + len > limit.min(code) / page * page, "{stats:?}");
+    drop(arena);
+    assert_eq!((pages.violations(), pages.live()), (0, 0), "{page} {code} {limit}");
+    (calls - stats.seals, stats.claimed)
+}
+
+// What is writable from the beginning is whole pages of those that there are, however few may be claimed.
+#[test]
+fn the_first_run_is_there_without_a_call_on_pages_of_any_size() {
+    for page in (6..=16).map(|bit| 1 << bit) {
+        for code in [1, page, 10_000, 16 << 10, (16 << 10) + 1, 100_000] {
+            for limit in [0, 1, page, 10_000, 16 << 10, 50_000, usize::MAX] {
+                let (calls, claimed) = filled(page, code.next_multiple_of(page), limit, 100);
+                // Reserve, and commit what is first.
+                assert_eq!(calls > 2, claimed > page.max(16 << 10), "{page} {code} {limit}: {calls}, {claimed}");
+            }
+        }
+    }
+}
+
+/// Objects of all kinds, taken and given back in turns, on a source that watches.
+fn heap_works(page: usize) -> Result<(), Error> {
+    let pages = Pages::watching(Box::new(PagesOf(page)));
+    let mut heap = HeapArena::builder().reservation(4 << 20).pages(pages.clone()).build()?;
+    for round in 0..3 {
+        let mut live = BTreeMap::new();
+        for number in 0..3000usize {
+            let size = [8, 24, 100, 700, 5000][number % 5] + if number % 500 == 0 { 100_000 } else { 0 };
+            let layout = Layout::from_size_align(size, 8).unwrap();
+            let Ok(object) = heap.alloc(layout) else { break };
+            // SAFETY: an object of so many bytes, of this test's alone.
+            unsafe { object.write_bytes(number as u8, size) };
+            live.insert(object.addr().get(), (object, layout, number as u8));
+            if number % 3 == 0 {
+                let (_, (object, layout, _)) = live.pop_first().unwrap();
+                // SAFETY: made with this layout, freed once.
+                unsafe { heap.free(object, layout) };
+            }
+        }
+        assert!(live.len() > 1000 && heap.stats().objects == live.len(), "{page}");
+        heap.trim()?;
+        let mut end = 0;
+        for (&start, &(object, layout, byte)) in &live {
+            assert!(start >= end && start % 8 == 0);
+            end = start + layout.size();
+            // SAFETY: a live object, all of which was written.
+            assert!(unsafe { object.as_ptr().cast::<[u8; 8]>().read() } == [byte; 8]);
+            // SAFETY: as above.
+            assert!(unsafe { object.as_ptr().add(layout.size() - 8).cast::<[u8; 8]>().read() } == [byte; 8]);
+        }
+        if round == 1 {
+            heap.reset()?;
+            continue;
+        }
+        for (object, layout, _) in live.into_values() {
+            // SAFETY: made with this layout, freed once.
+            unsafe { heap.free(object, layout) };
+        }
+        assert_eq!(heap.stats().live, 0);
+    }
+    drop(heap);
+    assert_eq!((pages.violations(), pages.live()), (0, 0), "{page}");
+    Ok(())
+}
+
+// soundness S3, S4: the table and the magazines meet in the middle of a page of any size.
+#[test]
+fn a_heap_works_on_pages_of_any_size_or_refuses_them() {
+    for page in (0..=20).map(|bit| 1 << bit) {
+        match heap_works(page) {
+            Ok(()) => assert!((64..=64 << 10).contains(&page)),
+            Err(error) => {
+                assert!(!(64..=64 << 10).contains(&page), "{page}: {error}");
+                assert!(matches!(error, Error::Pages(PageError { call: PageCall::Reserve, .. })), "{page}: {error}");
+            }
+        }
     }
 }
 

@@ -167,6 +167,7 @@ fn pages_that_nobody_claimed_have_no_access_behind_the_first_run() {
     let code = arena.address_range();
     let first_run = 16 << 10;
     assert_eq!((permissions(code.start).as_str(), permissions(code.start + first_run).as_str()), ("rw-p", "---p"));
+    assert_eq!((arena.stats().claimed, arena.stats().mappings), (0, mapped(&arena).accessible().count()));
     arena.load("m").unwrap().alloc(1u8).unwrap();
     assert_eq!(arena.stats().claimed, first_run);
     let unclaimed = code.start + arena.stats().claimed;

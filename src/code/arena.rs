@@ -75,7 +75,7 @@ impl CodeArena {
     /// grants it, down to 1 MiB.
     ///
     /// Costs two system calls; the address space is free until it is used. The first load touches a page of records and page table, the
-    /// first block one of code; neither makes a call.
+    /// first block one of code; neither makes a call, nor does what else fits 16 KiB of code.
     ///
     /// # Errors
     ///

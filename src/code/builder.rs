@@ -84,7 +84,7 @@ impl CodeArenaBuilder {
     /// Bytes of code pages to populate when the arena is made instead of with a page fault each while modules load; rounded up to
     /// whole pages.
     ///
-    /// For a program that knows how much it will load. Costs two system calls. The pages are claimed and resident from then on,
+    /// For a program that knows how much it will load. Costs two system calls, up to 16 KiB one. The pages are claimed and resident from then on,
     /// used or not, and count towards the [`limit`](Self::limit).
     ///
     /// ```
@@ -168,7 +168,7 @@ impl CodeArenaBuilder {
 
     /// Makes the arena.
     ///
-    /// Costs two system calls; two more with [`prefault`](Self::prefault).
+    /// Costs two system calls; up to two more with [`prefault`](Self::prefault).
     ///
     /// # Errors
     ///

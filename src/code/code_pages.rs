@@ -85,7 +85,7 @@ impl CodePages {
     pub(super) unsafe fn new(reservation: Reservation, geometry: Geometry, choices: Choices) -> Self {
         let Choices { limit, level, strict, huge } = choices;
         let page = reservation.page();
-        // SAFETY: the geometry made room for the table from the beginning of the reservation to a page boundary.
+        // SAFETY: the geometry made room for the table before its end, which is aligned as records are, hence to a word.
         let table = unsafe { PageTable::new(reservation.at(geometry.table), page.index(geometry.code)) };
         Self {
             table,

@@ -97,6 +97,7 @@ impl Ledger {
         record: impl FnOnce(&'l str) -> T,
     ) -> Result<Record<'l, T>, Error> {
         const { assert!(!core::mem::needs_drop::<T>(), "records are never dropped") };
+        const { assert!(align_of::<T>() <= layout::RECORD_ALIGN) };
         let too_large = Error::TooLarge { len: text.len(), element: 1 };
         let (both, behind) = Layout::new::<T>().extend(Layout::for_value(text)).map_err(|_| too_large)?;
         let at = self.claim(pages, both)?;
@@ -117,6 +118,7 @@ impl Ledger {
     ///
     /// As for [`insert`](Self::insert).
     pub(super) fn claim(&self, pages: &Reservation, layout: Layout) -> Result<NonNull<u8>, Error> {
+        debug_assert!(layout.align() <= layout::RECORD_ALIGN, "neither part begins at a multiple of more");
         let full = Error::Bookkeeping { capacity: self.capacity() };
         let mut used = self.used.load(Relaxed);
         loop {
@@ -145,5 +147,103 @@ impl Ledger {
         unsafe { pages.commit(self.offset(committed)..self.offset(ahead)) }?;
         self.committed.fetch_max(ahead, AcqRel);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::Source;
+    use std::collections::BTreeMap;
+    use std::thread;
+
+    /// A ledger whose first part begins in the middle of a page, and whose second is a page more than two chunks, behind a page of code.
+    fn ledger() -> (Reservation, Ledger) {
+        let page = Source::default().page_size().unwrap().bytes();
+        let (front, back) = (page / 2..2 * page, 3 * page..4 * page + 2 * CHUNK);
+        let pages = Reservation::new(Source::default(), back.end).unwrap();
+        // SAFETY: whole pages of a new reservation.
+        unsafe { pages.commit(0..front.end) }.unwrap();
+        (pages, Ledger::new(front, back))
+    }
+
+    /// Claims records of some sizes and alignments until none fits, and writes to all their bytes. Where each lies, with its length.
+    fn fill(pages: &Reservation, ledger: &Ledger, seed: usize) -> Vec<(usize, usize)> {
+        let mut records = Vec::new();
+        for number in seed.. {
+            let layout = Layout::from_size_align(number * 37 % 301 + 1, 1 << (number % 7)).unwrap();
+            match ledger.claim(pages, layout) {
+                Ok(at) => {
+                    assert_eq!(at.addr().get() % layout.align(), 0);
+                    // SAFETY: claimed just now, for this alone.
+                    unsafe { at.write_bytes(seed as u8, layout.size()) };
+                    records.push((at.addr().get() - pages.base().addr().get(), layout.size()));
+                }
+                Err(error) => {
+                    assert_eq!(error, Error::Bookkeeping { capacity: ledger.capacity() });
+                    break;
+                }
+            }
+        }
+        records
+    }
+
+    /// Fails unless the records lie apart, each in one part, and leave no more room in either than one of them needs.
+    fn check(ledger: &Ledger, records: impl IntoIterator<Item = (usize, usize)>) {
+        let records: BTreeMap<usize, usize> = records.into_iter().collect();
+        for part in [&ledger.front, &ledger.back] {
+            let mut end = part.start;
+            for (&start, &len) in records.range(part.clone()) {
+                assert!(start >= end && start - end < 64, "{start} does not follow {end}");
+                end = start + len;
+            }
+            assert!(end <= part.end && part.end - end < 301 + 64, "{end} of {part:?}");
+        }
+        assert!(records.keys().all(|start| ledger.front.contains(start) || ledger.back.contains(start)));
+    }
+
+    // soundness S4
+    #[test]
+    fn records_fill_the_first_part_and_then_the_second_and_each_lies_in_one() {
+        for seed in 0..50 {
+            let (pages, ledger) = ledger();
+            let records = fill(&pages, &ledger, seed);
+            assert!(records.is_sorted(), "claimed upwards");
+            assert_eq!(pages.calls(), 2 + 3, "the second part is committed by chunks, each once");
+            check(&ledger, records);
+        }
+    }
+
+    // soundness S23
+    #[test]
+    fn threads_that_go_over_to_the_second_part_at_once_share_no_byte() {
+        for _ in 0..20 {
+            let (pages, ledger) = ledger();
+            let records: Vec<_> = thread::scope(|scope| {
+                let (pages, ledger) = (&pages, &ledger);
+                let threads = [0, 1, 2, 3].map(|seed| scope.spawn(move || fill(pages, ledger, seed)));
+                threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+            });
+            check(&ledger, records);
+        }
+    }
+
+    #[test]
+    fn a_record_too_long_for_the_first_part_lies_in_the_second_and_one_too_long_for_both_is_refused() {
+        let (pages, ledger) = ledger();
+        let of = |len| Layout::from_size_align(len, 8).unwrap();
+        assert!(ledger.claim(&pages, of(ledger.back.len() + 1)).is_err());
+        for len in [8, ledger.front.len(), 8] {
+            let at = ledger.claim(&pages, of(len)).unwrap();
+            // SAFETY: claimed just now, for this alone.
+            unsafe { at.write_bytes(1, len) };
+        }
+        let used = ledger.used.load(Relaxed);
+        assert_eq!(used, ledger.front.len() * 2 + 8, "what is left of the first part is skipped");
+        let rest = ledger.capacity() - used;
+        let last = ledger.claim(&pages, of(rest)).unwrap();
+        // SAFETY: as above.
+        unsafe { last.write_bytes(1, rest) };
+        assert!(ledger.claim(&pages, of(1)).is_err());
     }
 }

@@ -255,3 +255,36 @@ impl Drop for Reservation {
         let _ = unsafe { self.source.pages().release(self.base, self.len) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::OrdinaryPages;
+    use super::*;
+
+    /// The sizes that are tried where the system grants less than `bound`, and what comes of it.
+    fn tried(source: &Source, bound: usize, refusal: Error) -> (Vec<usize>, Result<usize, Error>) {
+        let mut tried = Vec::new();
+        let granted = Wish { full: 1 << 10, ordinary: 1 << 8, least: 100 }.granted(source, |bytes| {
+            tried.push(bytes);
+            if bytes < bound { Ok(bytes) } else { Err(refusal) }
+        });
+        (tried, granted)
+    }
+
+    #[test]
+    fn a_wish_is_halved_while_the_system_refuses_and_no_further_than_was_said() {
+        let (ordinary, full) = (Source::Custom(Arc::new(OrdinaryPages)), Source::Default);
+        let refused = Error::Pages(PageError { call: PageCall::Reserve, bytes: 1, code: 12 });
+        assert_eq!(tried(&ordinary, 1000, refused), (vec![256], Ok(256)));
+        assert_eq!(tried(&ordinary, 200, refused), (vec![256, 128], Ok(128)));
+        assert_eq!(tried(&ordinary, 0, refused), (vec![256, 128, 64], Err(refused)));
+        let other = Error::Exhausted { needed: 1, left: 0 };
+        assert_eq!(tried(&ordinary, 200, other), (vec![256], Err(other)), "less would not help");
+        assert_eq!(tried(&full, 2000, refused).1, Ok(if full.protects() { 1 << 10 } else { 1 << 8 }));
+        let exact = Wish { full: 256, ordinary: 256, least: 128 }.granted(&full, |bytes| {
+            assert!(bytes >= 128);
+            Err::<(), _>(refused)
+        });
+        assert_eq!(exact, Err(refused));
+    }
+}

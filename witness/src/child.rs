@@ -26,11 +26,53 @@ pub enum End {
     TimedOut,
 }
 
-/// A forked process.
+/// A forked process. One that nobody waits for is killed when this is dropped: a test that fails leaves no process behind, which would
+/// hold the test's output open.
 #[derive(Debug)]
 pub struct Child {
-    pid: i32,
-    fault: *mut AtomicUsize,
+    process: Process,
+    fault: Fault,
+}
+
+/// A child of this process that was not waited for, so that the number names it.
+#[derive(Debug)]
+struct Process(i32);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // SAFETY: the number names a child of this process.
+        unsafe {
+            libc::kill(self.0, libc::SIGKILL);
+            libc::waitpid(self.0, ptr::null_mut(), 0);
+        }
+    }
+}
+
+/// A page that is shared with a child, which writes the address of a fault there.
+#[derive(Debug)]
+struct Fault(*mut AtomicUsize);
+
+impl Fault {
+    fn new() -> io::Result<Self> {
+        // SAFETY: a new anonymous page, at no particular address.
+        let page = unsafe {
+            let access = libc::PROT_READ | libc::PROT_WRITE;
+            libc::mmap(ptr::null_mut(), size_of::<AtomicUsize>(), access, libc::MAP_SHARED | libc::MAP_ANONYMOUS, -1, 0)
+        };
+        if page == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(Self(page.cast())) }
+    }
+
+    fn address(&self) -> usize {
+        // SAFETY: the page stays mapped as long as `self`.
+        unsafe { &*self.0 }.load(SeqCst)
+    }
+}
+
+impl Drop for Fault {
+    fn drop(&mut self) {
+        // SAFETY: the page that `new` mapped, which only this value refers to in this process.
+        unsafe { libc::munmap(self.0.cast(), size_of::<AtomicUsize>()) };
+    }
 }
 
 /// Where this process writes the address of a fault; shared with its parent. Null in a process that is no [`Child`].
@@ -46,26 +88,18 @@ impl Child {
     /// The system refuses a page or a process.
     pub fn fork(body: impl FnOnce() -> i32) -> io::Result<Self> {
         hear_children();
-        // SAFETY: a new anonymous page, at no particular address.
-        let page = unsafe {
-            let access = libc::PROT_READ | libc::PROT_WRITE;
-            libc::mmap(ptr::null_mut(), size_of::<AtomicUsize>(), access, libc::MAP_SHARED | libc::MAP_ANONYMOUS, -1, 0)
-        };
-        if page == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        let fault = page.cast::<AtomicUsize>();
+        let fault = Fault::new()?;
         // SAFETY: the child leaves by `_exit` and returns to nobody.
         match unsafe { libc::fork() } {
             -1 => Err(io::Error::last_os_error()),
             0 => {
-                FAULT.store(fault, SeqCst);
+                FAULT.store(fault.0, SeqCst);
                 watch_faults();
                 let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).unwrap_or(101);
                 // SAFETY: ends the process.
                 unsafe { libc::_exit(code) }
             }
-            pid => Ok(Self { pid, fault }),
+            pid => Ok(Self { process: Process(pid), fault }),
         }
     }
 
@@ -80,7 +114,7 @@ impl Child {
 
     /// The child's process id.
     pub fn pid(&self) -> i32 {
-        self.pid
+        self.process.0
     }
 
     /// Waits for the child's end, at most two minutes.
@@ -89,39 +123,33 @@ impl Child {
     ///
     /// The child was waited for by somebody else.
     pub fn wait(self) -> io::Result<End> {
+        let Self { process, fault } = self;
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
             let mut status = 0;
             // SAFETY: `status` is a valid place for the result.
-            match unsafe { libc::waitpid(self.pid, &mut status, libc::WNOHANG) } {
-                -1 => return Err(io::Error::last_os_error()),
+            match unsafe { libc::waitpid(process.0, &mut status, libc::WNOHANG) } {
                 0 => std::thread::sleep(Duration::from_millis(1)),
-                _ => return Ok(self.end(status)),
+                waited => {
+                    let end = if waited == -1 { Err(io::Error::last_os_error()) } else { Ok(End::of(status, &fault)) };
+                    // The number may be another's from now on.
+                    mem::forget(process);
+                    return end;
+                }
             }
-        }
-        // SAFETY: the child is this process's and was not waited for yet, so the number still names it.
-        unsafe {
-            libc::kill(self.pid, libc::SIGKILL);
-            libc::waitpid(self.pid, ptr::null_mut(), 0);
         }
         Ok(End::TimedOut)
     }
-
-    fn end(&self, status: i32) -> End {
-        if libc::WIFEXITED(status) {
-            End::Code(libc::WEXITSTATUS(status))
-        } else {
-            // SAFETY: the page stays mapped as long as `self`.
-            let address = unsafe { &*self.fault }.load(SeqCst);
-            End::Signal { signal: libc::WTERMSIG(status), address }
-        }
-    }
 }
 
-impl Drop for Child {
-    fn drop(&mut self) {
-        // SAFETY: the page that `fork` mapped, which only this value refers to in this process.
-        unsafe { libc::munmap(self.fault.cast(), size_of::<AtomicUsize>()) };
+impl End {
+    /// What `waitpid` says of a child, with what that wrote down itself.
+    fn of(status: i32, fault: &Fault) -> Self {
+        if libc::WIFEXITED(status) {
+            Self::Code(libc::WEXITSTATUS(status))
+        } else {
+            Self::Signal { signal: libc::WTERMSIG(status), address: fault.address() }
+        }
     }
 }
 
@@ -159,8 +187,16 @@ pub fn watched<R>(body: impl FnOnce(), look: impl FnOnce(i32) -> R) -> R {
 ///
 /// The hook is set before the first fork and not in the child, which would wait for ever if another thread was panicking when it was made.
 fn hear_children() {
-    static HEARD: AtomicBool = AtomicBool::new(false);
-    if std::thread::panicking() || HEARD.swap(true, SeqCst) {
+    static BEGUN: AtomicBool = AtomicBool::new(false);
+    static DONE: AtomicBool = AtomicBool::new(false);
+    if std::thread::panicking() {
+        return;
+    }
+    if BEGUN.swap(true, SeqCst) {
+        // A child made while another thread sets the hook would find it locked.
+        while !DONE.load(SeqCst) {
+            std::thread::yield_now();
+        }
         return;
     }
     let before = std::panic::take_hook();
@@ -172,6 +208,7 @@ fn hear_children() {
         // SAFETY: the bytes are there.
         unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
     }));
+    DONE.store(true, SeqCst);
 }
 
 /// Makes this process write down where it faults, and then die of it as it would have.
@@ -191,5 +228,48 @@ fn watch_faults() {
         action.sa_flags = libc::SA_SIGINFO;
         libc::sigaction(libc::SIGSEGV, &action, ptr::null_mut());
         libc::sigaction(libc::SIGBUS, &action, ptr::null_mut());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    fn exists(pid: i32) -> bool {
+        // SAFETY: signal 0 asks whether the process is there.
+        unsafe { libc::kill(pid, 0) == 0 }
+    }
+
+    fn for_ever() -> i32 {
+        loop {
+            std::thread::sleep(PATIENCE);
+        }
+    }
+
+    #[test]
+    fn a_child_that_nobody_waits_for_ends_with_its_owner() {
+        let child = Child::fork(for_ever).unwrap();
+        let pid = child.pid();
+        assert!(exists(pid));
+        drop(child);
+        assert!(!exists(pid));
+    }
+
+    #[test]
+    fn a_look_that_fails_leaves_no_child_behind() {
+        let mut seen = 0;
+        let look = |pid| {
+            seen = pid;
+            panic!("what this test is about");
+        };
+        assert!(catch_unwind(AssertUnwindSafe(|| watched(|| {}, look))).is_err());
+        assert!(seen != 0 && !exists(seen));
+    }
+
+    #[test]
+    fn a_panic_is_an_end_that_the_parent_sees() {
+        assert_eq!(Child::run(|| panic!("what this test is about")).unwrap(), End::Code(101));
+        assert_eq!(Child::run(|| 7).unwrap(), End::Code(7));
     }
 }
