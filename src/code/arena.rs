@@ -11,14 +11,12 @@
 //! Code shares no page with the rest (invariant 1). An arena that holds little touches a page where table and records meet and the first of
 //! code, both writable from the beginning. The `CodeArena` value itself holds a few atomics and lies wherever its owner puts it.
 
-use super::builder::CodeArenaBuilder;
 use super::code_pages::{Choices, CodePages};
-use super::extent::{Extent, Run};
+use super::directory::Directory;
+use super::extent::{Extent, ModuleRecord, Run};
+use super::hardening::Hardening;
 use super::ledger::{CHUNK, Ledger};
-use super::loader::Loader;
-use super::module::{Directory, Hardening, Location, Module, ModuleRecord, Modules};
 use super::names::Names;
-use super::native::NativeLoader;
 use super::page_table::PageTable;
 use super::published::Record;
 use super::sites::{SiteCounter, Sites};
@@ -34,7 +32,7 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// Memory for code that is built once and then only read.
 ///
-/// Blocks are allocated through a [`Loader`], read through plain references, and protected by the hardware once sealed. The arena may be
+/// Blocks are allocated through a [`Loader`](crate::Loader), read through plain references, and protected by the hardware once sealed. The arena may be
 /// shared by threads (`Sync`): they load, seal and look up at once, no call takes a lock, and a child forked in the middle of another
 /// thread's load can do all of it too (invariant 5). Dropping the arena gives everything back in one system call.
 ///
@@ -71,38 +69,6 @@ unsafe impl Send for CodeArena {}
 unsafe impl Sync for CodeArena {}
 
 impl CodeArena {
-    /// An arena with the default reservation: 1 GiB of address space on 64-bit systems, 64 MiB on others, halved until the system
-    /// grants it, down to 1 MiB.
-    ///
-    /// Costs two system calls; the address space is free until it is used. The first load touches a page of records and page table, the
-    /// first block one of code; neither makes a call, nor does what else fits 16 KiB of code.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Pages`] when the system grants no address space or no memory.
-    ///
-    /// ```
-    /// let arena = permacode::CodeArena::new()?;
-    /// assert_eq!(arena.stats().system_calls, 2);
-    /// assert_eq!(arena.stats().claimed, 0); // code pages come with the first block
-    /// # Ok::<(), permacode::Error>(())
-    /// ```
-    pub fn new() -> Result<Self, Error> {
-        Self::builder().build()
-    }
-
-    /// To choose the reservation, a limit, or where pages come from. Costs nothing: [`build`](CodeArenaBuilder::build) makes the
-    /// arena.
-    ///
-    /// ```
-    /// let arena = permacode::CodeArena::builder().reservation(1 << 20).build()?;
-    /// assert_eq!(arena.stats().reserved, 1 << 20);
-    /// # Ok::<(), permacode::Error>(())
-    /// ```
-    pub fn builder() -> CodeArenaBuilder {
-        CodeArenaBuilder::new()
-    }
-
     pub(super) fn with_pages(reservation: Reservation, geometry: Geometry, choices: Choices) -> Result<Self, Error> {
         // SAFETY: whole pages of a reservation that nothing was done with yet.
         unsafe { reservation.commit(0..geometry.start + CodePages::ready(&reservation, geometry)) }?;
@@ -134,34 +100,8 @@ impl CodeArena {
         Ok(())
     }
 
-    /// Opens a module called `name`. Names need not be unique; the arena keeps a copy.
-    ///
-    /// Costs a record and the copy, and one system call in some five hundred loads, for 64 KiB more of records. It costs no code
-    /// page: those come with the first block.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Bookkeeping`] or [`Error::Pages`] when there is no room for the record.
-    ///
-    /// ```
-    /// let arena = permacode::CodeArena::new()?;
-    /// let (one, other) = (arena.load("json")?, arena.load("json")?); // both open at once
-    /// assert_eq!(arena.stats().claimed, 0);
-    /// assert_ne!(one.finish(), other.finish());
-    /// # Ok::<(), permacode::Error>(())
-    /// ```
-    pub fn load(&self, name: &str) -> Result<Loader<'_>, Error> {
-        Ok(Loader::new(self, self.module_record(name)?))
-    }
-
-    /// Opens a module of machine code, on pages that no other module shares.
-    ///
-    /// Costs and errors are those of [`load`](Self::load); see [`NativeLoader`].
-    pub fn load_native(&self, name: &str) -> Result<NativeLoader<'_>, Error> {
-        Ok(NativeLoader::new(self, self.module_record(name)?))
-    }
-
-    fn module_record(&self, name: &str) -> Result<Record<'_, ModuleRecord>, Error> {
+    /// What the ledger keeps of a module, for one that is to be opened.
+    pub(super) fn module_record(&self, name: &str) -> Result<Record<'_, ModuleRecord>, Error> {
         self.ledger.insert_named(self.pages.reservation(), name, |name| {
             ModuleRecord::new(self.next_module.fetch_add(1, Relaxed), name)
         })
@@ -211,54 +151,6 @@ impl CodeArena {
     pub fn bookkeeping_ranges(&self) -> [core::ops::Range<usize>; 2] {
         let (code, (front, back)) = (self.address_range(), self.pages.around());
         [code.start - front..code.start, code.end..code.end + back]
-    }
-
-    /// Which finished module holds an address, and where in it. `None` for open modules, for gaps behind the last, and for addresses
-    /// elsewhere.
-    ///
-    /// Costs a look at each module that has bytes on the same page, newest first; no lock and no system call, so a signal handler or a
-    /// profiler may call it.
-    ///
-    /// ```
-    /// let arena = permacode::CodeArena::new()?;
-    /// let loader = arena.load("m")?;
-    /// let ops: &[u8] = loader.alloc_slice_copy(&[10, 20, 30])?;
-    /// assert!(arena.locate(ops).is_none()); // still open
-    /// let module = loader.finish();
-    /// let at = arena.locate(&ops[2]).expect("a finished module holds it");
-    /// assert_eq!((at.module, at.offset), (module, 2));
-    /// # Ok::<(), permacode::Error>(())
-    /// ```
-    pub fn locate<T: ?Sized>(&self, ptr: *const T) -> Option<Location<'_>> {
-        let offset = self.pages.offset(ptr.cast::<u8>().addr())?;
-        let extents = core::iter::successors(self.pages.owner(offset), |extent| extent.get().below());
-        for extent in extents {
-            if let Some(position) = extent.position(offset) {
-                return Some(Location { module: Module::new(self, extent.get().module()), offset: position });
-            }
-            // Those below end no higher.
-            if extent.end() <= offset {
-                break;
-            }
-        }
-        None
-    }
-
-    /// The finished modules, in the order in which they were finished.
-    ///
-    /// Costs a load for each step; no lock, no system call, no allocation.
-    ///
-    /// ```
-    /// let arena = permacode::CodeArena::new()?;
-    /// let slow = arena.load("slow")?;
-    /// arena.load("quick")?.finish();
-    /// assert_eq!(arena.modules().count(), 1); // `slow` is open
-    /// slow.finish();
-    /// assert!(arena.modules().map(|module| module.name()).eq(["quick", "slow"]));
-    /// # Ok::<(), permacode::Error>(())
-    /// ```
-    pub fn modules(&self) -> Modules<'_> {
-        Modules::new(self, &self.modules)
     }
 
     /// What the arena holds and what it cost. Counts are exact when no loader is open; what open loaders fill is counted when they
@@ -318,6 +210,10 @@ impl CodeArena {
 
     pub(super) fn pages(&self) -> &CodePages {
         &self.pages
+    }
+
+    pub(super) fn directory(&self) -> &Directory {
+        &self.modules
     }
 
     pub(super) fn names(&self) -> &Names {

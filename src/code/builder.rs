@@ -2,7 +2,7 @@
 
 use super::arena::{CodeArena, geometry};
 use super::code_pages::Choices;
-use super::module::Hardening;
+use super::hardening::Hardening;
 use crate::error::Error;
 use crate::pages::{PageSource, Reservation, Source, Wish};
 use std::sync::Arc;
@@ -32,6 +32,40 @@ pub struct CodeArenaBuilder {
     strict: bool,
     huge: bool,
     source: Source,
+}
+
+impl CodeArena {
+    /// An arena with the default reservation: 1 GiB of address space on 64-bit systems, 64 MiB on others, halved until the system
+    /// grants it, down to 1 MiB.
+    ///
+    /// Costs two system calls; the address space is free until it is used. The first load touches a page of records and page table, the
+    /// first block one of code; neither makes a call, nor does what else fits 16 KiB of code.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Pages`] when the system grants no address space or no memory.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// assert_eq!(arena.stats().system_calls, 2);
+    /// assert_eq!(arena.stats().claimed, 0); // code pages come with the first block
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn new() -> Result<Self, Error> {
+        Self::builder().build()
+    }
+
+    /// To choose the reservation, a limit, or where pages come from. Costs nothing: [`build`](CodeArenaBuilder::build) makes the
+    /// arena.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::builder().reservation(1 << 20).build()?;
+    /// assert_eq!(arena.stats().reserved, 1 << 20);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn builder() -> CodeArenaBuilder {
+        CodeArenaBuilder::new()
+    }
 }
 
 impl CodeArenaBuilder {

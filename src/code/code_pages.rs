@@ -12,7 +12,7 @@
 //! did not finish leaves pages that are claimed for ever and hurts nothing else.
 
 use super::extent::{Extent, Run};
-use super::module::Hardening;
+use super::hardening::Hardening;
 use super::page_table::{Mark, PageTable};
 use super::published::{Published, Record};
 use super::refusal::Refusal;

@@ -1,4 +1,4 @@
-//! Who filled what: runs of pages, and the extents that modules fill in them.
+//! Who filled what: modules, runs of pages, and the extents that the former fill in the latter.
 //!
 //! A **run** is a contiguous piece of the reservation, claimed by one loader. An **extent** is the part of a run that one module
 //! filled. When a module is finished, the rest of its run, its *tail*, goes to the next loader, so a run may hold many extents and a
@@ -13,9 +13,67 @@
 //! Exactly one owner may write from `resume` to `limit`: the open loader that holds the run, or nobody while it is parked. Ownership
 //! moves by the atomic swap of the parking place, which orders what was written before it.
 
-use super::module::ModuleRecord;
 use super::published::{Known, Published, Record};
 use core::sync::atomic::{AtomicUsize, Ordering::*};
+
+/// What the ledger keeps of a module. Written by its loader while open, published in the arena's list when finished.
+pub(super) struct ModuleRecord {
+    id: u32,
+    name: *const str,
+    /// Bytes of all extents, gaps between blocks included.
+    bytes: AtomicUsize,
+    first: Published<Extent>,
+    /// The module finished next after this one.
+    next: Published<ModuleRecord>,
+}
+
+// SAFETY: the name points to text in the ledger, which is immutable and lives as long as the record.
+unsafe impl Send for ModuleRecord {}
+// SAFETY: as above; the other fields are atomic or never change.
+unsafe impl Sync for ModuleRecord {}
+
+impl ModuleRecord {
+    /// A module without extents. `name` must lie in the ledger that the record goes to.
+    pub(super) fn new(id: u32, name: &str) -> Self {
+        Self { id, name, bytes: AtomicUsize::new(0), first: Published::empty(), next: Published::empty() }
+    }
+
+    /// The module's extents in the order in which they were filled.
+    pub(super) fn extents(&self) -> impl Iterator<Item = Record<'_, Extent>> {
+        core::iter::successors(self.first.get(), |extent| extent.get().next())
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.id
+    }
+
+    pub(super) fn name(&self) -> *const str {
+        self.name
+    }
+
+    /// Bytes of all extents, once the module is finished.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.load(Acquire)
+    }
+
+    /// The module finished next after this one.
+    pub(super) fn next(&self) -> Option<Record<'_, Self>> {
+        self.next.get()
+    }
+
+    /// Says which module was finished next, unless that is known; then that one is returned.
+    pub(super) fn set_next<'l>(&'l self, next: Record<'l, Self>) -> Result<(), Record<'l, Self>> {
+        self.next.set_if_empty(next)
+    }
+
+    pub(super) fn set_first(&self, extent: Record<'_, Extent>) {
+        self.first.set(extent);
+    }
+
+    pub(super) fn set_bytes(&self, bytes: usize) {
+        self.bytes.store(bytes, Release);
+    }
+}
 
 /// A contiguous claimed piece of the reservation; offsets count from its base.
 pub(super) struct Run {

@@ -12,8 +12,8 @@
 use super::arena::CodeArena;
 use super::bump::Bump;
 use super::code_pages::{FIRST_RUN, Next};
-use super::extent::{Extent, Run};
-use super::module::{Module, ModuleRecord};
+use super::extent::{Extent, ModuleRecord, Run};
+use super::module::Module;
 use super::published::Record;
 use crate::error::{Error, PageError};
 use crate::layout;

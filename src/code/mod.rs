@@ -1,15 +1,18 @@
 //! The code arena: blocks that are built once and then only read.
 //!
 //! ```text
-//!   arena · builder · harden       what a user holds
-//!   blocks · loader · fill         how a module is built (native: of machine code)
+//!   builder · harden · shared      how an arena is made, hardened, given to others
+//!   blocks · fill over loader      how a module is built (native: of machine code)
 //!   filling · region               where a loader's room comes from: pages of the arena, or a region elsewhere
-//!   bump                           the fast path
-//!   link · sites · permanent       what its blocks are made of (trace: what they refer to)
-//!   module · shared · stats        what is left of it, and what can be asked
+//!   module                         what is left of it
+//!   arena over stats               what a user holds, and what can be asked
 //!   ──────────────────────────────
-//!   code_pages                     claimed → closed → sealed → replaced → fixed; who may write where (refusal: why not)
-//!   extent · page_table · names    records and tables over the pages
+//!   link · sites · permanent       what blocks are made of (trace: what they refer to)
+//!   bump                           the fast path
+//!   ──────────────────────────────
+//!   code_pages · sealing           claimed → closed → sealed → replaced → fixed; who may write where (refusal: why not)
+//!   directory · page_table · names tables over the pages and the modules
+//!   extent                         records: modules, runs, extents (hardening: how hard these are to change)
 //!   ledger · published             where records lie, and how they are found
 //!   watermark                      what is claimed
 //! ```
@@ -22,10 +25,12 @@ mod blocks;
 mod builder;
 mod bump;
 mod code_pages;
+mod directory;
 mod extent;
 mod fill;
 mod filling;
 mod harden;
+mod hardening;
 mod ledger;
 mod link;
 mod loader;
@@ -47,9 +52,10 @@ mod watermark;
 pub use arena::{CodeArena, permacode_code_contains};
 pub use builder::CodeArenaBuilder;
 pub use harden::Sealed;
+pub use hardening::Hardening;
 pub use link::Link;
 pub use loader::Loader;
-pub use module::{Hardening, Location, Module, Modules};
+pub use module::{Location, Module, Modules};
 pub use native::NativeLoader;
 pub use permanent::Permanent;
 pub use shared::Shared;

@@ -1,109 +1,59 @@
 //! A finished load: a name, the extents it fills, and how well they are protected. Nothing can be added to it.
 
 use super::arena::CodeArena;
-use super::extent::Extent;
-use super::published::{Published, Record};
+use super::extent::ModuleRecord;
+use super::hardening::Hardening;
+use super::published::Record;
 use core::fmt;
-use core::sync::atomic::{AtomicUsize, Ordering::*};
 
-/// What the ledger keeps of a module. Written by its loader while open, published in the arena's list when finished.
-pub(super) struct ModuleRecord {
-    id: u32,
-    name: *const str,
-    /// Bytes of all extents, gaps between blocks included.
-    bytes: AtomicUsize,
-    first: Published<Extent>,
-    /// The module finished next after this one.
-    next: Published<ModuleRecord>,
-}
-
-// SAFETY: the name points to text in the ledger, which is immutable and lives as long as the record.
-unsafe impl Send for ModuleRecord {}
-// SAFETY: as above; the other fields are atomic or never change.
-unsafe impl Sync for ModuleRecord {}
-
-impl ModuleRecord {
-    /// A module without extents. `name` must lie in the ledger that the record goes to.
-    pub(super) fn new(id: u32, name: &str) -> Self {
-        Self { id, name, bytes: AtomicUsize::new(0), first: Published::empty(), next: Published::empty() }
-    }
-
-    /// The module's extents in the order in which they were filled.
-    pub(super) fn extents(&self) -> impl Iterator<Item = Record<'_, Extent>> {
-        core::iter::successors(self.first.get(), |extent| extent.get().next())
-    }
-
-    pub(super) fn set_first(&self, extent: Record<'_, Extent>) {
-        self.first.set(extent);
-    }
-
-    pub(super) fn set_bytes(&self, bytes: usize) {
-        self.bytes.store(bytes, Release);
-    }
-}
-
-/// The list of finished modules: appended to by compare-exchange, never shortened.
-pub(super) struct Directory {
-    first: Published<ModuleRecord>,
-    /// A module near the end of the list, to begin the search for the end at. A hint: any module will do.
-    recent: Published<ModuleRecord>,
-}
-
-impl Directory {
-    pub(super) const fn new() -> Self {
-        Self { first: Published::empty(), recent: Published::empty() }
-    }
-
-    /// Appends a module whose record is complete.
-    pub(super) fn append<'l>(&'l self, module: Record<'l, ModuleRecord>) {
-        let mut end = match self.recent.get() {
-            Some(recent) => recent,
-            None => match self.first.set_if_empty(module) {
-                Ok(()) => return self.recent.set(module),
-                Err(first) => first,
-            },
-        };
-        while let Err(next) = end.get().next.set_if_empty(module) {
-            end = next;
+impl CodeArena {
+    /// Which finished module holds an address, and where in it. `None` for open modules, for gaps behind the last, and for addresses
+    /// elsewhere.
+    ///
+    /// Costs a look at each module that has bytes on the same page, newest first; no lock and no system call, so a signal handler or a
+    /// profiler may call it.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let loader = arena.load("m")?;
+    /// let ops: &[u8] = loader.alloc_slice_copy(&[10, 20, 30])?;
+    /// assert!(arena.locate(ops).is_none()); // still open
+    /// let module = loader.finish();
+    /// let at = arena.locate(&ops[2]).expect("a finished module holds it");
+    /// assert_eq!((at.module, at.offset), (module, 2));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn locate<T: ?Sized>(&self, ptr: *const T) -> Option<Location<'_>> {
+        let offset = self.pages().offset(ptr.cast::<u8>().addr())?;
+        let extents = core::iter::successors(self.pages().owner(offset), |extent| extent.get().below());
+        for extent in extents {
+            if let Some(position) = extent.position(offset) {
+                return Some(Location { module: Module::new(self, extent.get().module()), offset: position });
+            }
+            // Those below end no higher.
+            if extent.end() <= offset {
+                break;
+            }
         }
-        self.recent.set(module);
+        None
     }
 
-    fn first(&self) -> Option<Record<'_, ModuleRecord>> {
-        self.first.get()
+    /// The finished modules, in the order in which they were finished.
+    ///
+    /// Costs a load for each step; no lock, no system call, no allocation.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let slow = arena.load("slow")?;
+    /// arena.load("quick")?.finish();
+    /// assert_eq!(arena.modules().count(), 1); // `slow` is open
+    /// slow.finish();
+    /// assert!(arena.modules().map(|module| module.name()).eq(["quick", "slow"]));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn modules(&self) -> Modules<'_> {
+        Modules { arena: self, next: self.directory().first() }
     }
-}
-
-/// How hard it is to change the bytes of a module; the levels are ordered.
-///
-/// ```
-/// use permacode::{CodeArena, Hardening};
-///
-/// let arena = CodeArena::new()?;
-/// for name in ["sealed", "finished"] {
-///     let loader = arena.load(name)?;
-///     loader.alloc_str(name)?;
-///     if name == "sealed" { loader.seal()? } else { loader.finish() };
-/// }
-/// assert!(arena.modules().map(|module| module.hardening()).eq([Hardening::Protect, Hardening::ByType]));
-/// assert!(Hardening::ByType < Hardening::Protect);
-/// # Ok::<(), permacode::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Hardening {
-    /// Immutable by type only: the module is finished and nothing in safe code can write to it, but some of its pages are still
-    /// writable for a stray store, or its pages come from a source that cannot protect them.
-    ByType,
-    /// Every page is mapped read-only: a store dies of a signal. Does not stop `mprotect`, `munmap`, `MADV_DONTNEED` or
-    /// `/proc/self/mem`.
-    Protect,
-    /// Every page is a memory file's that is sealed against writing, shrinking, growing and other seals. Stops `mprotect` and
-    /// `/proc/self/mem` besides; does not stop `munmap` and whatever else takes the mapping away. A fork copies no page tables for it.
-    /// Linux.
-    MemFile,
-    /// The mapping cannot be changed either, by anybody, for as long as the process and its children live. Linux 6.10 and later, 64 bits.
-    Forever,
 }
 
 /// A finished module: two words, `Copy`, for as long as its arena is borrowed.
@@ -142,7 +92,7 @@ impl<'a> Module<'a> {
     /// ```
     pub fn name(&self) -> &'a str {
         // SAFETY: the name was copied into the ledger before the record was made, and lives as long as the arena, borrowed for 'a.
-        unsafe { &*self.record.get().name }
+        unsafe { &*self.record.get().name() }
     }
 
     /// A number that no other module of this arena has, in the order in which loads began. Costs nothing.
@@ -155,7 +105,7 @@ impl<'a> Module<'a> {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn id(&self) -> u32 {
-        self.record.id
+        self.record.id()
     }
 
     /// The bytes that the module fills: its blocks and the gaps between them. Costs nothing.
@@ -169,7 +119,7 @@ impl<'a> Module<'a> {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn bytes(&self) -> usize {
-        self.record.bytes.load(Acquire)
+        self.record.bytes()
     }
 
     /// What holds for every page of the module now. Costs a load per 64 pages, no system call.
@@ -244,18 +194,12 @@ pub struct Modules<'a> {
     next: Option<Record<'a, ModuleRecord>>,
 }
 
-impl<'a> Modules<'a> {
-    pub(super) fn new(arena: &'a CodeArena, directory: &'a Directory) -> Self {
-        Self { arena, next: directory.first() }
-    }
-}
-
 impl<'a> Iterator for Modules<'a> {
     type Item = Module<'a>;
 
     fn next(&mut self) -> Option<Module<'a>> {
         let record = self.next?;
-        self.next = record.get().next.get();
+        self.next = record.get().next();
         Some(Module::new(self.arena, record))
     }
 }

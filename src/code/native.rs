@@ -1,8 +1,9 @@
 //! Code that the processor executes: bytes on pages of their own, writable first, then executable, never both.
 
 use super::arena::CodeArena;
+use super::extent::ModuleRecord;
 use super::loader::Loader;
-use super::module::{Module, ModuleRecord};
+use super::module::Module;
 use super::published::Record;
 use crate::error::Error;
 use core::fmt;
@@ -30,6 +31,15 @@ use core::fmt;
 /// # fn main() {}
 /// ```
 pub struct NativeLoader<'a>(Loader<'a>);
+
+impl CodeArena {
+    /// Opens a module of machine code, on pages that no other module shares.
+    ///
+    /// Costs and errors are those of [`load`](Self::load); see [`NativeLoader`].
+    pub fn load_native(&self, name: &str) -> Result<NativeLoader<'_>, Error> {
+        Ok(NativeLoader::new(self, self.module_record(name)?))
+    }
+}
 
 impl<'a> NativeLoader<'a> {
     pub(super) fn new(arena: &'a CodeArena, module: Record<'a, ModuleRecord>) -> Self {

@@ -9,7 +9,7 @@
 
 use super::code_pages::CodePages;
 use super::extent::Extent;
-use super::module::Hardening;
+use super::hardening::Hardening;
 use super::page_table::Mark;
 use crate::error::PageError;
 use crate::pages::HUGE;

@@ -1,0 +1,36 @@
+//! The modules that are finished, in that order.
+
+use super::extent::ModuleRecord;
+use super::published::{Published, Record};
+
+/// The list of finished modules: appended to by compare-exchange, never shortened.
+pub(super) struct Directory {
+    first: Published<ModuleRecord>,
+    /// A module near the end of the list, to begin the search for the end at. A hint: any module will do.
+    recent: Published<ModuleRecord>,
+}
+
+impl Directory {
+    pub(super) const fn new() -> Self {
+        Self { first: Published::empty(), recent: Published::empty() }
+    }
+
+    /// Appends a module whose record is complete.
+    pub(super) fn append<'l>(&'l self, module: Record<'l, ModuleRecord>) {
+        let mut end = match self.recent.get() {
+            Some(recent) => recent,
+            None => match self.first.set_if_empty(module) {
+                Ok(()) => return self.recent.set(module),
+                Err(first) => first,
+            },
+        };
+        while let Err(next) = end.get().set_next(module) {
+            end = next;
+        }
+        self.recent.set(module);
+    }
+
+    pub(super) fn first(&self) -> Option<Record<'_, ModuleRecord>> {
+        self.first.get()
+    }
+}
