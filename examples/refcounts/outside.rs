@@ -69,8 +69,8 @@ pub fn in_child(
 ) -> Result<Seen, Box<dyn Error>> {
     let pages = copied(0, [range.clone()])?;
     let (mut ours, theirs) = UnixStream::pair()?;
-    ours.set_read_timeout(Some(Duration::from_secs(10)))?;
-    theirs.set_read_timeout(Some(Duration::from_secs(10)))?;
+    ours.set_read_timeout(Some(Duration::from_secs(120)))?;
+    theirs.set_read_timeout(Some(Duration::from_secs(120)))?;
     let child = Child::fork(move || match body() {
         Ok(text) => tell(theirs, &text).map_or(1, |()| 0),
         Err(error) => tell(theirs, &error.to_string()).map_or(1, |()| 2),
