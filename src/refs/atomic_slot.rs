@@ -12,7 +12,7 @@ use core::sync::atomic::Ordering::*;
 
 /// A function's permanent code, to be replaced by another while any number of threads run it.
 ///
-/// One word. Getting is one acquire load: no count, no lock, no store.
+/// One word. Getting is one acquire load: no count, no lock, no store. `Send` and `Sync`, since permanent code is.
 ///
 /// ```
 /// use permacode::AtomicCodeSlot;
@@ -32,12 +32,33 @@ pub struct AtomicCodeSlot<'a, T: Permanent> {
 }
 
 impl<'a, T: Permanent> AtomicCodeSlot<'a, T> {
-    /// A function with this code. Costs nothing.
+    /// A function with this code. Costs nothing, and may be a `static`: no arena is asked.
+    ///
+    /// ```
+    /// use permacode::AtomicCodeSlot;
+    ///
+    /// static CODES: [u32; 2] = [1, 2];
+    /// static MAIN: AtomicCodeSlot<'static, u32> = AtomicCodeSlot::new(&CODES[0]);
+    /// MAIN.replace(&CODES[1]);
+    /// assert_eq!(*MAIN.get(), 2);
+    /// assert_eq!(size_of_val(&MAIN), size_of::<usize>());
+    /// ```
     pub const fn new(code: &'a T) -> Self {
         Self { code: AtomicPtr::new(ptr::from_ref(code).cast_mut()), invariant: PhantomData }
     }
 
     /// The code, good for as long as its arena, whatever is put in meanwhile. Costs one acquire load.
+    ///
+    /// ```
+    /// # use permacode::{AtomicCodeSlot, CodeArena};
+    /// let arena = CodeArena::new()?;
+    /// let loader = arena.load("m")?;
+    /// let slot = AtomicCodeSlot::new(loader.alloc(1u32)?);
+    /// let frame = slot.get();
+    /// slot.replace(loader.alloc(2u32)?);
+    /// assert_eq!((*frame, *slot.get()), (1, 2)); // what runs goes on with the code that it began with
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     #[inline]
     pub fn get(&self) -> &'a T {
         // SAFETY: what is in the slot was a `&'a T`. Acquire, paired with the release of whoever put it in: its bytes were written before.
@@ -45,6 +66,17 @@ impl<'a, T: Permanent> AtomicCodeSlot<'a, T> {
     }
 
     /// Puts other code in; what was there comes out. Costs one atomic exchange.
+    ///
+    /// ```
+    /// # use permacode::AtomicCodeSlot;
+    /// static CODES: [u32; 3] = [0, 1, 2];
+    /// let slot = AtomicCodeSlot::new(&CODES[0]);
+    /// let replaced = std::thread::scope(|scope| {
+    ///     let (one, two) = (scope.spawn(|| slot.replace(&CODES[1])), scope.spawn(|| slot.replace(&CODES[2])));
+    ///     one.join().unwrap() + two.join().unwrap()
+    /// });
+    /// assert_eq!(replaced + slot.get(), 3); // each came out once, but for the one that is in
+    /// ```
     pub fn replace(&self, code: &'a T) -> &'a T {
         // SAFETY: as in `get`.
         unsafe { &*self.code.swap(ptr::from_ref(code).cast_mut(), AcqRel) }
@@ -54,7 +86,20 @@ impl<'a, T: Permanent> AtomicCodeSlot<'a, T> {
     ///
     /// # Errors
     ///
-    /// What the slot holds, if that is something else.
+    /// What the slot holds, if that is something else; the slot is as it was.
+    ///
+    /// ```
+    /// # use permacode::AtomicCodeSlot;
+    /// static GENERAL: u32 = 1;
+    /// static COMPILED: [u32; 2] = [7, 7];
+    /// let slot = AtomicCodeSlot::new(&GENERAL);
+    /// assert!(slot.compare_exchange(&GENERAL, &COMPILED[0]).is_ok());
+    /// // Another thread compiled the same function, and comes too late.
+    /// let there = slot.compare_exchange(&GENERAL, &COMPILED[1]).unwrap_err();
+    /// assert!(std::ptr::eq(there, &COMPILED[0]));
+    /// // Equal code is not the same code.
+    /// assert!(slot.compare_exchange(&COMPILED[1], &GENERAL).is_err());
+    /// ```
     pub fn compare_exchange(&self, current: &'a T, code: &'a T) -> Result<&'a T, &'a T> {
         let (current, code) = (ptr::from_ref(current).cast_mut(), ptr::from_ref(code).cast_mut());
         // SAFETY: as in `get`, also of what was found instead.

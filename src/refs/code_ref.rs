@@ -9,9 +9,8 @@
 //! handle is at an even address, because its type is aligned to two bytes at least.
 
 use super::parts::Part;
-use super::region::{Region, Unheld};
-use super::transients::Transients;
-use crate::code::{Loader, Permanent};
+use super::region::Region;
+use crate::code::Permanent;
 use crate::error::Error;
 use core::fmt;
 use core::marker::PhantomData;
@@ -26,8 +25,8 @@ const TRANSIENT: usize = 1;
 /// what they borrow from it: a function's code may be replaced meanwhile.
 ///
 /// Cloning and dropping a permanent handle copies and forgets a word: no count, no write. For a transient one it is an addition in the
-/// heap. The last handle frees the whole region that the code was made in, all blocks at once; no destructor runs, because blocks have
-/// none.
+/// heap. The last handle of any part frees the whole region that the code was made in, all blocks at once: a free for each of its pieces
+/// and records; no destructor runs, because blocks have none.
 ///
 /// ```
 /// use permacode::{CodeArena, CodeRef, HeapArena, Loader, Permanent, Transients};
@@ -66,6 +65,14 @@ pub struct CodeRef<'a, T: Permanent> {
 impl<'a, T: Permanent> CodeRef<'a, T> {
     /// A handle of permanent code. Costs nothing.
     ///
+    /// ```
+    /// # use permacode::CodeRef;
+    /// static CODE: u32 = 7;
+    /// let handles = [CodeRef::new(&CODE), CodeRef::from(&CODE)];
+    /// assert!(handles.iter().all(|handle| std::ptr::eq(handle.get(), &CODE) && handle.count().is_none()));
+    /// assert_eq!(size_of_val(&handles), 2 * size_of::<usize>());
+    /// ```
+    ///
     /// One bit of its address tells the kinds apart, so code that may lie at any address does not compile:
     ///
     /// ```compile_fail,E0080
@@ -77,90 +84,15 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         Self { word: NonNull::from(code).cast(), borrows: PhantomData }
     }
 
-    /// Makes transient code: `lower` builds it with an ordinary loader, in a region of the heap that is counted as a whole.
-    ///
-    /// What `lower` makes refers to the region, to what is `'static`, and to names of the arena. Interned names that the arena has are its
-    /// copies; others are the region's own. Costs an object of the heap of 512 bytes for the first blocks, and larger ones as they
-    /// fill.
-    ///
-    /// # Errors
-    ///
-    /// Those of `lower`, [`HeapArena::alloc`](crate::HeapArena::alloc) and [`Loader::sites`]. After an error or a panic nothing is left.
-    pub fn transient<E, F>(home: &'a Transients<'a>, lower: F) -> Result<Self, E>
-    where
-        E: From<Error>,
-        F: for<'x> FnOnce(&Loader<'x>) -> Result<&'x T::At<'x>, E>,
-    {
-        let unheld = Unheld::new(home)?;
-        let root = lower(&Loader::for_region(home.code(), unheld.region())).map(bytes_of)?;
-        Ok(Self::counted(unheld.hold(root)?))
-    }
-
-    /// Makes transient code that differs a little from this: `patch` makes it, and may refer to all of the original, which stays as it is.
-    ///
-    /// How a breakpoint is set, or a function traced, without writing to sealed code: copy the bytecode, change the copy, put it into the
-    /// function's [`CodeSlot`](crate::CodeSlot); to remove it, put the original back. What `patch` does not make anew is shared: constants,
-    /// names, and sites, so that the caches go on. Transient code that it is made from lives as long as the copy.
-    ///
-    /// Costs and errors are those of [`transient`](Self::transient).
-    ///
-    /// ```
-    /// use permacode::{CodeArena, CodeRef, CodeSlot, HeapArena, Permanent, Transients};
-    ///
-    /// #[derive(Permanent)]
-    /// struct Code<'a> {
-    ///     name: &'a str,
-    ///     ops: &'a [u8],
-    /// }
-    /// const BREAK: u8 = 255;
-    ///
-    /// # fn main() -> Result<(), permacode::Error> {
-    /// let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
-    /// let transients = Transients::new(&arena, &heap);
-    /// let loader = arena.load("m")?;
-    /// let code = loader.alloc(Code { name: loader.intern("f")?, ops: loader.alloc_slice_copy(&[1, 2, 3])? })?;
-    /// loader.seal()?;
-    /// let function = CodeSlot::new(CodeRef::new(code));
-    ///
-    /// let stopping: CodeRef<'_, Code<'_>> = function.get().patched(&transients, |loader, code| {
-    ///     let mut ops = code.ops.to_vec();
-    ///     ops[1] = BREAK;
-    ///     loader.alloc(Code { ops: loader.alloc_slice_copy(&ops)?, ..*code })
-    /// })?;
-    /// let original = function.replace(stopping);
-    /// assert_eq!((function.get().get().ops, code.ops), (&[1, BREAK, 3][..], &[1, 2, 3][..]));
-    /// function.replace(original); // nothing is left of it
-    /// # assert_eq!(heap.stats().live, 0);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn patched<E, F>(&self, home: &'a Transients<'a>, patch: F) -> Result<Self, E>
-    where
-        E: From<Error>,
-        F: for<'x> FnOnce(&Loader<'x>, &'x T::At<'x>) -> Result<&'x T::At<'x>, E>,
-    {
-        let unheld = Unheld::new(home)?;
-        if let Some(part) = self.counter() {
-            // SAFETY: live as long as this handle counts.
-            unsafe { unheld.region().keep(part) };
-        }
-        // SAFETY: permanent code lives longer than the region, which borrows for 'a; transient code is kept by the region from now on.
-        let original = unsafe { self.root().cast().as_ref() };
-        let loader = Loader::for_region(home.code(), unheld.region());
-        let root = patch(&loader, original).map(bytes_of)?;
-        drop(loader);
-        Ok(Self::counted(unheld.hold(root)?))
-    }
-
     /// A handle that counts already.
-    fn counted(part: NonNull<Part<'a>>) -> Self {
+    pub(super) fn counted(part: NonNull<Part<'a>>) -> Self {
         const { assert!(align_of::<Part<'_>>() >= 2) };
         Self { word: part.cast().map_addr(|address| address | TRANSIENT), borrows: PhantomData }
     }
 
     /// What counts a transient handle: the object itself, as the last handle frees it.
     #[inline]
-    fn counter(&self) -> Option<NonNull<Part<'a>>> {
+    pub(super) fn counter(&self) -> Option<NonNull<Part<'a>>> {
         if self.is_permanent() {
             return None;
         }
@@ -176,7 +108,29 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
 
     /// The code, for as long as the handle is borrowed. Costs a test of the handle's own word; of transient code, a load in the heap.
     ///
-    /// There is no `Deref`, and the lifetime is the borrow's throughout, so that nothing of a region outlives its handle.
+    /// There is no `Deref`, and the lifetime is the borrow's throughout, so that nothing of a region outlives its handle:
+    ///
+    /// ```compile_fail,E0505
+    /// # use permacode::{CodeArena, CodeRef, HeapArena, Transients};
+    /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// # let transients = Transients::new(&arena, &heap);
+    /// let code: CodeRef<'_, &str> = CodeRef::transient(&transients, |loader| loader.alloc(loader.alloc_str("eval")?))?;
+    /// let text: &str = code.get();
+    /// drop(code);
+    /// println!("{text}");
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, CodeRef, HeapArena, Transients};
+    /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// # let transients = Transients::new(&arena, &heap);
+    /// let code: CodeRef<'_, &str> = CodeRef::transient(&transients, |loader| loader.alloc(loader.alloc_str("eval")?))?;
+    /// let frame = code.clone();
+    /// drop(code);
+    /// assert_eq!(*frame.get(), "eval"); // the frame's handle keeps it
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     #[inline]
     pub fn get(&self) -> &T::At<'_> {
         let root = self.part().map_or(self.word, |part| part.root.cast());
@@ -186,6 +140,16 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     }
 
     /// The code itself, if it is permanent. Costs a test of the handle's own word.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, CodeRef};
+    /// let arena = CodeArena::new()?;
+    /// let handle = CodeRef::new(arena.load("m")?.alloc(7u32)?);
+    /// let code = handle.permanent();
+    /// drop(handle);
+    /// assert_eq!(code, Some(&7)); // it lives as long as the arena, not as the handle
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     #[inline]
     pub fn permanent(&self) -> Option<&'a T> {
         // SAFETY: without the bit, the word is the `&'a T` that the handle was made from.
@@ -193,18 +157,52 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     }
 
     /// Whether nobody counts. Costs a test of the handle's own word.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, CodeRef, HeapArena, Transients};
+    /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// # let transients = Transients::new(&arena, &heap);
+    /// let code: CodeRef<'_, u32> = CodeRef::transient(&transients, |loader| loader.alloc(7))?;
+    /// let promoted = CodeRef::new(code.promote(&arena.load("m")?)?);
+    /// assert_eq!((code.is_permanent(), promoted.is_permanent()), (false, true));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     #[inline]
     pub fn is_permanent(&self) -> bool {
         self.word.addr().get() & TRANSIENT == 0
     }
 
-    /// How many handles hold transient code; `None` for permanent code, which nobody counts. `usize::MAX` says that the count overflowed
-    /// once: the code then stays.
+    /// How many handles hold this code object, and copies [patched](Self::patched) from it, if it is transient; `None` for permanent code,
+    /// which nobody counts. `usize::MAX` says that the count overflowed once: the code then stays. Costs a test and a load.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, CodeRef, HeapArena, Transients};
+    /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// # let transients = Transients::new(&arena, &heap);
+    /// let code: CodeRef<'_, u32> = CodeRef::transient(&transients, |loader| loader.alloc(7))?;
+    /// let (frame, copy) = (code.clone(), code.patched(&transients, |loader, code| loader.alloc(code + 1))?);
+    /// assert_eq!((code.count(), copy.count()), (Some(3), Some(1)));
+    /// drop((frame, copy));
+    /// assert_eq!(code.count(), Some(1));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn count(&self) -> Option<usize> {
         self.part().map(|part| part.count.get())
     }
 
-    /// Whether both hold the same code object, not merely equal ones.
+    /// Whether both hold the same code object, not merely equal ones; a [promoted](Self::promote) or [patched](Self::patched) copy is
+    /// another object. Costs a comparison of two words, and no look at the code.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, CodeRef, HeapArena, Transients};
+    /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// # let transients = Transients::new(&arena, &heap);
+    /// let [one, equal] = [7, 7].map(|value| CodeRef::<u32>::transient(&transients, move |loader| loader.alloc(value)));
+    /// let (one, equal) = (one?, equal?);
+    /// assert!(one.same(&one.clone()));
+    /// assert!(!one.same(&equal));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     #[inline]
     pub fn same(&self, other: &Self) -> bool {
         self.word == other.word
@@ -214,7 +212,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     ///
     /// The region of transient code lives until no part of it is held any more; two handles of one part are the
     /// [same](Self::same), however they were come by. Costs nothing for permanent code; of transient code, a look into a hash table of
-    /// the held parts, and a small object of the heap for one that is new.
+    /// the held parts, and an object of the heap of at most 56 bytes for one that is new.
     ///
     /// ```
     /// # use permacode::{CodeArena, CodeRef, HeapArena, Permanent, Transients};
@@ -259,8 +257,26 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         }
     }
 
-    /// Marks what the handle keeps alive, for collectors that [sweep](crate::HeapArena::sweep) the heap. Costs a bit for each object of
-    /// the region: its pieces, of up to 32 KiB, and a small one for each held part.
+    /// Marks what the handle keeps alive, for collectors that [sweep](crate::HeapArena::sweep) the heap.
+    ///
+    /// One handle of each region at least must be marked, or the sweep frees all of it. A region that a lowering function is still filling
+    /// has no handle: do not sweep meanwhile.
+    ///
+    /// Costs a bit, out of line, for each object of the region and of those that it was [patched](Self::patched) from: pieces, held parts
+    /// and their table, names, ranges of sites. Nothing for permanent code.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, CodeRef, HeapArena, Transients};
+    /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// # let transients = Transients::new(&arena, &heap);
+    /// let code: CodeRef<'_, u32> = CodeRef::transient(&transients, |loader| loader.alloc(7))?;
+    /// heap.alloc(std::alloc::Layout::new::<u64>())?; // nobody's
+    /// code.mark();
+    /// // SAFETY: what is not marked is not used.
+    /// let swept = unsafe { heap.sweep() };
+    /// assert_eq!((swept.objects, *code.get()), (1, 7));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn mark(&self) {
         if let Some(part) = self.part() {
             // SAFETY: a part's region is live.
@@ -329,7 +345,7 @@ impl<T: Permanent> fmt::Debug for CodeRef<'_, T> {
 }
 
 /// Where a value lies, and how long it is.
-fn bytes_of<T>(value: &T) -> NonNull<[u8]> {
+pub(super) fn bytes_of<T>(value: &T) -> NonNull<[u8]> {
     NonNull::slice_from_raw_parts(NonNull::from(value).cast(), size_of::<T>())
 }
 
@@ -338,7 +354,7 @@ const _: () = assert!(size_of::<Option<CodeRef<'static, u16>>>() == size_of::<us
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{CodeArena, HeapArena};
+    use crate::{CodeArena, HeapArena, Transients};
 
     #[test]
     fn a_count_that_would_overflow_stays_and_so_does_the_code() {

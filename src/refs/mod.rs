@@ -3,7 +3,8 @@
 //! ```text
 //!   slot · atomic_slot     what a function holds: code that can be replaced
 //!   proxy                  what a script sees
-//!   code_ref · promote     one word, permanent or counted; from the one to the other
+//!   code_ref               one word, permanent or counted
+//!   lower · promote        how counted code is made; how it becomes permanent
 //!   ──────────────────────
 //!   region · transients    where counted code lies: pieces of a heap, and recycled site numbers
 //!   parts                  what is held of a region, by where it lies
@@ -14,6 +15,7 @@
 mod atomic_slot;
 mod code_ref;
 mod graph;
+mod lower;
 mod memory;
 mod numbers;
 mod parts;

@@ -31,15 +31,37 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     /// The code as permanent code: itself if it is, else a deep copy made by `loader`. The handle stays what it is.
     ///
     /// Sharing and cycles are kept: what was one block is one block in the copy. Interned names become the arena's, site numbers become
-    /// new, permanent ones. What is `'static` is not copied, but looked at. Costs the copy, and a table of all blocks that the code leads
-    /// to and of their references while it is made.
+    /// new, permanent ones. What is `'static` is not copied, but looked at.
+    ///
+    /// Costs nothing for permanent code, which may be another arena's. Of transient code, the copy, and tables of all blocks that the code
+    /// leads to and of their references, in memory of the global allocator while it is made; time grows with the number *n* of both as
+    /// *n* log *n*. No system call beyond those of the loader's blocks.
     ///
     /// # Errors
     ///
-    /// [`Error::OtherArena`] unless the loader's arena is the one that the code's [`Transients`](crate::Transients) were made with,
-    /// [`Error::RefersBack`] if the lowering function leaked memory that refers to the code,
-    /// [`Error::Memory`], or as for [`Loader::alloc`] and [`Loader::sites`]. What was placed is then undone, as after a failed
+    /// For transient code: [`Error::OtherArena`] unless the loader's arena is the one that its [`Transients`](crate::Transients) were made
+    /// with, [`Error::RefersBack`] if the lowering function leaked memory that refers to the code, [`Error::Memory`], or as for
+    /// [`Loader::alloc`], [`Loader::intern`] and [`Loader::sites`]. What was placed is then undone, as after a failed
     /// [`alloc_slice_try_fill_with`](Loader::alloc_slice_try_fill_with).
+    ///
+    /// ```
+    /// use permacode::{CodeArena, CodeRef, Error, HeapArena, Transients};
+    ///
+    /// let (arena, other, heap) = (CodeArena::new()?, CodeArena::new()?, HeapArena::new()?);
+    /// let transients = Transients::new(&arena, &heap);
+    /// let eval: CodeRef<'_, (&[u8], &[u8])> = CodeRef::transient(&transients, |loader| {
+    ///     let ops = loader.alloc_slice_copy(&[1, 2, 3])?;
+    ///     loader.alloc((ops, &ops[1..]))
+    /// })?;
+    /// assert_eq!(eval.promote(&other.load("m")?), Err(Error::OtherArena));
+    /// let loader = arena.load("m")?;
+    /// let code = eval.promote(&loader)?;
+    /// loader.seal()?;
+    /// drop(eval);
+    /// assert_eq!(heap.stats().live, 0);
+    /// assert!(std::ptr::eq(&code.0[1], &code.1[0])); // still one slice
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn promote(&self, loader: &Loader<'a>) -> Result<&'a T::At<'a>, Error> {
         let Some(region) = self.region() else {
             // SAFETY: permanent code, a `&'a T`, may be read as `At<'a>`.

@@ -48,11 +48,24 @@ pub struct CodeProxy<'a, T: Permanent> {
 }
 
 impl<'a, T: Permanent> CodeProxy<'a, T> {
-    /// A view of code, of which `name` says the name: write it as a closure, `|code| code.name`. Costs two words and a handle.
+    /// A view of code, of which `name` says the name: write it as a closure, `|code| code.name`. Costs the handle that moves in and three
+    /// words more; nothing is allocated, counted or written elsewhere.
     ///
     /// # Errors
     ///
     /// [`Error::Foreign`] for permanent code that does not lie in the arena: it would have no [id](Self::id).
+    ///
+    /// ```
+    /// use permacode::{CodeArena, CodeProxy, CodeRef, Error};
+    ///
+    /// static ELSEWHERE: u32 = 1;
+    /// let arena = CodeArena::new()?;
+    /// let inside = arena.load("m")?.alloc(1u32)?;
+    /// let shown = |code| CodeProxy::new(&arena, CodeRef::new(code), |_: &u32| "f");
+    /// assert_eq!(shown(inside)?.name(), "f");
+    /// assert_eq!(shown(&ELSEWHERE).err(), Some(Error::Foreign));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn new(
         arena: &'a CodeArena,
         code: CodeRef<'a, T>,
@@ -71,46 +84,114 @@ impl<'a, T: Permanent> CodeProxy<'a, T> {
         &self.code
     }
 
-    /// The code's name. Costs what the function given to [`new`](Self::new) costs.
+    /// The code's name. Costs a call of the function given to [`new`](Self::new); the example there uses it.
     pub fn name(&self) -> &str {
         (self.name)(self.code.get())
     }
 
-    /// A number that no other code object of the arena has, nor any transient one made with the same
-    /// [`Transients`](crate::Transients), now or later. It says nothing of where the code lies. Costs nothing.
+    /// A number that no other code object of this type in the arena has, nor any transient one made with the same
+    /// [`Transients`](crate::Transients), now or later: even for permanent code, odd for transient code. It says nothing of the address
+    /// that the code lies at. Costs nothing.
+    ///
+    /// A part of transient code, such as a nested function, has its number as long as somebody holds it, and gets a new one when it is
+    /// [projected](CodeRef::project) again later.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, CodeProxy, CodeRef, HeapArena, Transients};
+    ///
+    /// let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// let transients = Transients::new(&arena, &heap);
+    /// let mut seen = std::collections::HashSet::new();
+    /// for value in 0..100 {
+    ///     let code: CodeRef<'_, u32> = CodeRef::transient(&transients, |loader| loader.alloc(value))?;
+    ///     let shown = CodeProxy::new(&arena, code, |_: &u32| "eval")?;
+    ///     assert!(seen.insert(shown.id())); // though all lie in the same place
+    /// }
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// The name of the finished module that permanent code lies in. Costs those of [`CodeArena::locate`].
+    /// The name of the finished module that permanent code lies in; `None` while the module is open, and for transient code. Costs a
+    /// [`CodeArena::locate`].
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, CodeProxy, CodeRef};
+    /// let arena = CodeArena::new()?;
+    /// let loader = arena.load("math")?;
+    /// let shown = CodeProxy::new(&arena, CodeRef::new(loader.alloc(1u32)?), |_: &u32| "sin")?;
+    /// assert_eq!(shown.module(), None);
+    /// loader.finish();
+    /// assert_eq!(shown.module(), Some("math"));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn module(&self) -> Option<&'a str> {
         let root = self.code.permanent()?;
         self.arena.locate(core::ptr::from_ref(root)).map(|at| at.module.name())
     }
 
-    /// Whether nobody counts. Costs nothing.
+    /// Whether nobody counts. Costs a test of a word of its own; the type's example uses it.
     pub fn is_permanent(&self) -> bool {
         self.code.is_permanent()
     }
 
-    /// How many handles hold transient code, this proxy's included. `None` for permanent code. Costs a load.
+    /// How many handles hold the code if it is transient, this proxy's included; see [`CodeRef::count`]. `None` for permanent code. Costs a
+    /// test and a load.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, CodeProxy, CodeRef, HeapArena, Transients};
+    /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// # let transients = Transients::new(&arena, &heap);
+    /// let code: CodeRef<'_, u32> = CodeRef::transient(&transients, |loader| loader.alloc(7))?;
+    /// let shown = CodeProxy::new(&arena, code.clone(), |_: &u32| "eval")?;
+    /// assert_eq!(shown.count(), Some(2));
+    /// drop(code);
+    /// assert_eq!((shown.count(), transients.stats().regions), (Some(1), 1)); // the proxy keeps it alive
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn count(&self) -> Option<usize> {
         self.code.count()
     }
 
-    /// Marks what the proxy keeps alive: see [`CodeRef::mark`].
+    /// Marks what the proxy keeps alive: see [`CodeRef::mark`] for what that costs, and why it must not be left out.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, CodeProxy, CodeRef, HeapArena, Transients};
+    /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// # let transients = Transients::new(&arena, &heap);
+    /// let code: CodeRef<'_, &str> = CodeRef::transient(&transients, |loader| loader.alloc(loader.alloc_str("eval")?))?;
+    /// let shown = CodeProxy::new(&arena, code, |code: &&str| code)?;
+    /// shown.mark();
+    /// // SAFETY: what is not marked is not used.
+    /// let swept = unsafe { heap.sweep() };
+    /// assert_eq!((swept.objects, shown.name()), (0, "eval"));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn mark(&self) {
         self.code.mark();
     }
 
-    /// Bytes of the code object and of all that it refers to in the arena or in its region, each byte once; links are not followed. The
-    /// same after a [promotion](CodeRef::promote).
+    /// Bytes of the code object and of all that it refers to in the arena or in its region, each byte once; links are not followed. A
+    /// [promotion](CodeRef::promote) changes it only where interned names are concerned, which become the arena's own copies, one of each.
     ///
-    /// Costs a look at each of these blocks, and a table of them.
+    /// Costs a look at each of these *n* blocks, a table of them in memory of the global allocator, and a sort of *n* log *n* steps. It
+    /// writes to no code and counts nothing.
     ///
     /// # Errors
     ///
     /// [`Error::Memory`] when there is none for the table.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, CodeProxy, CodeRef};
+    /// let arena = CodeArena::new()?;
+    /// let loader = arena.load("m")?;
+    /// let ops: &[u8] = loader.alloc_slice_copy(&[1; 1000])?;
+    /// let code = loader.alloc((ops, &ops[500..], "in the program's own constants"))?;
+    /// let shown = CodeProxy::new(&arena, CodeRef::new(code), |code: &(&[u8], &[u8], &str)| code.2)?;
+    /// assert_eq!(shown.size()?, size_of_val(code) + 1000); // bytes shared count once, those outside not at all
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn size(&self) -> Result<usize, Error> {
         let memory = Memory::of(self.code.region())?;
         let ours =
@@ -132,6 +213,7 @@ impl<'a, T: Permanent> CodeProxy<'a, T> {
 }
 
 impl<T: Permanent> Clone for CodeProxy<'_, T> {
+    /// One more view of the same code. Costs a handle and three words.
     fn clone(&self) -> Self {
         Self { code: self.code.clone(), ..*self }
     }

@@ -179,8 +179,8 @@ impl<'a> Region<'a> {
     pub(super) unsafe fn release(part: NonNull<Part<'a>>) {
         let mut next = Some(part);
         while let Some(part) = next.take() {
-            // SAFETY: the caller's promise; a part's region is live. The part was made with this layout. What a region kept is live until it is
-            // counted out here.
+            // SAFETY: the caller's promise; a part's region is live. The part was made with this layout. What a region kept is live until
+            // it is counted out here.
             unsafe {
                 let region = part.as_ref().region;
                 region.as_ref().parts.remove(part);

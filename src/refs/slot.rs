@@ -9,7 +9,8 @@ use core::fmt;
 /// A function's code, permanent or transient, to be replaced by another: `fn.__code__ = other`.
 ///
 /// One word, for one thread. Whoever runs the function takes a handle of its own out of it first, so that the code that runs stays what
-/// it is; the old code lives as long as somebody holds it. Replacing writes one word, here, and never to a code page.
+/// it is; the old code lives as long as somebody holds it. Replacing writes one word, here, and never to a code page. `!Send` and `!Sync`,
+/// as its handle is.
 ///
 /// ```
 /// use permacode::{CodeRef, CodeSlot};
@@ -25,12 +26,36 @@ pub struct CodeSlot<'a, T: Permanent> {
 }
 
 impl<'a, T: Permanent> CodeSlot<'a, T> {
-    /// A function with this code. Costs nothing.
+    /// A function with this code. Costs nothing: the handle moves in, and is not counted again.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, CodeRef, CodeSlot, HeapArena, Transients};
+    ///
+    /// let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// let transients = Transients::new(&arena, &heap);
+    /// let slot: CodeSlot<'_, u32> = CodeSlot::new(CodeRef::transient(&transients, |loader| loader.alloc(1))?);
+    /// assert_eq!(slot.into_inner().count(), Some(1));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn new(code: CodeRef<'a, T>) -> Self {
         Self { code: UnsafeCell::new(code) }
     }
 
-    /// A handle of the code. Of permanent code it is a copied word, of transient code an addition in the heap.
+    /// A handle of the code. Costs a copied word; of transient code also an addition in the heap, and a subtraction when the handle goes.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, CodeRef, CodeSlot, HeapArena, Transients};
+    /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// # let transients = Transients::new(&arena, &heap);
+    /// # let new = |value| CodeRef::<u32>::transient(&transients, move |loader| loader.alloc(value));
+    /// let slot = CodeSlot::new(new(1)?);
+    /// let frame = slot.get();
+    /// drop(slot.replace(new(2)?));
+    /// assert_eq!((*frame.get(), *slot.get().get()), (1, 2)); // the frame keeps what it runs
+    /// drop(frame);
+    /// assert_eq!(transients.stats().regions, 1);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     #[inline]
     pub fn get(&self) -> CodeRef<'a, T> {
         // SAFETY: nobody holds a reference to the handle itself; cloning it runs no code of others.
@@ -38,20 +63,42 @@ impl<'a, T: Permanent> CodeSlot<'a, T> {
     }
 
     /// The code itself, if it is permanent: what a call of such a function needs, without a handle. Costs a load and a test.
+    ///
+    /// ```
+    /// # use permacode::{CodeRef, CodeSlot};
+    /// static CODES: [u32; 2] = [1, 2];
+    /// let slot = CodeSlot::new(CodeRef::new(&CODES[0]));
+    /// let frame: Option<&'static u32> = slot.permanent();
+    /// slot.replace(CodeRef::new(&CODES[1]));
+    /// assert_eq!(frame, Some(&1)); // good without a handle
+    /// ```
     #[inline]
     pub fn permanent(&self) -> Option<&'a T> {
         // SAFETY: as in `get`; what comes out is not borrowed from the slot.
         unsafe { (*self.code.get()).permanent() }
     }
 
-    /// Puts other code in; what was there comes out. Costs one store.
+    /// Puts other code in; what was there comes out. Costs one load and one store; no count changes.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, CodeRef, CodeSlot, HeapArena, Transients};
+    /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// # let transients = Transients::new(&arena, &heap);
+    /// let eval: CodeRef<'_, u32> = CodeRef::transient(&transients, |loader| loader.alloc(2))?;
+    /// let slot = CodeSlot::new(CodeRef::new(&1));
+    /// let old = slot.replace(eval);
+    /// assert_eq!((*old.get(), old.is_permanent()), (1, true));
+    /// assert_eq!(slot.replace(old).count(), Some(1)); // it was the slot's alone
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     #[inline]
     pub fn replace(&self, code: CodeRef<'a, T>) -> CodeRef<'a, T> {
         // SAFETY: nobody holds a reference to the handle itself.
         unsafe { self.code.get().replace(code) }
     }
 
-    /// Puts in the code that a proxy shows: `f.__code__ = g.__code__`. What was there comes out. Costs a handle and one store.
+    /// Puts in the code that a proxy shows: `f.__code__ = g.__code__`. What was there comes out. Costs a
+    /// handle, a load and a store.
     ///
     /// Only whoever has the function's slot, the machine, can do so: to a script, which has proxies, code stays opaque.
     ///
@@ -74,11 +121,22 @@ impl<'a, T: Permanent> CodeSlot<'a, T> {
         self.replace(shown.code().clone())
     }
 
-    /// Puts other code in if the code is the [same](CodeRef::same) as `current`; what was there comes out.
+    /// Puts other code in if the code is the [same](CodeRef::same) as `current`; what was there comes out. Costs a load, a comparison and a
+    /// store.
     ///
     /// # Errors
     ///
-    /// `code` itself, if the slot holds something else.
+    /// `code` itself, if the slot holds something else; the slot is as it was.
+    ///
+    /// ```
+    /// # use permacode::{CodeRef, CodeSlot};
+    /// static CODES: [u32; 3] = [1, 1, 2];
+    /// let [one, equal, two] = CODES.each_ref().map(CodeRef::new);
+    /// let slot = CodeSlot::new(one.clone());
+    /// let unused = slot.compare_exchange(&equal, two).unwrap_err(); // equal is not the same
+    /// assert_eq!((*unused.get(), *slot.get().get()), (2, 1));
+    /// assert!(slot.compare_exchange(&one, unused).is_ok_and(|old| old.same(&one)));
+    /// ```
     pub fn compare_exchange(
         &self,
         current: &CodeRef<'a, T>,
@@ -88,7 +146,14 @@ impl<'a, T: Permanent> CodeSlot<'a, T> {
         if unsafe { (*self.code.get()).same(current) } { Ok(self.replace(code)) } else { Err(code) }
     }
 
-    /// The code, out of the slot.
+    /// The code, out of the slot. Costs nothing: the handle moves out, and its count is as it was.
+    ///
+    /// ```
+    /// # use permacode::{CodeRef, CodeSlot};
+    /// let slot = CodeSlot::new(CodeRef::new(&1u32));
+    /// slot.replace(CodeRef::new(&2));
+    /// assert_eq!(*slot.into_inner().get(), 2);
+    /// ```
     pub fn into_inner(self) -> CodeRef<'a, T> {
         self.code.into_inner()
     }

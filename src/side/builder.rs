@@ -39,25 +39,60 @@ impl<'a, T: Zeroable> SideTableBuilder<'a, T> {
         Self { arena, capacity: None, source: Source::default(), entry: PhantomData }
     }
 
-    /// Entries that the table may have; one for each site is what it takes. Address space for them is reserved, memory is not.
+    /// Entries that the table may have, not bytes; one for each site is what it takes. Address space for them is reserved, memory is not,
+    /// unless the [pages](Self::pages) are ordinary memory.
     ///
-    /// When nothing is said, as many as fit into 1 GiB on 64-bit systems, halved until the system grants it.
+    /// When nothing is said, as many as fit into 1 GiB on 64-bit systems, 16 MiB on others, 1 MiB where pages cannot be protected; halved
+    /// until the system grants it, down to 64 KiB. A capacity chosen here is not halved.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, SideTable};
+    /// # use std::cell::Cell;
+    /// let arena = CodeArena::new()?;
+    /// let table: SideTable<'_, Cell<u64>> = SideTable::builder(&arena).capacity(1000).build()?;
+    /// let loader = arena.load("m")?;
+    /// assert!(loader.sites(60_000).is_ok());
+    /// assert!(table.of(loader.sites(1)?).is_err()); // the arena has more sites than the table has entries
+    /// assert_eq!(table.address_range().len(), 1000 * size_of::<u64>());
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn capacity(mut self, entries: usize) -> Self {
         self.capacity = Some(entries);
         self
     }
 
-    /// Where pages come from. Costs an indirect call for each call to the source.
+    /// Where pages come from: [`OrdinaryPages`](crate::pages::OrdinaryPages), a source for tests, one of your own. Costs an indirect call
+    /// for each call to the source.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, SideTable, pages::OrdinaryPages};
+    /// # use std::{cell::Cell, sync::Arc};
+    /// let arena = CodeArena::new()?;
+    /// let table: SideTable<'_, Cell<u64>> = SideTable::builder(&arena).pages(Arc::new(OrdinaryPages)).build()?;
+    /// assert_eq!(table.capacity() * size_of::<u64>(), 1 << 20); // it is memory at once, so it is less
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn pages(mut self, source: Arc<dyn PageSource>) -> Self {
         self.source = Source::Custom(source);
         self
     }
 
-    /// Makes the table. Costs one system call.
+    /// Makes the table. Costs one system call, one more each time that the default capacity is halved; no memory until entries are asked
+    /// for.
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`] for a capacity that no address space holds, [`Error::Pages`] when the system refuses.
+    /// [`Error::TooLarge`] for a capacity that no address space holds, [`Error::Pages`] when the system refuses. Nothing is left behind
+    /// then.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, Error, SideTable};
+    /// # use std::cell::Cell;
+    /// let arena = CodeArena::new()?;
+    /// let refused = SideTable::<Cell<u64>>::builder(&arena).capacity(usize::MAX).build();
+    /// assert_eq!(refused.err(), Some(Error::TooLarge { len: usize::MAX, element: 8 }));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn build(self) -> Result<SideTable<'a, T>, Error> {
         match self.capacity {
             Some(capacity) => self.reserve(capacity),

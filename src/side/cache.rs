@@ -14,20 +14,31 @@ use core::num::NonZero;
 
 /// A point in time between changes. A zeroed cache was filled at none.
 ///
-/// ```
-/// use permacode::Version;
+/// Eight bytes, which the interpreter keeps and hands to each look at a cache. A change costs an addition, however many caches there are.
 ///
-/// let first = Version::FIRST;
-/// assert!(first < first.next());
+/// ```
+/// use permacode::{InlineCache, Version};
+///
+/// let caches: [InlineCache<u32>; 100] = bytemuck::Zeroable::zeroed();
+/// let mut now = Version::FIRST;
+/// caches.iter().for_each(|cache| cache.set(7, now, 1));
+/// now = now.next(); // a class has changed: no cache is looked for
+/// assert!(caches.iter().all(|cache| cache.get(7, now).is_none()));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(NonZero<u64>);
 
 impl Version {
-    /// The first one.
+    /// The first one: 1, because zero is what empty caches have.
     pub const FIRST: Self = Self(NonZero::<u64>::MIN);
 
-    /// The one after this. Counting 64 bits takes longer than any process runs; the last stays the last.
+    /// The one after this. Costs an addition. Counting 64 bits takes longer than any process runs; the last stays the last.
+    ///
+    /// ```
+    /// # use permacode::Version;
+    /// let (one, two) = (Version::FIRST, Version::FIRST.next());
+    /// assert!(one < two && two < two.next());
+    /// ```
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
@@ -35,7 +46,8 @@ impl Version {
 
 /// A monomorphic inline cache: an entry of a [`SideTable`](crate::SideTable) for an instruction that commonly sees one key.
 ///
-/// Looking is two comparisons, filling three stores, neither to code. The key is a word that tells classes apart: an address, an index.
+/// Looking is two comparisons, filling three stores, neither to code. It takes a word, 8 bytes and the value. The key is a word
+/// that tells classes apart: an address, an index.
 ///
 /// ```
 /// use permacode::{CodeArena, InlineCache, SideTable, Version};
@@ -64,13 +76,30 @@ pub struct InlineCache<V> {
 unsafe impl<V: Zeroable> Zeroable for InlineCache<V> {}
 
 impl<V: Copy + Zeroable> InlineCache<V> {
-    /// What was found for a key, if it was and no version has passed since.
+    /// What was found for a key, if it was and no version has passed since. Costs two comparisons and a load of the value.
+    ///
+    /// ```
+    /// # use permacode::{InlineCache, Version};
+    /// let cache: InlineCache<u32> = bytemuck::Zeroable::zeroed();
+    /// assert_eq!(cache.get(0, Version::FIRST), None); // empty, though key and value are zero
+    /// cache.set(0, Version::FIRST, 0);
+    /// assert_eq!(cache.get(0, Version::FIRST), Some(0));
+    /// ```
     #[inline]
     pub fn get(&self, key: usize, now: Version) -> Option<V> {
         (self.key.get() == key && self.version.get() == now.0.get()).then(|| self.value.get())
     }
 
-    /// Remembers what was found for a key, in place of what was there.
+    /// Remembers what was found for a key, in place of what was there. Costs three stores.
+    ///
+    /// ```
+    /// # use permacode::{InlineCache, Version};
+    /// # let cache: InlineCache<u32> = bytemuck::Zeroable::zeroed();
+    /// # let now = Version::FIRST;
+    /// cache.set(0x1000, now, 3);
+    /// cache.set(0x2000, now, 4);
+    /// assert_eq!((cache.get(0x1000, now), cache.get(0x2000, now)), (None, Some(4))); // one key only
+    /// ```
     #[inline]
     pub fn set(&self, key: usize, now: Version, value: V) {
         self.key.set(key);
@@ -78,12 +107,32 @@ impl<V: Copy + Zeroable> InlineCache<V> {
         self.value.set(value);
     }
 
-    /// Forgets everything.
+    /// Forgets everything. Costs three stores.
+    ///
+    /// For sites whose code is gone ([`Transients::clearing`](crate::Transients::clearing)); when a class changes, take the next
+    /// [`Version`].
+    ///
+    /// ```
+    /// # use permacode::{InlineCache, Version};
+    /// # let cache: InlineCache<u32> = bytemuck::Zeroable::zeroed();
+    /// cache.set(0x1000, Version::FIRST, 3);
+    /// cache.clear();
+    /// assert_eq!((cache.get(0x1000, Version::FIRST), cache.entry()), (None, None));
+    /// ```
     pub fn clear(&self) {
         self.set_zero();
     }
 
-    /// The key and the value that are there, of whatever version.
+    /// The key and the value that are there, of whatever version: for a collector whose objects a value points to. Costs a comparison and
+    /// two loads.
+    ///
+    /// ```
+    /// # use permacode::{InlineCache, Version};
+    /// # let cache: InlineCache<u32> = bytemuck::Zeroable::zeroed();
+    /// cache.set(0x1000, Version::FIRST, 3);
+    /// assert_eq!(cache.get(0x1000, Version::FIRST.next()), None);
+    /// assert_eq!(cache.entry(), Some((0x1000, 3))); // out of date, and still there
+    /// ```
     pub fn entry(&self) -> Option<(usize, V)> {
         (self.version.get() != 0).then(|| (self.key.get(), self.value.get()))
     }
@@ -103,7 +152,8 @@ impl<V: Copy + Zeroable + fmt::Debug> fmt::Debug for InlineCache<V> {
 
 /// A polymorphic inline cache: an entry of a [`SideTable`](crate::SideTable) for an instruction that sees up to `N` keys.
 ///
-/// Looking is at most `2 N` comparisons. When all places are taken, they are replaced in turn.
+/// Looking is at most `2 N` comparisons, filling at most `3 N` and four stores. It takes as many bytes as `N` monomorphic ones and a word.
+/// When all places are taken, they are replaced in turn. `N` is at least 1: filling a cache without places does not compile.
 ///
 /// ```
 /// use permacode::{PolymorphicCache, Version};
@@ -113,7 +163,7 @@ impl<V: Copy + Zeroable + fmt::Debug> fmt::Debug for InlineCache<V> {
 /// cache.set(10, now, 1);
 /// cache.set(20, now, 2);
 /// assert_eq!((cache.get(10, now), cache.get(20, now)), (Some(1), Some(2)));
-/// cache.set(30, now, 3); // in place of the oldest
+/// cache.set(30, now, 3); // in place of the first
 /// assert_eq!((cache.get(10, now), cache.get(30, now)), (None, Some(3)));
 /// ```
 pub struct PolymorphicCache<V, const N: usize> {
@@ -126,13 +176,35 @@ pub struct PolymorphicCache<V, const N: usize> {
 unsafe impl<V: Zeroable, const N: usize> Zeroable for PolymorphicCache<V, N> {}
 
 impl<V: Copy + Zeroable, const N: usize> PolymorphicCache<V, N> {
-    /// What was found for a key, if it was and no version has passed since.
+    /// What was found for a key, if it was and no version has passed since. Costs at most `2 N` comparisons and a load of the value.
+    ///
+    /// ```
+    /// # use permacode::{PolymorphicCache, Version};
+    /// # let cache: PolymorphicCache<u32, 2> = bytemuck::Zeroable::zeroed();
+    /// # let now = Version::FIRST;
+    /// cache.set(10, now, 1);
+    /// cache.set(20, now, 2);
+    /// assert_eq!([10, 20, 30].map(|key| cache.get(key, now)), [Some(1), Some(2), None]);
+    /// assert_eq!(cache.get(10, now.next()), None);
+    /// ```
     #[inline]
     pub fn get(&self, key: usize, now: Version) -> Option<V> {
         self.places.iter().find_map(|place| place.get(key, now))
     }
 
-    /// Remembers what was found for a key: in its place, one that is empty or out of date, or the one that was filled longest ago.
+    /// Remembers what was found for a key: in its place, in one that is empty or out of date, or else in the next one in turn. Costs at
+    /// most `3 N` comparisons and four stores.
+    ///
+    /// ```
+    /// # use permacode::{PolymorphicCache, Version};
+    /// # let cache: PolymorphicCache<u32, 2> = bytemuck::Zeroable::zeroed();
+    /// let (old, now) = (Version::FIRST, Version::FIRST.next());
+    /// cache.set(10, old, 1);
+    /// cache.set(20, old, 2);
+    /// cache.set(20, now, 3); // where it was
+    /// cache.set(30, now, 4); // where 10 was, which is out of date
+    /// assert!(cache.entries().eq([(30, 4), (20, 3)]));
+    /// ```
     pub fn set(&self, key: usize, now: Version, value: V) {
         const { assert!(N != 0, "a cache without places remembers nothing") };
         let same = self.places.iter().position(|place| place.version.get() != 0 && place.key.get() == key);
@@ -145,13 +217,31 @@ impl<V: Copy + Zeroable, const N: usize> PolymorphicCache<V, N> {
         self.places[place].set(key, now, value);
     }
 
-    /// Forgets everything.
+    /// Forgets everything. Costs `3 N` stores and one.
+    ///
+    /// ```
+    /// # use permacode::{PolymorphicCache, Version};
+    /// # let cache: PolymorphicCache<u32, 2> = bytemuck::Zeroable::zeroed();
+    /// cache.set(10, Version::FIRST, 1);
+    /// cache.clear();
+    /// assert_eq!((cache.get(10, Version::FIRST), cache.entries().count()), (None, 0));
+    /// ```
     pub fn clear(&self) {
         self.places.iter().for_each(InlineCache::set_zero);
         self.next.set(0);
     }
 
-    /// The keys and values that are there, of whatever version.
+    /// The keys and values that are there, of whatever version, in the order of their places. Costs a comparison for each of the `N`
+    /// places.
+    ///
+    /// ```
+    /// # use permacode::{PolymorphicCache, Version};
+    /// # let cache: PolymorphicCache<u32, 4> = bytemuck::Zeroable::zeroed();
+    /// let now = Version::FIRST;
+    /// [10, 20, 10].map(|key| cache.set(key, now, 1));
+    /// assert_eq!(cache.entries().count(), 2); // how polymorphic the instruction was
+    /// assert_eq!(cache.get(10, now.next()), None); // out of date, and still there
+    /// ```
     pub fn entries(&self) -> impl Iterator<Item = (usize, V)> {
         self.places.iter().filter_map(InlineCache::entry)
     }

@@ -5,6 +5,8 @@ use core::cell::Cell;
 
 /// A counter that says once when a threshold is reached: when to compile, to quicken, to promote.
 ///
+/// Four bytes, for one thread: an entry of a [`SideTable`](crate::SideTable) beside a function or a loop.
+///
 /// ```
 /// use permacode::CallCounter;
 ///
@@ -20,8 +22,18 @@ pub struct CallCounter(Cell<u32>);
 unsafe impl Zeroable for CallCounter {}
 
 impl CallCounter {
-    /// Counts one more; whether that makes `threshold`. A count that would overflow stays where it is. Costs a load, an addition and a
-    /// store.
+    /// Counts one more; whether that makes `threshold`. A count that would overflow stays where it is, at 4,294,967,295, and a threshold of
+    /// zero is never made. Costs a load, an addition, a comparison and a store.
+    ///
+    /// ```
+    /// # use permacode::CallCounter;
+    /// let calls = CallCounter::default();
+    /// let quicken_at = 2;
+    /// let mut quickened = 0;
+    /// (0..1000).for_each(|_| quickened += u32::from(calls.hit(quicken_at)));
+    /// assert_eq!(quickened, 1); // once, however often it runs
+    /// assert!(!calls.hit(0));
+    /// ```
     #[inline]
     pub fn hit(&self, threshold: u32) -> bool {
         let before = self.0.get();
@@ -29,13 +41,32 @@ impl CallCounter {
         before != u32::MAX && before + 1 == threshold
     }
 
-    /// How often it was counted.
+    /// How often it was counted since it began. Costs a load.
+    ///
+    /// ```
+    /// # use permacode::CallCounter;
+    /// let calls = [3, 7].map(|times| {
+    ///     let calls = CallCounter::default();
+    ///     (0..times).for_each(|_| _ = calls.hit(5));
+    ///     calls
+    /// });
+    /// assert_eq!(calls.iter().map(CallCounter::count).max(), Some(7)); // the hottest
+    /// ```
     #[inline]
     pub fn count(&self) -> u32 {
         self.0.get()
     }
 
-    /// Begins again at zero.
+    /// Begins again at zero. Costs a store.
+    ///
+    /// ```
+    /// # use permacode::CallCounter;
+    /// let calls = CallCounter::default();
+    /// assert!(calls.hit(1));
+    /// calls.clear();
+    /// assert_eq!(calls.count(), 0);
+    /// assert!(calls.hit(1)); // a second time
+    /// ```
     pub fn clear(&self) {
         self.0.set(0);
     }

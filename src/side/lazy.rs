@@ -10,7 +10,8 @@ use core::ptr::NonNull;
 
 /// The heap object that a sealed constant stands for, made when it is first needed.
 ///
-/// A plain word: it owns nothing. A collector finds it by walking the table ([`SideTable::walk`](crate::SideTable::walk)).
+/// A plain word: it owns nothing, and getting it is one load. A collector finds it by walking the table
+/// ([`SideTable::walk`](crate::SideTable::walk)).
 ///
 /// ```
 /// use permacode::{CodeArena, HeapArena, LazyConstant, SideTable};
@@ -39,7 +40,17 @@ pub struct LazyConstant<T>(Cell<Option<NonNull<T>>>);
 unsafe impl<T> Zeroable for LazyConstant<T> {}
 
 impl<T> LazyConstant<T> {
-    /// The object, if it was made.
+    /// The object, if it was made. Costs a load.
+    ///
+    /// ```
+    /// # use permacode::LazyConstant;
+    /// # use std::ptr::NonNull;
+    /// let constant: LazyConstant<u64> = bytemuck::Zeroable::zeroed();
+    /// assert_eq!(constant.get(), None);
+    /// let object = NonNull::dangling(); // of the heap, in earnest
+    /// constant.get_or_try_make(|| Ok::<_, ()>(object)).unwrap();
+    /// assert_eq!(constant.get(), Some(object));
+    /// ```
     #[inline]
     pub fn get(&self) -> Option<NonNull<T>> {
         self.0.get()
@@ -47,9 +58,21 @@ impl<T> LazyConstant<T> {
 
     /// The object, made now if it was not. If making it made it by another way, that one stays, and this one is for the collector.
     ///
+    /// Costs a load and a test when it is there; else what `make` costs, and a store.
+    ///
     /// # Errors
     ///
-    /// Those of `make`; the constant is then as it was.
+    /// Those of `make`; the constant is then as `make` left it, and the next call tries again.
+    ///
+    /// ```
+    /// # use permacode::LazyConstant;
+    /// # use std::ptr::NonNull;
+    /// # let constant: LazyConstant<u64> = bytemuck::Zeroable::zeroed();
+    /// assert_eq!(constant.get_or_try_make(|| Err("no memory")), Err("no memory"));
+    /// let object = NonNull::dangling();
+    /// assert_eq!(constant.get_or_try_make(|| Ok::<_, &str>(object)), Ok(object));
+    /// assert_eq!(constant.get_or_try_make(|| Err("not called")), Ok(object));
+    /// ```
     #[inline]
     pub fn get_or_try_make<E>(&self, make: impl FnOnce() -> Result<NonNull<T>, E>) -> Result<NonNull<T>, E> {
         match self.0.get() {
@@ -65,7 +88,16 @@ impl<T> LazyConstant<T> {
         Ok(first)
     }
 
-    /// Forgets the object, which comes out.
+    /// Forgets the object, which comes out: to be freed, or because the code that it stands for is gone. Costs a load and a store.
+    ///
+    /// ```
+    /// # use permacode::LazyConstant;
+    /// # use std::ptr::NonNull;
+    /// # let constant: LazyConstant<u64> = bytemuck::Zeroable::zeroed();
+    /// let object = NonNull::dangling();
+    /// constant.get_or_try_make(|| Ok::<_, ()>(object)).unwrap();
+    /// assert_eq!((constant.take(), constant.take()), (Some(object), None)); // to be freed once
+    /// ```
     pub fn take(&self) -> Option<NonNull<T>> {
         self.0.take()
     }

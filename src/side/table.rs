@@ -55,7 +55,7 @@ const CHUNK: usize = 64 << 10;
 /// # // SAFETY: zero is a number.
 /// # unsafe impl bytemuck::Zeroable for Wide {}
 /// # let arena = permacode::CodeArena::new().unwrap();
-/// permacode::SideTable::<Wide>::new(&arena); // above a page's alignment
+/// permacode::SideTable::<Wide>::new(&arena); // aligned to more than 64 bytes
 /// ```
 ///
 /// # Examples
@@ -101,18 +101,31 @@ unsafe impl<T: Send> Send for SideTable<'_, T> {}
 unsafe impl<T: Sync> Sync for SideTable<'_, T> {}
 
 impl<'a, T: Zeroable> SideTable<'a, T> {
-    /// A table for the sites of `arena`, with the default capacity.
+    /// A table for the sites of `arena`, with the default [capacity](SideTableBuilder::capacity).
     ///
     /// Costs one system call; memory comes with the first writes.
     ///
     /// # Errors
     ///
     /// [`Error::Pages`] when the system grants no address space.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, SideTable};
+    /// # use std::cell::Cell;
+    /// let arena = CodeArena::new()?;
+    /// let (hits, misses): (SideTable<'_, Cell<u32>>, SideTable<'_, Cell<u32>>) =
+    ///     (SideTable::new(&arena)?, SideTable::new(&arena)?);
+    /// let sites = arena.load("m")?.sites(3)?;
+    /// hits.of(sites)?[2].set(1);
+    /// assert_eq!((hits.of(sites)?[2].get(), misses.of(sites)?[2].get()), (1, 0)); // each has entries of its own
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn new(arena: &'a CodeArena) -> Result<Self, Error> {
         Self::builder(arena).build()
     }
 
-    /// To choose the capacity or where pages come from. Costs nothing.
+    /// To choose the capacity or where pages come from. Costs nothing: [`build`](SideTableBuilder::build) makes the table, and
+    /// [`SideTableBuilder`] has examples.
     pub fn builder(arena: &'a CodeArena) -> SideTableBuilder<'a, T> {
         SideTableBuilder::new(arena)
     }
@@ -129,7 +142,11 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
         Self { arena, pages, base, committed, capacity, tag, owns: PhantomData }
     }
 
-    /// The entries of one code object: a check and an addition. Do it once per frame, then index with the instruction's number.
+    /// The entries of one code object. Do it once per frame, then index with the instruction's number.
+    ///
+    /// Costs two comparisons and an addition. Sites whose entries are not writable yet cost a system call, which makes those of all sites
+    /// that the arena has given so far writable, and 64 KiB at least; a second one where the system refuses so many, for what is needed
+    /// now.
     ///
     /// The entries are those that the sites' numbers name, whoever holds the sites: copied out of transient code that is gone, they name
     /// entries that other code may have by now. Arenas are told apart by a tag of 16 bits, so that of 65,536 arenas made one after another
@@ -139,6 +156,22 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
     ///
     /// [`Error::OtherArena`] for sites of another arena, [`Error::SideTable`] for sites above the table's capacity, [`Error::Pages`] when
     /// the system refuses memory. Nothing is lost. No sites at all have no entries, and are refused for their arena only.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, Error, SideTable, testing::Pages};
+    /// use std::cell::Cell;
+    ///
+    /// let (arena, other, pages) = (CodeArena::new()?, CodeArena::new()?, Pages::ordinary()); // feature `testing`: it counts calls
+    /// let table: SideTable<'_, Cell<u32>> = SideTable::builder(&arena).pages(pages.clone()).build()?;
+    /// let loader = arena.load("m")?;
+    /// for _ in 0..1000 {
+    ///     let sites = loader.sites(16)?;
+    ///     assert_eq!(table.of(sites)?.len(), 16);
+    /// }
+    /// assert_eq!(pages.calls(), 2); // to reserve, and for 64 KiB of entries
+    /// assert_eq!(table.of(other.load("m")?.sites(1)?).err(), Some(Error::OtherArena));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[inline]
     pub fn of(&self, sites: Sites) -> Result<&[T], Error> {
         // Acquire: the pages were made writable before.
@@ -152,7 +185,7 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
     /// The entries of sites as far as the table has got: all of them that can differ from zero. No entries for sites of another arena.
     ///
     /// What to clear when code is gone. It cannot fail and makes nothing writable, where [`of`](Self::of) may refuse a range that is part
-    /// above the capacity, or that it would have to grow for. Costs as much as `of`.
+    /// above the capacity, or that it would have to grow for. Costs three comparisons and an addition, and never a system call.
     ///
     /// ```
     /// use permacode::{CodeArena, SideTable};
@@ -234,11 +267,25 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
         Ok((end / size_of::<T>()).min(self.capacity))
     }
 
-    /// Makes every entry zero and gives the memory back. Costs one system call.
+    /// Makes every entry zero and gives the memory back. Costs one system call, and a page fault for each page that is used again; none for
+    /// a table that nobody asked for entries.
     ///
     /// # Errors
     ///
-    /// [`Error::Pages`] when the system does not take the memory back. Entries are zero all the same: they are then written, one by one.
+    /// [`Error::Pages`] when the system does not take the memory back. Entries are zero all the same: every byte that was made writable is
+    /// then written, and takes memory.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, SideTable};
+    /// # use std::cell::Cell;
+    /// let arena = CodeArena::new()?;
+    /// let mut table: SideTable<'_, Cell<u32>> = SideTable::new(&arena)?;
+    /// let sites = arena.load("m")?.sites(3)?;
+    /// table.of(sites)?.iter().for_each(|entry| entry.set(7));
+    /// table.reset()?;
+    /// assert_eq!(table.present(sites), [0, 0, 0].map(Cell::new)); // still writable, and zero
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn reset(&mut self) -> Result<(), Error> {
         let bytes = self.bytes();
         // SAFETY: whole pages of the reservation, all writable; no entry is borrowed.
@@ -257,12 +304,31 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
         0..self.pages.page().ceil(entries).unwrap_or(0)
     }
 
-    /// Bytes of entries that are in physical memory now, or mapped to the system's page of zeros because somebody read them. Costs a system
-    /// call for each 4 MiB of the table.
+    /// Bytes of entries that are in physical memory now, or mapped to the system's page of zeros because somebody read them; whole pages.
+    /// Costs a system call for each 1024 pages of the table that were made writable, 4 MiB where a page is 4 KiB.
     ///
     /// # Errors
     ///
-    /// [`Error::Pages`] when the system does not tell.
+    /// [`Error::Pages`] when the system does not tell. [`OrdinaryPages`](crate::pages::OrdinaryPages) never tells of entries.
+    ///
+    /// ```
+    /// # #[cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
+    /// # fn main() -> Result<(), permacode::Error> {
+    /// # use permacode::{CodeArena, SideTable};
+    /// # use std::cell::Cell;
+    /// let arena = CodeArena::new()?;
+    /// let mut table: SideTable<'_, Cell<[u64; 32]>> = SideTable::new(&arena)?;
+    /// let entries = table.of(arena.load("m")?.sites(60_000)?)?; // 15 MB of them
+    /// entries[0].set([1; 32]);
+    /// entries[59_999].set([1; 32]);
+    /// assert!((1..5 << 20).contains(&table.resident()?)); // two pages, huge ones at the most
+    /// table.reset()?;
+    /// assert_eq!(table.resident()?, 0);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(all(target_os = "linux", not(miri), not(permacode_ordinary_pages))))]
+    /// # fn main() {}
+    /// ```
     pub fn resident(&self) -> Result<usize, Error> {
         // SAFETY: whole pages of the reservation.
         unsafe { self.pages.resident(self.bytes()) }.map_err(Error::Pages)
@@ -271,25 +337,71 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
     /// The entries that `wanted` says yes to, with the numbers of their sites: how a collector finds pointers, or a version change its
     /// caches.
     ///
-    /// Costs a read of every entry up to the highest that was asked for; pages that nobody wrote to are read as zeros and take no memory.
-    /// Entries never used are zero, so let `wanted` say no to those.
+    /// Costs a read of every entry that was made writable: those asked for, those below them, and those made along with them, which may be
+    /// all that the arena has sites for. Pages that nobody wrote to read as zeros, and on Linux take no memory for it. Entries never used
+    /// are zero, so let `wanted` say no to those. No system call, no allocation.
+    ///
+    /// ```
+    /// # use permacode::{CallCounter, CodeArena, SideTable};
+    /// let arena = CodeArena::new()?;
+    /// let calls: SideTable<'_, CallCounter> = SideTable::new(&arena)?;
+    /// let loader = arena.load("m")?;
+    /// let (_cold, hot) = (loader.sites(100)?, loader.sites(3)?);
+    /// calls.of(hot)?[1].hit(10);
+    /// let called: Vec<usize> = calls.walk(|calls| calls.count() != 0).map(|(number, _)| number).collect();
+    /// assert_eq!(called, [101]); // the number of the site
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn walk(&self, mut wanted: impl FnMut(&T) -> bool) -> impl Iterator<Item = (usize, &T)> {
         // SAFETY: below `committed` entries are writable.
         let all = unsafe { self.entries(0, self.committed.load(Acquire)) };
         all.iter().enumerate().filter(move |(_, entry)| wanted(entry))
     }
 
-    /// Entries that there may be. Costs nothing.
+    /// Entries that there may be, used or not. Costs nothing.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, SideTable};
+    /// # use std::cell::Cell;
+    /// let arena = CodeArena::new()?;
+    /// let table: SideTable<'_, Cell<u64>> = SideTable::builder(&arena).capacity(3).build()?;
+    /// assert_eq!(table.capacity(), 3); // not as many as fit into the page that it takes
+    /// assert!(table.of(arena.load("m")?.sites(4)?).is_err());
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn capacity(&self) -> usize {
         self.capacity
     }
 
     /// The arena whose sites the table serves. Costs nothing.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, SideTable};
+    /// # use std::cell::Cell;
+    /// # let arena = CodeArena::new()?;
+    /// let table: SideTable<'_, Cell<u64>> = SideTable::new(&arena)?;
+    /// let sites = table.arena().load("m")?.sites(1)?;
+    /// assert!(table.of(sites).is_ok());
+    /// assert!(!table.arena().contains(table.of(sites)?.as_ptr())); // entries lie elsewhere
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn arena(&self) -> &'a CodeArena {
         self.arena
     }
 
-    /// The address space of the table, for tools that look at the process from outside. Costs nothing.
+    /// The addresses of all entries that there may be, for tools that look at the process from outside; the reservation ends with the page
+    /// that the last one lies on. Costs nothing.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, SideTable};
+    /// # use std::cell::Cell;
+    /// let arena = CodeArena::new()?;
+    /// let table: SideTable<'_, Cell<u64>> = SideTable::new(&arena)?;
+    /// let entries = table.of(arena.load("m")?.sites(2)?)?;
+    /// assert_eq!(table.address_range().start, entries.as_ptr().addr());
+    /// assert!(!table.address_range().contains(&arena.address_range().start));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn address_range(&self) -> Range<usize> {
         let start = self.base.addr().get();
         start..start + self.capacity * size_of::<T>()
