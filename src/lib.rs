@@ -37,6 +37,7 @@
 //! | [`Loader`] | the open phase of a module: allocates, interns, links |
 //! | [`Module`] | a finished one: nothing can be added to it |
 //! | [`Permanent`] | what may be a block: no cells, no drop glue, referents of the same kind; derive it |
+//! | [`NativeLoader`] | the open phase of machine code: writable first, executable then, never both |
 //! | [`Link`] | a reference set after its block was made, for cycles |
 //! | [`Sites`] | numbers that stand in code for what must change elsewhere |
 //! | [`Shared`] | bytes of an arena with a share in the arena |
@@ -47,6 +48,12 @@
 //! | [`CodeProxy`] | what a script sees of code |
 //! | [`SideTable`] | what changes beside sealed code: [caches](InlineCache), [counters](CallCounter), [constants](LazyConstant) |
 //! | [`DualArena`] | both arenas as one thing to own |
+//! | [`GlobalHeap`] | a heap as a program's `#[global_allocator]` |
+//! | [`Error`] | whatever was refused, and why; nothing is lost then |
+//!
+//! Begin with [`CodeArena`], [`Loader`] and `#[derive(Permanent)]`: they are enough for code that is loaded once. [`Link`] is for cycles,
+//! [`Sites`] with [`SideTable`] for inline caches, [`Transients`] for `eval`, [`HeapArena`] for objects. `examples/vm` in the repository is
+//! a whole small machine.
 //!
 //! Parse first, lower second: blocks of an abandoned load are not reclaimed, so let a syntax error come before the first block.
 //!

@@ -9,12 +9,13 @@ impl CodeArena {
     /// Makes read-only whatever is finished and is not yet, and says how many tails open loaders still hold.
     ///
     /// Costs one system call for each stretch of pages that is not sealed, commonly one in all, and a load for each 16 MiB that are sealed
-    /// already. The rest of the last page is padded with zeros. Any number of threads may call it at once.
+    /// already; with [`hardening`](crate::CodeArenaBuilder::hardening) or [`huge_pages`](crate::CodeArenaBuilder::huge_pages), what these
+    /// cost besides. The rest of the last page is padded with zeros. Any number of threads may call it at once.
     ///
     /// # Errors
     ///
-    /// [`Error::Pages`] when the system refused a stretch. The others are sealed all the same; nothing is lost, and the call can be
-    /// repeated.
+    /// [`Error::Pages`] when the system refused a stretch, or, with [`strict`](crate::CodeArenaBuilder::strict), to harden one. The others
+    /// are sealed all the same; nothing is lost, and the call can be repeated.
     ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;
@@ -35,7 +36,7 @@ impl CodeArena {
     /// and whoever reads meanwhile reads the same bytes.
     ///
     /// With [`CodeArenaBuilder::hardening`](crate::CodeArenaBuilder::hardening) each seal does so by itself; this is for doing it once,
-    /// after the last, or for trying again. Costs some eight system calls and a copy for each stretch of sealed pages that is not replaced
+    /// after the last, or for trying again. Costs nine system calls and a copy for each stretch of sealed pages that is not replaced
     /// yet; a file for each of them, closed again. A mapping for each of them stays: many small seals make many (the kernel allows some
     /// 65,000), so seal rarely, or call this once in the end. Huge pages are given up: files lie on small ones, which a fork does not copy
     /// tables for. SECURITY.md says what can still be done to such pages, by the process, by others and by debuggers; kernels before 6.7
@@ -67,15 +68,32 @@ impl CodeArena {
     /// [`Hardening::Forever`](crate::Hardening::Forever). For an arena that was [leaked](Self::leak).
     ///
     /// Each stretch of sealed pages that is not fixed yet becomes one mapping, however many seals it took. A stretch that is fixed stays a
-    /// mapping of its own, so call this rarely. What advice the pages should have (core dumps) must be given before. Costs those of
-    /// [`harden`](Self::harden), for what is hardened already too, and one system call more for each stretch. Bytes and mapping are fixed
-    /// then, but not whether children inherit it (`MADV_DONTFORK`) nor whether reads die (`MADV_GUARD_INSTALL`): SECURITY.md has the whole
-    /// table.
+    /// mapping of its own, so call this rarely. Advice that the pages should have (`MADV_DONTDUMP`, say) is to be given afterwards: what
+    /// was given before went with the mapping that it was given for. Costs what [`harden`](Self::harden) does, for what is hardened already
+    /// too, and one system call more for each stretch. Bytes and mapping are fixed then, but not whether children inherit it
+    /// (`MADV_DONTFORK`) nor whether reads die (`MADV_GUARD_INSTALL`): SECURITY.md has the whole table.
     ///
     /// # Errors
     ///
     /// [`Error::Pages`] says which step the system refused; [`Module::hardening`](crate::Module::hardening) says what holds. The call can
     /// be repeated.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, Hardening, PageCall};
+    ///
+    /// let arena = CodeArena::new()?.leak();
+    /// let loader = arena.load("m")?;
+    /// let text: &'static str = loader.alloc_str("for ever")?;
+    /// let module = loader.seal()?;
+    /// match arena.harden_forever() {
+    ///     Ok(()) => assert_eq!(module.hardening(), Hardening::Forever),
+    ///     // A kernel before 6.10 has no `mseal`: the memory file holds.
+    ///     Err(permacode::Error::Pages(error)) if error.call == PageCall::Fix => assert_eq!(module.hardening(), Hardening::MemFile),
+    ///     Err(_) => assert_eq!(module.hardening(), Hardening::Protect), // no memory file either: in a sandbox, perhaps
+    /// }
+    /// assert_eq!(text, "for ever");
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn harden_forever(&'static self) -> Result<(), Error> {
         // SAFETY: the arena lives as long as the process.
         unsafe { self.pages().fix_sealed() }.map_err(Error::Pages)
@@ -85,12 +103,25 @@ impl CodeArena {
     ///
     /// Without [`CodeArenaBuilder::strict`](crate::CodeArenaBuilder::strict) a seal succeeds when pages are protected, whatever was asked
     /// for beyond: this says what was refused, [`Module::hardening`](crate::Module::hardening) what holds.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, Hardening, PageCall, pages::OrdinaryPages};
+    ///
+    /// let pages = std::sync::Arc::new(OrdinaryPages); // cannot be replaced by memory files
+    /// let arena = CodeArena::builder().pages(pages).hardening(Hardening::MemFile).build()?;
+    /// let loader = arena.load("m")?;
+    /// loader.alloc(1u8)?;
+    /// assert_eq!(arena.refused(), None);
+    /// assert_eq!(loader.seal()?.hardening(), Hardening::ByType);
+    /// assert_eq!(arena.refused().map(|error| error.call), Some(PageCall::Replace));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn refused(&self) -> Option<PageError> {
         self.pages().refused()
     }
 }
 
-/// What [`CodeArena::seal`] did, and what it had to leave: a count of pages and one of loaders.
+/// What [`CodeArena::seal`] did, and what it had to leave: a count of pages and one of loaders. Two words, `Copy`.
 ///
 /// ```
 /// let arena = permacode::CodeArena::new()?;

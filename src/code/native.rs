@@ -46,25 +46,47 @@ impl<'a> NativeLoader<'a> {
         Self(Loader::executable(arena, module))
     }
 
-    /// Copies machine code to an address that is a multiple of `align`.
+    /// Copies machine code to an address that is a multiple of `align`, in bytes, a power of two.
     ///
-    /// Costs those of [`Loader::alloc_slice_copy`].
+    /// Costs what [`Loader::alloc_slice_copy`] does. The bytes are readable at once, and executable from [`seal`](Self::seal) on.
     ///
     /// # Errors
     ///
     /// Those of [`Loader::alloc_padded`].
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let loader = arena.load_native("jit")?;
+    /// let first = loader.alloc(&[0xc3], 1)?;
+    /// let entry = loader.alloc(&[0xb8, 42, 0, 0, 0, 0xc3], 16)?;
+    /// assert_eq!(entry.as_ptr().addr() % 16, 0);
+    /// assert_eq!(entry.as_ptr().addr() - first.as_ptr().addr(), 16); // behind zeros for the alignment
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn alloc(&self, code: &[u8], align: usize) -> Result<&'a [u8], Error> {
         self.0.alloc_padded(code, align, 0)
     }
 
     /// Closes the module and makes its pages executable, and read-only for good.
     ///
-    /// Costs a system call for each run, commonly one; up to a page of padding.
+    /// Costs a system call for each run, commonly one; up to a page of padding. With
+    /// [`CodeArenaBuilder::hardening`](crate::CodeArenaBuilder::hardening) above protection, what that costs.
     ///
     /// # Errors
     ///
     /// [`Error::Pages`] with [`PageCall::SealExecutable`](crate::PageCall::SealExecutable) when the system refuses, as hardened ones do.
-    /// The pages are then not executable; [`CodeArena::seal`] makes them read-only.
+    /// The pages are then not executable; [`CodeArena::seal`] makes them read-only. With
+    /// [`CodeArenaBuilder::strict`](crate::CodeArenaBuilder::strict), the step of hardening that was refused.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, Error, PageCall, pages::OrdinaryPages};
+    ///
+    /// let arena = CodeArena::builder().pages(std::sync::Arc::new(OrdinaryPages)).build()?; // nothing there can be executed
+    /// let loader = arena.load_native("jit")?;
+    /// loader.alloc(&[0xc3], 16)?;
+    /// assert!(matches!(loader.seal(), Err(Error::Pages(error)) if error.call == PageCall::SealExecutable));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn seal(self) -> Result<Module<'a>, Error> {
         self.0.seal()
     }

@@ -15,6 +15,33 @@ use core::fmt;
 use core::ptr::{self, NonNull};
 
 /// Is shown, by [`Permanent::trace`], everything that a value refers to. Nothing else can be done with it.
+///
+/// Only an `impl` of [`Permanent`] by hand names it: it hands the tracer on to each field that refers to something. What was shown is what
+/// [`CodeRef::promote`](crate::CodeRef::promote) copies. A word or two, on the stack; being shown a reference costs a call.
+///
+/// ```
+/// use permacode::{CodeRef, DualArena, Permanent, Tracer, Transients};
+///
+/// #[repr(align(2))]
+/// struct Name<'a>(&'a str);
+///
+/// // SAFETY: a reference to text; no cell, no drop glue, covariant, and the one reference is traced.
+/// unsafe impl Permanent for Name<'_> {
+///     type At<'x> = Name<'x>;
+///
+///     fn trace(&self, tracer: &mut Tracer<'_>) {
+///         self.0.trace(tracer);
+///     }
+/// }
+///
+/// let arenas = DualArena::new()?;
+/// let transients = Transients::new(&arenas.code, &arenas.heap);
+/// let evaluated: CodeRef<'_, Name<'_>> = CodeRef::transient(&transients, |loader| loader.alloc(Name(loader.alloc_str("eval")?)))?;
+/// let loader = arenas.code.load("kept")?;
+/// let kept: &Name<'_> = evaluated.promote(&loader)?;
+/// assert!(arenas.code.contains(kept.0)); // the text was shown, so it was copied too
+/// # Ok::<(), permacode::Error>(())
+/// ```
 pub struct Tracer<'t> {
     show: &'t mut dyn FnMut(Found),
 }

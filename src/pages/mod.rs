@@ -13,6 +13,26 @@
 //! Read only has levels: protected, replaced by a sealed memory file (`memory_file.rs`), fixed for ever.
 //!
 //! There is no arrow from *read only* back to *write* (invariant 4).
+//!
+//! A program that only uses arenas needs nothing of this. The life of a page, as an arena has it:
+//!
+//! ```
+//! use permacode::pages::{OrdinaryPages, PageSource};
+//!
+//! let (source, page) = (OrdinaryPages, OrdinaryPages.page_size());
+//! let base = source.reserve(2 * page)?;
+//! // SAFETY: whole pages of a reservation of this source; its first page is committed before it is used and not used when it is sealed.
+//! unsafe {
+//!     source.commit(base, page)?;
+//!     assert_eq!(base.read(), 0); // it reads as zeros
+//!     base.write(7);
+//!     source.seal(base, page)?;
+//!     assert_eq!(base.read(), 7); // a seal keeps the bytes; here it protects nothing, which `protects` says
+//!     assert!(!source.protects());
+//!     source.release(base, 2 * page)?; // all of it
+//! }
+//! # Ok::<(), permacode::PageError>(())
+//! ```
 
 #[cfg(all(unix, not(miri)))]
 mod instruction_cache;

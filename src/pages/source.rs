@@ -7,7 +7,8 @@ use core::ptr::NonNull;
 ///
 /// Implement it to put an arena on memory of your own, or to watch or disturb the calls as
 /// `testing::Pages` (feature `testing`) does. Calls come from loads and seals, never from an allocation that still has room.
-/// Lengths are in bytes, whole pages; what a call costs is the source's to say, as `SystemPages` does.
+/// Lengths are in bytes, whole pages; what a call costs is the source's to say, as `SystemPages` does. The [module](super) shows the life
+/// of a page: [`reserve`](Self::reserve), [`commit`](Self::commit), [`seal`](Self::seal), [`release`](Self::release).
 ///
 /// ```
 /// use permacode::pages::{OrdinaryPages, PageSource};
@@ -64,7 +65,7 @@ use core::ptr::NonNull;
 ///
 /// # Safety
 ///
-/// * [`page_size`](Self::page_size) is a power of two and never changes.
+/// * [`page_size`](Self::page_size) is a power of two and never changes. (From 64 bytes to 64 KiB: arenas refuse others.)
 /// * What [`reserve`](Self::reserve) returned is `bytes` long, aligned to the page size, overlaps nothing else in the process, and stays
 ///   so until it is released.
 /// * After [`commit`](Self::commit) succeeds the range is readable and writable, and it reads as zeros where nothing was written. It may be
@@ -77,20 +78,21 @@ use core::ptr::NonNull;
 /// * No call takes a lock that a forked child could find taken for ever. (The global allocator may be used where it survives forks, as
 ///   glibc's does.)
 pub unsafe trait PageSource: Send + Sync {
-    /// The unit, in bytes, that every range is a multiple of.
+    /// The unit, in bytes, that every range is a multiple of: a power of two from 64 bytes to 64 KiB. An arena asks once for each
+    /// reservation.
     fn page_size(&self) -> usize;
 
     /// Whether a sealed page is protected by the hardware, or only by the types of the crate.
     fn protects(&self) -> bool;
 
-    /// Takes `bytes` of address space without access.
+    /// Takes `bytes` of address space without access. Once for each arena, heap or table; more often where a wish is halved.
     ///
     /// # Errors
     ///
     /// Address space is exhausted or limited (`RLIMIT_AS`).
     fn reserve(&self, bytes: usize) -> Result<NonNull<u8>, PageError>;
 
-    /// Makes a range readable and writable.
+    /// Makes a range readable and writable. Once for each run of code pages, for each part of an arena's records, of a heap or of a table.
     ///
     /// # Errors
     ///
@@ -101,7 +103,8 @@ pub unsafe trait PageSource: Send + Sync {
     /// The range is whole pages of one reservation of this source, none of them sealed.
     unsafe fn commit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError>;
 
-    /// Gives committed pages their physical memory now instead of at their first touch. Their contents do not change.
+    /// Gives committed pages their physical memory now instead of at their first touch. Their contents do not change. Asked for by
+    /// [`CodeArenaBuilder::prefault`](crate::CodeArenaBuilder::prefault) alone.
     ///
     /// # Errors
     ///
@@ -112,7 +115,7 @@ pub unsafe trait PageSource: Send + Sync {
     /// The range is whole pages, all of them committed and not sealed.
     unsafe fn populate(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError>;
 
-    /// Makes a range read-only for good.
+    /// Makes a range read-only for good. Once for each stretch of pages that is sealed.
     ///
     /// # Errors
     ///
@@ -133,12 +136,23 @@ pub unsafe trait PageSource: Send + Sync {
     /// # Safety
     ///
     /// As for [`seal`](Self::seal).
+    ///
+    /// ```
+    /// # use permacode::pages::{OrdinaryPages, PageSource};
+    /// let (page, base) = (OrdinaryPages.page_size(), OrdinaryPages.reserve(4096)?);
+    /// // SAFETY: the whole reservation, committed, to which nobody writes.
+    /// let refused = unsafe { OrdinaryPages.commit(base, page).and_then(|()| OrdinaryPages.seal_executable(base, page)) };
+    /// assert_eq!(refused.unwrap_err().call, permacode::PageCall::SealExecutable);
+    /// # // SAFETY: the whole reservation, which nobody uses.
+    /// # unsafe { OrdinaryPages.release(base, page) }?;
+    /// # Ok::<(), permacode::PageError>(())
+    /// ```
     unsafe fn seal_executable(&self, _at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         Err(PageError { call: PageCall::SealExecutable, bytes, code: 0 })
     }
 
     /// Puts memory that nobody can change, with the same bytes, in the place of sealed pages. Whoever reads there meanwhile reads these
-    /// bytes.
+    /// bytes. Asked for by [`CodeArena::harden`](crate::CodeArena::harden) and seals above protection, once for each stretch of pages.
     ///
     /// # Errors
     ///
@@ -152,7 +166,8 @@ pub unsafe trait PageSource: Send + Sync {
         Err(PageError { call: PageCall::Replace, bytes, code: 0 })
     }
 
-    /// Forbids every change of the mapping of sealed pages: they cannot be released any more.
+    /// Forbids every change of the mapping of sealed pages: they cannot be released any more. Asked for by
+    /// [`CodeArena::harden_forever`](crate::CodeArena::harden_forever) alone, once for each stretch of pages.
     ///
     /// # Errors
     ///
@@ -214,6 +229,27 @@ pub unsafe trait PageSource: Send + Sync {
     /// # Safety
     ///
     /// The range is whole pages of one reservation of this source.
+    ///
+    /// ```
+    /// # #[cfg(all(target_os = "linux", not(permacode_ordinary_pages)))]
+    /// # fn main() -> Result<(), permacode::PageError> {
+    /// # use permacode::pages::{PageSource, SystemPages};
+    /// let page = SystemPages.page_size();
+    /// let base = SystemPages.reserve(100 * page)?;
+    /// // SAFETY: whole pages of a reservation of this source, committed before they are written to.
+    /// unsafe {
+    ///     SystemPages.commit(base, 100 * page)?;
+    ///     assert_eq!(SystemPages.resident(base, 100 * page)?, 0); // committed memory costs nothing until it is touched
+    ///     base.write(1);
+    ///     assert!(SystemPages.resident(base, 100 * page)? >= page);
+    ///     SystemPages.discard(base, 100 * page)?;
+    ///     assert_eq!((SystemPages.resident(base, 100 * page)?, base.read()), (0, 0)); // given back, still readable
+    ///     SystemPages.release(base, 100 * page)
+    /// }
+    /// # }
+    /// # #[cfg(not(all(target_os = "linux", not(permacode_ordinary_pages))))]
+    /// # fn main() {}
+    /// ```
     unsafe fn resident(&self, _at: NonNull<u8>, bytes: usize) -> Result<usize, PageError> {
         Err(PageError { call: PageCall::Resident, bytes, code: 0 })
     }

@@ -10,23 +10,50 @@ use crate::side::SideTable;
 impl CodeArena {
     /// What the kernel says of the code pages in this process, told which of them are sealed. Feature `residency`.
     ///
-    /// Costs what a [`Residency`] costs. For a child look at [`Residency::of_process`] with [`address_range`](Self::address_range), or
-    /// [`residency_in`](Self::residency_in).
+    /// Costs what a [`Residency`] costs, and a load for each claimed page, to see which are sealed. Of a forked child
+    /// [`residency_in`](Self::residency_in) tells.
     ///
     /// # Errors
     ///
     /// Those of [`Residency::of`].
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// arena.load("sealed")?.alloc_slice_copy(&[1u8; 5_000])?;
+    /// arena.seal()?;
+    /// let open = arena.load("open")?;
+    /// open.alloc_slice_copy(&[1u8; 5_000])?;
+    /// let residency = arena.residency()?;
+    /// let sealed: usize = residency.sealed().iter().map(|range| range.len()).sum();
+    /// assert!(sealed >= 5_000 && residency.resident() >= sealed + 5_000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn residency(&self) -> Result<Residency, ResidencyError> {
         self.residency_in(std::process::id())
     }
 
-    /// The same in another process that has this arena at the same addresses: a child or the parent.
+    /// The same in another process that has this arena at the same addresses: a forked child or the parent.
     ///
-    /// What is sealed is taken from this process: pages that the other one sealed by itself are not known here.
+    /// What is sealed is taken from this process: pages that the other one sealed by itself are not known here. Costs as for
+    /// [`residency`](Self::residency).
     ///
     /// # Errors
     ///
     /// Those of [`Residency::of_process`].
+    ///
+    /// ```
+    /// # use permacode_witness::in_child;
+    /// let arena = permacode::CodeArena::new()?;
+    /// arena.load("m")?.alloc_str("for parent and child")?;
+    /// arena.seal()?;
+    /// let parent = std::process::id();
+    /// # in_child(|| {
+    /// // In a forked child: the parent reads the same pages.
+    /// let residency = arena.residency_in(parent).unwrap();
+    /// assert!(residency.shared() > 0 && residency.check_not_copied().is_ok());
+    /// # });
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn residency_in(&self, pid: u32) -> Result<Residency, ResidencyError> {
         // What is sealed meanwhile is left out; what is sealed stays sealed.
         let sealed = self.sealed_ranges();
@@ -34,6 +61,8 @@ impl CodeArena {
     }
 
     /// Fails a test unless all sealed code is readable and none of it is writable, in this process: [`Residency::check_clean`].
+    ///
+    /// Costs as for [`residency`](Self::residency).
     ///
     /// # Panics
     ///
@@ -54,9 +83,24 @@ impl CodeArena {
     /// Fails a test unless, besides, no page of sealed code was copied. For forked children, while their parent lives:
     /// [`Residency::check_not_copied`].
     ///
+    /// Costs as for [`residency`](Self::residency).
+    ///
     /// # Panics
     ///
     /// If a page is this process's alone, if [`assert_clean`](Self::assert_clean) would panic, or the kernel does not tell.
+    ///
+    /// ```
+    /// # use permacode_witness::in_child;
+    /// let arena = permacode::CodeArena::new()?;
+    /// let text = arena.load("m")?.alloc_str("for every worker")?;
+    /// arena.seal()?;
+    /// # in_child(|| {
+    /// // In a forked worker, when it has run the code:
+    /// assert_eq!(text, "for every worker");
+    /// arena.assert_not_copied();
+    /// # });
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     #[track_caller]
     pub fn assert_not_copied(&self) {
         holds(self.residency(), |residency| residency.check_clean().and_then(|()| residency.check_not_copied()));

@@ -7,6 +7,20 @@ use core::fmt;
 use core::ops::Range;
 
 /// What is wrong with a range of sealed code: the first thing found, by address.
+///
+/// Ranges are addresses, of whole pages. Making one allocates nothing.
+///
+/// ```
+/// use permacode::{CodeArena, Unclean, pages::OrdinaryPages};
+///
+/// let arena = CodeArena::builder().pages(std::sync::Arc::new(OrdinaryPages)).build()?; // cannot protect
+/// arena.load("m")?.alloc(1u8)?;
+/// arena.seal()?;
+/// let unclean = arena.residency()?.check_clean().unwrap_err();
+/// assert!(matches!(unclean, Unclean::Writable { .. }));
+/// assert!(unclean.to_string().ends_with("is writable (rw-p)"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unclean {
@@ -32,11 +46,23 @@ pub enum Unclean {
 impl Residency {
     /// Whether all [sealed](Self::sealed) code can be read and none of it can be written to.
     ///
-    /// Holds at any time in any process, forked or not.
+    /// Holds at any time in any process, forked or not. True of nothing sealed, so of any range that is no code arena's. Costs a look at
+    /// each mapping for each stretch of sealed code; no system call, no allocation.
     ///
     /// # Errors
     ///
     /// The first range that is writable or unreadable.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let loader = arena.load("m")?;
+    /// loader.alloc_str("not sealed yet")?;
+    /// assert!(arena.residency()?.sealed().is_empty()); // so there is nothing to check
+    /// loader.seal()?;
+    /// let residency = arena.residency()?;
+    /// assert_eq!((residency.sealed().len(), residency.check_clean()), (1, Ok(())));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn check_clean(&self) -> Result<(), Unclean> {
         for sealed in self.sealed() {
             let mut end = sealed.start;
@@ -67,11 +93,25 @@ impl Residency {
     /// that shares the code lives: a page that is anybody's alone was written to by somebody.
     ///
     /// Without such a process the answer means nothing: what nobody shares counts as a copy. So does what a child loaded and sealed by
-    /// itself.
+    /// itself. Pages of a memory file ([`Hardening::MemFile`](crate::Hardening::MemFile)) are nobody's copy, shared or not; what is swapped
+    /// out is not looked at. Costs a look at each sealed range for each private stretch; no system call, no allocation.
     ///
     /// # Errors
     ///
     /// The first range that was copied.
+    ///
+    /// ```
+    /// # use permacode_witness::in_child;
+    /// let arena = permacode::CodeArena::new()?;
+    /// arena.load("m")?.alloc(1u8)?;
+    /// arena.seal()?;
+    /// assert!(arena.residency()?.check_not_copied().is_err()); // nobody was forked, so nobody shares it
+    /// # in_child(|| {
+    /// // In a forked child:
+    /// assert_eq!(arena.residency().unwrap().check_not_copied(), Ok(()));
+    /// # });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn check_not_copied(&self) -> Result<(), Unclean> {
         let copies = self.stretches().iter().filter(|stretch| stretch.state == PageState::PrivateCopy);
         for Stretch { range, .. } in copies {

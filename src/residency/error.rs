@@ -5,6 +5,8 @@ use procfs::ProcError;
 
 /// Why nothing can be said of a process's memory.
 ///
+/// [`Unreadable`](Self::Unreadable) holds text on the heap; the others are a number.
+///
 /// ```
 /// use permacode::{Residency, ResidencyError};
 ///
@@ -19,12 +21,12 @@ pub enum ResidencyError {
         /// The process.
         pid: u32,
     },
-    /// There is no such process, or it has ended, or it is a thread of the kernel's and has no memory.
+    /// There is no such process, or it has ended, or it is a thread of the kernel's and has no memory; or `/proc` is not mounted.
     Gone {
         /// The process.
         pid: u32,
     },
-    /// `/proc` is not mounted, or says something unheard of.
+    /// `/proc` says something unheard of.
     Unreadable {
         /// The process.
         pid: u32,

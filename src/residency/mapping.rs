@@ -6,6 +6,22 @@ use core::fmt;
 use core::ops::Range;
 
 /// One mapping; sizes in bytes, of the whole mapping, which may reach beyond the range that was asked for.
+///
+/// The sizes are those of `/proc/<pid>/smaps` (proc_pid_smaps(5)), which counts in KiB.
+///
+/// ```
+/// use permacode::{CodeArena, Mapping};
+///
+/// let arena = CodeArena::new()?;
+/// let loader = arena.load("m")?;
+/// loader.alloc_slice_copy(&[1u8; 10_000])?; // not sealed yet
+/// let mappings = Mapping::all(std::process::id(), arena.address_range())?;
+/// let (open, rest) = (&mappings[0], &mappings[mappings.len() - 1]);
+/// assert!(open.private_dirty >= 10_000 && open.resident >= open.private_dirty);
+/// assert!(open.range.start < arena.address_range().start); // the arena's records are part of it
+/// assert!(open.accessible() && !rest.accessible()); // address space for more code
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mapping {
@@ -33,8 +49,10 @@ pub struct Mapping {
 }
 
 impl Mapping {
-    /// The mappings of a process that share a byte with a range, by address; those without access too. Costs the reading of
-    /// `/proc/<pid>/smaps`, and no look at single pages, which a [`Residency`](super::Residency) takes besides.
+    /// The mappings of a process that share a byte with a range, by address; those without access too.
+    ///
+    /// Costs the reading of `/proc/<pid>/smaps`, where the kernel looks at every page of the process, and no look at single pages, which a
+    /// [`Residency`](super::Residency) takes besides. It allocates.
     ///
     /// # Errors
     ///
@@ -52,14 +70,26 @@ impl Mapping {
         Kernel::of(pid)?.mappings(&range)
     }
 
-    /// Whether it can be read, written or executed: not mere address space.
+    /// Whether it can be read, written or executed: not mere address space. Costs nothing. The type's example uses it.
     pub fn accessible(&self) -> bool {
         let Permissions { read, write, execute, .. } = self.permissions;
         read || write || execute
     }
 }
 
-/// What may be done with the bytes of a mapping; prints as in `/proc/<pid>/maps`, for example `r--p`.
+/// What may be done with the bytes of a mapping; prints as in `/proc/<pid>/maps`, for example `r--p`. Four bytes, `Copy`.
+///
+/// ```
+/// use permacode::{CodeArena, Permissions};
+///
+/// let arena = CodeArena::new()?;
+/// arena.load("m")?.alloc(1u8)?;
+/// arena.seal()?;
+/// let sealed = Permissions { read: true, write: false, execute: false, shared: false };
+/// assert_eq!(arena.residency()?.mappings()[0].permissions, sealed);
+/// assert_eq!(sealed.to_string(), "r--p");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Permissions {
     /// Reading.
@@ -80,7 +110,20 @@ impl fmt::Display for Permissions {
     }
 }
 
-/// What lies behind a mapping.
+/// What lies behind a mapping. One byte, `Copy`.
+///
+/// ```
+/// use permacode::{Backing, CodeArena};
+///
+/// let arena = CodeArena::new()?;
+/// arena.load("m")?.alloc(1u8)?;
+/// arena.seal()?;
+/// assert_eq!(arena.residency()?.mappings()[0].backing, Backing::Anonymous);
+/// if arena.harden().is_ok() {
+///     assert_eq!(arena.residency()?.mappings()[0].backing, Backing::MemoryFile);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Backing {

@@ -15,20 +15,24 @@ use core::ops::Range;
 /// beyond the range. It is a look at two files, one after the other: what changes meanwhile may show in one of them.
 ///
 /// Costs the reading of `/proc/<pid>/smaps`, of the whole process, and eight bytes of `/proc/<pid>/pagemap` for each page of the accessible
-/// mappings in the range. It allocates. Nothing is written to the memory that is looked at.
+/// mappings in the range: a system call for each 4 KiB of text, which describes some six mappings, and one for each 1,024 pages, so some
+/// twenty in a small process. It allocates. Nothing is written to the memory that is looked at. What is asked of it then costs a look at
+/// each stretch or mapping at most, and no system call.
 ///
 /// ```
-/// use permacode::{CodeArena, PageState};
-///
-/// let arena = CodeArena::new()?;
+/// let arena = permacode::CodeArena::new()?;
 /// let loader = arena.load("m")?;
 /// loader.alloc_slice_copy(&[1u8; 10_000])?;
 /// loader.seal()?;
 /// let residency = arena.residency()?;
 /// println!("{residency}");
+/// assert_eq!((residency.pid(), residency.range()), (std::process::id(), arena.address_range()));
 /// assert!(residency.resident() >= 10_000);
 /// // Nobody was forked, so nobody shares it.
-/// assert_eq!(residency.stretches().first().map(|stretch| stretch.state), Some(PageState::PrivateCopy));
+/// assert_eq!((residency.shared(), residency.private_dirty()), (0, residency.resident()));
+/// // What is sealed is the first mapping, and what has memory begins with it.
+/// assert_eq!(residency.mappings()[0].range, residency.sealed()[0]);
+/// assert_eq!(residency.stretches()[0].range.start, residency.sealed()[0].start);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -41,29 +45,51 @@ pub struct Residency {
 }
 
 impl Residency {
-    /// Of a range of addresses in this process.
+    /// Of a range of addresses in this process. The range need be no arena's; pages that it touches count whole.
+    ///
+    /// Costs what the [type](Self) says.
     ///
     /// # Errors
     ///
-    /// [`ResidencyError::Unreadable`] where there is no `/proc`.
+    /// [`ResidencyError::Gone`] where `/proc` is not mounted; [`ResidencyError::Permission`] in a process without privileges that is not
+    /// dumpable (`PR_SET_DUMPABLE`), because the kernel then gives its files in `/proc` to root.
+    ///
+    /// ```
+    /// use permacode::Residency;
+    ///
+    /// let bytes = vec![1u8; 100_000];
+    /// let start = bytes.as_ptr().addr();
+    /// let residency = Residency::of(start..start + bytes.len())?;
+    /// assert!(residency.resident() >= bytes.len());
+    /// assert!(residency.sealed().is_empty()); // only a code arena seals
+    /// # Ok::<(), permacode::ResidencyError>(())
+    /// ```
     pub fn of(range: Range<usize>) -> Result<Self, ResidencyError> {
         Self::of_process(std::process::id(), range)
     }
 
     /// Of a range of addresses in another process: in a forked child an arena lies where it lies in its parent.
     ///
+    /// Costs what the [type](Self) says; the other process goes on meanwhile.
+    ///
     /// # Errors
     ///
-    /// [`ResidencyError::Permission`] without the right to trace the process, [`ResidencyError::Gone`] when it has ended.
+    /// [`ResidencyError::Permission`] without the right to trace the process, [`ResidencyError::Gone`] when it has ended,
+    /// [`ResidencyError::Unreadable`] where `/proc` cannot be understood.
     ///
     /// ```
-    /// use permacode::{CodeArena, Residency};
+    /// use permacode::{HeapArena, Residency};
+    /// # use permacode_witness::in_child;
     ///
-    /// let arena = CodeArena::new()?;
-    /// arena.load("m")?.alloc_str("here")?;
-    /// let here = Residency::of_process(std::process::id(), arena.address_range())?;
-    /// assert_ne!(here.resident(), 0);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// let heap = HeapArena::new()?;
+    /// let list = allocator_api2::vec![in &heap; 7u8; 20_000];
+    /// let parent = std::process::id();
+    /// # in_child(|| {
+    /// // In a forked child: the parent's list lies where the child's does.
+    /// let residency = Residency::of_process(parent, heap.address_range()).unwrap();
+    /// assert!(residency.pid() == parent && residency.shared() >= list.len());
+    /// # });
+    /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn of_process(pid: u32, range: Range<usize>) -> Result<Self, ResidencyError> {
         let kernel = Kernel::of(pid)?;
@@ -78,62 +104,131 @@ impl Residency {
         self
     }
 
-    /// The process that was looked at.
+    /// The process that was looked at. The [type](Self)'s example uses it.
     pub fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// The range that was asked for.
+    /// The range that was asked for, in addresses. The [type](Self)'s example uses it.
     pub fn range(&self) -> Range<usize> {
         self.range.clone()
     }
 
-    /// The mappings that share a byte with it, by address; those without access too.
+    /// The mappings that share a byte with it, by address; those without access too. The [type](Self)'s example uses it.
     pub fn mappings(&self) -> &[Mapping] {
         &self.mappings
     }
 
     /// Its pages that have memory, by address, those in a row that are alike put together: which are shared, and why the others are not.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, PageState};
+    ///
+    /// let arena = CodeArena::new()?;
+    /// arena.load("m")?.alloc_slice_copy(&[1u8; 100_000])?;
+    /// let residency = arena.residency()?;
+    /// let [all] = residency.stretches() else { panic!("{residency}") };
+    /// assert!(all.range.len() >= 100_000 && all.state == PageState::PrivateCopy);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stretches(&self) -> &[Stretch] {
         &self.stretches
     }
 
-    /// Which of it is sealed code; empty unless it is a code arena's.
+    /// Which of it is sealed code, as addresses of whole pages, those in a row put together; empty unless it is a code arena's
+    /// [`residency`](crate::CodeArena::residency). The [type](Self)'s example uses it.
     pub fn sealed(&self) -> &[Range<usize>] {
         &self.sealed
     }
 
-    /// Bytes in physical memory.
+    /// Bytes in physical memory: shared or not, and the kernel's page of zeros as often as it is mapped, which `smaps` does not count. The
+    /// [type](Self)'s example uses it.
     pub fn resident(&self) -> usize {
         self.resident_pages().map(|stretch| stretch.range.len()).sum()
     }
 
-    /// Bytes in physical memory that other processes map too.
+    /// Bytes in physical memory that other processes map too, and the kernel's page of zeros, which stands for what was only ever read.
+    ///
+    /// ```
+    /// use permacode::{HeapArena, HeapRc};
+    /// # use permacode_witness::in_child;
+    ///
+    /// let heap = HeapArena::new()?;
+    /// let value = HeapRc::new(&heap, 7u64)?;
+    /// assert_eq!(heap.residency()?.shared(), 0);
+    /// # in_child(|| {
+    /// // In a forked child: what it has not written to is shared.
+    /// let residency = heap.residency().unwrap();
+    /// assert!(residency.shared() > 0 && residency.shared() == residency.resident());
+    /// # });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn shared(&self) -> usize {
         self.bytes(PageState::Shared)
     }
 
-    /// Bytes that are this process's own copy: what it costs beyond what it shares.
+    /// Bytes of private memory that this process alone has ([`PageState::PrivateCopy`]): what it costs beyond what it shares. Where nobody
+    /// was forked that is everything that was written. The [type](Self)'s example uses it.
     pub fn private_dirty(&self) -> usize {
         self.bytes(PageState::PrivateCopy)
     }
 
-    /// Bytes that are swapped out.
+    /// Bytes that are swapped out: part of neither [`resident`](Self::resident) nor of what is shared or private. [`bytes`](Self::bytes)'
+    /// example uses it.
     pub fn swapped(&self) -> usize {
         self.bytes(PageState::Swapped)
     }
 
-    /// Bytes on huge pages, by mapping.
+    /// Bytes on huge pages, of whole mappings ([`Mapping::huge`]), which may reach beyond the range.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::builder().huge_pages().build()?;
+    /// arena.load("m")?.alloc_slice_copy(&[1u8; 5 << 20])?;
+    /// arena.seal()?;
+    /// let huge = arena.residency()?.huge();
+    /// assert!(huge >= 2 << 20 || arena.refused().is_some()); // where the system has none to give, it says so
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn huge(&self) -> usize {
         self.mappings.iter().map(|mapping| mapping.huge).sum()
     }
 
     /// Bytes in this state.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, PageState::*};
+    ///
+    /// let arena = CodeArena::new()?;
+    /// let code = arena.load("m")?.alloc_slice_copy(&[1u8; 10_000])?;
+    /// arena.seal()?;
+    /// if arena.harden().is_ok() {
+    ///     assert!(code.iter().all(|&byte| byte == 1)); // a file's page is mapped when it is first read
+    ///     let residency = arena.residency()?;
+    ///     let own = residency.bytes(MappedHereOnly); // nobody else maps it, but it is no copy
+    ///     assert!(own >= 10_000 && own == residency.resident());
+    ///     assert_eq!(residency.private_dirty() + residency.shared() + residency.swapped(), 0);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn bytes(&self, state: PageState) -> usize {
         self.stretches.iter().filter(|stretch| stretch.state == state).map(|stretch| stretch.range.len()).sum()
     }
 
     /// What is in memory and not shared, or swapped out, by address. Each [`PageState`] says why.
+    ///
+    /// ```
+    /// # use permacode_witness::in_child;
+    /// let heap = permacode::HeapArena::new()?;
+    /// let mut list = allocator_api2::vec![in &heap; 7u8; 100_000];
+    /// # in_child(|| {
+    /// // In a forked child, which writes to a byte of what it inherited:
+    /// list[50_000] = 8;
+    /// let residency = heap.residency().unwrap();
+    /// let [copied] = residency.not_shared().collect::<Vec<_>>()[..] else { panic!("{residency}") };
+    /// assert!(copied.range.contains(&(&raw const list[50_000]).addr()) && copied.range.len() < list.len());
+    /// # });
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn not_shared(&self) -> impl Iterator<Item = &Stretch> {
         self.stretches.iter().filter(|stretch| stretch.state != PageState::Shared)
     }

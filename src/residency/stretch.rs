@@ -3,7 +3,18 @@
 use core::fmt;
 use core::ops::Range;
 
-/// Pages in a row of which the same can be said. Pages without memory are in none.
+/// Pages in a row of which the same can be said: addresses of whole pages. Pages without memory are in none.
+///
+/// ```
+/// let arena = permacode::CodeArena::new()?;
+/// arena.load("m")?.alloc_slice_copy(&[1u8; 10_000])?;
+/// for stretch in arena.residency()?.stretches() {
+///     println!("{:#x}-{:#x}: {}", stretch.range.start, stretch.range.end, stretch.state);
+///     assert_eq!(stretch.range.len() % 4096, 0);
+///     assert!(stretch.range.end <= arena.address_range().start + arena.stats().claimed); // no page behind the code has memory
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stretch {
@@ -13,11 +24,28 @@ pub struct Stretch {
     pub state: PageState,
 }
 
-/// Whether a page is shared, and if not, why.
+/// Whether a page is shared, and if not, why: what `/proc/<pid>/pagemap` says in bits 56, 61, 62 and 63 (the kernel's `pagemap.rst`).
+///
+/// ```
+/// use permacode::{HeapArena, HeapRc, PageState};
+/// # use permacode_witness::in_child;
+///
+/// let heap = HeapArena::new()?;
+/// let value = HeapRc::new(&heap, std::cell::Cell::new(1u64))?;
+/// # in_child(|| {
+/// // In a forked child:
+/// let state = || heap.residency().unwrap().stretches()[0].state;
+/// assert_eq!(state(), PageState::Shared);
+/// value.set(2);
+/// assert_eq!(state(), PageState::PrivateCopy);
+/// # });
+/// # Ok::<(), permacode::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PageState {
-    /// Other processes map it too. Of a page that is part of a large one the kernel may say so when another part is.
+    /// Other processes map it too. Of a page that is part of a large one the kernel may say so when another part is. The kernel's page of
+    /// zeros, which stands for memory that was only ever read, counts as shared.
     Shared,
     /// Private memory that this process alone has: never shared, because nobody was forked since it was written; or copied, because this
     /// process wrote to it after a fork; or left behind by relatives that wrote or ended. The kernel does not tell which.

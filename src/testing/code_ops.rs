@@ -16,7 +16,7 @@ use crate::pages::{OrdinaryPages, PageSource};
 use arbitrary::Arbitrary;
 use std::sync::Arc;
 
-/// A sequence of operations on one arena.
+/// A sequence of operations on one arena. Plain data: an operation is eight bytes or less.
 ///
 /// ```
 /// use permacode::testing::{Block, CodeCase, CodeOp, Reserve};
@@ -36,7 +36,16 @@ pub struct CodeCase {
     pub ops: Vec<CodeOp>,
 }
 
-/// The page source of a case.
+/// The page source of a case. Watched, whichever it is ([`Pages`]).
+///
+/// ```
+/// use permacode::testing::{Block, CodeCase, CodeOp, Reserve};
+///
+/// for reserve in [Reserve::System, Reserve::Unaligned, Reserve::Ordinary] {
+///     let ops = vec![CodeOp::Load, CodeOp::Alloc(0, Block::Padded { len: 9, align: 14, zeros: 1 }), CodeOp::SealArena];
+///     CodeCase { reserve, megabytes: 0, limit: None, ops }.check(); // 16 KiB aligned, wherever pages come from
+/// }
+/// ```
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reserve {
     /// The operating system's pages where there are some.
@@ -47,7 +56,16 @@ pub enum Reserve {
     Ordinary,
 }
 
-/// One operation. Indices are taken modulo what there is.
+/// One operation. Indices are taken modulo what there is; an operation on what there is none of does nothing.
+///
+/// ```
+/// use permacode::testing::{Block, CodeCase, CodeOp, Reserve};
+///
+/// let refused = CodeOp::Fail { after: 0, halfway: true }; // the next seal, after half of its pages
+/// let ops = vec![CodeOp::Load, CodeOp::Alloc(0, Block::Large(20_000)), refused, CodeOp::Seal(7), CodeOp::Seal(7), CodeOp::Check];
+/// // The first `Seal` closes the only module, whatever its index, and is refused; the second finds no module open.
+/// CodeCase { reserve: Reserve::System, megabytes: 0, limit: None, ops }.check();
+/// ```
 #[derive(Arbitrary, Clone, Debug)]
 pub enum CodeOp {
     /// Opens a module.
@@ -97,7 +115,16 @@ pub enum CodeOp {
     Check,
 }
 
-/// What to allocate.
+/// What to allocate. Four bytes at most, `Copy`.
+///
+/// ```
+/// use permacode::testing::{Block, CodeCase, CodeOp, Reserve};
+///
+/// let blocks = [Block::Empty, Block::Bytes(3), Block::Words(2), Block::Huge(40), Block::Absurd];
+/// let ops = std::iter::once(CodeOp::Load).chain(blocks.map(|block| CodeOp::Alloc(0, block))).collect();
+/// // `Huge(40)`, 1.25 MiB, is above the limit of 64 KiB: refused, which the model allows then and only then.
+/// CodeCase { reserve: Reserve::Ordinary, megabytes: 1, limit: Some(64), ops }.check();
+/// ```
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum Block {
     /// Bytes without alignment.
@@ -126,9 +153,23 @@ pub enum Block {
 impl CodeCase {
     /// Runs the case.
     ///
+    /// Costs the operations, a look at everything for each `Check`, each `SealArena` and one in the end, and a list of what is there: some
+    /// 48 bytes for each block.
+    ///
     /// # Panics
     ///
     /// When anything does not hold.
+    ///
+    /// ```
+    /// use arbitrary::{Arbitrary, Unstructured};
+    /// use permacode::testing::CodeCase;
+    ///
+    /// for seed in 0..5 {
+    ///     let bytes: Vec<u8> = (0..=255u8).map(|byte| byte.wrapping_mul(37).wrapping_add(seed)).collect(); // a fuzzer's
+    ///     let case = CodeCase::arbitrary(&mut Unstructured::new(&bytes)).expect("any bytes are a case");
+    ///     case.check();
+    /// }
+    /// ```
     pub fn check(&self) {
         let pages = self.reserve.pages();
         let mut builder =

@@ -6,7 +6,15 @@ use crate::heap::HeapArena;
 use arbitrary::Arbitrary;
 use core::alloc::Layout;
 
-/// A sequence of operations on one heap.
+/// A sequence of operations on one heap. Plain data: an operation is eight bytes or less.
+///
+/// ```
+/// use permacode::testing::{HeapCase, HeapOp, Reserve, Shape};
+///
+/// let words = Shape { kind: 0, size: 24 };
+/// let ops = vec![HeapOp::AllocMany(words, 200), HeapOp::Fence, HeapOp::FreeMany(0), HeapOp::Alloc(words), HeapOp::Walk];
+/// HeapCase { reserve: Reserve::Ordinary, megabytes: 0, limit: None, ops }.check(); // panics where something does not hold
+/// ```
 #[derive(Arbitrary, Clone, Debug)]
 pub struct HeapCase {
     /// Where pages come from.
@@ -19,7 +27,17 @@ pub struct HeapCase {
     pub ops: Vec<HeapOp>,
 }
 
-/// One operation. Indices are taken modulo what there is.
+/// One operation. Indices are taken modulo what there is; an operation on what there is none of does nothing.
+///
+/// ```
+/// use permacode::testing::{HeapCase, HeapOp, Reserve, Shape};
+///
+/// let (small, large) = (Shape { kind: 0, size: 24 }, Shape { kind: 7, size: 40_000 }); // 24 bytes, and 640,000
+/// let refused = HeapOp::Fail(1); // the next commit
+/// let ops = vec![HeapOp::Malloc(small), refused, HeapOp::Realloc(0, large), HeapOp::Realloc(0, large), HeapOp::Sweep(0)];
+/// // The object is kept as it is when it cannot grow, and grows when asked again.
+/// HeapCase { reserve: Reserve::Ordinary, megabytes: 1, limit: None, ops }.check();
+/// ```
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum HeapOp {
     /// Allocates.
@@ -56,12 +74,23 @@ pub enum HeapOp {
     Fail(u8),
 }
 
-/// A size and an alignment, as real programs ask for them: mostly small.
+/// A size and an alignment, as real programs ask for them: mostly small. Four bytes, `Copy`.
+///
+/// By `kind % 8`, a size is `size` modulo 160 (0 to 3), modulo 520 (4), as it is (5), modulo 40,000 (6) or times 16 (7), in bytes: at most
+/// 1 MiB. By `kind / 8`, the alignment is 8 bytes (0 to 9), 16 (10 to 19), 1 MiB (20), or 1, 2, 4 and so on up to 1 KiB (21 to 31).
+///
+/// ```
+/// use permacode::testing::{HeapCase, HeapOp, Reserve, Shape};
+///
+/// let page_aligned = Shape { kind: 20 * 8 + 6, size: 12_345 };
+/// let ops = vec![HeapOp::AllocZeroed(page_aligned), HeapOp::Walk, HeapOp::Free(0)];
+/// HeapCase { reserve: Reserve::Ordinary, megabytes: 3, limit: None, ops }.check(); // 12,345 zeros, aligned to 1 MiB
+/// ```
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct Shape {
-    /// Chooses the order of magnitude, and the alignment.
+    /// Chooses the order of magnitude, and the alignment: see the type.
     pub kind: u8,
-    /// Chooses the size.
+    /// Chooses the size within it.
     pub size: u16,
 }
 
@@ -87,9 +116,23 @@ impl Shape {
 impl HeapCase {
     /// Runs the case.
     ///
+    /// Costs the operations, a look at everything for each `Walk` and one in the end, and a list of what is there: some 50 bytes for each
+    /// object.
+    ///
     /// # Panics
     ///
     /// When anything does not hold.
+    ///
+    /// ```
+    /// use arbitrary::{Arbitrary, Unstructured};
+    /// use permacode::testing::HeapCase;
+    ///
+    /// for seed in 0..5 {
+    ///     let bytes: Vec<u8> = (0..=255u8).map(|byte| byte.wrapping_mul(37).wrapping_add(seed)).collect(); // a fuzzer's
+    ///     let case = HeapCase::arbitrary(&mut Unstructured::new(&bytes)).expect("any bytes are a case");
+    ///     case.check();
+    /// }
+    /// ```
     pub fn check(&self) {
         let pages = self.reserve.pages();
         let mut builder =

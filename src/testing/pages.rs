@@ -131,8 +131,8 @@ impl Pages {
         self.arm(ANY, after, false);
     }
 
-    /// Makes one call of this kind fail, after `after` more of them. Releases, advice and questions for what is resident are
-    /// only handed on, and never made to fail.
+    /// Makes one call of this kind fail, after `after` more of them. Releases and questions for what is resident are only handed on, and
+    /// never made to fail.
     ///
     /// ```
     /// # use permacode::{CodeArena, PageCall, testing::Pages};
@@ -188,8 +188,7 @@ impl Pages {
         self.countdown.store(after, SeqCst);
     }
 
-    /// Calls made so far, failed ones included, over all reservations; without releases, advice and questions for what is
-    /// resident.
+    /// Calls made so far, failed ones included, over all reservations; without releases and questions for what is resident.
     ///
     /// ```
     /// # use permacode::{CodeArena, testing::Pages};

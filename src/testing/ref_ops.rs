@@ -27,7 +27,16 @@ pub struct RefCase {
     pub ops: Vec<RefOp>,
 }
 
-/// One operation. Indices are taken modulo what there is.
+/// One operation. Indices are taken modulo what there is; an operation on what there is none of does nothing.
+///
+/// ```
+/// use permacode::testing::{Fuse, RefCase, RefOp, Reserve};
+///
+/// let code = RefOp::Make([0x51, 0x0b, 0x1c, 0, 0, 0, 0, 0, 0, 0], Fuse::Never);
+/// let ops = vec![code, RefOp::Slot(0), RefOp::Promote(0, 0), RefOp::Seal, RefOp::Drop(0), RefOp::Drop(0), RefOp::Check];
+/// // The transient code goes with its last holder; the copy that was promoted stays as it was planned.
+/// RefCase { reserve: Reserve::Ordinary, limit: None, ops }.check();
+/// ```
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum RefOp {
     /// Makes transient code by a recipe, a block or a code object for each byte.
@@ -70,7 +79,15 @@ pub enum RefOp {
     Check,
 }
 
-/// When a lowering function fails.
+/// When a lowering function fails. Two bytes, `Copy`.
+///
+/// ```
+/// use permacode::testing::{Fuse, RefCase, RefOp, Reserve};
+///
+/// let recipe = [0x51, 0x0b, 0x1c, 0x2d, 0, 0, 0, 0, 0, 0];
+/// let ops = vec![RefOp::Make(recipe, Fuse::Error(1)), RefOp::Make(recipe, Fuse::Error(2)), RefOp::Check];
+/// RefCase { reserve: Reserve::Ordinary, limit: None, ops }.check(); // nothing is left of either
+/// ```
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum Fuse {
     /// It succeeds.
@@ -86,9 +103,23 @@ pub enum Fuse {
 impl RefCase {
     /// Runs the case.
     ///
+    /// Costs the operations, a look at everything for each `Check` and one in the end, and a list of what is there: its plan for each code
+    /// that was ever made.
+    ///
     /// # Panics
     ///
     /// When anything does not hold.
+    ///
+    /// ```
+    /// use arbitrary::{Arbitrary, Unstructured};
+    /// use permacode::testing::RefCase;
+    ///
+    /// for seed in 0..5 {
+    ///     let bytes: Vec<u8> = (0..=255u8).map(|byte| byte.wrapping_mul(37).wrapping_add(seed)).collect(); // a fuzzer's
+    ///     let case = RefCase::arbitrary(&mut Unstructured::new(&bytes)).expect("any bytes are a case");
+    ///     case.check();
+    /// }
+    /// ```
     pub fn check(&self) {
         let pages = self.reserve.pages();
         let mut builder = CodeArena::builder().reservation(8 << 20).pages(pages.clone());

@@ -39,7 +39,15 @@ pub struct SideCase {
     pub ops: Vec<SideOp>,
 }
 
-/// An entry. Indices are taken modulo what there is.
+/// An entry. Indices are taken modulo what there is. Two bytes, `Copy`.
+///
+/// ```
+/// use permacode::testing::{At, Reserve, SideCase, SideOp};
+///
+/// let (first, far) = (At { function: 0, site: 1 }, At { function: 2, site: 5 }); // of two functions with two sites: the same
+/// let ops = vec![SideOp::Load(2), SideOp::Load(2), SideOp::Set(first, 7, 8), SideOp::Get(far, 7), SideOp::Walk];
+/// SideCase { reserve: Reserve::Ordinary, capacity: 4, ops }.check();
+/// ```
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct At {
     /// Of which function.
@@ -48,7 +56,16 @@ pub struct At {
     pub site: u8,
 }
 
-/// One operation.
+/// One operation. One on what there is none of does nothing.
+///
+/// ```
+/// use permacode::testing::{At, Reserve, SideCase, SideOp};
+///
+/// let at = At { function: 0, site: 0 };
+/// let ops = vec![SideOp::Eval(2), SideOp::Hit(at), SideOp::Hit(at), SideOp::Forget(0), SideOp::Eval(2), SideOp::Hit(at)];
+/// // New code that gets the numbers of old code finds its counter at zero.
+/// SideCase { reserve: Reserve::Ordinary, capacity: 100, ops }.check();
+/// ```
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum SideOp {
     /// Loads a function with so many sites.
@@ -135,9 +152,23 @@ struct Expected {
 impl SideCase {
     /// Runs the case.
     ///
+    /// Costs the operations, a look at every entry for each `Walk`, before each `Reset` and in the end, and what each used entry should
+    /// hold beside it.
+    ///
     /// # Panics
     ///
     /// When anything does not hold.
+    ///
+    /// ```
+    /// use arbitrary::{Arbitrary, Unstructured};
+    /// use permacode::testing::SideCase;
+    ///
+    /// for seed in 0..5 {
+    ///     let bytes: Vec<u8> = (0..=255u8).map(|byte| byte.wrapping_mul(37).wrapping_add(seed)).collect(); // a fuzzer's
+    ///     let case = SideCase::arbitrary(&mut Unstructured::new(&bytes)).expect("any bytes are a case");
+    ///     case.check();
+    /// }
+    /// ```
     pub fn check(&self) {
         let pages = self.reserve.pages();
         let arena = || CodeArena::builder().reservation(256 << 10).build().expect("a small arena can be made");
