@@ -158,7 +158,23 @@ impl CodeArenaBuilder {
         self
     }
 
-    /// Makes a seal that does not reach the [level](Self::hardening) an error. Its pages are protected all the same.
+    /// Makes a seal that does not reach the [level](Self::hardening) an error. Its pages are protected all the same, and the module is
+    /// finished.
+    ///
+    /// Costs nothing. The error is [`Error::Pages`], which says which step the system refused.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, Error, Hardening};
+    ///
+    /// let arena = CodeArena::builder().hardening(Hardening::MemFile).strict().build()?;
+    /// let loader = arena.load("m")?;
+    /// loader.alloc(1u8)?;
+    /// match loader.seal() {
+    ///     Ok(module) => assert_eq!(module.hardening(), Hardening::MemFile),
+    ///     Err(error) => assert!(matches!(error, Error::Pages(_))), // in a sandbox, perhaps
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn strict(mut self) -> Self {
         self.strict = true;
         self

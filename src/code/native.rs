@@ -36,6 +36,15 @@ impl CodeArena {
     /// Opens a module of machine code, on pages that no other module shares.
     ///
     /// Costs and errors are those of [`load`](Self::load); see [`NativeLoader`].
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let (jit, data) = (arena.load_native("jit")?, arena.load("data")?);
+    /// let (code, text) = (jit.alloc(&[0xc3], 16)?, data.alloc_str("beside it")?);
+    /// let page = |address: usize| address / 4096;
+    /// assert_ne!(page(code.as_ptr().addr()), page(text.as_ptr().addr()));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn load_native(&self, name: &str) -> Result<NativeLoader<'_>, Error> {
         Ok(NativeLoader::new(self, self.module_record(name)?))
     }
