@@ -174,7 +174,7 @@ fn many<'t>(transients: &'t Transients<'t>, count: usize) -> Handle<'t> {
     CodeRef::transient(transients, |loader| {
         let inner = loader.alloc_slice_try_fill_with(count, |at| {
             let ops = loader.alloc_slice_copy(&[at as u64])?;
-            loader.alloc(Code { name: "", ops, inner: &[] }).map(|code| &*code)
+            loader.alloc(Code { name: "", ops, inner: &[] })
         })?;
         loader.alloc(Code { name: "", ops: &[], inner })
     })
