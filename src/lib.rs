@@ -59,9 +59,10 @@
 //!
 //! # What it costs
 //!
-//! A block is a comparison and a bump. A module that is [finished](Loader::finish) costs no system call, one that is
-//! [sealed](Loader::seal) one for each run of pages; [`CodeArena::seal`] seals everything finished with commonly one. Reading costs
-//! nothing beyond the load: no handle of permanent code is counted.
+//! An arena is two system calls. A block is a comparison and a bump; a loader needs one system call for each run of pages, of 16 KiB at
+//! first and up to 1 MiB, save an arena's first, and one for some five hundred modules. [Finishing](Loader::finish) a module costs none,
+//! [sealing](Loader::seal) it one for each run; [`CodeArena::seal`] seals everything finished with commonly one. Reading costs nothing
+//! beyond the load: no handle of permanent code is counted.
 //!
 //! # What it does not do
 //!

@@ -78,8 +78,8 @@ use core::ptr::NonNull;
 /// * No call takes a lock that a forked child could find taken for ever. (The global allocator may be used where it survives forks, as
 ///   glibc's does.)
 pub unsafe trait PageSource: Send + Sync {
-    /// The unit, in bytes, that every range is a multiple of: a power of two from 64 bytes to 64 KiB. An arena asks once for each
-    /// reservation.
+    /// The unit, in bytes, that every range is a multiple of: a power of two from 64 bytes to 64 KiB. Asked for only while an arena, a heap
+    /// or a table is made.
     fn page_size(&self) -> usize;
 
     /// Whether a sealed page is protected by the hardware, or only by the types of the crate.
@@ -176,11 +176,26 @@ pub unsafe trait PageSource: Send + Sync {
     /// # Safety
     ///
     /// The range is whole pages, all of them sealed, of a reservation that is never released.
+    ///
+    /// ```
+    /// # use permacode::{PageCall, pages::{OrdinaryPages, PageSource}};
+    /// let (page, base) = (OrdinaryPages.page_size(), OrdinaryPages.reserve(4096)?);
+    /// // SAFETY: the whole reservation, committed and sealed; it is released, but no call here succeeds.
+    /// let refused = unsafe {
+    ///     OrdinaryPages.commit(base, page).and_then(|()| OrdinaryPages.seal(base, page))?;
+    ///     [OrdinaryPages.replace(base, page, false), OrdinaryPages.fix(base, page), OrdinaryPages.huge(base, page, true)]
+    /// };
+    /// assert_eq!(refused.map(|result| result.unwrap_err().call), [PageCall::Replace, PageCall::Fix, PageCall::Huge]);
+    /// # // SAFETY: the whole reservation, which nobody uses.
+    /// # unsafe { OrdinaryPages.release(base, page) }?;
+    /// # Ok::<(), permacode::PageError>(())
+    /// ```
     unsafe fn fix(&self, _at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         Err(PageError { call: PageCall::Fix, bytes, code: 0 })
     }
 
-    /// Asks that a range lie on huge pages: for what is committed, at its first touch; for what is sealed, now.
+    /// Asks that a range lie on huge pages: for what is committed, at its first touch; for what is sealed, now. Asked for where a builder's
+    /// choice says so. The example of [`fix`](Self::fix) shows what a source says that has none.
     ///
     /// # Errors
     ///
@@ -193,7 +208,8 @@ pub unsafe trait PageSource: Send + Sync {
         Err(PageError { call: PageCall::Huge, bytes, code: 0 })
     }
 
-    /// Gives the memory of a range back and takes its access away; the address space stays reserved.
+    /// Gives the memory of a range back and takes its access away; the address space stays reserved. Asked for when a commit of code pages
+    /// was refused.
     ///
     /// # Errors
     ///
@@ -202,10 +218,27 @@ pub unsafe trait PageSource: Send + Sync {
     /// # Safety
     ///
     /// The range is whole pages, none of them sealed, and nobody holds a reference into it.
+    ///
+    /// ```
+    /// # use permacode::pages::{OrdinaryPages, PageSource};
+    /// let (page, base) = (OrdinaryPages.page_size(), OrdinaryPages.reserve(4096)?);
+    /// // SAFETY: whole pages of a reservation of this source, used only while they are committed.
+    /// unsafe {
+    ///     OrdinaryPages.commit(base, page)?;
+    ///     base.write(7);
+    ///     OrdinaryPages.decommit(base, page)?;
+    ///     OrdinaryPages.commit(base, page)?;
+    ///     OrdinaryPages.populate(base, page)?; // memory, and no other contents
+    ///     assert_eq!(base.read(), 0);
+    ///     OrdinaryPages.release(base, page)?;
+    /// }
+    /// # Ok::<(), permacode::PageError>(())
+    /// ```
     unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError>;
 
     /// Gives the memory of a range back and keeps its access: it reads as zeros from now on. A source that cannot give it back zeroes it,
-    /// as this does unless it is implemented.
+    /// as this does unless it is implemented: a write to each byte. Asked for by trims and resets of heaps and side tables. The example of
+    /// [`resident`](Self::resident) uses it.
     ///
     /// # Errors
     ///
@@ -220,7 +253,7 @@ pub unsafe trait PageSource: Send + Sync {
         Ok(())
     }
 
-    /// How many bytes of a range are in physical memory now.
+    /// How many bytes of a range are in physical memory now. Asked for by `resident` of heaps and side tables.
     ///
     /// # Errors
     ///
@@ -254,7 +287,7 @@ pub unsafe trait PageSource: Send + Sync {
         Err(PageError { call: PageCall::Resident, bytes, code: 0 })
     }
 
-    /// Gives a whole reservation back.
+    /// Gives a whole reservation back. Once, when its owner is dropped.
     ///
     /// # Errors
     ///
