@@ -10,8 +10,8 @@
 //!          │◀── pad ──▶│◀────── size ──────▶│◀─ room ─▶│
 //! ```
 //!
-//! Two rules keep every function free of wrapping: a distance is only taken after its ends were compared, and a sum is only taken
-//! by `checked_add`.
+//! Two rules keep every function free of wrapping: a distance is only taken after its ends were compared, and a sum of bytes is
+//! only taken by `checked_add`.
 #![forbid(unsafe_code)]
 
 use core::ops::{BitAnd, Range, Sub};
