@@ -16,7 +16,16 @@ pub(super) const RESERVATION: Wish =
 /// Bytes of a heap in ordinary pages: eight huge pages' worth, so that one that is hardly used is a small part of the whole.
 const DEFAULT_HUGE: usize = 16 << 20;
 
-/// Settings of a [`HeapArena`] to be made.
+/// Settings of a [`HeapArena`] to be made. Sizes are in bytes; choosing costs nothing, [`build`](Self::build) does.
+///
+/// ```
+/// use std::alloc::Layout;
+///
+/// let heap = permacode::HeapArena::builder().reservation(64 << 20).limit(1 << 20).build()?;
+/// assert!(heap.alloc(Layout::new::<[u8; 2 << 20]>()).is_err()); // above the limit
+/// assert!(heap.alloc(Layout::new::<[u8; 1 << 20]>()).is_ok());
+/// # Ok::<(), permacode::Error>(())
+/// ```
 #[derive(Clone, Default)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct HeapArenaBuilder {
@@ -27,16 +36,32 @@ pub struct HeapArenaBuilder {
 }
 
 impl HeapArena {
-    /// A heap with the default reservation.
+    /// A heap with the default reservation: 16 GiB of address space on 64-bit systems, 256 MiB on others, halved until the system grants
+    /// it, down to 1 MiB.
+    ///
+    /// Costs two system calls; the address space is free until it is used. The first object touches a page or two of bookkeeping, and none
+    /// makes a call before 16 slabs of 64 KiB are in use.
     ///
     /// # Errors
     ///
     /// [`Error::Pages`] when the system grants no address space or no memory.
+    ///
+    /// ```
+    /// let heap = permacode::HeapArena::new()?;
+    /// assert_eq!((heap.stats().system_calls, heap.stats().slabs), (2, 0));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn new() -> Result<Self, Error> {
         Self::builder().build()
     }
 
-    /// To choose the reservation, a limit, or where pages come from.
+    /// To choose the reservation, a limit, or where pages come from. Costs nothing: [`build`](HeapArenaBuilder::build) makes the heap.
+    ///
+    /// ```
+    /// let heap = permacode::HeapArena::builder().reservation(1 << 20).build()?;
+    /// assert_eq!(heap.stats().reserved, 1 << 20);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn builder() -> HeapArenaBuilder {
         HeapArenaBuilder::new()
     }
@@ -47,31 +72,86 @@ impl HeapArenaBuilder {
         Self::default()
     }
 
-    /// Address space for objects, in bytes, rounded up to 64 KiB. It never grows, and costs nothing until it is used.
+    /// Address space for objects, in bytes, rounded up to 64 KiB. It never grows, and costs nothing until it is used. A size chosen here is
+    /// not halved when the system refuses it.
+    ///
+    /// A sixteenth of it and half a megabyte are reserved in addition for what is known of objects (an eighth in debug builds), and up to
+    /// 2 MiB so that the objects begin at a multiple of a huge page.
+    ///
+    /// ```
+    /// use permacode::Error;
+    /// use std::alloc::Layout;
+    ///
+    /// let heap = permacode::HeapArena::builder().reservation((1 << 20) - 1).build()?;
+    /// assert_eq!(heap.stats().reserved, 1 << 20); // whole slabs
+    /// let refused = heap.alloc(Layout::new::<[u8; 2 << 20]>());
+    /// assert_eq!(refused, Err(Error::Exhausted { needed: 2 << 20, left: 1 << 20 }));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn reservation(mut self, bytes: usize) -> Self {
         self.reservation = Some(bytes);
         self
     }
 
-    /// Bytes that may be live at once, each object counted with the size of its class.
+    /// Bytes that may be live at once, each object counted with the size of its class; no limit unless it is set. An object that would
+    /// exceed it is refused with [`Error::Limit`].
+    ///
+    /// It holds to the byte. Costs a division whenever a magazine is filled, a comparison for each object above 32 KiB.
+    ///
+    /// ```
+    /// use permacode::{Error, HeapArena};
+    /// use std::alloc::Layout;
+    ///
+    /// let heap = HeapArena::builder().limit(64 << 10).build()?;
+    /// let refused = heap.alloc(Layout::new::<[u8; (64 << 10) + 1]>()); // takes two slabs
+    /// assert_eq!(refused, Err(Error::Limit { limit: 64 << 10, needed: 128 << 10, left: 64 << 10 }));
+    /// assert!(heap.alloc(Layout::new::<[u8; 64 << 10]>()).is_ok());
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn limit(mut self, bytes: usize) -> Self {
         self.limit = Some(bytes);
         self
     }
 
-    /// How many bytes of the heap lie in pages of the ordinary size; behind them the heap asks for huge ones, where the system has them
-    /// (on Linux 2 MiB, and only if transparent huge pages are not switched off). 16 MiB unless it is set; `usize::MAX` is never.
+    /// How many bytes of the heap lie in pages of the ordinary size; behind them the heap asks for huge ones, where the system has them (on
+    /// Linux 2 MiB, and only if transparent huge pages are not switched off). Rounded up to 2 MiB; 16 MiB unless it is set; `usize::MAX` is
+    /// never.
     ///
     /// Huge pages make a large heap faster: a fault for each 2 MiB instead of each 4 KiB, and fewer misses of the processor's translations.
-    /// They cost at most 2 MiB that are resident and not used, and one system call whenever the heap grows, by a quarter each time.
+    /// They cost at most 2 MiB that are resident and not used, and one more system call whenever the heap grows, by a quarter each time.
     /// A trim still gives single pages back, but the system may keep a part of a huge page until memory is short. A forked child that
     /// writes copies single pages, as before, on Linux 5.8 and later; older kernels copy huge ones if they find the memory.
+    ///
+    /// ```
+    /// use permacode::{Error, HeapArena};
+    /// use std::alloc::Layout;
+    ///
+    /// let calls = |from: usize| -> Result<usize, Error> {
+    ///     let heap = HeapArena::builder().huge_pages_from(from).build()?;
+    ///     heap.alloc(Layout::new::<[u8; 8 << 20]>())?;
+    ///     Ok(heap.stats().system_calls)
+    /// };
+    /// assert_eq!((calls(usize::MAX)?, calls(0)?), (3, 4)); // one more to ask for them
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn huge_pages_from(mut self, bytes: usize) -> Self {
         self.huge_from = Some(bytes);
         self
     }
 
-    /// Where pages come from, which must be of at most 64 KiB.
+    /// Where pages come from, which must be of at most 64 KiB: [`OrdinaryPages`](crate::pages::OrdinaryPages), a source for tests, one of
+    /// your own.
+    ///
+    /// Costs an indirect call for each call to the source. Where the source cannot protect, a reservation may be memory, so the default is
+    /// 16 MiB.
+    ///
+    /// ```
+    /// use permacode::{HeapArena, pages::OrdinaryPages};
+    ///
+    /// let heap = HeapArena::builder().pages(std::sync::Arc::new(OrdinaryPages)).build()?;
+    /// assert_eq!(heap.stats().reserved, 16 << 20);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn pages(mut self, source: Arc<dyn PageSource>) -> Self {
         self.source = Source::Custom(source);
         self
@@ -79,9 +159,20 @@ impl HeapArenaBuilder {
 
     /// Makes the heap.
     ///
+    /// Costs two system calls: one reserves, one makes the first bookkeeping and the first 1 MiB of objects writable. Nothing is touched
+    /// but the 4 KiB of the value itself.
+    ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`] for a reservation that no address space holds, [`Error::Pages`] when the system refuses.
+    /// [`Error::TooLarge`] for a reservation that no address space holds, [`Error::Pages`] when the system refuses or its pages are larger
+    /// than 64 KiB. Nothing is left behind then.
+    ///
+    /// ```
+    /// use permacode::{Error, HeapArena};
+    ///
+    /// let refused = HeapArena::builder().reservation(usize::MAX).build();
+    /// assert!(matches!(refused, Err(Error::TooLarge { len: usize::MAX, .. })));
+    /// ```
     pub fn build(self) -> Result<HeapArena, Error> {
         let huge_from = self.huge_from.unwrap_or(DEFAULT_HUGE).checked_next_multiple_of(HUGE).unwrap_or(usize::MAX);
         let (reservation, start, plan) = match self.reservation {

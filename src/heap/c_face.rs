@@ -1,4 +1,4 @@
-//! The heap for C: allocation functions that a virtual machine takes as they are.
+//! The heap for C: the allocation functions that virtual machines ask for.
 //!
 //! They are Rust items to be passed as function pointers; feature `c-symbols` gives them their names as symbols too, for C that declares
 //! them.
@@ -8,17 +8,22 @@
 //! | function | for example | old size | heap |
 //! | --- | --- | --- | --- |
 //! | [`permacode_heap_lua_alloc`] | `lua_newstate` | given, and exact | given |
-//! | [`permacode_heap_malloc`], [`…_calloc`](permacode_heap_calloc), [`…_realloc`](permacode_heap_realloc), [`…_free`](permacode_heap_free) | `mrb_open_allocf`, QuickJS | found | given |
-//! | [`permacode_heap_usable_size`] | QuickJS's `usable_size(ptr)` | found | found among the [registered](HeapArena::register) |
+//! | [`permacode_heap_malloc`], [`…_calloc`](permacode_heap_calloc), [`…_realloc`](permacode_heap_realloc), [`…_free`](permacode_heap_free) | `JSMallocFunctions` of QuickJS-ng | found | given |
+//! | [`permacode_heap_usable_size`] | its `js_malloc_usable_size` | found | found among the [registered](HeapArena::register) |
 //!
-//! What odd arguments do, in debug and in release alike unless it says otherwise:
+//! Lua and QuickJS-ng take them as they are, with the heap as `ud` or `opaque`. Others need a function of a line around each: Bellard's
+//! QuickJS gives a `JSMallocState *` whose `opaque` is the heap; mruby's `mrb_allocf` has four parameters, of which the last is the heap,
+//! and frees null by size 0, for which `realloc` would allocate: there it is `size ? realloc : free`.
+//!
+//! What odd arguments do, in debug and in release alike unless it says otherwise. [`permacode_heap_lua_alloc`] looks nothing up and
+//! believes the old size, so for it the last two lines are undefined in release:
 //!
 //! | | |
 //! | --- | --- |
 //! | size 0 to allocate | an object of 16 bytes that is freed like any other, as from `malloc` |
 //! | size 0 to reallocate | frees, returns null |
 //! | null to free | nothing |
-//! | null to reallocate | allocates |
+//! | null to reallocate | allocates, size 0 too; [`permacode_heap_lua_alloc`] returns null for that |
 //! | a size that overflows, or no memory | null; what was there stays |
 //! | a pointer that is no object of the heap | never dereferenced. Free does nothing, reallocate returns null, its usable size is 0. In debug builds free and reallocate panic, which ends the process at a C frame |
 //! | a pointer that was freed | debug builds panic; in release as for `free`, undefined |
@@ -44,7 +49,21 @@ fn or_null(object: Option<NonNull<u8>>) -> *mut c_void {
 impl HeapArena {
     /// The bytes that the object at an address has, from what is known of its slab; `None` where no object begins.
     ///
-    /// Costs a division by multiplication and three loads; the address is not dereferenced.
+    /// That is the size of its class, or of the slabs of a large object: at least what was asked for. Of a free object it may tell the size
+    /// as well. Costs a division by multiplication and a read of 8 bytes known of the slab, in the middle of a large object of each slab of
+    /// 64 KiB before; no write. The address is not dereferenced.
+    ///
+    /// ```
+    /// use std::alloc::Layout;
+    ///
+    /// let heap = permacode::HeapArena::new()?;
+    /// let object = heap.alloc(Layout::new::<[u8; 100]>())?.as_ptr();
+    /// assert_eq!(heap.usable_size(object), Some(104));
+    /// assert_eq!(heap.usable_size(object.wrapping_add(1)), None); // no object begins there
+    /// let large = heap.alloc(Layout::new::<[u8; 40_000]>())?.as_ptr();
+    /// assert_eq!(heap.usable_size(large), Some(64 << 10));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn usable_size(&self, object: *const u8) -> Option<usize> {
         let slabs = self.slabs();
         let (number, index) = slabs.object_at(object.addr())?;
@@ -96,7 +115,34 @@ impl HeapArena {
 
 /// `lua_Alloc`: allocates, reallocates or frees, with the exact old size. `heap` is a [`HeapArena`].
 ///
-/// Null says that there is no memory, also when an object should shrink: Lua reckons with that since 5.4.
+/// ```c
+/// void *permacode_heap_lua_alloc(void *heap, void *object, size_t old_size, size_t new_size);
+/// ```
+///
+/// Costs what [`HeapArena::alloc`], [`realloc`](HeapArena::realloc) or [`free`](HeapArena::free) costs. Sizes are in bytes. Null says that
+/// there is no memory, also when an object should shrink: the manual of Lua 5.3 still rules that out (`lua_Alloc`), that of 5.4 does not.
+/// C finds it by its name with feature `c-symbols`.
+///
+/// ```
+/// use permacode::{HeapArena, permacode_heap_lua_alloc};
+/// use std::ptr;
+///
+/// let heap = HeapArena::new()?;
+/// let ud = (&raw const heap).cast_mut().cast();
+/// // SAFETY: the heap is this thread's; each object is given with its size and not used any more.
+/// unsafe {
+///     let table = permacode_heap_lua_alloc(ud, ptr::null_mut(), 5, 40); // 5: what it is for, no size
+///     let larger = permacode_heap_lua_alloc(ud, table, 40, 4000);
+///     assert_eq!((heap.stats().objects, heap.stats().live), (1, 4096));
+///     assert!(permacode_heap_lua_alloc(ud, larger, 4000, 0).is_null());
+/// }
+/// assert_eq!(heap.stats().live, 0);
+/// # Ok::<(), permacode::Error>(())
+/// ```
+///
+/// # Panics
+///
+/// In debug builds, where [`HeapArena::free`] does; the panic ends the process.
 ///
 /// # Safety
 ///
@@ -125,7 +171,29 @@ pub unsafe extern "C" fn permacode_heap_lua_alloc(
     }
 }
 
-/// `malloc`. `heap` is a [`HeapArena`].
+/// `malloc`: an object of at least `size` bytes, aligned to 16. `heap` is a [`HeapArena`].
+///
+/// ```c
+/// void *permacode_heap_malloc(const void *heap, size_t size);
+/// ```
+///
+/// Costs what [`HeapArena::alloc`] costs, of the size rounded up to 16 bytes. Null says that there is no memory. C finds it by its name
+/// with feature `c-symbols`.
+///
+/// ```
+/// use permacode::{HeapArena, permacode_heap_malloc};
+///
+/// let heap = HeapArena::new()?;
+/// // SAFETY: the heap is this thread's.
+/// let (object, refused) = unsafe { (permacode_heap_malloc(&heap, 100), permacode_heap_malloc(&heap, usize::MAX)) };
+/// assert_eq!((object.addr() % 16, heap.stats().live), (0, 112));
+/// assert!(refused.is_null());
+/// # Ok::<(), permacode::Error>(())
+/// ```
+///
+/// # Panics
+///
+/// In debug builds, where [`HeapArena::alloc`] does; the panic ends the process.
 ///
 /// # Safety
 ///
@@ -139,6 +207,29 @@ pub unsafe extern "C" fn permacode_heap_malloc(heap: *const HeapArena, size: usi
 
 /// `calloc`: `count` elements of `size` bytes, all zero. `heap` is a [`HeapArena`].
 ///
+/// ```c
+/// void *permacode_heap_calloc(const void *heap, size_t count, size_t size);
+/// ```
+///
+/// Costs what [`HeapArena::alloc_zeroed`] costs. Null says that there is no memory, or that the product is more than any object can have.
+/// C finds it by its name with feature `c-symbols`.
+///
+/// ```
+/// use permacode::{HeapArena, permacode_heap_calloc};
+///
+/// let heap = HeapArena::new()?;
+/// // SAFETY: the heap is this thread's, and the object has eight words.
+/// let words = unsafe { permacode_heap_calloc(&heap, 8, 8).cast::<[u64; 8]>().read() };
+/// assert_eq!(words, [0; 8]);
+/// // SAFETY: the heap is this thread's.
+/// assert!(unsafe { permacode_heap_calloc(&heap, usize::MAX, 2) }.is_null()); // no size is so large
+/// # Ok::<(), permacode::Error>(())
+/// ```
+///
+/// # Panics
+///
+/// As [`permacode_heap_malloc`].
+///
 /// # Safety
 ///
 /// As for [`permacode_heap_malloc`].
@@ -151,6 +242,33 @@ pub unsafe extern "C" fn permacode_heap_calloc(heap: *const HeapArena, count: us
 }
 
 /// `realloc`, of an object of this heap whose size nobody remembers.
+///
+/// ```c
+/// void *permacode_heap_realloc(const void *heap, void *object, size_t size);
+/// ```
+///
+/// Costs what [`HeapArena::usable_size`] and [`HeapArena::realloc`] cost. Size 0 frees and returns null; a null object is allocated, of
+/// size 0 too. Any other null says that there is no memory, and the object is as it was. C finds it by its name with feature `c-symbols`.
+///
+/// ```
+/// use permacode::{HeapArena, permacode_heap_malloc, permacode_heap_realloc};
+///
+/// let heap = HeapArena::new()?;
+/// // SAFETY: the heap is this thread's; only the newest address is used, within its size.
+/// unsafe {
+///     let object = permacode_heap_malloc(&heap, 10);
+///     object.cast::<u64>().write(42);
+///     let moved = permacode_heap_realloc(&heap, object, 1_000_000);
+///     assert_eq!(moved.cast::<u64>().read(), 42);
+///     assert!(permacode_heap_realloc(&heap, moved, 0).is_null());
+/// }
+/// assert_eq!(heap.stats().objects, 0);
+/// # Ok::<(), permacode::Error>(())
+/// ```
+///
+/// # Panics
+///
+/// In debug builds, if `object` is no object of this heap or was freed before; the panic ends the process.
 ///
 /// # Safety
 ///
@@ -167,6 +285,31 @@ pub unsafe extern "C" fn permacode_heap_realloc(
 
 /// `free`, of an object of this heap.
 ///
+/// ```c
+/// void permacode_heap_free(const void *heap, void *object);
+/// ```
+///
+/// Costs what [`HeapArena::usable_size`] and [`HeapArena::free`] cost; never a system call. Null is ignored. C finds it by its name with
+/// feature `c-symbols`.
+///
+/// ```
+/// use permacode::{HeapArena, permacode_heap_free, permacode_heap_malloc};
+///
+/// let heap = HeapArena::new()?;
+/// // SAFETY: the heap is this thread's; the object is freed once.
+/// unsafe {
+///     let object = permacode_heap_malloc(&heap, 100);
+///     permacode_heap_free(&heap, object);
+///     permacode_heap_free(&heap, std::ptr::null_mut());
+///     assert_eq!(permacode_heap_malloc(&heap, 112), object); // the same class, so the same place
+/// }
+/// # Ok::<(), permacode::Error>(())
+/// ```
+///
+/// # Panics
+///
+/// As [`permacode_heap_realloc`].
+///
 /// # Safety
 ///
 /// As for [`permacode_heap_malloc`]; if `object` is one of the heap's, nobody uses it any more.
@@ -179,6 +322,28 @@ pub unsafe extern "C" fn permacode_heap_free(heap: *const HeapArena, object: *mu
 }
 
 /// The bytes that an object has, in whichever [registered](HeapArena::register) heap it lies; 0 for null and for what is no object.
+///
+/// ```c
+/// size_t permacode_heap_usable_size(const void *object);
+/// ```
+///
+/// Costs five loads for each of up to 256 heaps that could be registered, and then [`HeapArena::usable_size`]: no lock, no write, no system
+/// call. It cannot fail. C finds it by its name with feature `c-symbols`.
+///
+/// ```
+/// use permacode::{HeapArena, permacode_heap_malloc, permacode_heap_usable_size};
+///
+/// let heap = HeapArena::new()?;
+/// // SAFETY: the heap is this thread's.
+/// let object = unsafe { permacode_heap_malloc(&heap, 100) };
+/// let registered = heap.register()?;
+/// // SAFETY: as above.
+/// assert_eq!(unsafe { permacode_heap_usable_size(object) }, 112);
+/// drop(registered);
+/// // SAFETY: as above.
+/// assert_eq!(unsafe { permacode_heap_usable_size(object) }, 0);
+/// # Ok::<(), permacode::Error>(())
+/// ```
 ///
 /// # Safety
 ///

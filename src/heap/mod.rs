@@ -1,4 +1,24 @@
 //! The heap arena: objects that change, on pages that never hold code.
+//!
+//! ```text
+//!   c_face · registry · global · rc · allocator   who uses a heap: C, a whole program, counted pointers, collections
+//!   builder                                       what is chosen before there is one
+//!   stats · trim · walk · fence                   what can be asked, given back, marked, kept apart (debug: the checks of debug builds)
+//!   arena                                         a heap: alloc, free, realloc, and the fast path
+//!   ─────────────────────────────
+//!   exchange · spans                              objects by the hundred between bits and magazines; slabs in a row
+//!   slabs                                         the reservation, and what is known of each slab
+//!   magazine · partial                            addresses of free objects; which slabs have some
+//!   words                                         sets and bitmaps
+//!   classes                                       sizes, pure arithmetic
+//! ```
+//!
+//! A file imports from those below it. What `walk`, `trim`, `fence` and `debug` need of slabs they add to `Slabs` themselves, beside their
+//! use; `arena` asks two of these: `fence` on which side an object lies, `debug` whether it may come back. Of a heap, `slabs` knows the
+//! size alone, to have room for one that is leaked.
+//!
+//! Everything here keeps two rules. Object pages are written to by the program alone, in release builds: no header, no link, no mark lies
+//! there. A heap is one thread's, so nothing here is atomic but what `global` and `registry` share.
 
 mod allocator;
 mod arena;

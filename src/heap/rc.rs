@@ -22,8 +22,10 @@ use core::ptr::{self, NonNull};
 
 /// A counted pointer to a value in a [`HeapArena`].
 ///
-/// Like `Rc`, without weak pointers: one word, `!Send`. A count that would overflow stays where it is, and the value is then never
-/// dropped. Cycles are not collected; see [`HeapArena::mark`] for a collector's means.
+/// Like `Rc`, without weak pointers: one word, `!Send`. The value's object has two words more, 16 bytes on 64-bit systems: the count and
+/// the heap. Cloning and dropping write to it, so a forked child copies the pages of what it counts. The last drop costs a
+/// [`HeapArena::free`]. A count that would overflow stays where it is, and the value is then never dropped. Cycles are not collected; see
+/// [`HeapArena::mark`] for a collector's means.
 ///
 /// ```
 /// use permacode::{HeapArena, HeapRc};
@@ -51,11 +53,21 @@ struct Counted<'h, T> {
 }
 
 impl<'h, T> HeapRc<'h, T> {
-    /// Moves a value to the heap, counted once. Costs one allocation.
+    /// Moves a value to the heap, counted once. Costs one [`HeapArena::alloc`] of the value and two words, and the move.
     ///
     /// # Errors
     ///
     /// Those of [`HeapArena::alloc`]; the value is dropped then.
+    ///
+    /// ```
+    /// use permacode::{HeapArena, HeapRc};
+    ///
+    /// let heap = HeapArena::new()?;
+    /// let value = HeapRc::new(&heap, [0usize; 4])?;
+    /// assert_eq!(heap.stats().live, (2 + 4) * size_of::<usize>());
+    /// assert_eq!(size_of_val(&value), size_of::<usize>());
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn new(heap: &'h HeapArena, value: T) -> Result<Self, Error> {
         let object = heap.alloc(Layout::new::<Counted<'h, T>>())?.cast();
         // SAFETY: a new object of this layout.
@@ -68,17 +80,50 @@ impl<'h, T> HeapRc<'h, T> {
         unsafe { self.object.as_ref() }
     }
 
-    /// How many pointers there are to the value. `usize::MAX` says that the count overflowed once.
+    /// How many pointers there are to the value. `usize::MAX` says that the count overflowed once. Costs one load.
+    ///
+    /// ```
+    /// use permacode::{HeapArena, HeapRc};
+    ///
+    /// let heap = HeapArena::new()?;
+    /// let one = HeapRc::new(&heap, 'a')?;
+    /// let two = one.clone();
+    /// assert_eq!(HeapRc::count(&one), 2);
+    /// drop(two);
+    /// assert_eq!(HeapRc::count(&one), 1);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn count(this: &Self) -> usize {
         this.counted().count.get()
     }
 
-    /// Whether both point to the same value, not merely to equal ones.
+    /// Whether both point to the same value, not merely to equal ones. Costs a comparison of two words; reads neither value.
+    ///
+    /// ```
+    /// use permacode::{HeapArena, HeapRc};
+    ///
+    /// let heap = HeapArena::new()?;
+    /// let (one, other) = (HeapRc::new(&heap, 1)?, HeapRc::new(&heap, 1)?);
+    /// assert!(one == other && !HeapRc::same(&one, &other));
+    /// assert!(HeapRc::same(&one, &one.clone()));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn same(this: &Self, other: &Self) -> bool {
         this.object == other.object
     }
 
-    /// The value, if this is the only pointer to it.
+    /// The value, if this is the only pointer to it. Costs one load and a comparison.
+    ///
+    /// ```
+    /// use permacode::{HeapArena, HeapRc};
+    ///
+    /// let heap = HeapArena::new()?;
+    /// let mut one = HeapRc::new(&heap, 1)?;
+    /// *HeapRc::get_mut(&mut one).expect("the only pointer") = 2;
+    /// let two = one.clone();
+    /// assert_eq!((*two, HeapRc::get_mut(&mut one)), (2, None));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn get_mut(this: &mut Self) -> Option<&mut T> {
         if Self::count(this) != 1 {
             return None;
@@ -87,11 +132,24 @@ impl<'h, T> HeapRc<'h, T> {
         Some(unsafe { &mut this.object.as_mut().value })
     }
 
-    /// The value itself, if this is the only pointer to it.
+    /// The value itself, if this is the only pointer to it. Costs the move and one [`HeapArena::free`].
     ///
     /// # Errors
     ///
     /// The pointer, if there are others.
+    ///
+    /// ```
+    /// use permacode::{HeapArena, HeapRc};
+    ///
+    /// let heap = HeapArena::new()?;
+    /// let one = HeapRc::new(&heap, String::from("value"))?;
+    /// let two = one.clone();
+    /// let one = HeapRc::into_inner(one).expect_err("there are two");
+    /// drop(two);
+    /// assert_eq!(HeapRc::into_inner(one), Ok(String::from("value")));
+    /// assert_eq!(heap.stats().objects, 0); // the object is free, the value lives
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn into_inner(this: Self) -> Result<T, Self> {
         if Self::count(&this) != 1 {
             return Err(this);
@@ -106,7 +164,17 @@ impl<'h, T> HeapRc<'h, T> {
         }
     }
 
-    /// Where the object begins: for [`HeapArena::mark`], and to tell objects apart.
+    /// Where the object begins: for [`HeapArena::mark`], and to tell objects apart. The value lies behind the count. Costs nothing.
+    ///
+    /// ```
+    /// use permacode::{HeapArena, HeapRc};
+    ///
+    /// let heap = HeapArena::new()?;
+    /// let value = HeapRc::new(&heap, 1u64)?;
+    /// assert_eq!(heap.mark(HeapRc::address(&value)), Some(true));
+    /// assert!(heap.is_marked(&raw const *value)); // the same object
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn address(this: &Self) -> *const u8 {
         this.object.as_ptr().cast()
     }

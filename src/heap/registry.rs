@@ -34,6 +34,15 @@ static PLACE: [Place; PLACES] = [const {
 }; PLACES];
 
 /// A heap that [`permacode_heap_usable_size`](crate::permacode_heap_usable_size) finds, as long as this value lives.
+///
+/// It borrows the heap, which can be neither moved nor dropped meanwhile. Dropping it costs two atomic additions and a fence.
+///
+/// ```
+/// let heap = permacode::HeapArena::new()?;
+/// let registered = heap.register()?;
+/// assert!(std::ptr::eq(registered.heap(), &heap));
+/// # Ok::<(), permacode::Error>(())
+/// ```
 #[must_use = "the heap is registered as long as this lives"]
 pub struct Registered<'h> {
     place: &'static Place,
@@ -43,11 +52,23 @@ pub struct Registered<'h> {
 impl HeapArena {
     /// Lets functions that are given a bare pointer find this heap.
     ///
-    /// Costs a look at each place of a table of 256.
+    /// Costs a look at each place of a table of 256, up to the first that is free, and two atomic operations there: no lock, no system
+    /// call, no allocation.
     ///
     /// # Errors
     ///
     /// [`Error::Bookkeeping`] when 256 heaps of the process are registered already.
+    ///
+    /// ```
+    /// use permacode::{Error, HeapArena};
+    ///
+    /// let heap = HeapArena::builder().reservation(1 << 20).build()?;
+    /// let all: Vec<_> = (0..256).map(|_| heap.register()).collect::<Result<_, _>>()?;
+    /// assert!(matches!(heap.register(), Err(Error::Bookkeeping { capacity: 256 })));
+    /// drop(all);
+    /// assert!(heap.register().is_ok());
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn register(&self) -> Result<Registered<'_>, Error> {
         let take = |place: &&Place| {
             let sequence = place.sequence.load(Acquire);
@@ -68,7 +89,7 @@ impl HeapArena {
 }
 
 impl Registered<'_> {
-    /// The heap.
+    /// The heap. Costs nothing; the example is at [`Registered`].
     pub fn heap(&self) -> &HeapArena {
         self.heap
     }

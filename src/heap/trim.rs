@@ -12,11 +12,25 @@ impl HeapArena {
     /// Gives the memory of free objects back to the system: of whole slabs, and of single pages where no object is live. Returns how many
     /// bytes were given back, those that were never resident included.
     ///
-    /// Costs a look at each slab, and a system call for each stretch of pages. Address space is kept.
+    /// Costs a flush of all magazines, a look at the bits of each slab, and a system call for each stretch of pages. Address space is kept,
+    /// and so is write permission: the next touch of such a page is a page fault, no call. Whole slabs are given back once; of single pages
+    /// nobody notes that they are gone, so the next trim makes the same calls for them and counts them again.
     ///
     /// # Errors
     ///
     /// [`Error::Pages`] when the system refuses. Nothing is lost; what was not given back stays.
+    ///
+    /// ```
+    /// use std::alloc::Layout;
+    ///
+    /// let (heap, layout) = (permacode::HeapArena::new()?, Layout::new::<[u8; 1 << 20]>());
+    /// let (object, calls) = (heap.alloc(layout)?, heap.stats().system_calls);
+    /// // SAFETY: live, of this layout, and not used any more.
+    /// unsafe { heap.free(object, layout) };
+    /// assert_eq!((heap.trim()?, heap.stats().system_calls - calls), (1 << 20, 1));
+    /// assert_eq!((heap.trim()?, heap.stats().system_calls - calls), (0, 1)); // whole slabs, so nothing to do again
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn trim(&self) -> Result<usize, Error> {
         self.flush_all();
         self.slabs().vacate_empty();
@@ -25,13 +39,27 @@ impl HeapArena {
 
     /// Frees every object at once and gives the memory back. No destructor runs.
     ///
-    /// Costs a look at each slab and a system call for each stretch of slabs that were used, commonly one in all: one call drops a whole
-    /// program's heap. That nothing refers to an object any more is
-    /// shown by the exclusive borrow.
+    /// Costs a look at each slab that was ever used and one system call, however much there was: it drops a whole program's heap. None if
+    /// nothing was allocated since the last. Lifts a [fence](Self::fence). That nothing refers to an object any more is shown by the
+    /// exclusive borrow, which a collection or a [`HeapRc`](crate::HeapRc) would not allow; addresses from
+    /// [`alloc`](Self::alloc) are not to be used any more.
     ///
     /// # Errors
     ///
     /// [`Error::Pages`] when the system refuses; every object is free all the same, its memory stays resident.
+    ///
+    /// ```
+    /// use std::alloc::Layout;
+    ///
+    /// let mut heap = permacode::HeapArena::new()?;
+    /// for size in 1..1000 {
+    ///     heap.alloc(Layout::from_size_align(size, 1).unwrap())?;
+    /// }
+    /// let before = heap.stats().system_calls;
+    /// heap.reset()?;
+    /// assert_eq!((heap.stats().live, heap.stats().system_calls), (0, before + 1));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn reset(&mut self) -> Result<(), Error> {
         (0..CLASSES).for_each(|class| self.magazine(class).forget_oldest(self.magazine(class).len()));
         self.lift_fence();

@@ -1,8 +1,8 @@
 //! Every live object, and a mark for each: what a collector needs, out of line.
 //!
 //! An object is live when it was handed out and has not come back; what lies in a magazine has come back. Marks are bits beside the free
-//! ones, so a collector writes to no object page: a full mark in a forked child dirties one page of bits for a megabyte and more of
-//! objects.
+//! ones, so a collector writes to no object page: a full mark in a forked child dirties one page of bits for a megabyte of objects of 64
+//! bytes, for 128 KiB of those of 8.
 
 use super::arena::HeapArena;
 use super::classes::{SLAB, TABLE};
@@ -11,11 +11,23 @@ use super::words::BITS;
 use core::ptr::NonNull;
 
 /// What [`HeapArena::sweep`] freed.
+///
+/// ```
+/// use permacode::{HeapArena, Swept};
+/// use std::alloc::Layout;
+///
+/// let heap = HeapArena::new()?;
+/// heap.alloc(Layout::new::<[u8; 100]>())?;
+/// // SAFETY: nobody uses the object.
+/// let swept = unsafe { heap.sweep() };
+/// assert_eq!(swept, Swept { objects: 1, bytes: 104 }); // its class has 104 bytes
+/// # Ok::<(), permacode::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Objects.
     pub objects: usize,
-    /// Bytes, each object counted with the size of its class.
+    /// Bytes, each object counted with the size of its class, a large one with that of its slabs.
     pub bytes: usize,
 }
 
@@ -26,7 +38,19 @@ impl HeapArena {
     /// more, what it allocates may or may not be.
     ///
     /// Costs a look at the bits of each slab and a flush of the magazine of each class that is met, so that what lies there counts as free:
-    /// a walk writes to pages of bookkeeping, and in a forked child copies some of these. No object is touched, no page of objects copied.
+    /// a walk writes to pages of bookkeeping, and in a forked child copies some of these. No object is touched, no page of objects copied;
+    /// no system call.
+    ///
+    /// ```
+    /// use std::alloc::Layout;
+    ///
+    /// let heap = permacode::HeapArena::new()?;
+    /// let (small, large) = (heap.alloc(Layout::new::<[u8; 100]>())?, heap.alloc(Layout::new::<[u8; 40_000]>())?);
+    /// let mut found = Vec::new();
+    /// heap.walk(|object, size| found.push((object, size)));
+    /// assert_eq!(found, [(small, 104), (large, 64 << 10)]);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn walk(&self, mut visit: impl FnMut(NonNull<u8>, usize)) {
         for number in 0..self.slabs().high.get() {
             match self.slabs().slab(number).usage() {
@@ -64,10 +88,23 @@ impl HeapArena {
 
     /// Marks the object that holds an address; whether it was not marked before. `None` where no object of this heap can be.
     ///
-    /// The address may point into the object, as a conservative collector's do. Writes one bit, out of line; never dereferences it.
+    /// The address may point into the object, as a conservative collector's do; it is never dereferenced. Costs a division by
+    /// multiplication and a write of one word, out of line, also if the mark is there already; in the middle of a large object a look at
+    /// each slab of 64 KiB before. A free place can be marked as well, which keeps nothing alive.
     ///
     /// A mark belongs to a place: it stays when an object that shares a slab is freed, and the next one there has it. So between marking
     /// and sweeping free nothing by hand, or [`clear_marks`](Self::clear_marks) and begin again.
+    ///
+    /// ```
+    /// use std::alloc::Layout;
+    ///
+    /// let heap = permacode::HeapArena::new()?;
+    /// let object = heap.alloc(Layout::new::<[u8; 100]>())?.as_ptr();
+    /// assert_eq!(heap.mark(object.wrapping_add(99)), Some(true)); // its last byte serves
+    /// assert_eq!(heap.mark(object), Some(false)); // it was marked before
+    /// assert_eq!(heap.mark("elsewhere"), None);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn mark<T: ?Sized>(&self, address: *const T) -> Option<bool> {
         let slabs = self.slabs();
         let (number, index) = slabs.object_at(address.cast::<u8>().addr())?;
@@ -80,7 +117,19 @@ impl HeapArena {
         Some(new)
     }
 
-    /// Whether the object that holds an address is marked.
+    /// Whether the object that holds an address is marked; `false` where no object of this heap can be.
+    ///
+    /// Costs what [`mark`](Self::mark) costs, without the write.
+    ///
+    /// ```
+    /// use std::alloc::Layout;
+    ///
+    /// let heap = permacode::HeapArena::new()?;
+    /// let [one, other] = [heap.alloc(Layout::new::<u64>())?, heap.alloc(Layout::new::<u64>())?].map(|object| object.as_ptr());
+    /// heap.mark(one);
+    /// assert_eq!((heap.is_marked(one), heap.is_marked(other)), (true, false)); // neighbours, each with a mark of its own
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn is_marked<T: ?Sized>(&self, address: *const T) -> bool {
         let slabs = self.slabs();
         let Some((number, index)) = slabs.object_at(address.cast::<u8>().addr()) else { return false };
@@ -90,7 +139,18 @@ impl HeapArena {
         marks[index / BITS].get() >> (index % BITS) & 1 == 1
     }
 
-    /// Takes every mark away.
+    /// Takes every mark away. Costs a look at the marks of each slab, and a write for each word of 64 in which there is one.
+    ///
+    /// ```
+    /// use std::alloc::Layout;
+    ///
+    /// let heap = permacode::HeapArena::new()?;
+    /// let object = heap.alloc(Layout::new::<u64>())?.as_ptr();
+    /// heap.mark(object);
+    /// heap.clear_marks();
+    /// assert!(!heap.is_marked(object));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub fn clear_marks(&self) {
         for number in 0..self.slabs().high.get() {
             self.slabs().clear_marks(number);
@@ -99,12 +159,25 @@ impl HeapArena {
 
     /// Frees every live object that is not marked, and takes the marks away. No destructor runs.
     ///
-    /// Costs a look at the bits of each slab; no object is touched.
+    /// Costs a flush of all magazines, and a look at the bits of each slab and a write for each word of them, 64 objects at a time. No
+    /// object is touched, and no system call made: memory goes back by [`trim`](Self::trim).
     ///
     /// # Safety
     ///
     /// Nobody uses an object that is not marked any more, be it through a pointer, a collection, or a
     /// [`HeapRc`](crate::HeapRc).
+    ///
+    /// ```
+    /// use std::alloc::Layout;
+    ///
+    /// let (heap, layout) = (permacode::HeapArena::new()?, Layout::new::<u64>());
+    /// let [kept, _lost] = [heap.alloc(layout)?, heap.alloc(layout)?];
+    /// heap.mark(kept.as_ptr());
+    /// // SAFETY: nobody uses what is not marked.
+    /// assert_eq!(unsafe { heap.sweep() }.objects, 1);
+    /// assert!(heap.stats().objects == 1 && !heap.is_marked(kept.as_ptr())); // ready for the next mark
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
     pub unsafe fn sweep(&self) -> Swept {
         self.flush_all();
         let mut swept = Swept::default();
