@@ -38,18 +38,27 @@ pub(super) struct Magazine {
     size: Cell<usize>,
 }
 
-/// The most entries of a class's magazine.
-const fn most(class: usize) -> usize {
-    let entries = MOST_BYTES / TABLE[class].size;
-    if entries < MOST { entries } else { MOST }
-}
+/// The most entries of each class's magazine: a table, because a heap is made with one of each, and a division takes as long as all the
+/// rest.
+static ENTRIES: [usize; CLASSES] = {
+    let mut most = [MOST; CLASSES];
+    let mut class = 0;
+    while class < CLASSES {
+        let entries = MOST_BYTES / TABLE[class].size;
+        if entries < MOST {
+            most[class] = entries;
+        }
+        class += 1;
+    }
+    most
+};
 
 /// Where each class's magazine moves when it grows, in bytes behind the first; the last number is the end of all.
 static GROWN: [usize; CLASSES + 1] = {
     let mut grown = [FIRST_BYTES; CLASSES + 1];
     let mut class = 0;
     while class < CLASSES {
-        let room = if most(class) > FIRST { most(class) } else { 0 };
+        let room = if ENTRIES[class] > FIRST { ENTRIES[class] } else { 0 };
         grown[class + 1] = grown[class] + room * size_of::<NonNull<u8>>();
         class += 1;
     }
@@ -68,7 +77,7 @@ impl Magazine {
     ///
     /// `all` is aligned and has room for [`bytes`], writable and for magazines alone, one of each class, as long as they are used.
     pub(super) unsafe fn new(all: NonNull<u8>, class: usize) -> Self {
-        let size = most(class).min(FIRST);
+        let size = ENTRIES[class].min(FIRST);
         // SAFETY: within the part where all magazines begin.
         let (bottom, limit) = unsafe {
             let bottom = all.cast::<NonNull<u8>>().add(class * FIRST).as_ptr();
@@ -131,7 +140,7 @@ impl Magazine {
     /// `all` and `class` are those that the magazine was made with.
     pub(super) unsafe fn grow(&self, all: NonNull<u8>, class: usize) -> bool {
         let (size, len, closed) = (self.size(), self.len(), self.is_closed());
-        let more = (size * 2).min(most(class));
+        let more = (size * 2).min(ENTRIES[class]);
         if more == size {
             return false;
         }
