@@ -37,3 +37,15 @@ proptest! {
         case.check();
     }
 }
+
+// More parts of one region than share a list.
+#[test]
+fn every_part_of_the_largest_regions_may_be_held_at_once() {
+    for byte in 0..=u8::MAX {
+        let projected = (0..40).map(|node| RefOp::Project(node, node));
+        let dropped = (0..41).map(|at| RefOp::Drop(at * 5));
+        let begun = [RefOp::Make([byte; 10], Fuse::Never)].into_iter().chain(projected);
+        let ops = begun.chain([RefOp::Check]).chain(dropped).chain([RefOp::Check]).collect();
+        RefCase { reserve: Reserve::Ordinary, limit: None, ops }.check();
+    }
+}
