@@ -34,7 +34,7 @@ impl<'t> State<'t> {
         assert_eq!((stats.regions, stats.bytes), (alive.len(), sum(|region| region.bytes)), "{stats:?}");
         // A region that many parts were held of has a table of lists, as large as it was once needed.
         let objects = sum(|region| region.live) + parts * self.part;
-        let tables = sum(|region| if region.plan.nodes.len() > 8 { 8 * size_of::<usize>() } else { 0 });
+        let tables = sum(|region| if region.plan.nodes.len() > 8 { size_of::<[usize; 8]>() } else { 0 });
         assert!((objects..=objects + tables).contains(&self.live()), "the heap holds more or less");
         assert!(stats.made >= self.regions.len() as u64 && stats.free_sites <= stats.sites);
         self.check_proxies();
