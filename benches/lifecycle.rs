@@ -1,5 +1,5 @@
 //! An arena a case, as property tests and fuzzers make them: create, one block, seal, drop; a million times. The same for both arenas with
-//! a block in each, and for a heap arena alone, which has nothing to seal.
+//! a block in each, made anew or on pages that are kept from case to case, and for a heap arena alone, which has nothing to seal.
 //!
 //! `cargo bench --bench lifecycle`; `-- --cycles 10000` for fewer.
 //!
@@ -14,22 +14,26 @@ mod options;
 use core::alloc::Layout;
 use harness::{Clock, interleave, print_table};
 use options::Options;
+use permacode::pages::PooledPages;
 use permacode::{CodeArena, DualArena, HeapArena};
 use std::error::Error;
 use std::fs;
 use std::hint::black_box;
+use std::sync::Arc;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-const SUBJECTS: [&str; 5] = [
+const SUBJECTS: [&str; 6] = [
     "mmap, mprotect, mprotect, munmap",
     "code arena, default reservation",
     "code arena, 1 MiB reservation",
     "heap arena, default reservation",
     "both arenas, default reservations",
+    "both arenas, on `PooledPages`",
 ];
 const CODE: usize = 1;
 const BOTH: usize = 4;
+const POOLED: usize = 5;
 /// Cycles in one sample.
 const BATCH: usize = 200;
 
@@ -38,9 +42,10 @@ fn main() -> Outcome<()> {
     let cycles = options.number("--cycles").unwrap_or(1_000_000);
     let rounds = options.number("--rounds").unwrap_or(101);
 
+    let pool = Arc::new(PooledPages::new(2));
     let measured = interleave(rounds, SUBJECTS.len(), |subject| -> Outcome<_> {
         let clock = Clock::start();
-        (0..BATCH).try_for_each(|_| run(subject))?;
+        (0..BATCH).try_for_each(|_| run(subject, &pool))?;
         Ok([clock.elapsed().as_nanos() as f64 / 1e3 / BATCH as f64])
     })?;
     let rows: Vec<_> = SUBJECTS
@@ -52,9 +57,9 @@ fn main() -> Outcome<()> {
     let (code, heap) = system_calls()?;
     println!("\nsystem calls of one cycle: code arena {code}, heap arena {heap}");
 
-    for subject in [CODE, BOTH] {
+    for subject in [CODE, BOTH, POOLED] {
         let before = Process::now()?;
-        (0..cycles).try_for_each(|_| run(subject))?;
+        (0..cycles).try_for_each(|_| run(subject, &pool))?;
         let after = Process::now()?;
         print_table(
             &format!("{cycles} cycles: {}", SUBJECTS[subject]),
@@ -65,18 +70,20 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-fn run(subject: usize) -> Outcome<()> {
+fn run(subject: usize, pool: &Arc<PooledPages>) -> Outcome<()> {
     match subject {
         0 => floor(),
         CODE => use_code(&CodeArena::new()?),
         2 => use_code(&CodeArena::builder().reservation(1 << 20).build()?),
         3 => use_heap(&HeapArena::new()?),
-        _ => {
-            let both = DualArena::new()?;
-            use_heap(&both.heap)?;
-            use_code(&both.code)
-        }
+        BOTH => use_both(&DualArena::new()?),
+        _ => use_both(&DualArena::with_pages(pool.clone())?),
     }
+}
+
+fn use_both(arenas: &DualArena) -> Outcome<()> {
+    use_heap(&arenas.heap)?;
+    use_code(&arenas.code)
 }
 
 fn use_code(arena: &CodeArena) -> Outcome<()> {
@@ -99,8 +106,7 @@ fn use_heap(heap: &HeapArena) -> Outcome<()> {
 /// What the arenas count, and for each the call that drops it.
 fn system_calls() -> Outcome<(usize, usize)> {
     let both = DualArena::new()?;
-    use_code(&both.code)?;
-    use_heap(&both.heap)?;
+    use_both(&both)?;
     Ok((both.code.stats().system_calls + 1, both.heap.stats().system_calls + 1))
 }
 

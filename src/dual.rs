@@ -3,6 +3,8 @@
 use crate::code::CodeArena;
 use crate::error::Error;
 use crate::heap::HeapArena;
+use crate::pages::PageSource;
+use std::sync::Arc;
 
 /// Where an address lies, as [`DualArena::classify`] tells.
 ///
@@ -72,6 +74,30 @@ impl DualArena {
     /// ```
     pub fn new() -> Result<Self, Error> {
         Ok(Self { code: CodeArena::new()?, heap: HeapArena::new()? })
+    }
+
+    /// Both arenas with their default reservations, on pages of a source: [`PooledPages`](crate::pages::PooledPages) for many one after
+    /// another, or those of a test. Where the source cannot protect, a reservation may be memory, so the defaults are 4 MiB and 16 MiB.
+    ///
+    /// Costs four calls to the source, and dropping it two.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    ///
+    /// ```
+    /// use permacode::{DualArena, testing::Pages};
+    ///
+    /// let pages = Pages::ordinary(); // feature `testing`: it counts calls
+    /// let arenas = DualArena::with_pages(pages.clone())?;
+    /// assert_eq!(pages.calls(), 4);
+    /// drop(arenas);
+    /// assert_eq!((pages.calls(), pages.live()), (6, 0));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn with_pages(pages: Arc<dyn PageSource>) -> Result<Self, Error> {
+        let code = CodeArena::builder().pages(pages.clone()).build()?;
+        Ok(Self { code, heap: HeapArena::builder().pages(pages).build()? })
     }
 
     /// Where an address lies. Costs a subtraction and a comparison for code, two of each for the rest. It is not dereferenced.

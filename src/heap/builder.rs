@@ -15,6 +15,9 @@ pub(super) const RESERVATION: Wish =
     Wish { full: if usize::BITS >= 64 { 16 << 30 } else { 256 << 20 }, ordinary: 16 << 20, least: 1 << 20 };
 /// Bytes of a heap in ordinary pages: eight huge pages' worth, so that one that is hardly used is a small part of the whole.
 const DEFAULT_HUGE: usize = 16 << 20;
+/// Bytes of the first two megabytes that lie before the first slab, unless huge pages begin with it: so what a small heap writes to, on both
+/// sides of where its slabs begin, is a matter of one page table of the system's, which stays with a range that is used again.
+const BEFORE: usize = HUGE / 4;
 
 /// Settings of a [`HeapArena`] to be made. Sizes are in bytes; choosing costs nothing, [`build`](Self::build) does.
 ///
@@ -76,7 +79,7 @@ impl HeapArenaBuilder {
     /// not halved when the system refuses it.
     ///
     /// A sixteenth of it and half a megabyte are reserved in addition for what is known of objects (an eighth in debug builds), and up to
-    /// 2 MiB so that the objects begin at a multiple of a huge page.
+    /// 2 MiB so that the huge pages among the objects begin where such can.
     ///
     /// ```
     /// use permacode::Error;
@@ -114,8 +117,8 @@ impl HeapArenaBuilder {
     }
 
     /// How many bytes of the heap lie in pages of the ordinary size; behind them the heap asks for huge ones, where the system has them (on
-    /// Linux 2 MiB, and only if transparent huge pages are not switched off). Rounded up to 2 MiB; 16 MiB unless it is set; `usize::MAX` is
-    /// never.
+    /// Linux 2 MiB, and only if transparent huge pages are not switched off). Rounded up to 2 MiB, less half a MiB if it is not 0; 16 MiB unless
+    /// it is set; `usize::MAX` is never.
     ///
     /// Huge pages make a large heap faster: a fault for each 2 MiB instead of each 4 KiB, and fewer misses of the processor's translations.
     /// They cost at most 2 MiB that are resident and not used, and one more system call whenever the heap grows, by a quarter each time.
@@ -174,7 +177,10 @@ impl HeapArenaBuilder {
     /// assert!(matches!(refused, Err(Error::TooLarge { len: usize::MAX, .. })));
     /// ```
     pub fn build(self) -> Result<HeapArena, Error> {
-        let huge_from = self.huge_from.unwrap_or(DEFAULT_HUGE).checked_next_multiple_of(HUGE).unwrap_or(usize::MAX);
+        let huge_from = match self.huge_from.unwrap_or(DEFAULT_HUGE).checked_next_multiple_of(HUGE) {
+            Some(bytes) => bytes.saturating_sub(BEFORE),
+            None => usize::MAX,
+        };
         let (reservation, start, plan) = match self.reservation {
             Some(bytes) => self.reserve(bytes, huge_from),
             None => RESERVATION.granted(&self.source, |bytes| self.reserve(bytes, huge_from)),
@@ -197,10 +203,10 @@ impl HeapArenaBuilder {
             return Err(Error::Pages(PageError { call: PageCall::Reserve, bytes: page, code: 0 }));
         }
         let plan = Plan::new(bytes, page).ok_or(Error::TooLarge { len: bytes, element: 1 })?;
-        let align = if plan.slabs * SLAB > huge_from { HUGE } else { SLAB };
-        // So much more that the first slab can begin at a multiple of its size, or of a huge page's.
+        // So much more that what begins there can do so at a multiple of a huge page, or of a slab.
+        let (aligned, align) = if plan.slabs * SLAB > huge_from { (huge_from, HUGE) } else { (0, SLAB) };
         let reservation = Reservation::new(self.source.clone(), plan.len + align)?;
-        let start = layout::pad(reservation.base().addr().get() + plan.objects, align);
+        let start = layout::pad(reservation.base().addr().get() + plan.objects + aligned, align);
         let first = plan.first();
         // SAFETY: whole pages of a reservation that nothing was done with yet.
         unsafe { reservation.commit(start + first.start..start + first.end) }?;

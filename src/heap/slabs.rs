@@ -6,9 +6,9 @@
 //!                                                                           64 KiB                        high
 //! ```
 //!
-//! The sets are the vacant slabs, and for each class the slabs with free objects ([`Partial`]). Slab 0 begins at a multiple of a huge page
-//! if the heap may grow so large that it asks for some. A small heap writes to the first pages of each part; of the table and the
-//! magazines, that is one page.
+//! The sets are the vacant slabs, and for each class the slabs with free objects ([`Partial`]). A small heap writes to the first pages of
+//! each part; of the table and the magazines, that is one page. If the heap may grow so large that it asks for huge pages, slab 0 lies so
+//! that these begin where they can.
 //!
 //! * A slab is **vacant**, of one **class**, or part of a **span** of slabs that hold one large object.
 //! * In a slab of a class, objects below `fresh` were handed out at least once; a bit says which of them came back. Objects above were
@@ -183,7 +183,7 @@ pub(super) struct Slabs {
     /// Bytes of objects and spans that are out.
     pub(super) out_bytes: Cell<usize>,
     pub(super) limit: usize,
-    /// Bytes of slabs, a multiple of [`HUGE`](crate::pages::HUGE), behind which huge pages are asked for.
+    /// Bytes of slabs behind which huge pages are asked for; what follows is aligned to one.
     pub(super) huge_from: usize,
     pub(super) pool: Pool,
     /// Slabs that were ever used.

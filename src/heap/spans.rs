@@ -69,7 +69,10 @@ impl Slabs {
         };
         let ahead = end.max(committed + COMMIT.max(committed / 4));
         // A huge page comes of a range that is writable as a whole.
-        let ahead = ahead.next_multiple_of(if ahead > self.huge_from { HUGE } else { SLAB });
+        let ahead = match ahead.checked_sub(self.huge_from) {
+            None | Some(0) => ahead.next_multiple_of(SLAB),
+            Some(huge) => self.huge_from + huge.next_multiple_of(HUGE),
+        };
         let ahead = ahead.min(self.plan.slabs * SLAB);
         commit(ahead).or_else(|error: Error| if end < ahead { commit(end) } else { Err(error) })
     }
@@ -77,7 +80,7 @@ impl Slabs {
     /// Asks for huge pages for what was just made writable, as far as it lies behind what a small heap has.
     fn prefer_huge(&self, slabs: Range<usize>) {
         // With the beginning of the huge page that it begins in, which was made writable before.
-        let start = (slabs.start / HUGE * HUGE).max(self.huge_from);
+        let start = self.huge_from.saturating_add(slabs.start.saturating_sub(self.huge_from) / HUGE * HUGE);
         if start < slabs.end {
             // SAFETY: whole pages of slabs, because slabs and where this begins are multiples of a slab; committed and never sealed. A
             // refusal changes nothing but how fast it is.

@@ -85,11 +85,14 @@ impl Slabs {
     /// Gives the memory of vacant slabs back, in stretches in which any was touched: a huge page may have made others resident as well,
     /// even ones that were never used.
     fn discard_vacant(&self) -> Result<usize, Error> {
-        let (mut from, mut bytes, high) = (0, 0, self.high.get());
+        let (mut from, mut bytes, high, committed) = (0, 0, self.high.get(), self.committed.get());
+        if committed > self.huge_from && high != 0 && !self.vacant.contains(high - 1) {
+            self.discard(high * SLAB..committed)?;
+        }
         while let Some(first) = self.vacant.next(from, high) {
             let end = (first..high).find(|&number| !self.vacant.contains(number)).unwrap_or(high);
             if (first..end).any(|number| self.slab(number).is_touched()) {
-                self.discard(first * SLAB..if end == high { self.committed.get() } else { end * SLAB })?;
+                self.discard(first * SLAB..if end == high { committed } else { end * SLAB })?;
                 (first..end).for_each(|number| self.slab(number).clean());
                 bytes += (end - first) * SLAB;
             }

@@ -1,7 +1,7 @@
 //! Pages: the only door to the operating system.
 //!
 //! A [`PageSource`] is one way to get pages: [`SystemPages`] asks the system and can protect them, [`OrdinaryPages`] is plain memory
-//! for Miri and for platforms without a back end. All logic above this folder sees only a reservation and runs on either.
+//! for Miri and for platforms without a back end; [`PooledPages`] are the system's for whoever makes arenas again and again. All logic above this folder sees only a reservation and runs on either.
 //!
 //! ```text
 //!            reserve                commit                  seal
@@ -39,12 +39,16 @@ mod instruction_cache;
 #[cfg(all(target_os = "linux", not(miri)))]
 mod memory_file;
 mod ordinary;
+#[cfg(all(unix, not(miri)))]
+mod pooled;
 mod reservation;
 mod source;
 #[cfg(all(unix, not(miri)))]
 mod system;
 
 pub use ordinary::OrdinaryPages;
+#[cfg(all(unix, not(miri)))]
+pub use pooled::PooledPages;
 pub(crate) use reservation::{Reservation, Source, Wish};
 pub use source::PageSource;
 #[cfg(all(unix, not(miri)))]

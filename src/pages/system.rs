@@ -34,6 +34,19 @@ impl SystemPages {
         let result = unsafe { region::protect(at.as_ptr(), bytes, protection) };
         result.map_err(|error| refused(call, bytes, error.raw_os_error()))
     }
+
+    /// Maps new pages without access in the place of others: one system call. What those held is gone.
+    ///
+    /// # Safety
+    ///
+    /// Whole pages of one reservation of this source, which nobody refers to any more.
+    pub(super) unsafe fn renew(at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        let mapping = region::alloc_at(at.as_ptr(), bytes, Protection::NONE)
+            .map_err(|error| refused(PageCall::Reserve, bytes, error.raw_os_error()))?;
+        // Owned by the reservation.
+        let _ = mapping.into_raw_parts::<u8>();
+        Ok(())
+    }
 }
 
 // SAFETY: `mmap` returns page-aligned private ranges that overlap nothing; anonymous memory reads as zeros at its first touch and again

@@ -23,6 +23,8 @@
 //! }
 //! assert_eq!((pages.live(), pages.violations()), (0, 0)); // nothing is left behind, ever
 //! ```
+//!
+//! A harness that makes arenas by the million takes them from [`PooledPages`](crate::pages::PooledPages).
 
 mod code_model;
 mod code_ops;
