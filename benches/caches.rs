@@ -53,21 +53,14 @@ fn run<'c, H: Home<'c>>(home: &'c H, code: H::Code, world: &World) -> Result<u64
             ATTRIBUTE => {
                 let object = &world.objects[op.register()];
                 let cache = H::cache(frame, code, pc, op);
-                let slot = cache.get(object.shape, world.now).unwrap_or_else(|| {
-                    let slot = world.find_attribute(object.shape, op.name());
-                    cache.set(object.shape, world.now, slot);
-                    slot
-                });
+                let slot = cache.get(object.shape, world.now);
+                let slot = slot.unwrap_or_else(|| world.find_attribute(cache, object.shape, op.name()));
                 result = result.wrapping_add(object.slots[slot as usize]);
                 pc += H::STEP - 1;
             }
             GLOBAL => {
                 let cache = H::cache(frame, code, pc, op);
-                let index = cache.get(0, world.now).unwrap_or_else(|| {
-                    let index = world.find_global(op.name());
-                    cache.set(0, world.now, index);
-                    index
-                });
+                let index = cache.get(0, world.now).unwrap_or_else(|| world.find_global(cache, op.name()));
                 result ^= world.globals[index as usize];
                 pc += H::STEP - 1;
             }
@@ -148,7 +141,7 @@ fn main() -> Outcome<()> {
         SUBJECTS.iter().enumerate().for_each(|(kind, name)| println!("{kind} {name}"));
         return Ok(());
     }
-    let rounds = options.number("--rounds").unwrap_or(31);
+    let rounds = options.number("--rounds").unwrap_or(101);
     println!("{INSTRUCTIONS} instructions a call, {ACCESSES} of them through a cache; {rounds} rounds");
     for functions in PROGRAMS {
         let arena = CodeArena::new()?;

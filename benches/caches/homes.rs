@@ -6,15 +6,12 @@
 //!   table      ├ op ┼ op ┼ op ┤   base + site ────────▶ cache      beside it, found by addition
 //! ```
 
-use crate::program::Op;
-use permacode::{CodeArena, Error, InlineCache, Loader, Permanent, SideTable, Sites};
+use crate::program::{Cache, Op};
+use permacode::{CodeArena, Error, Loader, Permanent, SideTable, Sites};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::mem;
-
-/// What an instruction found: a slot, or a global's number.
-pub(crate) type Cache = InlineCache<u32>;
 
 /// A home of caches, borrowed for `'c`, and the code that goes with it.
 pub(crate) trait Home<'c> {

@@ -1,6 +1,6 @@
 //! What runs: functions that read attributes of objects with shapes, and globals.
 
-use permacode::Version;
+use permacode::{InlineCache, Version};
 use std::collections::HashMap;
 
 /// Instructions of a function, the return included.
@@ -18,6 +18,9 @@ pub(crate) const RETURN: u8 = 5;
 const SLOTS: usize = 8;
 const SHAPES: usize = 16;
 const NAMES: u16 = 64;
+
+/// What an instruction found: a slot, or a global's number.
+pub(crate) type Cache = InlineCache<u32>;
 
 /// An instruction in one word.
 #[derive(Clone, Copy)]
@@ -60,8 +63,8 @@ pub(crate) struct Object {
 
 /// All that is not code.
 pub(crate) struct World {
-    pub(crate) objects: Vec<Object>,
-    pub(crate) globals: Vec<u64>,
+    pub(crate) objects: Box<[Object; 256]>,
+    pub(crate) globals: Box<[u64; NAMES as usize]>,
     pub(crate) now: Version,
     shapes: Vec<HashMap<u16, u32>>,
     names: HashMap<u16, u32>,
@@ -71,26 +74,33 @@ impl World {
     pub(crate) fn new() -> Self {
         let slot_of = |shape: usize, name: u16| (usize::from(name) * 7 + shape) as u32 % SLOTS as u32;
         Self {
-            objects: (0..256)
-                .map(|n| Object { shape: n % SHAPES, slots: std::array::from_fn(|s| (n * s) as u64) })
-                .collect(),
-            globals: (0..u64::from(NAMES)).map(|n| n * n).collect(),
+            objects: Box::new(std::array::from_fn(|n| Object {
+                shape: n % SHAPES,
+                slots: std::array::from_fn(|s| (n * s) as u64),
+            })),
+            globals: Box::new(std::array::from_fn(|n| (n * n) as u64)),
             now: Version::FIRST,
             shapes: (0..SHAPES).map(|shape| (0..NAMES).map(|name| (name, slot_of(shape, name))).collect()).collect(),
             names: (0..NAMES).map(|name| (name, u32::from(name) * 5 % u32::from(NAMES))).collect(),
         }
     }
 
+    /// Looks an attribute up, which is slow, and puts it into the cache.
     #[cold]
     #[inline(never)]
-    pub(crate) fn find_attribute(&self, shape: usize, name: u16) -> u32 {
-        self.shapes[shape].get(&name).copied().unwrap_or(0)
+    pub(crate) fn find_attribute(&self, cache: &Cache, shape: usize, name: u16) -> u32 {
+        let slot = self.shapes[shape].get(&name).copied().unwrap_or(0);
+        cache.set(shape, self.now, slot);
+        slot
     }
 
+    /// The same for a global.
     #[cold]
     #[inline(never)]
-    pub(crate) fn find_global(&self, name: u16) -> u32 {
-        self.names.get(&name).copied().unwrap_or(0)
+    pub(crate) fn find_global(&self, cache: &Cache, name: u16) -> u32 {
+        let index = self.names.get(&name).copied().unwrap_or(0);
+        cache.set(0, self.now, index);
+        index
     }
 }
 
