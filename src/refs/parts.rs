@@ -90,7 +90,9 @@ impl<'a> Parts<'a> {
     ///
     /// It is live until it is [removed](Self::remove), and in no list; `heap` is that of every call.
     pub(super) unsafe fn add(&self, part: NonNull<Part<'a>>, heap: &HeapArena) {
-        if self.len.get() >= CROWDED * self.lists().len() {
+        // Where the heap had no room, not before there are as many parts again: asking a full heap is slow.
+        let (len, crowd) = (self.len.get(), CROWDED * self.lists().len());
+        if len >= crowd && len % crowd == 0 {
             self.grow(heap);
         }
         self.link(part);
