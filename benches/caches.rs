@@ -16,7 +16,7 @@ mod options;
 mod program;
 
 use harness::{Clock, Samples, interleave, print_table};
-use homes::{Code, Home, Map, Own, Quick, Table, Within};
+use homes::{Code, Home, Map, Own, PerFrame, Quick, Table, Within};
 use options::Options;
 use permacode::CodeArena;
 use program::{ACCESSES, ADD, ATTRIBUTE, CONSTANT, GLOBAL, INSTRUCTIONS, SHIFT, World, calls, functions};
@@ -26,10 +26,12 @@ use std::hint::black_box;
 use std::sync::Barrier;
 use std::thread;
 
-const SUBJECTS: [&str; 5] = [
+const SUBJECTS: [&str; 7] = [
     "in the bytecode",
     "`HashMap`, std's hash",
     "`HashMap`, a multiplication for a hash",
+    "`HashMap` once a frame, std's hash",
+    "`HashMap` once a frame, a multiplication for a hash",
     "`SideTable`",
     "`SideTable`, verified bytecode",
 ];
@@ -79,6 +81,8 @@ struct Program<'a> {
     own: Vec<Box<Own>>,
     slow: Map<RandomState>,
     quick: Map<Quick>,
+    slow_once: PerFrame<RandomState>,
+    quick_once: PerFrame<Quick>,
     table: Table<'a, true>,
     verified: Table<'a, false>,
 }
@@ -95,6 +99,8 @@ impl<'a> Program<'a> {
             own: functions.iter().map(|ops| Within::load(ops)).collect(),
             slow: Map::new(&codes),
             quick: Map::new(&codes),
+            slow_once: PerFrame::new(&codes),
+            quick_once: PerFrame::new(&codes),
             table: Table::new(arena)?,
             verified: Table::new(arena)?,
             codes,
@@ -115,7 +121,9 @@ impl<'a> Program<'a> {
             0 => self.all(&Within, |call| &*self.own[call]),
             1 => self.all(&self.slow, |call| self.codes[call]),
             2 => self.all(&self.quick, |call| self.codes[call]),
-            3 => self.all(&self.table, |call| self.codes[call]),
+            3 => self.all(&self.slow_once, |call| self.codes[call]),
+            4 => self.all(&self.quick_once, |call| self.codes[call]),
+            5 => self.all(&self.table, |call| self.codes[call]),
             _ => self.all(&self.verified, |call| self.codes[call]),
         }
     }

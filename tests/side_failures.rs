@@ -6,6 +6,8 @@ use permacode::testing::Pages;
 use permacode::{CodeArena, Error, PageCall, SideTable, Sites};
 use std::cell::Cell;
 use std::sync::Arc;
+#[cfg(all(unix, not(miri)))]
+use support::Disturbed;
 
 type Entry = Cell<[u32; 5]>;
 /// Growing to this takes several commits.
@@ -133,6 +135,29 @@ fn a_table_takes_what_is_needed_where_more_is_refused() {
     pages.fail_call(PageCall::Commit, 0);
     assert_eq!(table.of(sites).map(<[_]>::len), Ok(10));
     assert_eq!(pages.failures(), 1);
+}
+
+// soundness S23: a thread that began to grow the table earlier, for less, and ends later, takes nothing back.
+#[cfg(all(unix, not(miri)))]
+#[test]
+fn two_that_make_the_table_grow_at_once_get_what_the_farther_one_needs() {
+    let (arena, source) = (arena(), Disturbed::new());
+    let mut table: SideTable<'_, Cell<u8>> =
+        SideTable::builder(&arena).capacity(1 << 20).pages(source.clone()).build().unwrap();
+    let sites = || arena.load("m").unwrap().sites(60_000).unwrap();
+    let near = sites();
+    let mut far = near;
+    let other = || {
+        (0..10).for_each(|_| far = sites());
+        table.of(far).unwrap()[59_999].set(7);
+    };
+    Disturbed::during(PageCall::Commit, other, || table.of(near).map(<[_]>::len)).unwrap();
+    let calls = source.pages.calls();
+    assert_eq!(table.of(far).unwrap()[59_999].get(), 7);
+    assert_eq!(table.walk(|entry| entry.get() == 7).count(), 1);
+    assert_eq!(source.pages.calls(), calls, "what is writable stays so");
+    assert_eq!(table.reset(), Ok(()));
+    assert_eq!(table.of(far).unwrap()[59_999].get(), 0);
 }
 
 #[cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]

@@ -3,6 +3,7 @@
 mod support;
 
 use permacode::pages::{OrdinaryPages, PageSource};
+use permacode::testing::Pages;
 use permacode::{CallCounter, CodeArena, Error, SideTable, Sites};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -28,7 +29,9 @@ fn sites_of_another_arena_are_refused_whatever_their_numbers() {
     let table: SideTable<'_, Cell<u32>> = SideTable::builder(&one).capacity(100).build().unwrap();
     assert_eq!(table.of(sites(&one, 100)).unwrap().len(), 100);
     for count in [0, 1, 50, 60, 65_535] {
-        assert_eq!(table.of(sites(&two, count)).err(), Some(Error::OtherArena));
+        let foreign = sites(&two, count);
+        assert_eq!(table.of(foreign).err(), Some(Error::OtherArena));
+        assert!(table.present(foreign).is_empty(), "{count}");
     }
     assert!(table.walk(|entry| entry.get() != 0).next().is_none());
 }
@@ -79,6 +82,7 @@ fn what_does_not_fit_is_refused_and_what_fits_is_served_up_to_the_last_entry() {
     table.of(last).unwrap()[0].set(u64::MAX);
     assert_eq!(table.of(over), refused);
     assert_eq!((table.of(most).unwrap().len(), table.of(last).unwrap()[0].get()), (999, u64::MAX));
+    assert!(table.walk(|entry| entry.get() != 0).map(|(number, _)| number).eq([999]));
 }
 
 // soundness S3
@@ -94,7 +98,8 @@ fn a_capacity_that_no_address_space_holds_is_refused() {
 #[test]
 fn a_table_never_moves_and_serves_what_is_loaded_after_it_was_made() {
     let arena = arena();
-    let table: SideTable<'_, Cell<usize>> = SideTable::new(&arena).unwrap();
+    // Where pages are ordinary memory, the default is less.
+    let table: SideTable<'_, Cell<usize>> = SideTable::builder(&arena).capacity(3_000_000).build().unwrap();
     let first = sites(&arena, 10);
     let before = addresses(table.of(first).unwrap());
     let held = table.of(first).unwrap();
@@ -110,6 +115,20 @@ fn a_table_never_moves_and_serves_what_is_loaded_after_it_was_made() {
     assert!(later.iter().zip(1..).all(|(&sites, number)| table.of(sites).unwrap()[65_534].get() == number));
     let range = table.address_range();
     assert!(addresses(table.of(later[39]).unwrap()).iter().all(|address| range.contains(address)));
+}
+
+#[test]
+fn the_first_look_makes_room_for_all_sites_that_were_given_by_then() {
+    let (arena, pages) = (arena(), Pages::ordinary());
+    let table: SideTable<'_, Cell<u32>> =
+        SideTable::builder(&arena).capacity(200_000).pages(pages.clone()).build().unwrap();
+    let given: Vec<Sites> = (0..3).map(|_| sites(&arena, 60_000)).collect();
+    for &sites in &given {
+        table.of(sites).unwrap()[59_999].set(1);
+    }
+    assert_eq!(pages.calls(), 2, "to reserve, and for all three");
+    assert!(table.of(sites(&arena, 10_000)).is_ok());
+    assert_eq!(pages.calls(), 3);
 }
 
 #[test]

@@ -189,6 +189,25 @@ fn a_range_that_is_partly_above_the_table_is_cleared_where_it_is_not() {
 }
 
 #[test]
+fn no_two_code_objects_of_one_region_have_a_number_in_common() {
+    let (arena, heap) = arenas();
+    let table: Table<'_> = SideTable::new(&arena).unwrap();
+    let clear = |sites: Sites| table.present(sites).iter().for_each(|entry| entry.set(0));
+    let transients = Transients::new(&arena, &heap).clearing(&clear);
+    for round in 0..3 {
+        let code: CodeRef<'_, &[Sites]> = CodeRef::transient(&transients, |loader| {
+            loader.alloc(loader.alloc_slice_try_fill_with(200, |number| loader.sites(number % 30))?)
+        })
+        .unwrap();
+        for (number, &sites) in code.get().iter().enumerate() {
+            assert_eq!(sites.len(), number % 30);
+            let unused = table.of(sites).unwrap().iter().all(|entry| entry.replace(7) == 0);
+            assert!(unused, "the numbers of number {number} are another's, or were not cleared in round {round}");
+        }
+    }
+}
+
+#[test]
 fn promoted_code_gets_numbers_that_nobody_had() {
     let (arena, heap) = arenas();
     let table: Table<'_> = SideTable::new(&arena).unwrap();

@@ -1,8 +1,9 @@
-//! Where inline caches lie: three homes, one question.
+//! Where inline caches lie: four homes, one question.
 //!
 //! ```text
 //!   within     ├ op ┼ cache ┼ op ┼ op ┼ cache ┤                    in the bytecode, which is therefore written to
 //!   map        ├ op ┼ op ┼ op ┤   (code, pc) ─ hash ─▶ cache       beside it, found by hashing
+//!   per frame  ├ op ┼ op ┼ op ┤   code ─ hash ─▶ base + site     beside it, found by hashing once a frame, then by addition
 //!   table      ├ op ┼ op ┼ op ┤   base + site ────────▶ cache      beside it, found by addition
 //! ```
 
@@ -120,6 +121,40 @@ impl<'c, H: BuildHasher + 'c> Home<'c> for Map<H> {
     #[inline(always)]
     fn cache(map: &'c Self, code: &'c Code<'c>, pc: usize, _: Op) -> &'c Cache {
         &map.0[&(std::ptr::from_ref(code).addr(), pc)]
+    }
+}
+
+/// Caches of a code object found by hashing its address, once per frame.
+pub(crate) struct PerFrame<H>(HashMap<usize, Box<[Cache]>, H>);
+
+impl<H: BuildHasher + Default> PerFrame<H> {
+    pub(crate) fn new(codes: &[&Code<'_>]) -> Self {
+        let caches = |code: &&Code<'_>| {
+            let caches = (0..code.sites.len()).map(|_| bytemuck::Zeroable::zeroed());
+            (std::ptr::from_ref::<Code<'_>>(code).addr(), caches.collect())
+        };
+        Self(codes.iter().map(caches).collect())
+    }
+}
+
+impl<'c, H: BuildHasher + 'c> Home<'c> for PerFrame<H> {
+    type Code = &'c Code<'c>;
+    type Frame = &'c [Cache];
+    const STEP: usize = 1;
+
+    #[inline(always)]
+    fn enter(&'c self, code: &'c Code<'c>) -> Result<&'c [Cache], Error> {
+        Ok(&self.0[&std::ptr::from_ref(code).addr()])
+    }
+
+    #[inline(always)]
+    fn op(code: &'c Code<'c>, pc: usize) -> Op {
+        Op(code.words[pc])
+    }
+
+    #[inline(always)]
+    fn cache(caches: &'c [Cache], _: &'c Code<'c>, _: usize, op: Op) -> &'c Cache {
+        &caches[op.site()]
     }
 }
 

@@ -6,6 +6,9 @@
 //!
 //! An entry is good for one key and one version. When a class changes, the interpreter takes the next [`Version`] instead of looking for
 //! the caches that it concerns: all of them miss from then on, and are filled anew as they are needed.
+//!
+//! A key that is an address is good as long as what lies there lives: a class that is freed is a change as well, or the next one at its
+//! address hits what was found for it.
 
 use bytemuck::Zeroable;
 use core::cell::Cell;
@@ -153,7 +156,8 @@ impl<V: Copy + Zeroable + fmt::Debug> fmt::Debug for InlineCache<V> {
 /// A polymorphic inline cache: an entry of a [`SideTable`](crate::SideTable) for an instruction that sees up to `N` keys.
 ///
 /// Looking is at most `2 N` comparisons, filling at most `3 N` and four stores. It takes as many bytes as `N` monomorphic ones and a word.
-/// When all places are taken, they are replaced in turn. `N` is at least 1: filling a cache without places does not compile.
+/// When all places are taken, they are replaced in turn, beginning behind the one that was filled last. `N` is at least 1: filling a cache
+/// without places does not compile.
 ///
 /// ```
 /// use permacode::{PolymorphicCache, Version};
@@ -192,8 +196,8 @@ impl<V: Copy + Zeroable, const N: usize> PolymorphicCache<V, N> {
         self.places.iter().find_map(|place| place.get(key, now))
     }
 
-    /// Remembers what was found for a key: in its place, in one that is empty or out of date, or else in the next one in turn. Costs at
-    /// most `3 N` comparisons and four stores.
+    /// Remembers what was found for a key: in its place, in one that is empty or out of date, or else in the one behind that which was filled
+    /// last. Costs at most `3 N` comparisons and four stores.
     ///
     /// ```
     /// # use permacode::{PolymorphicCache, Version};
@@ -209,10 +213,11 @@ impl<V: Copy + Zeroable, const N: usize> PolymorphicCache<V, N> {
         const { assert!(N != 0, "a cache without places remembers nothing") };
         let same = self.places.iter().position(|place| place.version.get() != 0 && place.key.get() == key);
         let vacant = || self.places.iter().position(|place| place.version.get() != now.0.get());
-        let place = same.or_else(vacant).unwrap_or_else(|| {
-            let next = self.next.get() % N;
-            self.next.set(next + 1);
-            next
+        let place = same.unwrap_or_else(|| {
+            let place = vacant().unwrap_or_else(|| self.next.get() % N);
+            // Also behind a vacant one, or the turn would go on where another version left it: at what was found just now.
+            self.next.set(place + 1);
+            place
         });
         self.places[place].set(key, now, value);
     }
@@ -280,6 +285,25 @@ mod tests {
         cache.set(2, now, 3);
         cache.set(4, now, 4);
         assert_eq!((cache.get(2, now), cache.get(4, now), cache.get(1, now)), (Some(3), Some(4), None));
+        // Whichever place is next in turn.
+        let cache: PolymorphicCache<usize, 3> = Zeroable::zeroed();
+        [1, 2, 3].iter().for_each(|&key| cache.set(key, old, key));
+        [1, 4, 5].iter().for_each(|&key| cache.set(key, now, key));
+        assert_eq!([1, 4, 5].map(|key| cache.get(key, now)), [Some(1), Some(4), Some(5)]);
+    }
+
+    #[test]
+    fn the_turn_begins_anew_after_a_change() {
+        for before in 0..8 {
+            let cache: PolymorphicCache<usize, 3> = Zeroable::zeroed();
+            let (old, now) = (Version::FIRST, Version::FIRST.next());
+            (0..before).for_each(|key| cache.set(key, old, key));
+            for key in 100..110 {
+                cache.set(key, now, key);
+                let there: Vec<usize> = (100..=key).filter(|&key| cache.get(key, now).is_some()).collect();
+                assert_eq!(there, (key.saturating_sub(2).max(100)..=key).collect::<Vec<_>>(), "after {before}");
+            }
+        }
     }
 
     #[test]

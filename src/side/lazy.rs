@@ -108,3 +108,19 @@ impl<T> fmt::Debug for LazyConstant<T> {
         f.write_str(if self.get().is_some() { "LazyConstant(made)" } else { "LazyConstant(unmade)" })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_constant_that_is_made_while_it_is_made_is_the_first_one() {
+        let (constant, objects): (LazyConstant<u8>, [u8; 2]) = (Zeroable::zeroed(), [0; 2]);
+        let [inner, outer] = objects.each_ref().map(NonNull::from);
+        let made = constant.get_or_try_make(|| constant.get_or_try_make(|| Ok::<_, ()>(inner)).map(|_| outer));
+        assert_eq!((made, constant.get()), (Ok(inner), Some(inner)));
+        constant.take();
+        let failed = constant.get_or_try_make(|| constant.get_or_try_make(|| Ok(inner)).and(Err(())));
+        assert_eq!((failed, constant.get()), (Err(()), Some(inner)));
+    }
+}

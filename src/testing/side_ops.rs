@@ -56,7 +56,7 @@ pub struct At {
     pub site: u8,
 }
 
-/// One operation. One on what there is none of does nothing.
+/// One operation. One on what there is none of does nothing. Keys are taken modulo 8.
 ///
 /// ```
 /// use permacode::testing::{At, Reserve, SideCase, SideOp};
@@ -108,6 +108,8 @@ pub enum SideOp {
 
 /// Places of the polymorphic cache.
 const PLACES: usize = 3;
+/// Keys that there are: few, so that a cache is asked for what it was told.
+const KEYS: u8 = 8;
 /// Calls after which code is hot.
 const HOT: u32 = 3;
 
@@ -257,8 +259,9 @@ impl<'s> State<'s, '_> {
             SideOp::Walk => self.walk(),
             SideOp::Foreign(count) => {
                 let sites = self.other.load("m").and_then(|loader| loader.sites(count.into()));
-                let refused = self.table.of(sites.expect("there are enough numbers")).err();
-                assert_eq!(refused, Some(Error::OtherArena));
+                let sites = sites.expect("there are enough numbers");
+                assert_eq!(self.table.of(sites).err(), Some(Error::OtherArena));
+                assert!(self.table.present(sites).is_empty(), "entries for another arena's sites");
             }
             SideOp::Reset => {}
             SideOp::Fail(after) => match after % 3 {
@@ -315,7 +318,8 @@ impl<'s> State<'s, '_> {
         for (number, entry) in self.table.walk(|_| true) {
             let expected = self.expected.get(&number).unwrap_or(&nothing);
             assert_eq!(entry.one.entry(), expected.one.map(|(key, _, value)| (key, value)));
-            for (key, value) in entry.many.entries() {
+            for (place, (key, value)) in entry.many.entries().enumerate() {
+                assert!(entry.many.entries().skip(place + 1).all(|(other, _)| other != key), "a key has two places");
                 assert_eq!(expected.many.get(&key).map(|(_, value)| *value), Some(value));
             }
             assert_eq!(
@@ -326,23 +330,27 @@ impl<'s> State<'s, '_> {
     }
 }
 
+fn key_of(key: u8) -> usize {
+    usize::from(key % KEYS)
+}
+
 fn use_entry(op: SideOp, entry: &Entry, expected: &mut Expected, now: Version) {
     match op {
         SideOp::Get(_, key) => {
-            let key = key.into();
+            let key = key_of(key);
             let found = expected.one.filter(|one| (one.0, one.1) == (key, now)).map(|one| one.2);
             assert_eq!(entry.one.get(key, now), found);
         }
         SideOp::Set(_, key, value) => {
-            entry.one.set(key.into(), now, value);
-            expected.one = Some((key.into(), now, value));
+            entry.one.set(key_of(key), now, value);
+            expected.one = Some((key_of(key), now, value));
         }
-        SideOp::GetOfMany(_, key) => check_many(entry, expected, key.into(), now),
+        SideOp::GetOfMany(_, key) => check_many(entry, expected, key_of(key), now),
         SideOp::SetOfMany(_, key, value) => {
-            entry.many.set(key.into(), now, value);
-            expected.many.insert(key.into(), (now, value));
-            assert_eq!(entry.many.get(key.into(), now), Some(value), "what was just found is forgotten");
-            (0..8).for_each(|key| check_many(entry, expected, key, now));
+            entry.many.set(key_of(key), now, value);
+            expected.many.insert(key_of(key), (now, value));
+            assert_eq!(entry.many.get(key_of(key), now), Some(value), "what was just found is forgotten");
+            (0..KEYS).for_each(|key| check_many(entry, expected, key_of(key), now));
         }
         SideOp::Clear(_) => {
             entry.one.clear();
