@@ -3,7 +3,7 @@
 //! ```text
 //!   within     ├ op ┼ cache ┼ op ┼ op ┼ cache ┤                    in the bytecode, which is therefore written to
 //!   map        ├ op ┼ op ┼ op ┤   (code, pc) ─ hash ─▶ cache       beside it, found by hashing
-//!   per frame  ├ op ┼ op ┼ op ┤   code ─ hash ─▶ base + site     beside it, found by hashing once a frame, then by addition
+//!   per frame  ├ op ┼ op ┼ op ┤   code ─ hash ─▶ base + site      beside it, found by hashing once a frame, then by addition
 //!   table      ├ op ┼ op ┼ op ┤   base + site ────────▶ cache      beside it, found by addition
 //! ```
 
@@ -31,8 +31,9 @@ pub(crate) trait Home<'c> {
 
 // ── within the bytecode ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Caches in the bytecode, in ordinary memory: what CPython does.
-pub(crate) struct Within;
+/// Caches in the bytecode, in ordinary memory: what CPython does. Whether one ends within the code is `CHECKED`, or was verified when the code
+/// was loaded.
+pub(crate) struct Within<const CHECKED: bool>;
 
 /// A code object of ordinary memory.
 pub(crate) struct Own {
@@ -42,15 +43,15 @@ pub(crate) struct Own {
 const CACHE_WORDS: usize = size_of::<Cache>() / size_of::<u64>();
 const _: () = assert!(size_of::<Cache>() % size_of::<u64>() == 0 && align_of::<Cache>() <= align_of::<u64>());
 
-impl Within {
+impl Own {
     pub(crate) fn load(ops: &[Op]) -> Box<Own> {
         let words =
-            |op: &Op| [op.0].into_iter().chain([0; CACHE_WORDS]).take(if op.is_cached() { Self::STEP } else { 1 });
+            |op: &Op| [op.0].into_iter().chain([0; CACHE_WORDS]).take(if op.is_cached() { 1 + CACHE_WORDS } else { 1 });
         Box::new(Own { words: ops.iter().flat_map(words).map(Cell::new).collect() })
     }
 }
 
-impl<'c> Home<'c> for Within {
+impl<'c, const CHECKED: bool> Home<'c> for Within<CHECKED> {
     type Code = &'c Own;
     type Frame = ();
     const STEP: usize = 1 + CACHE_WORDS;
@@ -67,8 +68,13 @@ impl<'c> Home<'c> for Within {
 
     #[inline(always)]
     fn cache((): (), code: &'c Own, pc: usize, _: Op) -> &'c Cache {
-        // SAFETY: `load` put as many words behind each instruction that has a cache. They are cells, zero at first, and only ever seen as
-        // this.
+        if CHECKED {
+            let words = &code.words[pc + 1..=pc + CACHE_WORDS];
+            // SAFETY: as many words as a cache has. `load` put them behind each instruction that has one: they are cells, zero at first, and
+            // only ever seen as this.
+            return unsafe { &*words.as_ptr().cast::<Cache>() };
+        }
+        // SAFETY: as above, and `load` put no cached instruction elsewhere.
         unsafe { &*code.words.as_ptr().add(pc + 1).cast::<Cache>() }
     }
 }
@@ -179,7 +185,7 @@ impl Hasher for Multiply {
     }
 }
 
-/// Caches in a side table. A slice's index is `CHECKED`, unless the bytecode was verified when it was loaded.
+/// Caches in a side table. A slice's index is `CHECKED`, or was verified when the code was loaded.
 pub(crate) struct Table<'a, const CHECKED: bool>(SideTable<'a, Cache>);
 
 impl<'a, const CHECKED: bool> Table<'a, CHECKED> {
