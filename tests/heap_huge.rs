@@ -3,10 +3,10 @@
 
 mod heap_support;
 
-use heap_support::{Objects, resident, watched};
+use heap_support::{Objects, layout, resident, watched};
 use permacode::testing::Pages;
 use permacode::{HeapArena, HeapArenaBuilder};
-use permacode_witness::copied;
+use permacode_witness::{copied, memory};
 
 const MEGABYTE: usize = 1 << 20;
 
@@ -26,6 +26,68 @@ fn they_are_asked_for_behind_the_bytes_that_were_set_and_nowhere_else() {
     assert_eq!(never, calls(|builder| builder.huge_pages_from(64 * MEGABYTE)));
     assert!(never < late && late < always, "{never} {late} {always}");
     assert_eq!(late, calls(|builder| builder), "what is chosen when nothing is said");
+}
+
+/// The kernel keeps what is asked for as a mapping of its own, which shows where it begins.
+#[test]
+fn they_begin_where_huge_pages_can_and_only_where_one_has_room() {
+    let asked = |from: usize, reservation: usize| {
+        let heap = HeapArena::builder().reservation(reservation).huge_pages_from(from).build().unwrap();
+        let _objects = Objects::of(&heap, reservation / (1 << 17), 1 << 17);
+        let all = heap.address_range();
+        let found = memory(0, all.clone()).unwrap();
+        let starts: Vec<_> =
+            found.accessible().map(|mapping| mapping.range.start).filter(|&at| at >= all.start).collect();
+        assert!(starts.iter().all(|start| start % (2 * MEGABYTE) == 0), "{from} {reservation}");
+        starts.iter().map(|start| start - all.start).collect::<Vec<_>>()
+    };
+    const BEFORE: usize = 3 * MEGABYTE / 2;
+    for from in [1, MEGABYTE, 2 * MEGABYTE] {
+        assert_eq!(asked(from, 16 * MEGABYTE), [BEFORE]);
+        assert_eq!(asked(from, BEFORE + 2 * MEGABYTE), [BEFORE]);
+        for reservation in [MEGABYTE / 2, BEFORE, 2 * MEGABYTE, BEFORE + 2 * MEGABYTE - (64 << 10)] {
+            assert_eq!(asked(from, reservation), [0; 0]);
+        }
+    }
+    assert_eq!([asked(0, 2 * MEGABYTE), asked(0, 16 * MEGABYTE)], [[0]; 2]);
+    assert_eq!(asked(0, MEGABYTE), [0; 0]);
+    assert_eq!(asked(16 * MEGABYTE, 40 * MEGABYTE), [BEFORE + 14 * MEGABYTE]);
+    for from in [16 * MEGABYTE, usize::MAX / 2, !(2 * MEGABYTE - 1), usize::MAX - 1, usize::MAX] {
+        assert_eq!(asked(from, 16 * MEGABYTE), [0; 0]);
+    }
+}
+
+#[test]
+fn they_are_writable_as_a_whole() {
+    for (from, before) in [(0, 0), (2 * MEGABYTE, 3 * MEGABYTE / 2)] {
+        let heap = HeapArena::builder().reservation(64 * MEGABYTE).huge_pages_from(from).build().unwrap();
+        let mut objects = Objects::of(&heap, before / (64 << 10), 64 << 10);
+        while objects.all.len() < 500 {
+            objects.alloc(layout(64 << 10, 8)).unwrap();
+            let committed = heap.stats().committed;
+            assert!(committed == MEGABYTE || (committed - before) % (2 * MEGABYTE) == 0, "{committed}");
+        }
+    }
+}
+
+#[test]
+fn a_trim_gives_back_what_a_neighbour_made_resident() {
+    let slab = 64 << 10;
+    let heap = HeapArena::builder().reservation(64 * MEGABYTE).huge_pages_from(0).build().unwrap();
+    let mut objects = Objects::of(&heap, 100, slab);
+    objects.free_all();
+    heap.trim().unwrap();
+    // The first again: a huge page, where the system has one, with vacant slabs behind it that were used and given back.
+    let first = Objects::of(&heap, 1, slab);
+    heap.trim().unwrap();
+    assert_eq!(resident(&heap), slab);
+    first.check();
+    // And at the end, with slabs behind it that never were in use.
+    let heap = HeapArena::builder().reservation(64 * MEGABYTE).huge_pages_from(0).build().unwrap();
+    let objects = Objects::of(&heap, 65, slab);
+    heap.trim().unwrap();
+    assert_eq!(resident(&heap), 65 * slab);
+    objects.check();
 }
 
 #[test]

@@ -11,6 +11,7 @@ use std::cell::Cell;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use support::filter::{When, refuse};
@@ -241,6 +242,117 @@ fn no_address_is_two_threads_at_once() {
     assert!(seen.len() < 400, "address space was used again");
 }
 
+/// Threads take and leave the same spares as fast as they can: nothing slow lies between a look at a place and the step.
+#[test]
+fn a_spare_is_taken_by_one() {
+    const ROUNDS: usize = 300_000;
+    let (pages, bytes) = (PooledPages::new(2), page());
+    let spares = [(); 2].map(|()| reserved(&pages, bytes).addr().get());
+    let release = |at: usize| {
+        // SAFETY: a whole reservation of the pool, which nobody uses.
+        unsafe { pages.release(NonNull::new(std::ptr::with_exposed_provenance_mut(at)).unwrap(), bytes) }.unwrap();
+    };
+    spares.into_iter().for_each(release);
+    let (taken, start) = ([const { AtomicBool::new(false) }; 2], Barrier::new(2));
+    let work = || {
+        start.wait();
+        for _ in 0..ROUNDS {
+            let at = reserved(&pages, bytes).addr().get();
+            let place = spares.iter().position(|&spare| spare == at).expect("two places for two threads");
+            assert!(!taken[place].swap(true, Relaxed), "somebody else has it");
+            taken[place].store(false, Relaxed);
+            release(at);
+        }
+    };
+    thread::scope(|scope| [(); 2].map(|()| scope.spawn(work)).map(|thread| thread.join().unwrap()));
+}
+
+#[test]
+fn what_a_refused_commit_made_accessible_half_way_is_renewed_too() {
+    in_child(|| {
+        let (pages, page) = (PooledPages::new(1), page());
+        let base = reserved(&pages, 8 * page);
+        // SAFETY: whole pages of the reservation; the kernel changes what lies before the hole before it finds that.
+        unsafe {
+            assert_eq!(libc::munmap(base.add(4 * page).as_ptr().cast(), page), 0);
+            assert_eq!(pages.commit(base, 8 * page).map_err(|error| error.call), Err(PageCall::Commit));
+            base.write(7);
+            pages.release(base, 8 * page).unwrap();
+        }
+        assert_eq!(accessible(&(base.addr().get()..base.addr().get() + 8 * page)), [""; 0]);
+        assert_eq!(reserved(&pages, 8 * page), base);
+    });
+}
+
+/// Refuses to map pages anew in the place of so many bytes, and of no other number.
+fn refuse_renewal(bytes: usize) {
+    let fixed = When { argument: 3, mask: libc::MAP_FIXED, value: libc::MAP_FIXED };
+    refuse(libc::SYS_mmap, &[fixed, When { argument: 1, mask: -1, value: bytes as i32 }], libc::ENOMEM);
+}
+
+#[test]
+fn only_what_was_committed_this_time_is_renewed() {
+    in_child(|| {
+        let (pages, page) = (PooledPages::new(1), page());
+        let base = reserved(&pages, 16 * page);
+        // SAFETY: whole pages of a reservation of this source, used by nobody when it is released.
+        unsafe {
+            pages.commit(base, 3 * page).unwrap();
+            pages.release(base, 16 * page).unwrap();
+            refuse_renewal(3 * page);
+            assert_eq!(reserved(&pages, 16 * page), base);
+            pages.commit(base, page).unwrap();
+            pages.release(base, 16 * page).unwrap();
+        }
+        assert!(is_mapped(base));
+    });
+}
+
+#[test]
+fn a_place_whose_pages_could_not_be_renewed_is_nobodys_for_ever() {
+    in_child(|| {
+        let (pages, page) = (PooledPages::new(1), page());
+        refuse_renewal(3 * page);
+        let lost = reserved(&pages, 16 * page);
+        // SAFETY: whole pages of reservations of this source, used by nobody when they are released.
+        unsafe {
+            pages.commit(lost, 3 * page).unwrap();
+            pages.release(lost, 16 * page).unwrap();
+            assert!(!is_mapped(lost));
+            let next = reserved(&pages, 16 * page);
+            assert_eq!(next, lost, "the system gives the same addresses, but not by way of the place");
+            pages.commit(next, 5 * page).unwrap();
+            pages.release(next, 16 * page).unwrap();
+            assert!(!is_mapped(next), "it has no place");
+        }
+    });
+}
+
+#[test]
+fn pages_that_were_lost_while_they_were_renewed_are_not_unmapped_again() {
+    in_child(|| {
+        let (pages, page) = (PooledPages::new(1), page());
+        refuse_renewal(3 * page);
+        let base = reserved(&pages, 16 * page);
+        // SAFETY: whole pages of a reservation of this source; a refusal that took them away is played by unmapping them.
+        unsafe {
+            let used = base.add(4 * page);
+            pages.commit(used, 3 * page).unwrap();
+            assert_eq!(libc::munmap(used.as_ptr().cast(), 3 * page), 0);
+            let refused = pages.release(base, 16 * page).unwrap_err();
+            assert_eq!((refused.call, refused.code), (PageCall::Reserve, libc::ENOMEM));
+        }
+        assert!(is_mapped(base), "address space is lost, nothing else is touched");
+        assert_ne!(reserved(&pages, 16 * page), base);
+    });
+}
+
+/// Whether anything lies at an address; without `/proc`, whose reader might map.
+fn is_mapped(at: NonNull<u8>) -> bool {
+    // SAFETY: only asks.
+    unsafe { SystemPages.resident(at, page()) }.is_ok()
+}
+
 /// A reservation, as a source gives it.
 fn reserved(pages: &PooledPages, bytes: usize) -> NonNull<u8> {
     pages.reserve(bytes).unwrap()
@@ -290,6 +402,7 @@ fn address_space_that_is_refused_is_an_error_and_the_place_is_free_again() {
         let base = reserved(&pages, MEGABYTE);
         // SAFETY: a whole reservation of this source, unused.
         unsafe { pages.release(base, MEGABYTE).unwrap() };
+        assert!(is_mapped(base), "kept, not given back and found again by chance");
         assert_eq!(reserved(&pages, MEGABYTE), base);
     });
 }
@@ -304,15 +417,34 @@ fn what_cannot_be_mapped_anew_goes_back_to_the_system() {
         let fixed = When { argument: 3, mask: libc::MAP_FIXED, value: libc::MAP_FIXED };
         refuse(libc::SYS_mmap, &[fixed], libc::ENOMEM);
         drop(lost);
-        // Without `/proc`, whose reader might map: a page that is not mapped is not resident either.
-        let first = NonNull::new(std::ptr::with_exposed_provenance_mut::<u8>(range.start)).unwrap();
-        // SAFETY: only asks.
-        let resident = unsafe { SystemPages.resident(first, page()) };
-        assert_eq!(resident.map_err(|error| error.code), Err(libc::ENOMEM));
+        assert!(!is_mapped(NonNull::new(std::ptr::with_exposed_provenance_mut(range.start)).unwrap()));
         let next = arena(&pages, MEGABYTE);
         assert_eq!(next.load("m").unwrap().alloc(2u8), Ok(&2));
         drop(next);
         assert_eq!(arena(&pages, MEGABYTE).load("m").unwrap().alloc(3u8), Ok(&3));
+    });
+}
+
+#[test]
+fn a_child_that_is_forked_while_threads_take_and_leave_works_on() {
+    let pages = pool(3);
+    let work = |mark: u8| {
+        let arena = arena(&pages, MEGABYTE);
+        let loader = arena.load("case").unwrap();
+        let block = loader.alloc_slice_copy(&[mark; 9000]).unwrap();
+        assert!(zero(span(loader.alloc_padded(&[], 1, 9000).unwrap())));
+        loader.seal().unwrap();
+        assert!(all(block, mark));
+    };
+    thread::scope(|scope| {
+        for mark in 1..3 {
+            let work = &work;
+            // So many that they are at it while children are made.
+            scope.spawn(move || (0..3000).for_each(|_| work(mark)));
+        }
+        for _ in 0..40 {
+            in_child(|| (3..30).for_each(work));
+        }
     });
 }
 

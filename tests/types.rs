@@ -75,6 +75,10 @@ assert_impl_all!(Pages: PageSource, Send, Sync);
 assert_impl_all!(Arc<dyn PageSource>: Send, Sync);
 #[cfg(all(unix, not(miri)))]
 assert_impl_all!(permacode::pages::SystemPages: PageSource, Copy, Default, Debug);
+#[cfg(all(unix, not(miri)))]
+assert_impl_all!(permacode::pages::PooledPages: PageSource, Send, Sync, Debug);
+#[cfg(all(unix, not(miri)))]
+assert_not_impl_any!(permacode::pages::PooledPages: Clone);
 
 // A side table is shared as its entries are.
 assert_impl_all!(SideTable<'static, AtomicU32>: Send, Sync, Debug);

@@ -15,8 +15,9 @@ pub(super) const RESERVATION: Wish =
     Wish { full: if usize::BITS >= 64 { 16 << 30 } else { 256 << 20 }, ordinary: 16 << 20, least: 1 << 20 };
 /// Bytes of a heap in ordinary pages: eight huge pages' worth, so that one that is hardly used is a small part of the whole.
 const DEFAULT_HUGE: usize = 16 << 20;
-/// Bytes of the first two megabytes that lie before the first slab, unless huge pages begin with it: so what a small heap writes to, on both
-/// sides of where its slabs begin, is a matter of one page table of the system's, which stays with a range that is used again.
+/// Bytes that the first slab lies behind a huge page's boundary, unless huge pages begin with it or have no room: so what a small heap
+/// writes to, on both sides of where its slabs begin, is a matter of one page table of the system's, which stays with a range that is used
+/// again.
 const BEFORE: usize = HUGE / 4;
 
 /// Settings of a [`HeapArena`] to be made. Sizes are in bytes; choosing costs nothing, [`build`](Self::build) does.
@@ -79,7 +80,7 @@ impl HeapArenaBuilder {
     /// not halved when the system refuses it.
     ///
     /// A sixteenth of it and half a megabyte are reserved in addition for what is known of objects (an eighth in debug builds), and up to
-    /// 2 MiB so that the huge pages among the objects begin where such can.
+    /// 2 MiB so that the huge pages among the objects begin where such can, if it has room for any.
     ///
     /// ```
     /// use permacode::Error;
@@ -118,7 +119,7 @@ impl HeapArenaBuilder {
 
     /// How many bytes of the heap lie in pages of the ordinary size; behind them the heap asks for huge ones, where the system has them (on
     /// Linux 2 MiB, and only if transparent huge pages are not switched off). Rounded up to 2 MiB, less half a MiB if it is not 0; 16 MiB unless
-    /// it is set; `usize::MAX` is never.
+    /// it is set; `usize::MAX` is never, and so is what leaves no room for one.
     ///
     /// Huge pages make a large heap faster: a fault for each 2 MiB instead of each 4 KiB, and fewer misses of the processor's translations.
     /// They cost at most 2 MiB that are resident and not used, and one more system call whenever the heap grows, by a quarter each time.
@@ -177,13 +178,9 @@ impl HeapArenaBuilder {
     /// assert!(matches!(refused, Err(Error::TooLarge { len: usize::MAX, .. })));
     /// ```
     pub fn build(self) -> Result<HeapArena, Error> {
-        let huge_from = match self.huge_from.unwrap_or(DEFAULT_HUGE).checked_next_multiple_of(HUGE) {
-            Some(bytes) => bytes.saturating_sub(BEFORE),
-            None => usize::MAX,
-        };
-        let (reservation, start, plan) = match self.reservation {
-            Some(bytes) => self.reserve(bytes, huge_from),
-            None => RESERVATION.granted(&self.source, |bytes| self.reserve(bytes, huge_from)),
+        let (reservation, start, plan, huge_from) = match self.reservation {
+            Some(bytes) => self.reserve(bytes),
+            None => RESERVATION.granted(&self.source, |bytes| self.reserve(bytes)),
         }?;
         // SAFETY: the plan's parts lie within the reservation; the magazines' part has room for one of each class.
         let magazines: [Magazine; CLASSES] = unsafe {
@@ -196,20 +193,28 @@ impl HeapArenaBuilder {
         Ok(HeapArena::from_parts(magazines, slabs))
     }
 
-    /// Address space with a plan for it, and where in it the plan begins.
-    fn reserve(&self, bytes: usize, huge_from: usize) -> Result<(Reservation, usize, Plan), Error> {
+    /// How many of so many bytes of slabs lie before those that huge pages are asked for. `None` where no huge page has room behind them.
+    fn before_huge(&self, slabs: usize) -> Option<usize> {
+        let rounded = self.huge_from.unwrap_or(DEFAULT_HUGE).checked_next_multiple_of(HUGE)?;
+        let before = rounded.saturating_sub(BEFORE);
+        slabs.checked_sub(before).filter(|&behind| behind >= HUGE).map(|_| before)
+    }
+
+    /// Address space with a plan for it, where in it the plan begins, and behind how many bytes of slabs huge pages are asked for.
+    fn reserve(&self, bytes: usize) -> Result<(Reservation, usize, Plan, usize), Error> {
         let page = self.source.page_size()?.bytes();
         if page > SLAB {
             return Err(Error::Pages(PageError { call: PageCall::Reserve, bytes: page, code: 0 }));
         }
         let plan = Plan::new(bytes, page).ok_or(Error::TooLarge { len: bytes, element: 1 })?;
+        let huge_from = self.before_huge(plan.slabs * SLAB);
         // So much more that what begins there can do so at a multiple of a huge page, or of a slab.
-        let (aligned, align) = if plan.slabs * SLAB > huge_from { (huge_from, HUGE) } else { (0, SLAB) };
+        let (aligned, align) = huge_from.map_or((0, SLAB), |before| (before, HUGE));
         let reservation = Reservation::new(self.source.clone(), plan.len + align)?;
         let start = layout::pad(reservation.base().addr().get() + plan.objects + aligned, align);
         let first = plan.first();
         // SAFETY: whole pages of a reservation that nothing was done with yet.
         unsafe { reservation.commit(start + first.start..start + first.end) }?;
-        Ok((reservation, start, plan))
+        Ok((reservation, start, plan, huge_from.unwrap_or(usize::MAX)))
     }
 }

@@ -13,8 +13,9 @@ impl HeapArena {
     /// bytes were given back, those that were never resident included.
     ///
     /// Costs a flush of all magazines, a look at the bits of each slab, and a system call for each stretch of pages. Address space is kept,
-    /// and so is write permission: the next touch of such a page is a page fault, no call. Whole slabs are given back once; of single pages
-    /// nobody notes that they are gone, so the next trim makes the same calls for them and counts them again.
+    /// and so is write permission: the next touch of such a page is a page fault, no call. Whole slabs are given back once, or in every trim
+    /// where [huge pages](crate::HeapArenaBuilder::huge_pages_from) are asked for, because a neighbour's touch may make them resident again,
+    /// but counted once. Of single pages nobody notes that they are gone: the next trim makes the same calls for them and counts them again.
     ///
     /// # Errors
     ///
@@ -82,23 +83,27 @@ impl Slabs {
         self.out_bytes.set(0);
     }
 
-    /// Gives the memory of vacant slabs back, in stretches in which any was touched: a huge page may have made others resident as well,
-    /// even ones that were never used.
+    /// Gives the memory of vacant slabs back, in stretches in which any was touched, or beside which a slab in use may have made others
+    /// resident, on the same huge page, even ones that were never used.
     fn discard_vacant(&self) -> Result<usize, Error> {
-        let (mut from, mut bytes, high, committed) = (0, 0, self.high.get(), self.committed.get());
-        if committed > self.huge_from && high != 0 && !self.vacant.contains(high - 1) {
-            self.discard(high * SLAB..committed)?;
-        }
-        while let Some(first) = self.vacant.next(from, high) {
+        let (mut from, mut bytes, high) = (0, 0, self.high.get());
+        loop {
+            // Behind the last slab that was ever used lies what is vacant as well.
+            let first = self.vacant.next(from, high).unwrap_or(high);
             let end = (first..high).find(|&number| !self.vacant.contains(number)).unwrap_or(high);
-            if (first..end).any(|number| self.slab(number).is_touched()) {
-                self.discard(first * SLAB..if end == high { committed } else { end * SLAB })?;
+            let stretch = first * SLAB..if end == high { self.committed.get() } else { end * SLAB };
+            let touched = (first..end).any(|number| self.slab(number).is_touched());
+            let beside_huge = end - first < high && stretch.end > self.huge_from;
+            if touched || beside_huge {
+                self.discard(stretch)?;
                 (first..end).for_each(|number| self.slab(number).clean());
-                bytes += (end - first) * SLAB;
+            }
+            bytes += if touched { (end - first) * SLAB } else { 0 };
+            if end == high {
+                return Ok(bytes);
             }
             from = end;
         }
-        Ok(bytes)
     }
 
     /// Gives pages back on which no object is out, in slabs that have some.

@@ -13,14 +13,15 @@
 //! A reservation that is kept has a **place**, which it gets once and for good:
 //!
 //! ```text
-//!   VACANT ──▶ MAKING ──▶ LIVE ◀──▶ SPARE
-//!                 ▲         │
-//!                 └─────────┘  refused to be mapped anew: nobody's for ever
+//!                            ┌──────────────────────┐
+//!                            ▼                      │
+//!   VACANT ◀──▶ BUSY ──▶ LIVE ──▶ BUSY ──▶ SPARE ──┘
+//!                                  └ stays so if it could not be mapped anew: nobody's for ever
 //! ```
 //!
 //! * Base and length are set once, before the place is first LIVE: whoever sees it LIVE or SPARE reads them as they are.
 //! * Each step is one compare-exchange, or a store by the reservation's only owner: nobody waits (invariant 5). A forked child has the places
-//!   of its parent, each with a mapping of its own; one that another thread was making is nobody's there.
+//!   of its parent, each with a mapping of its own; one that another thread was making, or mapping anew, is nobody's there.
 
 use super::{PageSource, SystemPages};
 use crate::error::PageError;
@@ -33,12 +34,13 @@ use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::*};
 /// [`DualArena`](crate::DualArena) costs some two thirds of what it does without (`benches/lifecycle.rs`). Nothing of a dropped arena is
 /// left: its pages are mapped anew, without contents, without access, executable or sealed ones too.
 ///
-/// Shared by arenas, heaps and side tables of any sizes and threads, by an [`Arc`](std::sync::Arc). What is kept is address space, and a few
-/// page tables of the kernel's; it goes back when the last who shares the pages is gone. A kernel keeps with address space what it was
-/// advised about it (`madvise`, `mbind`, `mlock`): what a program advised about an arena's [whole range](crate::CodeArena::address_range)
-/// holds for the next arena there, beyond what the first had committed.
+/// Arenas, heaps and side tables of any size, on any thread, share it by an [`Arc`](std::sync::Arc). What is kept is address space, which
+/// counts against a limit (`RLIMIT_AS`), and a few page tables of the kernel's; it goes back when the last who shares the pages is gone. A
+/// kernel keeps with address space what it was advised about it (`madvise`, `mbind`, `mlock`): what a program advised about an arena's
+/// [whole range](crate::CodeArena::address_range) holds for the next arena there, beyond what the first had committed.
 ///
-/// Costs what [`SystemPages`] do, but for a reservation that is there: no system call. A release is one, and counts as one.
+/// Costs what [`SystemPages`] do, and a look at each place with every commit. A reservation that is there costs no system call, though an
+/// arena's statistics count it as one; a release costs one, or none where nothing was committed.
 ///
 /// ```
 /// use permacode::pages::PooledPages;
@@ -64,8 +66,8 @@ pub struct PooledPages {
 
 /// No reservation has it.
 const VACANT: u8 = 0;
-/// A thread is about to reserve what it is for; or nothing comes of it any more.
-const MAKING: u8 = 1;
+/// A thread is about to reserve what it is for, or to map it anew; or nothing comes of it any more.
+const BUSY: u8 = 1;
 /// Somebody uses its reservation.
 const LIVE: u8 = 2;
 /// Its reservation is nobody's, without access and contents.
@@ -101,7 +103,7 @@ impl Place {
         if fits && self.becomes(SPARE, LIVE) { NonNull::new(self.base.load(Relaxed)) } else { None }
     }
 
-    /// Reserves what this place is for. The caller has it MAKING.
+    /// Reserves what this place is for. The caller has it BUSY.
     fn make(&self, len: usize) -> Result<NonNull<u8>, PageError> {
         let made = SystemPages.reserve(len);
         if let Ok(base) = made {
@@ -135,6 +137,8 @@ impl Place {
     ///
     /// Nobody uses it any more.
     unsafe fn leave(&self) -> Result<(), PageError> {
+        // First: a refusal may leave a hole, and what somebody else is given there is not this place's.
+        self.state.store(BUSY, Relaxed);
         let [start, end] = [&self.used[0], &self.used[1]].map(|bound| bound.load(Relaxed));
         let base = self.base.load(Relaxed);
         if start < end {
@@ -144,9 +148,8 @@ impl Place {
                 SystemPages::renew(used, end - start).map_err(|error| (error, used))
             };
             if let Err((error, used)) = renewed {
-                self.state.store(MAKING, Relaxed);
-                // SAFETY: the range was reserved here. The kernel took all of the used part away, and somebody else may have it by now, or
-                // none of it: then everything is still the caller's, who does not use it any more.
+                // SAFETY: the range was reserved here, and nobody uses it any more. Linux refuses before it takes anything away, unless it has
+                // no memory for its own records, when it may have taken the whole used part: that shows at its first page.
                 return unsafe {
                     SystemPages.resident(used, SystemPages.page_size()).map_err(|_| error)?;
                     SystemPages.release(NonNull::new_unchecked(base), self.len.load(Relaxed))
@@ -162,8 +165,8 @@ impl Place {
 impl PooledPages {
     /// Pages that keep so many reservations, spare or in use: two for a code arena and a heap at a time, and one for each side table.
     ///
-    /// What is reserved while all places are taken is not kept; nor is what has another size than any that was. Costs one allocation, of some
-    /// 40 bytes a place, and no system call.
+    /// Each keeps the size that it had first. What is reserved while all so many are in use, or are of other sizes, is not kept. Costs one
+    /// allocation, of some 40 bytes for each, and no system call.
     ///
     /// ```
     /// use permacode::{CodeArena, pages::PooledPages};
@@ -198,7 +201,7 @@ unsafe impl PageSource for PooledPages {
         if let Some(spare) = self.places.iter().find_map(|place| place.take(bytes)) {
             return Ok(spare);
         }
-        match self.places.iter().find(|place| place.becomes(VACANT, MAKING)) {
+        match self.places.iter().find(|place| place.becomes(VACANT, BUSY)) {
             Some(place) => place.make(bytes),
             None => SystemPages.reserve(bytes),
         }
