@@ -42,7 +42,7 @@ fn main() -> Outcome<()> {
     let cycles = options.number("--cycles").unwrap_or(1_000_000);
     let rounds = options.number("--rounds").unwrap_or(101);
 
-    let pool = Arc::new(PooledPages::new(2));
+    let pool = Arc::new(PooledPages::new(2)?);
     let measured = interleave(rounds, SUBJECTS.len(), |subject| -> Outcome<_> {
         let clock = Clock::start();
         (0..BATCH).try_for_each(|_| run(subject, &pool))?;

@@ -4,7 +4,7 @@
 mod support;
 
 use permacode::pages::{PageSource, PooledPages, SystemPages};
-use permacode::{CodeArena, DualArena, Hardening, HeapArena, PageCall, SideTable};
+use permacode::{CodeArena, DualArena, Error, Hardening, HeapArena, PageCall, SideTable};
 use permacode_witness::{Memory, memory};
 use std::alloc::Layout;
 use std::cell::Cell;
@@ -20,7 +20,7 @@ use support::{Blocks, Random, all, in_child, page, span, stopped, store, zero};
 const MEGABYTE: usize = 1 << 20;
 
 fn pool(places: usize) -> Arc<PooledPages> {
-    Arc::new(PooledPages::new(places))
+    Arc::new(PooledPages::new(places).unwrap())
 }
 
 fn arena(pages: &Arc<PooledPages>, bytes: usize) -> CodeArena {
@@ -246,7 +246,7 @@ fn no_address_is_two_threads_at_once() {
 #[test]
 fn a_spare_is_taken_by_one() {
     const ROUNDS: usize = 300_000;
-    let (pages, bytes) = (PooledPages::new(2), page());
+    let (pages, bytes) = (PooledPages::new(2).unwrap(), page());
     let spares = [(); 2].map(|()| reserved(&pages, bytes).addr().get());
     let release = |at: usize| {
         // SAFETY: a whole reservation of the pool, which nobody uses.
@@ -270,7 +270,7 @@ fn a_spare_is_taken_by_one() {
 #[test]
 fn what_a_refused_commit_made_accessible_half_way_is_renewed_too() {
     in_child(|| {
-        let (pages, page) = (PooledPages::new(1), page());
+        let (pages, page) = (PooledPages::new(1).unwrap(), page());
         let base = reserved(&pages, 8 * page);
         // SAFETY: whole pages of the reservation; the kernel changes what lies before the hole before it finds that.
         unsafe {
@@ -293,7 +293,7 @@ fn refuse_renewal(bytes: usize) {
 #[test]
 fn only_what_was_committed_this_time_is_renewed() {
     in_child(|| {
-        let (pages, page) = (PooledPages::new(1), page());
+        let (pages, page) = (PooledPages::new(1).unwrap(), page());
         let base = reserved(&pages, 16 * page);
         // SAFETY: whole pages of a reservation of this source, used by nobody when it is released.
         unsafe {
@@ -311,7 +311,7 @@ fn only_what_was_committed_this_time_is_renewed() {
 #[test]
 fn a_place_whose_pages_could_not_be_renewed_is_nobodys_for_ever() {
     in_child(|| {
-        let (pages, page) = (PooledPages::new(1), page());
+        let (pages, page) = (PooledPages::new(1).unwrap(), page());
         refuse_renewal(3 * page);
         let lost = reserved(&pages, 16 * page);
         // SAFETY: whole pages of reservations of this source, used by nobody when they are released.
@@ -329,9 +329,9 @@ fn a_place_whose_pages_could_not_be_renewed_is_nobodys_for_ever() {
 }
 
 #[test]
-fn pages_that_were_lost_while_they_were_renewed_are_not_unmapped_again() {
+fn pages_that_were_lost_while_they_were_renewed_take_the_rest_of_the_reservation_along() {
     in_child(|| {
-        let (pages, page) = (PooledPages::new(1), page());
+        let (pages, page) = (PooledPages::new(1).unwrap(), page());
         refuse_renewal(3 * page);
         let base = reserved(&pages, 16 * page);
         // SAFETY: whole pages of a reservation of this source; a refusal that took them away is played by unmapping them.
@@ -339,11 +339,14 @@ fn pages_that_were_lost_while_they_were_renewed_are_not_unmapped_again() {
             let used = base.add(4 * page);
             pages.commit(used, 3 * page).unwrap();
             assert_eq!(libc::munmap(used.as_ptr().cast(), 3 * page), 0);
-            let refused = pages.release(base, 16 * page).unwrap_err();
-            assert_eq!((refused.call, refused.code), (PageCall::Reserve, libc::ENOMEM));
+            pages.release(base, 16 * page).unwrap();
+            assert!(!is_mapped(base) && !is_mapped(base.add(7 * page)) && !is_mapped(base.add(15 * page)));
         }
-        assert!(is_mapped(base), "address space is lost, nothing else is touched");
-        assert_ne!(reserved(&pages, 16 * page), base);
+        // The place is lost: what comes there now is not kept.
+        let next = reserved(&pages, 16 * page);
+        // SAFETY: a whole reservation of this source, unused.
+        unsafe { pages.release(next, 16 * page).unwrap() };
+        assert!(!is_mapped(next));
     });
 }
 
@@ -360,7 +363,7 @@ fn reserved(pages: &PooledPages, bytes: usize) -> NonNull<u8> {
 
 #[test]
 fn all_that_was_ever_committed_is_renewed_wherever_it_lies() {
-    let (pages, page, count) = (PooledPages::new(3), page(), 64_usize);
+    let (pages, page, count) = (PooledPages::new(3).unwrap(), page(), 64_usize);
     let mut random = Random::new(5);
     let other = reserved(&pages, count * page);
     // SAFETY: whole pages of reservations of this source, used only while they are committed.
@@ -394,9 +397,20 @@ fn all_that_was_ever_committed_is_renewed_wherever_it_lies() {
 }
 
 #[test]
+fn more_places_than_there_is_memory_for_are_an_error() {
+    for places in [usize::MAX, usize::MAX / 32, isize::MAX as usize / 40] {
+        let refused = PooledPages::new(places).unwrap_err();
+        assert!(matches!(refused, Error::TooLarge { len, .. } if len == places), "{refused}");
+    }
+    let none = Arc::new(PooledPages::new(0).unwrap());
+    let range = arena(&none, MEGABYTE).address_range();
+    assert!(accessible(&range).is_empty());
+}
+
+#[test]
 fn address_space_that_is_refused_is_an_error_and_the_place_is_free_again() {
     in_child(|| {
-        let pages = PooledPages::new(1);
+        let pages = PooledPages::new(1).unwrap();
         let refused = pages.reserve((usize::MAX / 2) & !(page() - 1)).unwrap_err();
         assert_eq!((refused.call, refused.code), (PageCall::Reserve, libc::ENOMEM));
         let base = reserved(&pages, MEGABYTE);

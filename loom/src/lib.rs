@@ -3,6 +3,7 @@
 //! ```text
 //!   src/code/watermark.rs    reserving runs              ─┐
 //!   src/code/published.rs    publishing records           ├─ the library's own files, included here
+//!   src/pages/place.rs       keeping address space        │
 //!   src/refs/atomic_slot.rs  swapping a function's code  ─┘
 //!   src/sync.rs              the atomics  ──▶  here: loom's
 //! ```
@@ -26,6 +27,13 @@ mod code {
 
     /// The library's promise, as far as a slot needs it.
     pub(crate) trait Permanent: Send + Sync + Sized {}
+}
+
+mod pages {
+    #[path = "../../../src/pages/place.rs"]
+    mod place;
+
+    mod keeping;
 }
 
 mod refs {

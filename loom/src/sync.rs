@@ -24,6 +24,18 @@ impl AtomicUsize {
         self.model().load(order)
     }
 
+    pub(crate) fn store(&self, value: usize, order: Ordering) {
+        self.model().store(value, order);
+    }
+
+    pub(crate) fn fetch_min(&self, value: usize, order: Ordering) -> usize {
+        self.model().fetch_min(value, order)
+    }
+
+    pub(crate) fn fetch_max(&self, value: usize, order: Ordering) -> usize {
+        self.model().fetch_max(value, order)
+    }
+
     pub(crate) fn compare_exchange(
         &self,
         current: usize,

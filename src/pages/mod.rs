@@ -41,6 +41,8 @@ mod instruction_cache;
 mod memory_file;
 mod ordinary;
 #[cfg(all(unix, not(miri)))]
+mod place;
+#[cfg(all(unix, not(miri)))]
 mod pooled;
 mod reservation;
 mod source;

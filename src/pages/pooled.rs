@@ -10,23 +10,15 @@
 //! Whoever makes an arena a case lets the kernel search the same gigabytes for pages, and build and take down the same page tables, again
 //! and again; that costs more than all else that is done for such an arena. Here only what was committed is mapped anew.
 //!
-//! A reservation that is kept has a **place**, which it gets once and for good:
-//!
-//! ```text
-//!                            ┌──────────────────────┐
-//!                            ▼                      │
-//!   VACANT ◀──▶ BUSY ──▶ LIVE ──▶ BUSY ──▶ SPARE ──┘
-//!                                  └ stays so if it could not be mapped anew: nobody's for ever
-//! ```
-//!
-//! * Base and length are set once, before the place is first LIVE: whoever sees it LIVE or SPARE reads them as they are.
-//! * Each step is one compare-exchange, or a store by the reservation's only owner: nobody waits (invariant 5). A forked child has the places
-//!   of its parent, each with a mapping of its own; one that another thread was making, or mapping anew, is nobody's there.
+//! A reservation that is kept has a [`Place`], which it gets once and for good. A forked child has the places of its parent, each with a mapping
+//! of its own; one that another thread was making, or mapping anew, is nobody's there.
 
+use super::place::Place;
 use super::{PageSource, SystemPages};
-use crate::error::PageError;
-use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::*};
+use crate::error::{Error, PageError};
+use core::fmt;
+use core::ops::Range;
+use core::ptr::NonNull;
 
 /// Pages of the system ([`SystemPages`]) that keep the address space of what is dropped for the next of the same size.
 ///
@@ -47,7 +39,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::*};
 /// use permacode::{DualArena, Error};
 /// use std::sync::Arc;
 ///
-/// let pages = Arc::new(PooledPages::new(2)); // a code arena and a heap
+/// let pages = Arc::new(PooledPages::new(2)?); // a code arena and a heap
 /// let mut ranges = Vec::new();
 /// for case in 0..3 {
 ///     let arenas = DualArena::with_pages(pages.clone())?;
@@ -59,107 +51,8 @@ use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::*};
 /// assert!(ranges.iter().all(|range| *range == ranges[0]));
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Debug)]
 pub struct PooledPages {
     places: Box<[Place]>,
-}
-
-/// No reservation has it.
-const VACANT: u8 = 0;
-/// A thread is about to reserve what it is for, or to map it anew; or nothing comes of it any more.
-const BUSY: u8 = 1;
-/// Somebody uses its reservation.
-const LIVE: u8 = 2;
-/// Its reservation is nobody's, without access and contents.
-const SPARE: u8 = 3;
-
-/// Where one reservation is, and what becomes of it.
-#[derive(Debug)]
-struct Place {
-    state: AtomicU8,
-    base: AtomicPtr<u8>,
-    len: AtomicUsize,
-    /// What was committed since it is LIVE lies from the first of these to the second, addresses.
-    used: [AtomicUsize; 2],
-}
-
-impl Place {
-    const fn vacant() -> Self {
-        Self {
-            state: AtomicU8::new(VACANT),
-            base: AtomicPtr::new(ptr::null_mut()),
-            len: AtomicUsize::new(0),
-            used: [const { AtomicUsize::new(0) }; 2],
-        }
-    }
-
-    fn becomes(&self, from: u8, to: u8) -> bool {
-        self.state.compare_exchange(from, to, Acquire, Relaxed).is_ok()
-    }
-
-    /// The spare, if it is of this length: the caller's from here on.
-    fn take(&self, len: usize) -> Option<NonNull<u8>> {
-        let fits = self.state.load(Acquire) == SPARE && self.len.load(Relaxed) == len;
-        if fits && self.becomes(SPARE, LIVE) { NonNull::new(self.base.load(Relaxed)) } else { None }
-    }
-
-    /// Reserves what this place is for. The caller has it BUSY.
-    fn make(&self, len: usize) -> Result<NonNull<u8>, PageError> {
-        let made = SystemPages.reserve(len);
-        if let Ok(base) = made {
-            self.base.store(base.as_ptr(), Relaxed);
-            self.len.store(len, Relaxed);
-            self.forget_use();
-        }
-        self.state.store(if made.is_ok() { LIVE } else { VACANT }, Release);
-        made
-    }
-
-    /// Whether an address lies in what somebody uses.
-    fn is_live_at(&self, at: NonNull<u8>) -> bool {
-        self.state.load(Acquire) == LIVE
-            && at.addr().get().wrapping_sub(self.base.load(Relaxed).addr()) < self.len.load(Relaxed)
-    }
-
-    fn forget_use(&self) {
-        self.used[0].store(usize::MAX, Relaxed);
-        self.used[1].store(0, Relaxed);
-    }
-
-    fn note_use(&self, at: NonNull<u8>, bytes: usize) {
-        self.used[0].fetch_min(at.addr().get(), Relaxed);
-        self.used[1].fetch_max(at.addr().get() + bytes, Relaxed);
-    }
-
-    /// Makes a spare of what is LIVE.
-    ///
-    /// # Safety
-    ///
-    /// Nobody uses it any more.
-    unsafe fn leave(&self) -> Result<(), PageError> {
-        // First: a refusal may leave a hole, and what somebody else is given there is not this place's.
-        self.state.store(BUSY, Relaxed);
-        let [start, end] = [&self.used[0], &self.used[1]].map(|bound| bound.load(Relaxed));
-        let base = self.base.load(Relaxed);
-        if start < end {
-            // SAFETY: the caller's promise. All that was ever accessible lies there, within the reservation.
-            let renewed = unsafe {
-                let used = NonNull::new_unchecked(base.add(start - base.addr()));
-                SystemPages::renew(used, end - start).map_err(|error| (error, used))
-            };
-            if let Err((error, used)) = renewed {
-                // SAFETY: the range was reserved here, and nobody uses it any more. Linux refuses before it takes anything away, unless it has
-                // no memory for its own records, when it may have taken the whole used part: that shows at its first page.
-                return unsafe {
-                    SystemPages.resident(used, SystemPages.page_size()).map_err(|_| error)?;
-                    SystemPages.release(NonNull::new_unchecked(base), self.len.load(Relaxed))
-                };
-            }
-        }
-        self.forget_use();
-        self.state.store(SPARE, Release);
-        Ok(())
-    }
 }
 
 impl PooledPages {
@@ -168,11 +61,15 @@ impl PooledPages {
     /// Each keeps the size that it had first. What is reserved while all so many are in use, or are of other sizes, is not kept. Costs one
     /// allocation, of some 40 bytes for each, and no system call.
     ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] for more than there is memory for.
+    ///
     /// ```
     /// use permacode::{CodeArena, pages::PooledPages};
     /// use std::sync::Arc;
     ///
-    /// let pages = Arc::new(PooledPages::new(1));
+    /// let pages = Arc::new(PooledPages::new(1)?);
     /// let arena = |bytes| CodeArena::builder().reservation(bytes).pages(pages.clone()).build();
     /// let (kept, not_kept) = (arena(1 << 20)?, arena(1 << 20)?);
     /// let range = kept.address_range();
@@ -181,8 +78,16 @@ impl PooledPages {
     /// assert_eq!(arena(1 << 20)?.address_range(), range);
     /// # Ok::<(), permacode::Error>(())
     /// ```
-    pub fn new(places: usize) -> Self {
-        Self { places: (0..places).map(|_| Place::vacant()).collect() }
+    pub fn new(places: usize) -> Result<Self, Error> {
+        let mut all = Vec::new();
+        all.try_reserve_exact(places).map_err(|_| Error::TooLarge { len: places, element: size_of::<Place>() })?;
+        all.extend((0..places).map(|_| Place::vacant()));
+        Ok(Self { places: all.into_boxed_slice() })
+    }
+
+    /// The place of a reservation in use that an address lies in.
+    fn place_of(&self, at: NonNull<u8>) -> Option<&Place> {
+        self.places.iter().find(|place| place.holds(at))
     }
 }
 
@@ -201,29 +106,35 @@ unsafe impl PageSource for PooledPages {
         if let Some(spare) = self.places.iter().find_map(|place| place.take(bytes)) {
             return Ok(spare);
         }
-        match self.places.iter().find(|place| place.becomes(VACANT, BUSY)) {
-            Some(place) => place.make(bytes),
-            None => SystemPages.reserve(bytes),
-        }
+        let vacant = self.places.iter().find(|place| place.claim());
+        let made = SystemPages.reserve(bytes);
+        vacant.iter().for_each(|place| place.made(made.ok().map(|base| (base, bytes))));
+        made
     }
 
     unsafe fn commit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         // Before, because a refusal may come half-way.
-        if let Some(place) = self.places.iter().find(|place| place.is_live_at(at)) {
-            place.note_use(at, bytes);
-        }
+        self.place_of(at).iter().for_each(|place| place.note_use(at, bytes));
         // SAFETY: the caller's contract.
         unsafe { SystemPages.commit(at, bytes) }
     }
 
     unsafe fn release(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract: the whole reservation, which nobody uses any more.
+        let Some(place) = self.place_of(at) else {
+            // SAFETY: the caller's contract.
+            return unsafe { SystemPages.release(at, bytes) };
+        };
+        let (used, len) = place.stop();
+        // SAFETY: the caller's contract: the whole reservation, which nobody uses any more, accessible in the used part only.
         unsafe {
-            match self.places.iter().find(|place| place.is_live_at(at)) {
-                Some(place) => place.leave(),
-                None => SystemPages.release(at, bytes),
+            if !used.is_empty() {
+                if let Err(error) = SystemPages::renew(at.add(used.start), used.len()) {
+                    return give_up(at, len, used, error);
+                }
             }
         }
+        place.renewed();
+        Ok(())
     }
 
     unsafe fn populate(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
@@ -275,11 +186,42 @@ unsafe impl PageSource for PooledPages {
 impl Drop for PooledPages {
     fn drop(&mut self) {
         for place in &self.places {
-            let len = place.len.load(Relaxed);
-            if let Some(base) = place.take(len) {
+            if let Some((base, len)) = place.take_any() {
                 // SAFETY: a whole reservation of this source that is nobody's. A refusal leaves address space mapped that nobody uses.
                 let _ = unsafe { SystemPages.release(base, len) };
             }
         }
     }
+}
+
+impl fmt::Debug for PooledPages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PooledPages").field("places", &self.places.len()).finish_non_exhaustive()
+    }
+}
+
+/// Gives a reservation back to the system of which the used part could not be mapped anew, and why.
+///
+/// # Safety
+///
+/// A whole reservation that nobody uses any more.
+#[cold]
+unsafe fn give_up(base: NonNull<u8>, len: usize, used: Range<usize>, refusal: PageError) -> Result<(), PageError> {
+    let unmap = |part: Range<usize>| {
+        if part.is_empty() {
+            return Ok(());
+        }
+        // SAFETY: a part of the caller's reservation, whole pages that are there.
+        unsafe { SystemPages.release(base.add(part.start), part.len()) }
+    };
+    unmap(0..used.start)?;
+    unmap(used.end..len)?;
+    // Other systems do not say whether the used part is there. If it is not, somebody else may be: it is lost, at most once for each place.
+    if !cfg!(any(target_os = "linux", target_os = "android")) {
+        return Err(refusal);
+    }
+    // Linux refuses before it takes anything away, unless it has no memory for its own records: then all of it is gone.
+    // SAFETY: only asks.
+    let there = unsafe { SystemPages.resident(base.add(used.start), SystemPages.page_size()) }.is_ok();
+    if there { unmap(used) } else { Ok(()) }
 }
