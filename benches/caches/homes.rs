@@ -185,7 +185,13 @@ impl Hasher for Multiply {
     }
 }
 
-/// Caches in a side table. A slice's index is `CHECKED`, or was verified when the code was loaded.
+/// Verified code: instructions with the number of their cache, made into where it lies among the code object's, in bytes.
+pub(crate) fn verified(ops: &[Op]) -> Vec<Op> {
+    let place = |op: &Op| if op.is_cached() { op.with_site(op.site() * size_of::<Cache>()) } else { *op };
+    ops.iter().map(place).collect()
+}
+
+/// Caches in a side table. A slice's index is `CHECKED`, or was [`verified`] when the code was loaded.
 pub(crate) struct Table<'a, const CHECKED: bool>(SideTable<'a, Cache>);
 
 impl<'a, const CHECKED: bool> Table<'a, CHECKED> {
@@ -214,8 +220,9 @@ impl<'c, 'a: 'c, const CHECKED: bool> Home<'c> for Table<'a, CHECKED> {
         if CHECKED {
             return &caches[op.site()];
         }
-        // SAFETY: `Code::load` asked for as many sites as there are cached instructions, which are numbered from 0.
-        unsafe { caches.get_unchecked(op.site()) }
+        // SAFETY: `Code::load` asked for as many sites as there are cached instructions, which are numbered from 0; `verified` made places of
+        // the numbers.
+        unsafe { &*caches.as_ptr().byte_add(op.site()) }
     }
 }
 

@@ -51,6 +51,11 @@ impl Op {
         (self.0 >> 32) as usize
     }
 
+    /// The same instruction with something else in the place of its cache's number.
+    pub(crate) fn with_site(self, site: usize) -> Self {
+        Self(self.0 & u64::from(u32::MAX) | (site as u64) << 32)
+    }
+
     pub(crate) fn is_cached(self) -> bool {
         matches!(self.code(), ATTRIBUTE | GLOBAL)
     }
@@ -134,10 +139,23 @@ pub(crate) fn functions(count: usize) -> Vec<Vec<Op>> {
     (0..count).map(|_| function()).collect()
 }
 
-/// Which functions are called, one after another.
-pub(crate) fn calls(functions: usize, calls: usize) -> Vec<usize> {
+/// In which order functions are called.
+#[derive(Clone, Copy)]
+pub(crate) enum Order {
+    /// One after another, so that a processor can learn where each jump goes.
+    InTurn,
+    /// So that it cannot.
+    Random,
+}
+
+/// Which functions are called, in order.
+pub(crate) fn calls(functions: usize, calls: usize, order: Order) -> Vec<usize> {
     let mut random = Random(2);
-    (0..calls).map(|_| random.below(functions)).collect()
+    let call = |number: usize| match order {
+        Order::InTurn => number % functions,
+        Order::Random => random.below(functions),
+    };
+    (0..calls).map(call).collect()
 }
 
 struct Random(u64);
