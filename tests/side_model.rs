@@ -41,48 +41,19 @@ proptest! {
 #[cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 mod forked {
     use super::*;
-    use permacode::{CodeArena, InlineCache, SideTable, Version};
-    use support::{Random, in_child};
+    use support::in_child;
 
-    /// Fills caches at random, and forks in the middle: from there on each process has a table, and a model, of its own.
-    fn steps(table: &SideTable<'_, InlineCache<u32>>, arena: &CodeArena, random: &mut Random, forks: usize) {
-        let mut sites = Vec::new();
-        let mut model = vec![None; 100_000];
-        let mut now = Version::FIRST;
-        let mut step = |random: &mut Random| {
-            match random.below(50) {
-                0 => now = now.next(),
-                1..5 => sites.push(arena.load("m").unwrap().sites(random.below(90)).unwrap()),
-                _ => {}
-            }
-            let Some(&sites) = random.below(sites.len() + 1).checked_sub(1).and_then(|at| sites.get(at)) else {
-                return;
-            };
-            for (cache, number) in table.of(sites).unwrap().iter().zip(sites.range()) {
-                let (key, value) = (random.below(3), random.next() as u32);
-                assert_eq!(cache.get(key, now), model[number].filter(|(k, v, _)| (*k, *v) == (key, now)).map(|m| m.2));
-                if random.below(2) == 0 {
-                    cache.set(key, now, value);
-                    model[number] = Some((key, now, value));
-                }
-            }
-        };
-        for fork in 0..forks {
-            (0..100).for_each(|_| step(random));
-            in_child(|| {
-                let mut own = Random::new(fork as u64 + 77);
-                (0..100).for_each(|_| step(&mut own));
-            });
-        }
-        (0..100).for_each(|_| step(random));
-    }
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
-    #[test]
-    fn parent_and_children_each_go_on_with_a_table_of_their_own() {
-        for seed in 1..6 {
-            let arena = CodeArena::builder().reservation(1 << 20).build().unwrap();
-            let table = SideTable::new(&arena).unwrap();
-            steps(&table, &arena, &mut Random::new(seed), 8);
+        // From the fork on each process has a table of its own, which keeps what it held.
+        #[test]
+        fn any_sequence_holds_in_a_parent_and_its_children(case in case(Reserve::System), forks in vec((0..200usize, 1..60u8), 1..5)) {
+            let mut case = case;
+            for (at, count) in forks {
+                case.ops.insert(at.min(case.ops.len()), SideOp::Fork(count));
+            }
+            case.check_forking(|child| in_child(child));
         }
     }
 }

@@ -146,6 +146,19 @@ mod tests {
     }
 
     #[test]
+    fn too_many_numbers_for_later_are_refused_and_none_are_lost() {
+        let counter = SiteCounter { next: AtomicU32::new(u32::MAX - 10), tag: 7 };
+        for asked in [11, u32::MAX as usize, usize::MAX] {
+            assert_eq!(counter.number(asked), Err(Error::Sites { asked, left: 10 }));
+        }
+        assert_eq!(counter.number(4), Ok(u32::MAX - 10));
+        assert_eq!(counter.part(u32::MAX - 10, 4).range(), u32::MAX as usize - 10..u32::MAX as usize - 6);
+        assert_eq!(counter.take(6).map(|sites| sites.range().start), Ok(u32::MAX as usize - 6));
+        assert_eq!((counter.number(0), counter.given()), (Ok(u32::MAX), u32::MAX as usize));
+        assert_eq!(counter.number(1), Err(Error::Sites { asked: 1, left: 0 }));
+    }
+
+    #[test]
     fn arenas_have_different_tags() {
         assert_ne!(SiteCounter::new().take(1), SiteCounter::new().take(1));
     }

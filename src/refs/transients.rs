@@ -103,7 +103,8 @@ impl<'a> Transients<'a> {
     ///
     /// Whoever has side tables should set it, or new code finds in them what old code left. The numbers are a whole range, some of which
     /// may be above what a table holds: clear what is [present](crate::SideTable::present) of them. If `clear` panics, they are cleared
-    /// again before the next use. It may make transient code itself, which gets other numbers.
+    /// again before the next use. It may make transient code itself, which gets other numbers. A table that it borrows cannot be
+    /// [reset](crate::SideTable::reset) while this value lives.
     ///
     /// Costs nothing here; later one call of `clear` for each range that is used again, two for one of 65,536 numbers. Numbers that are new
     /// are not cleared.

@@ -270,6 +270,9 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
     /// Makes every entry zero and gives the memory back. Costs one system call, and a page fault for each page that is used again; none for
     /// a table that nobody asked for entries.
     ///
+    /// The exclusive borrow ends every frame's, and those of transient code that [clears](crate::Transients::clearing) entries of this table:
+    /// such code goes with its `Transients` first. To keep it, clear what is [present](Self::present) of each function's sites instead.
+    ///
     /// # Errors
     ///
     /// [`Error::Pages`] when the system does not take the memory back. Entries are zero all the same: every byte that was made writable is

@@ -104,6 +104,9 @@ pub enum SideOp {
     Reset,
     /// Makes a later page call fail.
     Fail(u8),
+    /// A forked child does so many of the operations that follow up to the next reset, in the reverse order, before this process does them.
+    /// Where nobody [forks](SideCase::check_forking) it does nothing.
+    Fork(u8),
 }
 
 /// Places of the polymorphic cache.
@@ -172,6 +175,28 @@ impl SideCase {
     /// }
     /// ```
     pub fn check(&self) {
+        self.check_forking(|_| ());
+    }
+
+    /// Runs the case, with children for [`SideOp::Fork`]: `fork` runs what it is given in a forked child, and panics if that did.
+    ///
+    /// Costs what [`check`](Self::check) does, and the forks.
+    ///
+    /// # Panics
+    ///
+    /// When anything does not hold, here or in a child.
+    ///
+    /// ```
+    /// use permacode::testing::{At, Reserve, SideCase, SideOp};
+    ///
+    /// let at = At { function: 0, site: 0 };
+    /// let ops = vec![SideOp::Load(1), SideOp::Hit(at), SideOp::Fork(2), SideOp::Hit(at), SideOp::Set(at, 1, 2)];
+    /// let children = std::cell::Cell::new(0);
+    /// // What a harness does here is `fork`, the closure and `_exit` in the child, and `waitpid`.
+    /// SideCase { reserve: Reserve::Ordinary, capacity: 1, ops }.check_forking(|_in_child| children.set(children.get() + 1));
+    /// assert_eq!(children.get(), 1);
+    /// ```
+    pub fn check_forking(&self, fork: impl Fn(&mut dyn FnMut())) {
         let pages = self.reserve.pages();
         let arena = || CodeArena::builder().reservation(256 << 10).build().expect("a small arena can be made");
         let (arena, other) = (arena(), arena());
@@ -181,7 +206,7 @@ impl SideCase {
         let mut table: SideTable<'_, Entry> = builder.build().expect("a small table can be made");
         let (mut loaded, mut now) = (Vec::new(), Version::FIRST);
         for ops in self.ops.split_inclusive(|op| matches!(op, SideOp::Reset)) {
-            (loaded, now) = epoch(ops, &table, (&other, &heap, &pages), loaded, now);
+            (loaded, now) = epoch(ops, &table, (&other, &heap, &pages, &fork), loaded, now);
             if let Err(error) = table.reset() {
                 assert!(matches!(error, Error::Pages(_)) && pages.failures() > 0, "{error}");
             }
@@ -192,11 +217,14 @@ impl SideCase {
     }
 }
 
+/// What runs a closure in a child.
+type Fork<'f> = &'f dyn Fn(&mut dyn FnMut());
+
 /// Runs operations between two resets. What was loaded stays.
 fn epoch(
     ops: &[SideOp],
     table: &SideTable<'_, Entry>,
-    (other, heap, pages): (&CodeArena, &HeapArena, &Pages),
+    (other, heap, pages, fork): (&CodeArena, &HeapArena, &Pages, Fork<'_>),
     loaded: Vec<Sites>,
     now: Version,
 ) -> (Vec<Sites>, Version) {
@@ -209,7 +237,17 @@ fn epoch(
     let (expected, evaluated) = (HashMap::new(), Vec::new());
     let mut state =
         State { table, other, pages, transients: &transients, cleared: &cleared, loaded, evaluated, expected, now };
-    ops.iter().for_each(|&op| state.run(op));
+    for (index, &op) in ops.iter().enumerate() {
+        if let SideOp::Fork(count) = op {
+            let next = &ops[index + 1..];
+            let next = &next[..next.len().min(count.into())];
+            fork(&mut || {
+                next.iter().rev().for_each(|&op| state.run(op));
+                state.walk();
+            });
+        }
+        state.run(op);
+    }
     state.walk();
     state.evaluated.clear();
     assert_eq!((transients.stats().regions, heap.stats().live), (0, 0), "transient code is left");
@@ -263,7 +301,7 @@ impl<'s> State<'s, '_> {
                 assert_eq!(self.table.of(sites).err(), Some(Error::OtherArena));
                 assert!(self.table.present(sites).is_empty(), "entries for another arena's sites");
             }
-            SideOp::Reset => {}
+            SideOp::Reset | SideOp::Fork(_) => {}
             SideOp::Fail(after) => match after % 3 {
                 0 => self.pages.fail_call(PageCall::Commit, usize::from(after % 5)),
                 1 => self.pages.fail_call_halfway(PageCall::Commit, usize::from(after % 5)),
