@@ -34,6 +34,37 @@ pub struct SideTableBuilder<'a, T> {
     entry: PhantomData<T>,
 }
 
+impl<'a, T: Zeroable> SideTable<'a, T> {
+    /// A table for the sites of `arena`, with the default [capacity](SideTableBuilder::capacity).
+    ///
+    /// Costs one system call; memory comes with the first writes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Pages`] when the system grants no address space.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, SideTable};
+    /// # use std::cell::Cell;
+    /// let arena = CodeArena::new()?;
+    /// let (hits, misses): (SideTable<'_, Cell<u32>>, SideTable<'_, Cell<u32>>) =
+    ///     (SideTable::new(&arena)?, SideTable::new(&arena)?);
+    /// let sites = arena.load("m")?.sites(3)?;
+    /// hits.of(sites)?[2].set(1);
+    /// assert_eq!((hits.of(sites)?[2].get(), misses.of(sites)?[2].get()), (1, 0)); // each has entries of its own
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn new(arena: &'a CodeArena) -> Result<Self, Error> {
+        Self::builder(arena).build()
+    }
+
+    /// To choose the capacity or where pages come from. Costs nothing: [`build`](SideTableBuilder::build) makes the table, and
+    /// [`SideTableBuilder`] has examples.
+    pub fn builder(arena: &'a CodeArena) -> SideTableBuilder<'a, T> {
+        SideTableBuilder::new(arena)
+    }
+}
+
 impl<'a, T: Zeroable> SideTableBuilder<'a, T> {
     pub(super) fn new(arena: &'a CodeArena) -> Self {
         Self { arena, capacity: None, source: Source::default(), entry: PhantomData }

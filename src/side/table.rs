@@ -11,7 +11,6 @@
 //! * Entries begin as zeros, and a page costs memory from its first write on: of a large program only what runs does.
 //! * The address space is reserved when the table is made, so it never moves, and code that is loaded later is served.
 
-use super::builder::SideTableBuilder;
 use crate::code::{CodeArena, Sites};
 use crate::error::Error;
 use crate::pages::Reservation;
@@ -101,35 +100,6 @@ unsafe impl<T: Send> Send for SideTable<'_, T> {}
 unsafe impl<T: Sync> Sync for SideTable<'_, T> {}
 
 impl<'a, T: Zeroable> SideTable<'a, T> {
-    /// A table for the sites of `arena`, with the default [capacity](SideTableBuilder::capacity).
-    ///
-    /// Costs one system call; memory comes with the first writes.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Pages`] when the system grants no address space.
-    ///
-    /// ```
-    /// # use permacode::{CodeArena, SideTable};
-    /// # use std::cell::Cell;
-    /// let arena = CodeArena::new()?;
-    /// let (hits, misses): (SideTable<'_, Cell<u32>>, SideTable<'_, Cell<u32>>) =
-    ///     (SideTable::new(&arena)?, SideTable::new(&arena)?);
-    /// let sites = arena.load("m")?.sites(3)?;
-    /// hits.of(sites)?[2].set(1);
-    /// assert_eq!((hits.of(sites)?[2].get(), misses.of(sites)?[2].get()), (1, 0)); // each has entries of its own
-    /// # Ok::<(), permacode::Error>(())
-    /// ```
-    pub fn new(arena: &'a CodeArena) -> Result<Self, Error> {
-        Self::builder(arena).build()
-    }
-
-    /// To choose the capacity or where pages come from. Costs nothing: [`build`](SideTableBuilder::build) makes the table, and
-    /// [`SideTableBuilder`] has examples.
-    pub fn builder(arena: &'a CodeArena) -> SideTableBuilder<'a, T> {
-        SideTableBuilder::new(arena)
-    }
-
     /// A table of `capacity` entries in a reservation that was made for them.
     pub(super) fn from_parts(arena: &'a CodeArena, pages: Reservation, capacity: usize) -> Self {
         const {

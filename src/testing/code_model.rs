@@ -1,7 +1,7 @@
 //! What should be in a code arena after each operation of a [`CodeCase`](super::CodeCase), and the checks that it is.
 
 use super::Pages;
-use super::code_ops::{Block, CodeOp};
+use super::code_ops::{Block, CodeCase, CodeOp};
 use crate::error::PageCall;
 use crate::{CodeArena, Error, Hardening, Link, LinkError, Loader, Module, Permanent, Tracer};
 use core::slice;
@@ -47,9 +47,47 @@ enum Phase<'a> {
     Open(Loader<'a>),
     Closed(Option<Module<'a>>),
 }
+impl CodeCase {
+    /// Runs the case.
+    ///
+    /// Costs the operations, a look at everything for each `Check`, each `SealArena` and one in the end, and a list of what is there: some
+    /// 48 bytes for each block.
+    ///
+    /// # Panics
+    ///
+    /// When anything does not hold.
+    ///
+    /// ```
+    /// use arbitrary::{Arbitrary, Unstructured};
+    /// use permacode::testing::CodeCase;
+    ///
+    /// for seed in 0..5 {
+    ///     let bytes: Vec<u8> = (0..=255u8).map(|byte| byte.wrapping_mul(37).wrapping_add(seed)).collect(); // a fuzzer's
+    ///     let case = CodeCase::arbitrary(&mut Unstructured::new(&bytes)).expect("any bytes are a case");
+    ///     case.check();
+    /// }
+    /// ```
+    pub fn check(&self) {
+        let pages = self.reserve.pages();
+        let mut builder =
+            CodeArena::builder().reservation((usize::from(self.megabytes % 8) + 1) << 20).pages(pages.clone());
+        if let Some(limit) = self.limit {
+            builder = builder.limit(usize::from(limit) << 10);
+        }
+        let arena = builder.build().expect("a small arena can be made");
+        let mut state = State::new(&arena, &pages);
+        for op in &self.ops {
+            state.run(op);
+        }
+        state.close_all();
+        drop(arena);
+        assert_eq!(pages.live(), 0, "a reservation was not released");
+        assert_eq!(pages.violations(), 0, "the page source was misused");
+    }
+}
 
 /// The arena, and what should be there.
-pub(super) struct State<'a> {
+struct State<'a> {
     arena: &'a CodeArena,
     pages: &'a Pages,
     modules: Vec<Phase<'a>>,

@@ -10,8 +10,6 @@
 //! * the page source saw no second owner, no write permission for a sealed page, and everything came back (S13, invariant 4).
 
 use super::Pages;
-use super::code_model::State;
-use crate::CodeArena;
 use crate::pages::{OrdinaryPages, PageSource};
 use arbitrary::Arbitrary;
 use std::sync::Arc;
@@ -148,45 +146,6 @@ pub enum Block {
     Empty,
     /// A size no address space holds.
     Absurd,
-}
-
-impl CodeCase {
-    /// Runs the case.
-    ///
-    /// Costs the operations, a look at everything for each `Check`, each `SealArena` and one in the end, and a list of what is there: some
-    /// 48 bytes for each block.
-    ///
-    /// # Panics
-    ///
-    /// When anything does not hold.
-    ///
-    /// ```
-    /// use arbitrary::{Arbitrary, Unstructured};
-    /// use permacode::testing::CodeCase;
-    ///
-    /// for seed in 0..5 {
-    ///     let bytes: Vec<u8> = (0..=255u8).map(|byte| byte.wrapping_mul(37).wrapping_add(seed)).collect(); // a fuzzer's
-    ///     let case = CodeCase::arbitrary(&mut Unstructured::new(&bytes)).expect("any bytes are a case");
-    ///     case.check();
-    /// }
-    /// ```
-    pub fn check(&self) {
-        let pages = self.reserve.pages();
-        let mut builder =
-            CodeArena::builder().reservation((usize::from(self.megabytes % 8) + 1) << 20).pages(pages.clone());
-        if let Some(limit) = self.limit {
-            builder = builder.limit(usize::from(limit) << 10);
-        }
-        let arena = builder.build().expect("a small arena can be made");
-        let mut state = State::new(&arena, &pages);
-        for op in &self.ops {
-            state.run(op);
-        }
-        state.close_all();
-        drop(arena);
-        assert_eq!(pages.live(), 0, "a reservation was not released");
-        assert_eq!(pages.violations(), 0, "the page source was misused");
-    }
 }
 
 impl Reserve {

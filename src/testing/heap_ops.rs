@@ -1,8 +1,6 @@
 //! Operation sequences on a heap arena, for property tests and for fuzzing. What must hold after each is in `heap_model.rs`.
 
 use super::Reserve;
-use super::heap_model::State;
-use crate::heap::HeapArena;
 use arbitrary::Arbitrary;
 use core::alloc::Layout;
 
@@ -110,44 +108,5 @@ impl Shape {
             kind => 1 << (kind % 21),
         };
         Layout::from_size_align(size, align).expect("small sizes fit")
-    }
-}
-
-impl HeapCase {
-    /// Runs the case.
-    ///
-    /// Costs the operations, a look at everything for each `Walk` and one in the end, and a list of what is there: some 50 bytes for each
-    /// object.
-    ///
-    /// # Panics
-    ///
-    /// When anything does not hold.
-    ///
-    /// ```
-    /// use arbitrary::{Arbitrary, Unstructured};
-    /// use permacode::testing::HeapCase;
-    ///
-    /// for seed in 0..5 {
-    ///     let bytes: Vec<u8> = (0..=255u8).map(|byte| byte.wrapping_mul(37).wrapping_add(seed)).collect(); // a fuzzer's
-    ///     let case = HeapCase::arbitrary(&mut Unstructured::new(&bytes)).expect("any bytes are a case");
-    ///     case.check();
-    /// }
-    /// ```
-    pub fn check(&self) {
-        let pages = self.reserve.pages();
-        let mut builder =
-            HeapArena::builder().reservation((usize::from(self.megabytes % 32) + 1) << 20).pages(pages.clone());
-        let limit = self.limit.map(|limit| usize::from(limit) << 10);
-        if let Some(limit) = limit {
-            builder = builder.limit(limit);
-        }
-        let heap = builder.build().expect("a small heap can be made");
-        let mut state = State::new(heap, &pages, limit);
-        for &op in &self.ops {
-            state.run(op);
-        }
-        state.finish();
-        assert_eq!(pages.live(), 0, "a reservation was not released");
-        assert_eq!(pages.violations(), 0, "the page source was misused");
     }
 }

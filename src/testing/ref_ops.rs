@@ -2,10 +2,6 @@
 //! code is like in `ref_plan.rs`.
 
 use super::Reserve;
-use super::ref_model::State;
-use crate::code::CodeArena;
-use crate::heap::HeapArena;
-use crate::refs::Transients;
 use arbitrary::Arbitrary;
 
 /// A sequence of operations on handles, slots, generators and proxies of code, permanent and transient.
@@ -98,45 +94,4 @@ pub enum Fuse {
     Error(u8),
     /// With a panic at this step.
     Panic(u8),
-}
-
-impl RefCase {
-    /// Runs the case.
-    ///
-    /// Costs the operations, a look at everything for each `Check` and one in the end, and a list of what is there: its plan for each code
-    /// that was ever made.
-    ///
-    /// # Panics
-    ///
-    /// When anything does not hold.
-    ///
-    /// ```
-    /// use arbitrary::{Arbitrary, Unstructured};
-    /// use permacode::testing::RefCase;
-    ///
-    /// for seed in 0..5 {
-    ///     let bytes: Vec<u8> = (0..=255u8).map(|byte| byte.wrapping_mul(37).wrapping_add(seed)).collect(); // a fuzzer's
-    ///     let case = RefCase::arbitrary(&mut Unstructured::new(&bytes)).expect("any bytes are a case");
-    ///     case.check();
-    /// }
-    /// ```
-    pub fn check(&self) {
-        let pages = self.reserve.pages();
-        let mut builder = CodeArena::builder().reservation(8 << 20).pages(pages.clone());
-        if let Some(limit) = self.limit {
-            builder = builder.limit(usize::from(limit) << 10);
-        }
-        let arena = builder.build().expect("a small arena can be made");
-        let other = CodeArena::builder().reservation(1 << 20).pages(pages.clone()).build().expect("another, too");
-        let heap = HeapArena::builder().reservation(32 << 20).pages(pages.clone()).build().expect("and a heap");
-        let transients = Transients::new(&arena, &heap);
-        let mut state = State::new(&transients, &other, &pages);
-        for &op in &self.ops {
-            state.run(op);
-        }
-        state.finish();
-        drop((arena, other, heap));
-        assert_eq!(pages.live(), 0, "a reservation was not released");
-        assert_eq!(pages.violations(), 0, "the page source was misused");
-    }
 }
