@@ -1,4 +1,4 @@
-//! What should be in a code arena after each operation of a [`CodeCase`](super::CodeCase), and the checks that it is.
+//! What should be in a code arena after each operation of a [`CodeCase`], and the checks that it is.
 
 use super::Pages;
 use super::code_ops::{Block, CodeCase, CodeOp};

@@ -1,6 +1,6 @@
 //! What must hold after each operation on a heap: one model for property tests and for fuzzing.
 //!
-//! A [`HeapCase`](super::HeapCase) runs on a heap, through the Rust and the C face in turn, and beside it on a list of what should be live:
+//! A [`HeapCase`] runs on a heap, through the Rust and the C face in turn, and beside it on a list of what should be live:
 //!
 //! * no two live objects share a byte, each is aligned, in the heap, and keeps what was written until it is freed (soundness S1);
 //! * zeroed objects are zero, also where memory was used before (S2, S15);

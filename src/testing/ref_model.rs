@@ -1,6 +1,6 @@
 //! What must hold after each operation on what functions hold: one model for property tests and for fuzzing.
 //!
-//! The model of a [`RefCase`](super::RefCase) is the list of all that holds code, each with what it holds. After each operation
+//! The model of a [`RefCase`] is the list of all that holds code, each with what it holds. After each operation
 //!
 //! * every count is the number of those that hold the same part, and permanent code has none;
 //! * the regions that are left are those of which something is held, and the heap is as full as they are: each was freed once, and whole;
