@@ -141,7 +141,7 @@ impl<'a> Program<'a> {
     /// All calls, by each of the four loops.
     #[inline(never)]
     fn all<'c, H: Home<'c>>(&'c self, home: &'c H, code: impl Fn(usize) -> H::Code) -> Outcome<u64> {
-        let runs = [run::<H, 0>, run::<H, 1>, run::<H, 2>, run::<H, 3>];
+        let runs: [_; LOOPS] = [run::<H, 0>, run::<H, 1>, run::<H, 2>, run::<H, 3>];
         let mut sum = 0u64;
         for run in runs {
             for &call in &self.calls {

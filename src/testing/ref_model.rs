@@ -9,9 +9,9 @@
 //! * proxies are equal if they show the same, their ids are one code object's only, their sizes the same before and after a promotion;
 //! * a call that failed changed nothing (soundness S16).
 
-use super::Pages;
 mod checks;
 
+use super::Pages;
 use super::ref_ops::{Fuse, RefCase, RefOp};
 use super::ref_plan::{Blown, Code, Failure, Plan, name_text};
 use crate::code::{CodeArena, Loader};
