@@ -19,6 +19,32 @@ fn allocate_slow(heap: &HeapArena, layout: Layout) -> Option<NonNull<[u8]>> {
     heap.alloc(layout).ok().map(|object| sized(object, layout))
 }
 
+/// As [`allocate_slow`].
+///
+/// # Safety
+///
+/// As for [`HeapArena::realloc`].
+#[cold]
+#[inline(never)]
+unsafe fn resize_slow(heap: &HeapArena, object: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<[u8]>> {
+    // SAFETY: the caller's promise.
+    unsafe { heap.realloc(object, old, new) }.ok().map(|object| sized(object, new))
+}
+
+/// # Safety
+///
+/// As for [`HeapArena::realloc`].
+#[inline(always)]
+unsafe fn resize(heap: &HeapArena, object: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<[u8]>> {
+    // SAFETY: the caller's promise, of which the first attempt uses nothing up if it fails.
+    unsafe {
+        match heap.realloc_fast(object, old, new) {
+            Some(object) => Some(sized(object, new)),
+            None => resize_slow(heap, object, old, new),
+        }
+    }
+}
+
 macro_rules! allocator {
     ($($api:tt)+) => {
         const _: () = {
@@ -49,7 +75,7 @@ macro_rules! allocator {
                 #[inline]
                 unsafe fn grow(&self, object: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
                     // SAFETY: the caller's promise.
-                    unsafe { self.realloc(object, old, new) }.map(|object| sized(object, new)).map_err(|_| AllocError)
+                    unsafe { resize(self, object, old, new) }.ok_or(AllocError)
                 }
 
                 #[inline]
@@ -61,16 +87,16 @@ macro_rules! allocator {
                 ) -> Result<NonNull<[u8]>, AllocError> {
                     // SAFETY: the caller's promise; what lies behind the old size is the object's.
                     unsafe {
-                        let object = self.realloc(object, old, new).map_err(|_| AllocError)?;
-                        object.add(old.size()).write_bytes(0, new.size() - old.size());
-                        Ok(sized(object, new))
+                        let grown = resize(self, object, old, new).ok_or(AllocError)?;
+                        grown.cast::<u8>().add(old.size()).write_bytes(0, new.size() - old.size());
+                        Ok(grown)
                     }
                 }
 
                 #[inline]
                 unsafe fn shrink(&self, object: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
                     // SAFETY: the caller's promise.
-                    unsafe { self.realloc(object, old, new) }.map(|object| sized(object, new)).map_err(|_| AllocError)
+                    unsafe { resize(self, object, old, new) }.ok_or(AllocError)
                 }
             }
         };

@@ -235,28 +235,68 @@ impl HeapArena {
     /// assert_eq!(grown, object); // nothing lay behind it, so nothing was copied
     /// # Ok::<(), permacode::Error>(())
     /// ```
+    #[inline]
     pub unsafe fn realloc(&self, object: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, Error> {
+        // SAFETY: the caller's promise, of which the first attempt uses nothing up if it fails.
+        unsafe {
+            match self.realloc_fast(object, old, new) {
+                Some(object) => Ok(object),
+                None => self.realloc_large(object, old, new),
+            }
+        }
+    }
+
+    /// A small object that stays in its class, or moves to one whose magazine has another. `None` has changed nothing.
+    ///
+    /// # Safety
+    ///
+    /// As for [`realloc`](Self::realloc).
+    #[inline(always)]
+    pub(super) unsafe fn realloc_fast(&self, object: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
         self.still_out(object, old);
         let (from, to) = (last(old), last(new));
         // Both are small if both together are, because the bound is a power of two.
-        let in_place = if (from | to) < SMALL {
-            classes::small_class(from) == classes::small_class(to)
-        } else {
-            self.resize_in_place(object, old, new)
-        };
-        if in_place {
-            return Ok(object);
+        if (from | to) >= SMALL {
+            return None;
         }
-        let moved = self.alloc(new)?;
-        // SAFETY: both are objects of at least that size, and a new object does not overlap one that is not freed.
+        if classes::small_class(from) == classes::small_class(to) {
+            return Some(object);
+        }
+        let moved = self.alloc_fast(new)?;
+        // SAFETY: the caller's object, and one that was just allocated.
+        unsafe { self.move_to(moved, new, object, old) };
+        Some(moved)
+    }
+
+    /// Copies what both layouts have room for and frees the old object.
+    ///
+    /// # Safety
+    ///
+    /// Both are objects of this heap with these layouts; the old one is not used any more.
+    #[inline(always)]
+    unsafe fn move_to(&self, moved: NonNull<u8>, new: Layout, object: NonNull<u8>, old: Layout) {
+        // SAFETY: objects of at least that size; a new object does not overlap one that is not freed.
         unsafe {
             moved.copy_from_nonoverlapping(object, old.size().min(new.size()));
             self.free(object, old);
         }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`realloc`](Self::realloc).
+    #[cold]
+    #[inline(never)]
+    unsafe fn realloc_large(&self, object: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, Error> {
+        if self.resize_in_place(object, old, new) {
+            return Ok(object);
+        }
+        let moved = self.alloc(new)?;
+        // SAFETY: the caller's object, and one that was just allocated.
+        unsafe { self.move_to(moved, new, object, old) };
         Ok(moved)
     }
 
-    #[inline(never)]
     fn resize_in_place(&self, object: NonNull<u8>, old: Layout, new: Layout) -> bool {
         let (from, to) = (padded(old), padded(new));
         // Nothing lies where its old alignment put it.
