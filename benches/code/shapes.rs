@@ -9,6 +9,8 @@
 //! The mean object has about 439 B. The contents are windows of a pool of 32 KiB, because what a compiler has just made is in the
 //! nearest cache when it is lowered: what is measured is where it goes to.
 
+use crate::harness::random::Random;
+
 /// Code objects in one fill.
 pub(crate) const OBJECTS: usize = 100_000;
 /// Bytes of each half of the pool: one is read as bytes, one as words.
@@ -57,15 +59,15 @@ pub(crate) struct Input {
 
 impl Input {
     pub(crate) fn new() -> Self {
-        let mut random = Random(0x5EA1_ED0F_C0DE_0001);
-        let words: Vec<u64> = (0..POOL_BYTES / 8).map(|_| random.word()).collect();
-        let bytes = (0..POOL_BYTES / 8).flat_map(|_| random.word().to_ne_bytes()).collect();
+        let mut random = Random::new(0x5EA1_ED0F_C0DE_0001);
+        let words: Vec<u64> = (0..POOL_BYTES / 8).map(|_| random.next()).collect();
+        let bytes = (0..POOL_BYTES / 8).flat_map(|_| random.next().to_ne_bytes()).collect();
         let shapes = (0..OBJECTS)
             .map(|_| {
-                let ops = 180.0 * (0.75 * random.normal()).exp();
-                let slots = ops * (6.0 / 180.0) * (0.4 * random.normal()).exp();
-                let lines = ops * (44.0 / 180.0) * (0.3 * random.normal()).exp();
-                let at = random.word() as u32 % (POOL_BYTES - LONGEST) as u32;
+                let ops = 180.0 * (0.75 * normal(&mut random)).exp();
+                let slots = ops * (6.0 / 180.0) * (0.4 * normal(&mut random)).exp();
+                let lines = ops * (44.0 / 180.0) * (0.3 * normal(&mut random)).exp();
+                let at = random.next() as u32 % (POOL_BYTES - LONGEST) as u32;
                 let clamp = |length: f64, longest: usize| (length as u32).min(longest as u32);
                 Shape {
                     ops: clamp(ops, LONGEST).max(2) & !1,
@@ -146,19 +148,7 @@ fn sum(bytes: &[u8]) -> u64 {
     rest.iter().fold(whole, |sum, &byte| sum.wrapping_mul(31).wrapping_add(byte.into()))
 }
 
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn word(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// Nearly normal: the sum of twelve uniform numbers.
-    fn normal(&mut self) -> f64 {
-        (0..12).map(|_| (self.word() >> 11) as f64 / (1u64 << 53) as f64).sum::<f64>() - 6.0
-    }
+/// Nearly normal: the sum of twelve uniform numbers.
+fn normal(random: &mut Random) -> f64 {
+    (0..12).map(|_| (random.next() >> 11) as f64 / (1u64 << 53) as f64).sum::<f64>() - 6.0
 }

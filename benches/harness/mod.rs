@@ -1,14 +1,17 @@
 //! Interleaved rounds, medians and quartiles: what every benchmark here measures with.
 //!
 //! ```text
-//!   round 1   A B C D
-//!   round 2   B C D A      every subject once a round, each round beginning with another one,
-//!   round 3   C D A B      so that what disturbs the machine disturbs all of them alike
+//!   round 1   C A D B
+//!   round 2   A B C D      every subject once a round, each round in another order: what disturbs the machine disturbs all of
+//!   round 3   D B A C      them alike, and none has always the same one's leavings in the caches
 //! ```
 //!
 //! A table gives the median of a subject's samples with its quartiles, and the *ratio of medians* to the first subject. The quartiles
 //! of a ratio are those of the ratios taken round by round.
 
+pub(crate) mod random;
+
+use random::Random;
 use std::time::Duration;
 
 /// The processor time of this thread, the kernel's part included: time in which others had the processor does not count.
@@ -77,9 +80,10 @@ pub(crate) fn interleave<const MEASURES: usize, E>(
     mut sample: impl FnMut(usize) -> Result<[f64; MEASURES], E>,
 ) -> Result<Vec<[Samples; MEASURES]>, E> {
     let mut all = vec![[const { Samples(Vec::new()) }; MEASURES]; subjects];
-    for round in 0..rounds {
-        for turn in 0..subjects {
-            let subject = (round + turn) % subjects;
+    let (mut random, mut order) = (Random::new(5), Vec::from_iter(0..subjects));
+    for _ in 0..rounds {
+        random.shuffle(&mut order);
+        for &subject in &order {
             for (samples, measured) in all[subject].iter_mut().zip(sample(subject)?) {
                 samples.0.push(measured);
             }

@@ -1,7 +1,7 @@
 //! Collections that take their allocator as a parameter.
 
+use crate::harness::random::Random;
 use crate::harness::{Clock, interleave};
-use crate::random::Random;
 use crate::subjects::{FREEING, Heaps, Job};
 use crate::{Outcome, Report};
 use allocator_api2::alloc::Allocator;

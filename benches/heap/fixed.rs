@@ -1,14 +1,13 @@
 //! Objects of one size: many made and freed again in some order, and a heap with a million of which a random half is replaced.
 
-use crate::random::Random;
+use crate::harness::random::Random;
+use crate::harness::{Clock, interleave};
 use crate::subjects::{FREEING, Heaps, Job, Subject};
 use crate::{Outcome, Report};
 use allocator_api2::alloc::{AllocError, Allocator};
 use core::alloc::Layout;
 use core::ptr::NonNull;
 use std::cell::RefCell;
-
-use crate::harness::{Clock, interleave};
 
 /// Objects made in a sample.
 const OBJECTS: usize = 400_000;

@@ -5,6 +5,7 @@
 //!
 //! All subjects run in one process, in turns. A sample is checked: see `replay.rs`.
 
+mod calls;
 mod collections;
 mod fixed;
 #[path = "../harness/mod.rs"]
@@ -13,7 +14,6 @@ mod instructions;
 mod memory;
 #[path = "../harness/options.rs"]
 mod options;
-mod random;
 mod replay;
 mod subjects;
 mod trace;
@@ -22,6 +22,7 @@ use harness::{Clock, Samples, interleave, print_table};
 use options::Options;
 use replay::{Replay, Verify, table};
 use std::error::Error;
+use std::time::Duration;
 use subjects::{Heaps, Subject};
 use trace::{NAMES, Trace};
 
@@ -75,10 +76,14 @@ fn alone(options: &Options, subject: Subject) -> Outcome<()> {
     let Some(name) = NAMES.get(load) else { return fixed::alone(&heaps, subject, rounds, load - NAMES.len()) };
     let trace = Trace::read(name)?;
     let mut table = table(trace.slots);
+    let mut samples = Samples::default();
     for _ in 0..rounds {
-        right(subject, heaps.called(subject, Replay { ops: &trace.ops, table: &mut table })?)?;
+        let clock = Clock::start();
+        right(subject, heaps.called(subject, Replay { ops: trace.calls.ops(), table: &mut table })?)?;
+        samples.extend([clock.elapsed().as_nanos() as f64 / trace.calls.len() as f64]);
         heaps.reset();
     }
+    println!("{} ns a call", samples.cell());
     Ok(())
 }
 
@@ -87,7 +92,8 @@ fn traces(heaps: &mut Heaps, rounds: usize) -> Outcome<()> {
     let (mut called, mut inlined) = (Report::new(&subjects), Report::new(&subjects));
     for name in NAMES {
         let trace = Trace::read(name)?;
-        let (ops, mut table) = (trace.ops.as_slice(), table(trace.slots));
+        let (ops, mut table) = (trace.calls.ops(), table(trace.slots));
+        let a_call = |time: Duration| time.as_nanos() as f64 / trace.calls.len() as f64;
         for &subject in &subjects {
             right(subject, heaps.inlined(subject, Verify(Replay { ops, table: &mut table }))?)?;
             heaps.reset();
@@ -102,7 +108,7 @@ fn traces(heaps: &mut Heaps, rounds: usize) -> Outcome<()> {
             wrong += heaps.inlined(subject, Replay { ops, table: &mut table })?;
             let second = clock.elapsed();
             heaps.reset();
-            right(subject, wrong).map(|()| [first, second].map(|time| time.as_nanos() as f64 / ops.len() as f64))
+            right(subject, wrong).map(|()| [first, second].map(a_call))
         })?;
         let (first, second) = samples.into_iter().map(|[first, second]| ([first], [second])).unzip();
         called.add(name, first);

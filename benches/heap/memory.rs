@@ -70,7 +70,7 @@ pub(crate) fn child(options: &Options, subject: usize) -> Outcome<()> {
         Some(name) => {
             let trace = Trace::read(name)?;
             let mut table = table(trace.slots);
-            let (rise, fall) = trace.ops.split_at(trace.peak.0);
+            let (rise, fall) = trace.calls.ops().split_at(trace.peak.0);
             measure(subject, &mut table, |heaps, table, part| {
                 heaps.called(subject, Replay { ops: if part == 0 { rise } else { fall }, table })
             })?

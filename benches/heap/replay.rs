@@ -3,8 +3,8 @@
 //! While the clock runs, an object's first and last byte carry a tag that is checked when it moves and when it is freed. So memory is
 //! touched as a program does, and an allocator that hands out an object twice cannot win.
 
+use crate::calls::{Kind, Op, Ops};
 use crate::subjects::Job;
-use crate::trace::{Kind, Op};
 use allocator_api2::alloc::{AllocError, Allocator};
 use core::alloc::Layout;
 use core::ptr::NonNull;
@@ -37,7 +37,7 @@ fn resize<A: Allocator>(heap: A, object: NonNull<u8>, op: Op) -> Result<NonNull<
 
 /// The calls of a trace, or of a part of it. Returns how many objects did not have what was written to them.
 pub(crate) struct Replay<'t> {
-    pub(crate) ops: &'t [Op],
+    pub(crate) ops: Ops<'t>,
     pub(crate) table: &'t mut Table,
 }
 
@@ -48,7 +48,7 @@ impl Job for Replay<'_> {
     fn run<A: Allocator + Copy>(self, heap: A) -> Self::Outcome {
         let table = self.table.as_mut_slice();
         let mut wrong = 0;
-        for &op in self.ops {
+        for op in self.ops.iter() {
             let entry = &mut table[op.slot as usize];
             let tag = (op.slot.wrapping_mul(0x9E37_79B1) >> 24) as u8;
             // SAFETY: a slot's object is live from the call that makes it to the one that frees it, and has the size that the trace says.
@@ -110,7 +110,7 @@ impl Job for Verify<'_> {
         let Replay { ops, table } = self.0;
         let mut tags = vec![0; table.len()];
         let mut wrong = 0;
-        for (number, &op) in ops.iter().enumerate() {
+        for (number, op) in ops.iter().enumerate() {
             let (entry, tag) = (&mut table[op.slot as usize], &mut tags[op.slot as usize]);
             if op.old != 0 {
                 wrong += mismatches(*entry, op.old, |at| pattern(*tag, at));

@@ -1,5 +1,6 @@
 //! Recorded traces, decoded: `../traces/README.md` has the format.
 
+use crate::calls::{Calls, Kind, Op};
 use flate2::read::GzDecoder;
 use std::error::Error;
 use std::fs::File;
@@ -8,27 +9,8 @@ use std::path::Path;
 
 pub(crate) const NAMES: [&str; 4] = ["lua54-mix", "lua54-large", "quickjs-ng-mix", "rustpython06-mix"];
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Kind {
-    Alloc,
-    Free,
-    Realloc,
-    AllocZeroed,
-}
-
-/// One call. The sizes are in it, so that the replay need not look for them.
-#[derive(Clone, Copy)]
-pub(crate) struct Op {
-    pub(crate) kind: Kind,
-    pub(crate) slot: u32,
-    /// The size before and after; 0 where there is none.
-    pub(crate) old: u32,
-    pub(crate) new: u32,
-}
-
 pub(crate) struct Trace {
-    pub(crate) ops: Vec<Op>,
+    pub(crate) calls: Calls,
     /// Objects that are live at once at most.
     pub(crate) slots: usize,
     /// Calls up to the moment when the most bytes are live, and how many those are.
@@ -48,18 +30,20 @@ impl Trace {
         }
         let word = |index: usize| u64::from_le_bytes(std::array::from_fn(|byte| header[8 * index + byte])) as usize;
         let mut decoder = Decoder { rest, last: 0 };
-        let mut trace = Self { ops: Vec::with_capacity(word(1) + word(5)), slots: 0, peak: (0, 0) };
+        let mut trace = Self { calls: Calls::with_capacity(word(1) + word(5)), slots: 0, peak: (0, 0) };
         let mut slots = Slots::default();
         let (mut objects, mut bytes) = (Vec::with_capacity(word(2)), 0);
         for _ in 0..word(1) {
             let op = decoder.op(&mut objects, &mut slots)?;
             bytes = bytes + op.new as usize - op.old as usize;
-            trace.ops.push(op);
+            trace.calls.push(op)?;
             if bytes > trace.peak.1 {
-                trace.peak = (trace.ops.len(), bytes);
+                trace.peak = (trace.calls.len(), bytes);
             }
         }
-        trace.ops.extend(objects.into_iter().filter(|&(_, size)| size != 0).map(|(slot, old)| free(slot, old)));
+        for (slot, old) in objects.into_iter().filter(|&(_, size)| size != 0) {
+            trace.calls.push(free(slot, old))?;
+        }
         trace.slots = slots.count as usize;
         if trace.slots != word(3) {
             return Err("a trace whose header says something else".into());
