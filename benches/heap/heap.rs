@@ -1,9 +1,10 @@
 //! The heap arena against other allocators: recorded traces, fixed sizes, collections, memory, instructions.
 //!
 //! `cargo bench -p permacode-heap-bench --features snmalloc` prints the tables of BENCHMARKS.md. Behind `--`: `--rounds 5` is quicker, and
-//! rougher; `--only 2` prints one part of five; `--alone 1 --load 4` runs one subject with one load, for a profiler.
+//! rougher (of the traces there are four times as many); `--only 2` prints one part of five; `--alone 1 --load 4` runs one subject with one
+//! load, for a profiler.
 //!
-//! All subjects run in one process, in turns. A sample is checked: see `replay.rs`.
+//! All subjects run in one process, each once a round. A sample is checked: see `replay.rs`.
 
 mod calls;
 mod collections;
@@ -43,7 +44,8 @@ fn main() -> Outcome<()> {
     let wanted = |part: usize| options.number("--only").is_none_or(|only| only == part);
     let mut heaps = Heaps::new()?;
     if wanted(1) {
-        traces(&mut heaps, rounds)?;
+        // More, because what else the machine does shows most where memory is waited for.
+        traces(&mut heaps, 4 * rounds + 1)?;
     }
     if wanted(2) {
         fixed::print(&heaps, rounds)?;
