@@ -132,6 +132,18 @@ fn the_first_look_makes_room_for_all_sites_that_were_given_by_then() {
 }
 
 #[test]
+fn a_table_that_grows_with_each_module_seldom_asks_the_system() {
+    let (arena, pages) = (arena(), Pages::ordinary());
+    let table: SideTable<'_, Cell<u32>> =
+        SideTable::builder(&arena).capacity(1 << 20).pages(pages.clone()).build().unwrap();
+    for _ in 0..1 << 10 {
+        table.of(sites(&arena, 1 << 10)).unwrap();
+    }
+    // To reserve; four times 64 KiB; then a quarter more each time, until there are 4 MiB.
+    assert!((10..=20).contains(&pages.calls()), "{}", pages.calls());
+}
+
+#[test]
 fn tables_of_one_arena_do_not_share_an_entry() {
     let arena = arena();
     let counts: SideTable<'_, CallCounter> = SideTable::new(&arena).unwrap();

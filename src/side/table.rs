@@ -22,7 +22,7 @@ use core::ptr::NonNull;
 use core::slice;
 use core::sync::atomic::{AtomicUsize, Ordering::*};
 
-/// Entries are made writable at least so many bytes at a time.
+/// Entries are made writable at least so many bytes at a time, of a large table more.
 const CHUNK: usize = 64 << 10;
 
 /// A table with an entry of type `T` for each site of a code arena.
@@ -115,8 +115,8 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
     /// The entries of one code object. Do it once per frame, then index with the instruction's number.
     ///
     /// Costs two comparisons and an addition. Sites whose entries are not writable yet cost a system call, which makes those of all sites
-    /// that the arena has given so far writable, and 64 KiB at least; a second one where the system refuses so many, for what is needed
-    /// now.
+    /// that the arena has given so far writable, and at least 64 KiB or a quarter of what there is; a second one where the system refuses so
+    /// many, for what is needed now.
     ///
     /// The entries are those that the sites' numbers name, whoever holds the sites: copied out of transient code that is gone, they name
     /// entries that other code may have by now. Arenas are told apart by a tag of 16 bits, so that of 65,536 arenas made one after another
@@ -217,7 +217,8 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
     /// Makes entries writable from the first that is not up to `needed`, and more if the system grants it.
     fn grow(&self, from: usize, needed: usize) -> Result<(), Error> {
         // All that the arena has given so far, because they will come.
-        let wish = needed.max(self.arena.sites_given()).max(from + CHUNK / size_of::<T>()).min(self.capacity);
+        let ahead = from + (CHUNK / size_of::<T>()).max(from / 4);
+        let wish = needed.max(self.arena.sites_given()).max(ahead).min(self.capacity);
         let to = self
             .commit(from, wish)
             .or_else(|error| if needed < wish { self.commit(from, needed) } else { Err(error) })?;
