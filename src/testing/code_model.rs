@@ -81,8 +81,7 @@ impl CodeCase {
         }
         state.close_all();
         drop(arena);
-        assert_eq!(pages.live(), 0, "a reservation was not released");
-        assert_eq!(pages.violations(), 0, "the page source was misused");
+        pages.check_at_end();
     }
 }
 

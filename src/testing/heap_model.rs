@@ -67,8 +67,7 @@ impl HeapCase {
             state.run(op);
         }
         state.finish();
-        assert_eq!(pages.live(), 0, "a reservation was not released");
-        assert_eq!(pages.violations(), 0, "the page source was misused");
+        pages.check_at_end();
     }
 }
 

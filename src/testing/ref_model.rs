@@ -88,8 +88,7 @@ impl RefCase {
         }
         state.finish();
         drop((arena, other, heap));
-        assert_eq!(pages.live(), 0, "a reservation was not released");
-        assert_eq!(pages.violations(), 0, "the page source was misused");
+        pages.check_at_end();
     }
 }
 
