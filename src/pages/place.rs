@@ -88,15 +88,14 @@ impl Place {
         self.used[1].fetch_max(at.addr().get() + bytes, Relaxed);
     }
 
-    /// Nobody uses the reservation any more, says its last user: what it was accessible in, as offsets, and its length. The caller maps that
-    /// anew and says so, or leaves the place as it is.
-    pub(super) fn stop(&self) -> (Range<usize>, usize) {
+    /// Nobody uses the reservation any more, says its last user: what it was accessible in, as offsets. The caller maps that anew and says
+    /// so, or leaves the place as it is.
+    pub(super) fn stop(&self) -> Range<usize> {
         // First: a refusal may leave a hole, and what somebody else is given there is not this place's.
         self.state.store(BUSY, Relaxed);
         let base = self.base.load(Relaxed).addr();
         let [start, end] = [&self.used[0], &self.used[1]].map(|bound| bound.load(Relaxed));
-        let used = if start < end { start - base..end - base } else { 0..0 };
-        (used, self.len.load(Relaxed))
+        if start < end { start - base..end - base } else { 0..0 }
     }
 
     /// The caller, who [stopped](Self::stop) this place, has mapped its reservation anew.

@@ -124,12 +124,12 @@ unsafe impl PageSource for PooledPages {
             // SAFETY: the caller's contract.
             return unsafe { SystemPages.release(at, bytes) };
         };
-        let (used, len) = place.stop();
+        let used = place.stop();
         // SAFETY: the caller's contract: the whole reservation, which nobody uses any more, accessible in the used part only.
         unsafe {
             if !used.is_empty() {
                 if let Err(error) = SystemPages::renew(at.add(used.start), used.len()) {
-                    return give_up(at, len, used, error);
+                    return give_up(at, bytes, used, error);
                 }
             }
         }

@@ -22,7 +22,7 @@ impl Pool {
         assert!(place.claim());
         place.made(Some((address(0), LEN)));
         place.note_use(address(0), 0);
-        assert_eq!(place.stop(), (0..0, LEN));
+        assert_eq!(place.stop(), 0..0);
         place.renewed();
         let (base, len) = place.take_any().unwrap();
         assert_eq!((base, len), (address(0), LEN));
@@ -37,7 +37,7 @@ impl Pool {
         assert!(base == address(0) && self.place.holds(address(LEN - 1)) && !self.place.holds(address(LEN)));
         self.place.note_use(address(offset), 8);
         self.contents.write(self.contents.read() + 1);
-        assert_eq!(self.place.stop(), (offset..offset + 8, LEN), "what another noted is none of this one's");
+        assert_eq!(self.place.stop(), offset..offset + 8, "what another noted is none of this one's");
         assert!(!self.place.holds(base));
         self.contents.write(0);
         self.place.renewed();
