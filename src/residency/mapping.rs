@@ -1,7 +1,5 @@
 //! A mapping of the kernel's, as `/proc/<pid>/smaps` describes it.
 
-use super::error::ResidencyError;
-use super::kernel::Kernel;
 use core::fmt;
 use core::ops::Range;
 
@@ -49,27 +47,6 @@ pub struct Mapping {
 }
 
 impl Mapping {
-    /// The mappings of a process that share a byte with a range, by address; those without access too.
-    ///
-    /// Costs the reading of `/proc/<pid>/smaps`, where the kernel looks at every page of the process, and no look at single pages, which a
-    /// [`Residency`](super::Residency) takes besides. It allocates.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Residency::of_process`](super::Residency::of_process).
-    ///
-    /// ```
-    /// let arena = permacode::CodeArena::new()?;
-    /// arena.load("m")?.alloc(1u8)?;
-    /// arena.seal()?;
-    /// let mappings = permacode::Mapping::all(std::process::id(), arena.address_range())?;
-    /// assert_eq!(mappings[0].permissions.to_string(), "r--p");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn all(pid: u32, range: Range<usize>) -> Result<Vec<Self>, ResidencyError> {
-        Kernel::of(pid)?.mappings(&range)
-    }
-
     /// Whether it can be read, written or executed: not mere address space. Costs nothing. The type's example uses it.
     pub fn accessible(&self) -> bool {
         let Permissions { read, write, execute, .. } = self.permissions;
