@@ -34,6 +34,7 @@ mod pages;
 mod ref_model;
 mod ref_ops;
 mod ref_plan;
+mod reservations;
 mod side_model;
 mod side_ops;
 mod watch;

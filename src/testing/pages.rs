@@ -1,10 +1,9 @@
 //! A page source that watches another one, and fails on demand.
 
-use super::watch::Reserved;
+use super::reservations::Reservations;
 use crate::error::PageCall;
 use crate::pages::PageSource;
-use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering::SeqCst};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::SeqCst};
 use std::sync::Arc;
 
 /// Pages of another source, watched: every range and every transition is checked against the contract of [`PageSource`], and any one
@@ -39,8 +38,7 @@ pub struct Pages {
     pub(super) halfway: AtomicBool,
     pub(super) failures: AtomicUsize,
     pub(super) violations: AtomicUsize,
-    /// Every reservation ever made, newest first. Only added to, so that a forked child never waits.
-    pub(super) reservations: AtomicPtr<Reserved>,
+    pub(super) reservations: Reservations,
 }
 
 /// Any call may fail, not one kind only.
@@ -112,7 +110,7 @@ impl Pages {
             halfway: AtomicBool::new(false),
             failures: AtomicUsize::new(0),
             violations: AtomicUsize::new(0),
-            reservations: AtomicPtr::new(ptr::null_mut()),
+            reservations: Reservations::default(),
         }
     }
 
@@ -247,7 +245,7 @@ impl Pages {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn live(&self) -> usize {
-        self.reservations().filter(|reserved| reserved.live.load(SeqCst)).count()
+        self.reservations.iter().filter(|reserved| reserved.live.load(SeqCst)).count()
     }
 
     /// What must hold when all that used these pages is dropped.
@@ -255,15 +253,5 @@ impl Pages {
     pub(super) fn check_at_end(&self) {
         assert_eq!(self.live(), 0, "a reservation was not released");
         assert_eq!(self.violations(), 0, "the page source was misused");
-    }
-}
-
-impl Drop for Pages {
-    fn drop(&mut self) {
-        let mut next = *self.reservations.get_mut();
-        while !next.is_null() {
-            // SAFETY: a box that `note` leaked; the list is this value's alone now.
-            next = unsafe { Box::from_raw(next) }.next;
-        }
     }
 }

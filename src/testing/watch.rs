@@ -7,11 +7,11 @@
 //! ```
 
 use super::pages::{ANY, Pages};
+use super::reservations::Reserved;
 use crate::error::{PageCall, PageError};
 use crate::pages::PageSource;
-use core::iter;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, AtomicU8, Ordering::SeqCst};
+use core::sync::atomic::{AtomicU8, Ordering::SeqCst};
 
 /// `ENOMEM` on every Unix: what the system says when it has no memory or no mappings left.
 const NO_MEMORY: i32 = 12;
@@ -24,38 +24,7 @@ const PERHAPS_SEALED: u8 = 3;
 /// Another call that failed half-way may have reached it.
 const UNKNOWN: u8 = 4;
 
-/// A reservation and the state of each of its pages.
-pub(super) struct Reserved {
-    base: usize,
-    /// Bytes of the source's reservation that lie before `base`.
-    skipped: usize,
-    states: Box<[AtomicU8]>,
-    pub(super) live: AtomicBool,
-    pub(super) next: *mut Self,
-}
-
 impl Pages {
-    pub(super) fn reservations(&self) -> impl Iterator<Item = &Reserved> {
-        let at = |raw: *mut Reserved| {
-            // SAFETY: null or a box that `note` leaked into the list, which only `Drop` takes back.
-            unsafe { raw.as_ref() }
-        };
-        iter::successors(at(self.reservations.load(SeqCst)), move |reserved| at(reserved.next))
-    }
-
-    fn note(&self, base: NonNull<u8>, skipped: usize, pages: usize) {
-        let states = (0..pages).map(|_| AtomicU8::new(NO_ACCESS)).collect();
-        let next = self.reservations.load(SeqCst);
-        let node = Reserved { base: base.addr().get(), skipped, states, live: AtomicBool::new(true), next };
-        let node = Box::into_raw(Box::new(node));
-        let mut next = next;
-        while let Err(now) = self.reservations.compare_exchange(next, node, SeqCst, SeqCst) {
-            next = now;
-            // SAFETY: the node is not in the list yet, so nobody else sees it.
-            unsafe { (*node).next = now };
-        }
-    }
-
     /// Whether this call is the one to fail.
     fn fails(&self, call: PageCall) -> bool {
         self.calls.fetch_add(1, SeqCst);
@@ -73,7 +42,8 @@ impl Pages {
     fn states(&self, at: NonNull<u8>, bytes: usize) -> &[AtomicU8] {
         let (page, at) = (self.page_size(), at.addr().get());
         let whole = at % page == 0 && bytes % page == 0 && bytes != 0;
-        self.reservations()
+        self.reservations
+            .iter()
             .filter(|reserved| whole && reserved.live.load(SeqCst) && reserved.base <= at)
             .find_map(|reserved| reserved.states.get((at - reserved.base) / page..(at - reserved.base + bytes) / page))
             .unwrap_or_else(|| self.violation())
@@ -152,7 +122,8 @@ unsafe impl PageSource for Pages {
         };
         // SAFETY: as many more pages were reserved than asked for.
         let base = unsafe { base.add(skipped) };
-        self.note(base, skipped, bytes / page);
+        let states = (0..bytes / page).map(|_| AtomicU8::new(NO_ACCESS)).collect();
+        self.reservations.add(base, skipped, states);
         Ok(base)
     }
 
@@ -232,7 +203,7 @@ unsafe impl PageSource for Pages {
         let whole = |reserved: &&Reserved| {
             reserved.base == at.addr().get() && reserved.states.len() * self.page_size() == bytes
         };
-        let ended = self.reservations().filter(whole).find(|reserved| reserved.live.swap(false, SeqCst));
+        let ended = self.reservations.iter().filter(whole).find(|reserved| reserved.live.swap(false, SeqCst));
         let Some(reserved) = ended else {
             self.violation();
             return Err(PageError { call: PageCall::Release, bytes, code: 0 });
