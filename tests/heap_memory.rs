@@ -157,6 +157,29 @@ fn what_other_classes_hold_free_is_not_counted() {
     }
 }
 
+// What is free stands in the way of no large object: neither of its bytes, in a magazine, nor of its place, in a slab that lies empty.
+#[test]
+fn a_large_object_grows_where_it_lies_when_only_free_objects_are_in_its_way() {
+    for limit in [MEGABYTE, usize::MAX] {
+        let heap = HeapArena::builder().reservation(MEGABYTE).limit(limit).build().unwrap();
+        for size in [64, 3000, 30_000] {
+            let mut large = Objects::of(&heap, 1, MEGABYTE / 2);
+            let mut small = Objects::of(&heap, 1, size);
+            assert!(large.realloc(0, MEGABYTE).is_err(), "something is live behind it");
+            small.free_all();
+            large.realloc(0, MEGABYTE).unwrap();
+            large.free_all();
+            assert_eq!(heap.stats().live, 0);
+        }
+    }
+    let heap = HeapArena::builder().reservation(8 * MEGABYTE).limit(MEGABYTE).build().unwrap();
+    let mut small = Objects::of(&heap, 1, 64);
+    small.free_all();
+    let mut large = Objects::of(&heap, 1, MEGABYTE / 2);
+    assert!(heap.stats().cached > 0);
+    large.realloc(0, MEGABYTE).unwrap();
+}
+
 // What lies free is not handed out beyond the limit either, however much of it there is.
 #[test]
 fn a_limit_holds_where_there_are_more_free_objects_than_it_allows() {

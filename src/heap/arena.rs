@@ -291,7 +291,18 @@ impl HeapArena {
         if self.resize_in_place(object, old, new) {
             return Ok(object);
         }
-        let moved = self.alloc(new)?;
+        let moved = match self.alloc(new) {
+            Ok(moved) => moved,
+            Err(error) => {
+                // The magazines are empty by now. Where nothing but free objects stood in the way, it may still grow where it lies.
+                let is_large = padded(old).min(padded(new)) > LARGEST;
+                let in_place = is_large && {
+                    self.slabs.vacate_empty();
+                    self.resize_in_place(object, old, new)
+                };
+                return if in_place { Ok(object) } else { Err(error) };
+            }
+        };
         // SAFETY: the caller's object, and one that was just allocated.
         unsafe { self.move_to(moved, new, object, old) };
         Ok(moved)
