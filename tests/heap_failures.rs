@@ -5,6 +5,7 @@ mod heap_support;
 
 use allocator_api2::vec::Vec as HeapVec;
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use heap_support::{Objects, layout};
 use permacode::pages::{OrdinaryPages, PageSource};
 use permacode::testing::Pages;
@@ -145,13 +146,22 @@ fn a_refusal_half_way_changes_nothing() {
     }
 }
 
-/// Ordinary memory in pages of any size, aligned to that size and no better.
-struct PagesOf(usize);
+/// Ordinary memory in pages of any size, aligned to that size and no better, that spoils what it refuses to discard.
+struct PagesOf {
+    page: usize,
+    discards: AtomicBool,
+}
+
+impl PagesOf {
+    fn new(page: usize) -> Arc<Self> {
+        Arc::new(Self { page, discards: AtomicBool::new(true) })
+    }
+}
 
 // SAFETY: every call is forwarded to ordinary memory; the reservation begins where the page size says, in one that is a page longer.
 unsafe impl PageSource for PagesOf {
     fn page_size(&self) -> usize {
-        self.0
+        self.page
     }
 
     fn protects(&self) -> bool {
@@ -159,9 +169,9 @@ unsafe impl PageSource for PagesOf {
     }
 
     fn reserve(&self, bytes: usize) -> Result<NonNull<u8>, PageError> {
-        let layout = layout(bytes + self.0, 2 * self.0);
+        let layout = layout(bytes + self.page, 2 * self.page);
         // SAFETY: the layout has a size, and the page that is skipped lies within.
-        NonNull::new(unsafe { std::alloc::alloc_zeroed(layout).add(self.0) }).ok_or(PageError {
+        NonNull::new(unsafe { std::alloc::alloc_zeroed(layout).add(self.page) }).ok_or(PageError {
             call: PageCall::Reserve,
             bytes,
             code: 0,
@@ -169,7 +179,7 @@ unsafe impl PageSource for PagesOf {
     }
 
     unsafe fn commit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        assert!(at.addr().get() % self.0 == 0 && bytes % self.0 == 0 && bytes > 0, "no whole pages");
+        assert!(at.addr().get() % self.page == 0 && bytes % self.page == 0 && bytes > 0, "no whole pages");
         Ok(())
     }
 
@@ -186,9 +196,15 @@ unsafe impl PageSource for PagesOf {
     }
 
     unsafe fn discard(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        assert!(at.addr().get() % self.0 == 0 && bytes % self.0 == 0 && bytes > 0, "no whole pages");
-        // SAFETY: the caller's contract.
-        unsafe { OrdinaryPages.discard(at, bytes) }
+        assert!(at.addr().get() % self.page == 0 && bytes % self.page == 0 && bytes > 0, "no whole pages");
+        // SAFETY: the caller's contract: committed, and nobody relies on what it holds.
+        unsafe {
+            if self.discards.load(Relaxed) {
+                return OrdinaryPages.discard(at, bytes);
+            }
+            at.write_bytes(7, bytes);
+        }
+        Err(PageError { call: PageCall::Discard, bytes, code: 0 })
     }
 
     unsafe fn resident(&self, _at: NonNull<u8>, bytes: usize) -> Result<usize, PageError> {
@@ -197,7 +213,7 @@ unsafe impl PageSource for PagesOf {
 
     unsafe fn release(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         // SAFETY: what `reserve` allocated, with its layout.
-        unsafe { std::alloc::dealloc(at.as_ptr().sub(self.0), layout(bytes + self.0, 2 * self.0)) };
+        unsafe { std::alloc::dealloc(at.as_ptr().sub(self.page), layout(bytes + self.page, 2 * self.page)) };
         Ok(())
     }
 }
@@ -206,7 +222,7 @@ unsafe impl PageSource for PagesOf {
 #[test]
 fn pages_of_any_size_up_to_a_slab_serve_and_larger_ones_are_refused() {
     for page in (9..=16).map(|bit| 1 << bit) {
-        let heap = HeapArena::builder().reservation(3 << 20).pages(Arc::new(PagesOf(page))).build().unwrap();
+        let heap = HeapArena::builder().reservation(3 << 20).pages(PagesOf::new(page)).build().unwrap();
         let mut objects = Objects::new(&heap);
         for size in [8, 40, 500, 3000, 20_000, 100_000] {
             (0..300_000 / size).for_each(|_| _ = objects.alloc(layout(size, 8)).unwrap());
@@ -218,7 +234,31 @@ fn pages_of_any_size_up_to_a_slab_serve_and_larger_ones_are_refused() {
         heap.trim().unwrap();
     }
     for page in [0, 3000, 1 << 17, 1 << 21, 1 << 40] {
-        let refused = HeapArena::builder().reservation(1 << 20).pages(Arc::new(PagesOf(page))).build();
+        let refused = HeapArena::builder().reservation(1 << 20).pages(PagesOf::new(page)).build();
         assert!(matches!(refused, Err(Error::Pages(_))), "{page}");
+    }
+}
+
+// soundness S2, S16: of what a source refuses to discard it says nothing, not even of slabs that nobody ever used.
+#[test]
+fn zeroed_memory_is_zero_whatever_a_refused_trim_left_in_it() {
+    let pages = PagesOf::new(4096);
+    let mut heap = HeapArena::builder().reservation(4 << 20).pages(pages.clone()).build().unwrap();
+    let zeroed = |heap: &HeapArena| {
+        let layout = layout(3 << 20, 8);
+        let object = heap.alloc_zeroed(layout).unwrap();
+        // SAFETY: a new object of this layout, zeroed, freed once.
+        unsafe {
+            assert!(core::slice::from_raw_parts(object.as_ptr(), layout.size()).iter().all(|&byte| byte == 0));
+            heap.free(object, layout);
+        }
+    };
+    for refuse in [|heap: &mut HeapArena| heap.trim().err(), |heap: &mut HeapArena| heap.reset().err()] {
+        Objects::of(&heap, 1, 100_000).free_all();
+        pages.discards.store(false, Relaxed);
+        assert!(refuse(&mut heap).is_some());
+        zeroed(&heap);
+        pages.discards.store(true, Relaxed);
+        heap.reset().unwrap();
     }
 }

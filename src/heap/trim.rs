@@ -3,7 +3,7 @@
 
 use super::arena::HeapArena;
 use super::classes::{CLASSES, SLAB, TABLE};
-use super::slabs::{Slabs, Use};
+use super::slabs::{Slab, Slabs, Use};
 use super::words::BITS;
 use crate::error::Error;
 use core::ops::Range;
@@ -95,8 +95,13 @@ impl Slabs {
             let touched = (first..end).any(|number| self.slab(number).is_touched());
             let beside_huge = end - first < high && stretch.end > self.huge_from;
             if touched || beside_huge {
-                self.discard(stretch)?;
-                (first..end).for_each(|number| self.slab(number).clean());
+                let slabs = (first..stretch.end / SLAB).map(|number| self.slab(number));
+                if let Err(refusal) = self.discard(stretch) {
+                    // What they hold now is not said, even of those that nobody ever wrote to.
+                    slabs.for_each(Slab::touch);
+                    return Err(refusal);
+                }
+                slabs.filter(|slab| slab.is_touched()).for_each(Slab::clean);
             }
             bytes += if touched { (end - first) * SLAB } else { 0 };
             if end == high {
