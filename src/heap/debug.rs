@@ -61,14 +61,16 @@ impl HeapArena {
     #[track_caller]
     fn checked(&self, object: NonNull<u8>, layout: Layout, what: &str) -> Option<(&Slab, &'static Class, usize)> {
         let (slabs, size) = (self.slabs(), padded(layout));
+        let fits = |fits: bool| assert!(fits, "{object:p} is {what} with another layout: {layout:?}");
         if size == 0 {
+            // What has no bytes lies at its alignment, wherever that is.
+            fits(object.addr().get() == layout.align() || !self.contains(object.as_ptr()));
             return None;
         }
         assert!(self.contains(object.as_ptr()), "{object:p} is {what}, but is not of this heap");
         let begins = |address: NonNull<u8>| {
             assert!(object == address, "{object:p} is {what}, but an object does not begin there");
         };
-        let fits = |fits: bool| assert!(fits, "{object:p} is {what} with another layout: {layout:?}");
         let (number, index) = slabs
             .object_at(object.addr().get())
             .unwrap_or_else(|| panic!("{object:p} is {what}, but is no object, or was freed before"));
