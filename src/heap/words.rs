@@ -74,10 +74,14 @@ impl BitSet {
     pub(super) fn run(&self, from: usize, bound: usize, count: usize, fits: impl Fn(usize) -> bool) -> Option<usize> {
         let mut start = self.next(from, bound)?;
         loop {
+            // First, so that no member is looked at again and again.
+            if !fits(start) {
+                start = self.next(start + 1, bound)?;
+                continue;
+            }
             let broken = (start..start + count).find(|&number| number >= bound || !self.contains(number));
             match broken {
-                None if fits(start) => return Some(start),
-                None => start = self.next(start + 1, bound)?,
+                None => return Some(start),
                 Some(gap) => start = self.next(gap, bound)?,
             }
         }
@@ -178,5 +182,25 @@ impl Pool {
         debug_assert!(bitmap as usize >= words && bitmap as usize <= self.used.get());
         // SAFETY: a number that `take` gave, so the words are committed and in the pool.
         unsafe { slice::from_raw_parts(self.end.as_ptr().sub(bitmap as usize), words) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_search_for_an_aligned_run_takes_time_for_each_number_once() {
+        let bound = 1 << 18;
+        let mut memory = vec![u64::MAX; bound / BITS];
+        // SAFETY: aligned, as long as needed, and used by nobody else; that it is not zero makes it a full set.
+        let set = unsafe { BitSet::new(NonNull::from(memory.as_mut_slice()).cast(), bound) };
+        let (count, start) = (bound / 2, Instant::now());
+        assert_eq!(set.run(1, bound, count, |number| number % count == 0), Some(count));
+        set.remove(bound - 1);
+        assert_eq!(set.run(1, bound, count, |number| number % count == 0), None);
+        assert_eq!(set.run(1, bound, count, |number| number % 2 == 0), Some(2));
+        assert!(start.elapsed() < Duration::from_secs(5), "looked at numbers again and again");
     }
 }
