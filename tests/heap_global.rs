@@ -124,6 +124,30 @@ fn what_other_threads_free_is_collected() {
     });
 }
 
+// An owner that waits for others allocates nothing, and is told what there is all the same.
+#[test]
+fn what_other_threads_freed_is_free_to_whoever_looks_at_the_heap() {
+    in_child(|| {
+        let (before, layout) = (live(claimed()), Layout::new::<[u8; 1 << 20]>());
+        // SAFETY: the layout has a size.
+        let object = unsafe { HEAP.alloc(layout) };
+        let (address, freed) = (object.expose_provenance(), AtomicBool::new(false));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                // SAFETY: a live object of this layout, which nobody uses any more.
+                unsafe { HEAP.dealloc(ptr::with_exposed_provenance_mut(address), layout) };
+                freed.store(true, Release);
+            });
+            while !freed.load(Acquire) {
+                thread::yield_now();
+            }
+            let heap = HEAP.heap().unwrap();
+            assert!(heap.stats().live < before + (1 << 20), "the owner allocated nothing since");
+            assert!(heap.trim().unwrap() >= 1 << 20);
+        });
+    });
+}
+
 // A program that only asks for zeroed memory, or only lets vectors grow, collects as well.
 #[test]
 fn what_other_threads_free_is_collected_wherever_in_its_slab_it_lies() {

@@ -34,10 +34,10 @@ thread_local! {
 /// Until a thread calls [`claim`](Self::claim), and on all other threads, it is the system's allocator; so it is for what the owner's heap
 /// has no room for. The owner's objects may be freed by any thread. They and the heap last until the process ends.
 ///
-/// To the owner an allocation costs a thread-local read and an atomic load more than [`HeapArena::alloc`], a free two atomic loads more
-/// than [`HeapArena::free`]; no read-modify-write. Another thread's free of an object of the owner's is three atomic ORs, out of line; a
-/// resize copies it to the system. The owner gets such objects back at its next allocation or resize: for a word of each 64 slabs that were
-/// ever used, and 128 words of each slab in which something was freed.
+/// To the owner an allocation costs a thread-local read and an atomic load more than [`HeapArena::alloc`], a free such a read and two atomic
+/// loads more than [`HeapArena::free`]; no read-modify-write. Another thread's free of an object of the owner's is three atomic ORs, out of
+/// line; a resize copies it to the system. The owner gets such objects back at its next allocation or resize: for a word of each 64 slabs that
+/// were ever used, and 128 words of each slab in which something was freed.
 ///
 /// ```
 /// use permacode::GlobalHeap;
@@ -174,9 +174,11 @@ impl GlobalHeap {
         Some(heap)
     }
 
-    /// The heap of the owner, to look at: statistics, a fence before a fork, a trim. `None` on other threads.
+    /// The heap of the owner, to look at: statistics, a fence before a fork, a trim. `None` on other threads. It has got back what other
+    /// threads freed until now; what they free later counts as live until the owner's next allocation, resize or call of this.
     ///
-    /// Freeing all of its objects at once is not among what a shared reference can do. Costs a thread-local read and a comparison.
+    /// Freeing all of its objects at once is not among what a shared reference can do. Costs a thread-local read, a comparison and an atomic
+    /// load, and what it gets back.
     ///
     /// ```
     /// static HEAP: permacode::GlobalHeap = permacode::GlobalHeap::new();
@@ -188,7 +190,7 @@ impl GlobalHeap {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn heap(&'static self) -> Option<&'static HeapArena> {
-        self.mine()
+        self.collected()
     }
 
     /// How far behind the first slab an address of the owner's lies.
