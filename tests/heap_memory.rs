@@ -219,6 +219,17 @@ fn what_was_used_before_does_not_stand_in_the_way_of_larger_objects() {
     }
 }
 
+#[test]
+fn a_heap_that_is_exhausted_says_how_much_more_it_needs() {
+    for slabs in 1..32 {
+        let heap = reserved(3 * MEGABYTE);
+        heap.alloc(layout(slabs << 16, 8)).unwrap();
+        // The next may lie so far away that there is no room, although there are bytes enough.
+        let refused = (0..4).find_map(|_| heap.alloc(layout(MEGABYTE, MEGABYTE)).err());
+        assert!(matches!(refused, Some(Error::Exhausted { needed, left }) if needed > left), "{slabs}: {refused:?}");
+    }
+}
+
 // Each class wants bitmaps of its own length: all of them in turn fit.
 #[test]
 fn slabs_may_serve_every_class_one_after_the_other() {

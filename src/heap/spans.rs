@@ -44,7 +44,8 @@ impl Slabs {
         let skipped = crate::layout::pad(self.address(end).addr().get(), align.max(SLAB)) / SLAB;
         let left = self.plan.slabs - end;
         if count > left || skipped > left - count {
-            return Err(Error::Exhausted { needed: count.saturating_mul(SLAB), left: left * SLAB });
+            let needed = count.saturating_add(skipped).saturating_mul(SLAB);
+            return Err(Error::Exhausted { needed, left: left * SLAB });
         }
         let first = end + skipped;
         self.commit((first + count) * SLAB)?;
