@@ -40,21 +40,21 @@ pub enum Error {
     Exhausted {
         /// Bytes that the block needs, with its alignment.
         needed: usize,
-        /// Bytes of the reservation that no loader has claimed yet.
+        /// Bytes of the reservation that no loader has claimed yet; of a heap's, those behind the last slab in use.
         left: usize,
     },
     /// The byte limit set on the builder would be exceeded.
     Limit {
-        /// The limit, in bytes of code pages.
+        /// The limit, in bytes: of code pages, or of a heap's live objects.
         limit: usize,
         /// Bytes that the block needs, with its alignment.
         needed: usize,
-        /// Bytes below the limit that no loader has claimed yet.
+        /// Bytes below the limit that no loader has claimed yet, or no object takes.
         left: usize,
     },
     /// The arena's own records (modules, runs, names) fill the part of the reservation that is set aside for them.
     Bookkeeping {
-        /// Bytes set aside, fixed with the reservation's size.
+        /// Bytes set aside, fixed with the reservation's size; of [`HeapArena::register`](crate::HeapArena::register), heaps.
         capacity: usize,
     },
     /// The system refused pages.
@@ -215,7 +215,7 @@ impl fmt::Display for Error {
                 write!(f, "the limit of {limit} bytes would be exceeded: {needed} bytes needed, {left} left unclaimed")
             }
             Self::Bookkeeping { capacity } => {
-                write!(f, "the arena's records fill the {capacity} bytes set aside for them; reserve more")
+                write!(f, "records fill what is set aside for them: {capacity} bytes, or heaps that are registered")
             }
             Self::Pages(error) => error.fmt(f),
             Self::Memory { bytes } => write!(f, "the global allocator refused {bytes} bytes"),

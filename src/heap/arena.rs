@@ -97,7 +97,8 @@ impl HeapArena {
     ///
     /// # Panics
     ///
-    /// In debug builds, if the program wrote to the object after it had freed it, or freed it twice.
+    /// In debug builds, if the program freed the object twice, or wrote to it after it had freed it; the latter is found in objects of up to
+    /// 32 KiB, unless a [`sweep`](Self::sweep) freed them.
     ///
     /// ```
     /// use std::alloc::Layout;
@@ -131,8 +132,8 @@ impl HeapArena {
 
     /// Allocates an object whose bytes are zero.
     ///
-    /// Costs what [`alloc`](Self::alloc) costs. Up to 32 KiB it also writes every byte of the object; above only slabs that somebody wrote
-    /// to before: memory that nobody touched is zero and stays untouched.
+    /// Costs what [`alloc`](Self::alloc) costs. Up to 32 KiB it also writes every byte of the object; above only slabs that an object lay in
+    /// since their memory was last given back: the others are zero and stay untouched.
     ///
     /// # Errors
     ///
@@ -175,11 +176,11 @@ impl HeapArena {
     /// Never a system call; memory goes back by [`trim`](Self::trim) and [`reset`](Self::reset) only. Up to 32 KiB it costs two writes,
     /// none of them to the object. A magazine that is full grows, from 32 addresses to at most 2,048 or 128 KiB of objects, and then gives
     /// its oldest half back to the bitmaps. Above 32 KiB it costs a write of 8 bytes and of a bit for each slab of 64 KiB. Debug builds
-    /// fill the object besides, so that a write after the free is found.
+    /// fill an object of up to 32 KiB besides, so that a write after the free is found.
     ///
     /// # Panics
     ///
-    /// In debug builds, if `object` is not of this heap, has another layout, or was freed before.
+    /// In debug builds, if `object` is not of this heap, is of another class than its layout, or was freed before.
     ///
     /// # Safety
     ///
@@ -208,9 +209,9 @@ impl HeapArena {
     /// Changes an object's size, where it lies if that is possible. The first bytes, as many as both sizes have, stay what they are.
     ///
     /// Within a class it costs a comparison and no write. An object above 32 KiB that stays above gives slabs up, or takes those behind it
-    /// if nothing is there, for a write of 8 bytes for each; no byte is copied. Everything else costs an [`alloc`](Self::alloc), a copy of
-    /// the smaller size and a [`free`](Self::free), so making an object smaller can be refused as well. Memory that is given up stays with
-    /// the heap.
+    /// if nothing is there, for a write of 8 bytes and of a bit for each; no byte is copied. Everything else costs an
+    /// [`alloc`](Self::alloc), a copy of the smaller size and a [`free`](Self::free), so making an object smaller can be refused as well.
+    /// Memory that is given up stays with the heap.
     ///
     /// # Errors
     ///

@@ -79,8 +79,8 @@ impl HeapArenaBuilder {
     /// Address space for objects, in bytes, rounded up to 64 KiB. It never grows, and costs nothing until it is used. A size chosen here is
     /// not halved when the system refuses it.
     ///
-    /// A sixteenth of it and half a megabyte are reserved in addition for what is known of objects (an eighth in debug builds), and up to
-    /// 2 MiB so that the huge pages among the objects begin where such can, if it has room for any.
+    /// Little more than a sixteenth of it, and half a megabyte, are reserved in addition for what is known of objects (an eighth in debug
+    /// builds), and up to 2 MiB so that the huge pages among the objects begin where such can, if it has room for any.
     ///
     /// ```
     /// use permacode::Error;

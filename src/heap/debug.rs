@@ -1,7 +1,8 @@
 //! The checks of debug builds: an exact bit for each object that a program has, and poison in those that it gave back.
 //!
 //! They find a free of what is not this heap's, is no object's beginning, has another layout, or is free already, and a write to a free
-//! object. Each ends in a panic that says which. Release builds have none of it: there a double free is undefined, as everywhere.
+//! object of a class, not to one of whole slabs. Each ends in a panic that says which. Release builds have none of it: there a double free is
+//! undefined, as everywhere.
 
 use super::arena::{HeapArena, padded};
 use super::classes::{self, Class, LARGEST, SLAB, TABLE};
