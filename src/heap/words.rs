@@ -188,19 +188,18 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::{Duration, Instant};
 
     #[test]
-    fn a_search_for_an_aligned_run_takes_time_for_each_number_once() {
+    fn an_aligned_run_is_found_without_a_look_at_each_run_that_is_not() {
         let bound = 1 << 18;
         let mut memory = vec![u64::MAX; bound / BITS];
         // SAFETY: aligned, as long as needed, and used by nobody else; that it is not zero makes it a full set.
         let set = unsafe { BitSet::new(NonNull::from(memory.as_mut_slice()).cast(), bound) };
-        let (count, start) = (bound / 2, Instant::now());
+        // Looking at whole runs at every number would take minutes here.
+        let count = bound / 2;
         assert_eq!(set.run(1, bound, count, |number| number % count == 0), Some(count));
         set.remove(bound - 1);
         assert_eq!(set.run(1, bound, count, |number| number % count == 0), None);
         assert_eq!(set.run(1, bound, count, |number| number % 2 == 0), Some(2));
-        assert!(start.elapsed() < Duration::from_secs(5), "looked at numbers again and again");
     }
 }
