@@ -5,7 +5,7 @@
 //! * no two live objects share a byte, each is aligned, in the heap, and keeps what was written until it is freed (soundness S1);
 //! * zeroed objects are zero, also where memory was used before (S2, S15);
 //! * a walk visits exactly what is live; marks and a sweep free exactly what is not marked;
-//! * the limit holds to the byte, statistics agree, a failed call changes nothing (S16);
+//! * the limit holds to the byte, statistics agree, a failed call changes nothing (S16), and a large object grows where nothing stands behind;
 //! * the page source saw no misuse, and everything came back (S13).
 
 use super::Pages;
@@ -16,6 +16,10 @@ use crate::heap::*;
 use core::alloc::Layout;
 use core::ptr::NonNull;
 use std::collections::{BTreeMap, HashSet};
+
+/// An object above this has slabs of its own.
+const LARGEST: usize = 32 << 10;
+const SLAB: usize = 64 << 10;
 
 /// How an object was allocated, and how it is therefore resized and freed.
 #[derive(Clone, Copy, PartialEq)]
@@ -101,11 +105,12 @@ impl<'p> State<'p> {
                 let chosen: Vec<usize> = self.live.keys().copied().step_by(step).collect();
                 chosen.into_iter().for_each(|address| self.free(address));
             }
-            HeapOp::Realloc(at, shape) => _ = self.nth(at.into()).map(|old| self.realloc(old, shape.layout().size())),
+            HeapOp::Realloc(at, shape) => _ = self.nth(at.into()).map(|old| self.realloc(old, shape.layout())),
             HeapOp::Grow(at, sixteenths) => {
                 let Some(old) = self.nth(at.into()) else { return };
-                let size = self.live[&old].layout.size();
-                self.realloc(old, (size + size * usize::from(sixteenths) / 16).min(4 << 20));
+                let layout = self.live[&old].layout;
+                let size = (layout.size() + layout.size() * usize::from(sixteenths) / 16).min(4 << 20);
+                self.realloc(old, Layout::from_size_align(size, layout.align()).expect("small sizes fit"));
             }
             HeapOp::Trim => self.excuse(self.heap.trim().map(|_| ())),
             HeapOp::Walk => self.check(),
@@ -216,15 +221,20 @@ impl<'p> State<'p> {
         }
     }
 
-    fn realloc(&mut self, address: usize, size: usize) {
+    /// Changes an object's size and, through Rust, its alignment.
+    fn realloc(&mut self, address: usize, new: Layout) {
         let live = self.live.remove(&address).expect("chosen among the live ones");
-        let (object, size) = (self.object(address), size.max(1));
-        let new = Layout::from_size_align(size, live.layout.align()).expect("small sizes fit");
+        let (object, size) = (self.object(address), new.size().max(1));
+        let align = if matches!(live.face, Face::Rust) { new.align() } else { live.layout.align() };
+        let new = Layout::from_size_align(size, align).expect("small sizes fit");
         let (heap, c) = ((&raw const self.heap).cast_mut().cast(), object.as_ptr().cast());
         // SAFETY: live until now, with this layout; resized as it was allocated.
         let moved = unsafe {
             match live.face {
-                Face::Rust => self.heap.realloc(object, live.layout, new).ok(),
+                Face::Rust => {
+                    let moved = self.heap.realloc(object, live.layout, new);
+                    moved.inspect_err(|error| self.excuse_realloc(address, live.layout, new, error)).ok()
+                }
                 Face::C => NonNull::new(permacode_heap_realloc(&self.heap, c, size).cast()),
                 Face::Lua => NonNull::new(permacode_heap_lua_alloc(heap, c, live.layout.size(), size).cast()),
             }
@@ -308,6 +318,19 @@ impl<'p> State<'p> {
             Err(Error::Exhausted { .. }) => {}
             Err(error) => panic!("{error}"),
         }
+    }
+
+    /// Besides, nothing stood behind a large object that had no room to grow where it lies.
+    fn excuse_realloc(&self, address: usize, old: Layout, new: Layout, error: &Error) {
+        self.excuse(Err(*error));
+        let span = |layout: Layout| Some(layout.pad_to_align().size()).filter(|&size| size > LARGEST);
+        let (Some(from), Some(to)) = (span(old), span(new)) else { return };
+        let (from, to) = (from.next_multiple_of(SLAB), to.next_multiple_of(SLAB));
+        let fits = address % new.align() == 0 && address + to <= self.heap.address_range().end;
+        let stands_alone = self.live.range(address..address + to).next().is_none();
+        let affordable = self.limit.is_none_or(|limit| self.heap.stats().live - from + to <= limit);
+        let undisturbed = self.pages.failures() == 0 && self.fenced.is_empty();
+        assert!(!(fits && stands_alone && affordable && undisturbed), "it could grow where it lies: {error}");
     }
 
     pub(super) fn finish(mut self) {
