@@ -133,7 +133,8 @@ impl HeapArena {
     /// Allocates an object whose bytes are zero.
     ///
     /// Costs what [`alloc`](Self::alloc) costs. Up to 32 KiB it also writes every byte of the object; above only slabs that an object lay in
-    /// since their memory was last given back: the others are zero and stay untouched.
+    /// since their memory was last given back: the others are zero and stay untouched. `grow_zeroed` of an `Allocator` writes every byte
+    /// that is new.
     ///
     /// # Errors
     ///

@@ -18,7 +18,6 @@ const POISON: u8 = 0xDB;
 
 impl HeapArena {
     /// Notes that a program has the object from now on.
-    #[track_caller]
     pub(super) fn handed_out(&self, object: NonNull<u8>) -> NonNull<u8> {
         let slabs = self.slabs();
         let Some((slab, class, index)) = slabs.small_object(object) else { return object };
@@ -41,7 +40,6 @@ impl HeapArena {
     }
 
     /// Checks that the program has this object, with this layout, and poisons it.
-    #[track_caller]
     pub(super) fn coming_back(&self, object: NonNull<u8>, layout: Layout) {
         let Some((slab, class, index)) = self.checked(object, layout, "freed") else { return };
         let (live, poisoned) = self.slabs().check_bits(slab, class);
@@ -53,13 +51,11 @@ impl HeapArena {
     }
 
     /// Checks that the program has this object, with this layout, and wants to resize it.
-    #[track_caller]
     pub(super) fn still_out(&self, object: NonNull<u8>, layout: Layout) {
         self.checked(object, layout, "resized");
     }
 
     /// The slab, class and number of an object that the program has; `None` for one that shares no slab.
-    #[track_caller]
     fn checked(&self, object: NonNull<u8>, layout: Layout, what: &str) -> Option<(&Slab, &'static Class, usize)> {
         let (slabs, size) = (self.slabs(), padded(layout));
         let fits = |fits: bool| assert!(fits, "{object:p} is {what} with another layout: {layout:?}");

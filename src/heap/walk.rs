@@ -164,8 +164,9 @@ impl HeapArena {
     ///
     /// # Safety
     ///
-    /// Nobody uses an object that is not marked any more, be it through a pointer, a collection, or a
-    /// [`HeapRc`](crate::HeapRc).
+    /// Nobody uses an object that is not marked any more, be it through a pointer, a collection, a [`HeapRc`](crate::HeapRc), or to free
+    /// it. For a [`GlobalHeap`](crate::GlobalHeap) that holds for other threads too, from the call of its
+    /// [`heap`](crate::GlobalHeap::heap) on.
     ///
     /// ```
     /// use std::alloc::Layout;
