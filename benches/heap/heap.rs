@@ -78,14 +78,10 @@ fn alone(options: &Options, subject: Subject) -> Outcome<()> {
     let Some(name) = NAMES.get(load) else { return fixed::alone(&heaps, subject, rounds, load - NAMES.len()) };
     let trace = Trace::read(name)?;
     let mut table = table(trace.slots);
-    let mut samples = Samples::default();
     for _ in 0..rounds {
-        let clock = Clock::start();
         right(subject, heaps.called(subject, Replay { ops: trace.calls.ops(), table: &mut table })?)?;
-        samples.extend([clock.elapsed().as_nanos() as f64 / trace.calls.len() as f64]);
         heaps.reset();
     }
-    println!("{} ns a call", samples.cell());
     Ok(())
 }
 

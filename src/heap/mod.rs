@@ -4,7 +4,8 @@
 //!   c_face · registry · global · rc · allocator   who uses a heap: C, a whole program, counted pointers, collections
 //!   builder                                       what is chosen before there is one
 //!   stats · trim · walk · fence                   what can be asked, given back, marked, kept apart (debug: the checks of debug builds)
-//!   arena                                         a heap: alloc, free, realloc, and the fast path
+//!   resize                                        realloc: in its class, where it lies, or by a move
+//!   arena                                         a heap: alloc, free, and the fast path
 //!   ─────────────────────────────
 //!   exchange · spans                              objects by the hundred between bits and magazines; slabs in a row
 //!   slabs                                         the reservation, and what is known of each slab
@@ -34,6 +35,7 @@ mod magazine;
 mod partial;
 mod rc;
 mod registry;
+mod resize;
 mod slabs;
 mod spans;
 mod stats;
