@@ -16,8 +16,10 @@ pub(crate) fn generate(input: &Input) -> TokenStream {
     let at = parameters.at(permanent);
     let arms = shapes.iter().map(|shape| arm(shape, permanent));
     quote! {
-        // SAFETY: `fields` checks that each field keeps invariant 2 and has no lifetime in a contravariant place, `no_drop`
-        // that the type adds no drop glue, `Input` refuses unions. `At` is the same type constructor. Every field is traced.
+        // SAFETY: promises 1 to 4: `fields` checks that each field keeps them, `no_drop` that the type adds no drop glue, and `Input` refuses
+        // unions. 5 is the user's, who is told so by the trait. 6: `At` is the same constructor; each lifetime parameter is replaced, in type
+        // parameters by their own `At`, and what stays is `'static` (a parameter that is `fixed`, or spelled in a field). 7: each field, being
+        // `Permanent` or a `'static` `fn` pointer, may be read so, and a struct or enum is its fields. 8: every field is traced.
         #[automatically_derived]
         unsafe impl #generics #permanent for #name #arguments #bounds {
             type At<#lifetime> = #name #at;

@@ -44,15 +44,15 @@ pub struct Link<'a, T: Permanent> {
     invariant: PhantomData<fn(&'a T) -> &'a T>,
 }
 
-// SAFETY: the one inline cell that invariant 2 allows. It is a pointer without drop glue to a referent that is `Permanent`; it is
-// written at most once, through the open loader that made it; and its lifetime is invariant, so `At` is never reached by coercion.
+// SAFETY: the one inline cell that invariant 2 allows: a pointer without drop glue, whose referent is `Permanent`. `At` is the same
+// constructor at the other lifetime. A link is invariant, so coercion does not make a view at another lifetime; only a `CodeRef` does, and
+// the link is then written at the type that its block was made with or not at all (ARCHITECTURE.md, "One lifetime a block"). So to read
+// it through a view is to read a `&'n T` as a `&'x T::At<'x>`, which the promise of `T` allows. The one reference is shown.
 unsafe impl<T: Permanent> Permanent for Link<'_, T> {
     type At<'x> = Link<'x, T::At<'x>>;
 
     fn trace(&self, tracer: &mut Tracer<'_>) {
-        if let Some(to) = self.get() {
-            tracer.link(ptr::from_ref(self).cast(), to);
-        }
+        tracer.link(self);
     }
 }
 
@@ -84,16 +84,29 @@ impl<'a, T: Permanent> Link<'a, T> {
     /// ```
     #[inline]
     pub fn get(&self) -> Option<&'a T> {
-        // A relaxed load is what std promises to work on read-only memory; the fence makes it an acquire. It pairs with the release in
-        // `set`: others may hold this block before it is set.
-        let to = self.to.load(Ordering::Relaxed);
-        fence(Ordering::Acquire);
-        // SAFETY: null, or the address of a `&'a T` given to `set`; invariance in 'a keeps the lifetime what it was then.
-        unsafe { to.as_ref() }
+        // SAFETY: null, or the address of a `&'n U` given to `set`, where 'n and U are those that the block was made with. A view of the
+        // block only shortens (ARCHITECTURE.md, "One lifetime a block"): 'a is no longer than 'n, and T is U or U at 'a, as which the
+        // promise of `Permanent` lets it be read.
+        unsafe { self.load().as_ref() }
     }
 
-    /// Sets the link; the caller has checked that it lies where it may be written.
-    pub(super) fn set(&self, to: &'a T) -> Result<(), LinkError> {
+    /// Loads the address, with what was written before it was set: others may hold this block by then. Pairs with the release in
+    /// [`set`](Self::set).
+    #[inline]
+    fn load(&self) -> *mut T {
+        // Of all loads, std promises only relaxed ones to work on read-only memory. The fence makes this one an acquire.
+        let to = self.to.load(Ordering::Relaxed);
+        fence(Ordering::Acquire);
+        to
+    }
+
+    /// Sets the link, unless it is set.
+    ///
+    /// # Safety
+    ///
+    /// 1. The link lies in a block on a page that is still writable, and its loader is open.
+    /// 2. `'a` and `T` are what they were when the block was made. Every view of the block at another lifetime is at a shorter one.
+    pub(super) unsafe fn set(&self, to: &'a T) -> Result<(), LinkError> {
         let to = ptr::from_ref(to).cast_mut();
         match self.to.compare_exchange(ptr::null_mut(), to, Ordering::Release, Ordering::Relaxed) {
             Ok(_) => Ok(()),

@@ -10,10 +10,8 @@
 
 use super::arena::CodeArena;
 use super::bump::Bump;
-use super::extent::ModuleRecord;
 use super::filling::Filling;
 use super::module::Module;
-use super::published::Record;
 use super::region::{Growing, Region};
 use crate::error::Error;
 use core::alloc::Layout;
@@ -44,8 +42,9 @@ enum Home<'a> {
     Region(Growing<'a>),
 }
 
-// SAFETY: the cursor points into pages that only this loader writes to, and moves with it; the rest is shared references to an arena
-// that is `Sync`, and cells, which keep the loader from being `Sync`. One that fills a region is only ever lent (`for_region`).
+// SAFETY: a loader of a module holds a cursor into pages that only it writes to, references to an arena and its records, which are `Sync`,
+// and cells, which move with it and keep it from being `Sync`. A loader of a region refers to a heap that must stay on its thread:
+// `for_region` asks that only a reference be given away, and `&Loader` is not `Send`.
 unsafe impl Send for Loader<'_> {}
 
 impl CodeArena {
@@ -66,27 +65,25 @@ impl CodeArena {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn load(&self, name: &str) -> Result<Loader<'_>, Error> {
-        Ok(Loader::new(self, self.module_record(name)?))
+        Loader::open(self, name, false)
     }
 }
 
 impl<'a> Loader<'a> {
-    pub(super) fn new(arena: &'a CodeArena, module: Record<'a, ModuleRecord>) -> Self {
-        Self::with(arena, Filling::new(arena, module, false))
+    /// Opens a module, of machine code if `executable`. Its record is new, so no other loader fills it.
+    pub(super) fn open(arena: &'a CodeArena, name: &str, executable: bool) -> Result<Self, Error> {
+        let home = Home::Module(Filling::new(arena, arena.module_record(name)?, executable));
+        Ok(Self { bump: Bump::new(arena.pages().at(0)), home, invariant: PhantomData })
     }
 
-    /// A loader of machine code.
-    pub(super) fn executable(arena: &'a CodeArena, module: Record<'a, ModuleRecord>) -> Self {
-        Self::with(arena, Filling::new(arena, module, true))
-    }
-
-    fn with(arena: &'a CodeArena, filling: Filling<'a>) -> Self {
-        let home = Home::Module(filling);
-        Self { bump: Bump::new(arena.pages().at(0)), home, invariant: PhantomData }
-    }
-
-    /// A loader that fills a region. It must only be lent, never given away: it is not to cross threads, nor to be closed.
-    pub(crate) fn for_region(arena: &'a CodeArena, region: &'a dyn Region) -> Self {
+    /// Makes a loader that fills a region.
+    ///
+    /// # Safety
+    ///
+    /// 1. Only references to the loader are given away. So it stays on this thread, and is never finished or sealed.
+    /// 2. It is dropped before the first handle of the region exists. So no view of a block outlives the phase in which links are set.
+    /// 3. A function that is lent the loader must accept every `'a`. So it has no other loader of this lifetime.
+    pub(crate) unsafe fn for_region(arena: &'a CodeArena, region: &'a dyn Region) -> Self {
         let home = Home::Region(Growing::new(arena, region));
         Self { bump: Bump::new(arena.pages().at(0)), home, invariant: PhantomData }
     }

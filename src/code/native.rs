@@ -1,10 +1,8 @@
 //! Code that the processor executes: bytes on pages of their own, writable first, then executable, never both.
 
 use super::arena::CodeArena;
-use super::extent::ModuleRecord;
 use super::loader::Loader;
 use super::module::Module;
-use super::published::Record;
 use crate::error::Error;
 use core::fmt;
 
@@ -46,15 +44,11 @@ impl CodeArena {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn load_native(&self, name: &str) -> Result<NativeLoader<'_>, Error> {
-        Ok(NativeLoader::new(self, self.module_record(name)?))
+        Loader::open(self, name, true).map(NativeLoader)
     }
 }
 
 impl<'a> NativeLoader<'a> {
-    pub(super) fn new(arena: &'a CodeArena, module: Record<'a, ModuleRecord>) -> Self {
-        Self(Loader::executable(arena, module))
-    }
-
     /// Copies machine code to an address that is a multiple of `align`, in bytes, a power of two.
     ///
     /// Costs what [`Loader::alloc_slice_copy`] does. The bytes are readable at once, and executable from [`seal`](Self::seal) on.

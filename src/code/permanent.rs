@@ -74,27 +74,47 @@ use super::trace::Tracer;
 /// `T: 'static + for<'x> Permanent<At<'x> = T>`: nobody could promise `T::At<'x>: Clone` for every `'x`. A bound that names
 /// a lifetime must hold for all, `T: for<'x> Lookup<'x>`.
 ///
+/// # Copies
+///
+/// A permanent value can be copied bit by bit, by [`promote`](crate::CodeRef::promote), without its type being `Clone`. Do not derive the
+/// trait on a type whose *uniqueness* is an invariant, such as a token that `unsafe` code relies on to exist once.
+///
 /// # Safety
 ///
-/// Whoever implements this trait by hand promises that a value of type `Self`:
+/// An implementation by hand promises of every value of type `Self`:
 ///
-/// * contains no [`UnsafeCell`](core::cell::UnsafeCell), save inside a [`Link`](crate::Link): its bytes never change while
-///   it is shared, and a write to them may be answered by `SIGSEGV`;
-/// * has no drop glue: nobody will run it;
-/// * contains no union, no `MaybeUninit`, no raw pointer and no `&mut`: whoever walks or copies it can tell what it holds;
-/// * refers only to values that keep these promises as well;
+/// 1. It contains no [`UnsafeCell`](core::cell::UnsafeCell), except inside a [`Link`](crate::Link). Its bytes do not change while it is
+///    shared, and a write to them may be answered by `SIGSEGV`.
+/// 2. It has no drop glue. No destructor runs.
+/// 3. It contains no union, no `MaybeUninit`, no raw pointer and no `&mut`, so that walking and copying it is possible.
+/// 4. It refers only to values that keep these promises.
+/// 5. Its uniqueness is not an invariant of its type: bitwise copies of it may be made, and used as values of the type.
 ///
-/// and that [`At<'x>`](Permanent::At) is this same type with each of its lifetimes replaced by `'x` (one that is `'static`
-/// for every `Self` may stay), so that both have the same layout, and that it is sound to read a `Self` as an `At<'x>`
-/// wherever `Self: 'x`. That rules out lifetimes in contravariant or invariant places, such as `fn` pointers' arguments,
-/// outside [`Link`](crate::Link): code that asks for longer borrows than it was given would be called with shorter ones.
-/// A lifetime must not stand for anything but how long: a brand (a lifetime that tells two values apart) would be lost.
+/// And of the type:
 ///
-/// And [`trace`](Permanent::trace) calls `trace` on each field that holds a reference, a [`Link`](crate::Link) or
-/// [`Sites`](crate::Sites), where it lies in `self`, not on a copy.
+/// 6. [`At<'x>`](Permanent::At) is the same type constructor with each lifetime replaced by `'x`. Only a lifetime that is `'static` for
+///    every `Self` may stay. So both have the same layout.
+/// 7. It is sound to read a `Self` as an `At<'x>` wherever `Self: 'x`. That rules out lifetimes in contravariant or invariant places outside
+///    of [`Link`](crate::Link), such as the arguments of `fn` pointers. It rules out brands: lifetimes that tell two values apart.
+/// 8. [`trace`](Permanent::trace) calls `trace` on each field that holds a reference, a [`Link`](crate::Link) or
+///    [`Sites`](crate::Sites), where it lies in `self`, not on a copy.
 ///
-/// Whoever *uses* the trait may rely on no more than that. In particular a permanent type need not have a lifetime, and its
-/// values need not lie in an arena.
+/// Code that *uses* the trait may rely on no more than that. In particular a permanent type need not have a lifetime, and its values need
+/// not lie in an arena.
+///
+/// # One lifetime a block
+///
+/// A [`Link`](crate::Link) is set through a reference to its block. If a block were seen at two lifetimes, a target that lives short could be
+/// set through the shorter and read through the longer. ARCHITECTURE.md proves that this does not happen. The proof rests on the bound of
+/// [`CodeRef::new`](crate::CodeRef::new), on the law of [`At`](Permanent::At), and on three rules that no type enforces. Those who change
+/// this crate must keep them:
+///
+/// 1. `At<'x>` never gets the bound `where Self: 'x`.
+/// 2. No function that the API asks for, such as `for<'s> FnOnce(&'s T::At<'s>) -> ..`, has an argument or a result with a reference that
+///    names both `'s` and a lifetime from outside. With this or the bound of rule 1, the compiler would assume that the outer lifetime
+///    outlives `'s`, and the function could return another reference that it captured.
+/// 3. [`Loader::link`](crate::Loader::link) writes only where its own loader has filled memory. That check ties the view to the exact
+///    lifetime of the loader. It is part of the proof, and not only of the discipline of pages.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not `Permanent`: it cannot lie in a code arena",
     label = "this type may change, may need dropping, or was not derived",
@@ -107,6 +127,9 @@ use super::trace::Tracer;
 pub unsafe trait Permanent: Send + Sync + Sized {
     /// The same type, with every lifetime replaced by `'x`.
     ///
+    /// The bound is a law: the type at `'x` is, at `'y`, the type at `'y`. With it, generic code can make a
+    /// [`CodeRef`](crate::CodeRef::new) of a `&'a T::At<'a>`.
+    ///
     /// ```
     /// use permacode::Permanent;
     ///
@@ -115,7 +138,7 @@ pub unsafe trait Permanent: Send + Sync + Sized {
     /// }
     /// assert_eq!(shorten(&["a", "b"]).len(), 2);
     /// ```
-    type At<'x>: Permanent + 'x;
+    type At<'x>: for<'y> Permanent<At<'y> = Self::At<'y>> + 'x;
 
     /// Shows a tracer everything that the value refers to: what a deep copy needs to know. The derive writes it.
     ///

@@ -39,7 +39,8 @@ impl CodePages {
             return Ok(());
         }
         self.seals.fetch_add(1, Relaxed);
-        // SAFETY: the loader that could write there is finished, and nobody else seals what is not marked as closed.
+        // SAFETY: only this module lies on these pages, and its loader, the only one that could write there, is finished. They are not
+        // marked as closed yet, so no other thread seals them.
         let sealed = unsafe { self.reservation.seal_executable(self.reserved(self.page().span(pages.clone()))) };
         if sealed.is_ok() {
             self.table.set(Mark::Executable, pages.clone());
@@ -76,8 +77,10 @@ impl CodePages {
 
     fn seal(&self, pages: Range<usize>) -> Result<usize, PageError> {
         self.seals.fetch_add(1, Relaxed);
-        // SAFETY: closed pages: whoever could write there is finished. Sealing a sealed page again changes nothing, so two threads may
-        // seal the same stretch. If this fails half-way, the pages stay closed and are tried again.
+        // SAFETY: `Mark::Closed`: every loader that could write there is finished, links included, and no tail is left there. Another thread
+        // may seal the same stretch at once: what is read-only stays so. No executable page is among them, which this would take the right
+        // to execute from: `seal_executable_extent` marks those as sealed before it marks them as closed, and `next_unsealed` reads the
+        // marks in the other order. If this fails half-way, the pages stay closed and are tried again.
         let sealed = unsafe { self.reservation.seal(self.reserved(self.page().span(pages.clone()))) };
         // Another thread may have sealed them, and fixed them since: then the system refuses what is done already.
         if sealed.is_err() && !self.table.is_set(Mark::Sealed, pages.clone()) {
@@ -108,7 +111,8 @@ impl CodePages {
         while start < part.end {
             let end = (start..part.end).step_by(HUGE).find(|&huge| !sealed(huge)).unwrap_or(part.end);
             if start != end {
-                // SAFETY: sealed pages. A refusal changes nothing but how fast it is.
+                // SAFETY: all are marked as sealed, and advice changes how memory lies, not what it holds, also if another thread replaces
+                // some of it meanwhile. A refusal changes nothing but how fast it is.
                 self.refusal.note(&unsafe { self.reservation.huge(self.reserved(start..end), true) });
             }
             start = end + HUGE;
@@ -140,7 +144,8 @@ impl CodePages {
     }
 
     fn put_file(&self, pages: Range<usize>, executable: bool) -> Result<(), PageError> {
-        // SAFETY: sealed pages. Two threads may replace the same ones: the bytes are the same.
+        // SAFETY: `each_stretch` chose pages that are marked as sealed and alike in being executable. Nobody writes there any more, so if two
+        // threads replace the same pages, both put the same bytes there.
         unsafe { self.reservation.replace(self.reserved(self.page().span(pages.clone())), executable) }?;
         self.table.replace(pages);
         Ok(())

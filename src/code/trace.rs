@@ -9,6 +9,7 @@
 //! A copy of a graph needs to know two things of each place: which block it leads to, and how to write there where the copy of that block
 //! lies. It does not need to know types, because a type at another lifetime has the same layout ([`Permanent::At`]).
 
+use super::link::Link;
 use super::permanent::Permanent;
 use super::sites::Sites;
 use core::fmt;
@@ -168,16 +169,18 @@ impl Tracer<'_> {
         self.reference(ptr::from_ref(at).cast(), Block::new(at.as_bytes()), write, Kind::Text);
     }
 
-    /// Shows a link that is set.
-    pub(super) fn link<T: Permanent>(&mut self, at: *const (), to: &T) {
+    /// Shows a link, if it is set.
+    pub(super) fn link<T: Permanent>(&mut self, at: &Link<'_, T>) {
         /// # Safety
         ///
         /// See [`Reference::redirect`].
         unsafe fn write<T>(place: NonNull<u8>, to: NonNull<u8>, _: usize) {
-            // SAFETY: the caller's promise; an atomic pointer is laid out like a pointer.
+            // SAFETY: the caller's promise; a link is an atomic pointer, which is laid out like a pointer.
             unsafe { place.cast::<*mut T>().write(to.cast().as_ptr()) };
         }
-        self.reference(at.cast(), Block::new(core::slice::from_ref(to)), write::<T>, Kind::Link);
+        if let Some(to) = at.get() {
+            self.reference(ptr::from_ref(at).cast(), Block::new(core::slice::from_ref(to)), write::<T>, Kind::Link);
+        }
     }
 
     /// Shows a range of sites.

@@ -63,7 +63,34 @@ pub struct CodeRef<'a, T: Permanent> {
 }
 
 impl<'a, T: Permanent> CodeRef<'a, T> {
-    /// A handle of permanent code. Costs nothing.
+    /// Makes a handle of permanent code. Costs nothing.
+    ///
+    /// Each lifetime in `T` must be `'a`: `T` is the same type as its [`At<'a>`](Permanent::At). So a block is seen at one lifetime, and a
+    /// [`Link`](crate::Link) in it takes no target that lives shorter. Covariant lifetimes are shortened where that is needed; in a generic
+    /// function write the bound, or take a `&'a T::At<'a>`, for which it holds:
+    ///
+    /// ```
+    /// use permacode::{CodeRef, Permanent};
+    ///
+    /// fn hold<'a, T: Permanent<At<'a> = T>>(code: &'a T) -> CodeRef<'a, T> {
+    ///     CodeRef::new(code)
+    /// }
+    /// fn hold_at<'a, T: Permanent>(code: &'a T::At<'a>) -> CodeRef<'a, T::At<'a>> {
+    ///     CodeRef::new(code)
+    /// }
+    /// static CODE: u32 = 7;
+    /// assert_eq!((hold(&CODE).get(), hold_at::<u32>(&CODE).get()), (&7, &7));
+    /// ```
+    ///
+    /// A block with a link at a longer lifetime is refused:
+    ///
+    /// ```compile_fail
+    /// use permacode::{CodeRef, Link};
+    ///
+    /// fn hold<'a>(code: &'a Link<'static, u64>) -> CodeRef<'a, Link<'static, u64>> {
+    ///     CodeRef::new(code)
+    /// }
+    /// ```
     ///
     /// ```
     /// # use permacode::CodeRef;
@@ -79,13 +106,21 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     /// let byte = permacode::CodeRef::new(&7u8);
     /// ```
     #[inline]
-    pub fn new(code: &'a T) -> Self {
+    pub fn new(code: &'a T) -> Self
+    where
+        T: Permanent<At<'a> = T>,
+    {
         const { assert!(align_of::<T>() >= 2, "the lowest bit of a code's address tells the two kinds apart") };
         Self { word: NonNull::from(code).cast(), borrows: PhantomData }
     }
 
-    /// A handle that counts already.
-    pub(super) fn counted(part: NonNull<Part<'a>>) -> Self {
+    /// Makes a handle of transient code that is counted already.
+    ///
+    /// # Safety
+    ///
+    /// 1. The part is live, and one of the handles that it counts is this one.
+    /// 2. The part's root is a `T::At<'s>` for every `'s` during which its region is live.
+    pub(super) unsafe fn counted(part: NonNull<Part<'a>>) -> Self {
         const { assert!(align_of::<Part<'_>>() >= 2) };
         Self { word: part.cast().map_addr(|address| address | TRANSIENT), borrows: PhantomData }
     }
@@ -134,8 +169,9 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     #[inline]
     pub fn get(&self) -> &T::At<'_> {
         let root = self.part().map_or(self.word, |part| part.root.cast());
-        // SAFETY: permanent: a `&'a T`, which may be read as `At` any shorter lifetime (the promise of `Permanent`). Transient: a `T::At`
-        // of the region, which lives as long as this handle counts, hence as long as it is borrowed.
+        // SAFETY: permanent: a `&'a T` with T = T::At<'a>, by the bound of `new`. The promise of `Permanent` lets it be read at a shorter
+        // lifetime, and its links too: ARCHITECTURE.md, "One lifetime a block". Transient: by the contract of `counted` it is a `T::At` of
+        // the region, which is live as long as this handle counts, hence as long as it is borrowed.
         unsafe { root.cast().as_ref() }
     }
 
@@ -152,7 +188,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     /// ```
     #[inline]
     pub fn permanent(&self) -> Option<&'a T> {
-        // SAFETY: without the bit, the word is the `&'a T` that the handle was made from.
+        // SAFETY: without the bit, the word is a `&'a T`: it was given to `new`, perhaps at a longer lifetime that coercion shortened.
         self.is_permanent().then(|| unsafe { self.word.cast().as_ref() })
     }
 
@@ -245,16 +281,17 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     ) -> Result<Option<CodeRef<'a, U::At<'a>>>, Error> {
         const { assert!(align_of::<U>() >= 2, "the lowest bit of a code's address tells the two kinds apart") };
         if self.is_permanent() {
-            // SAFETY: permanent code, a `&'a T`, may be read as `At<'a>`.
+            // SAFETY: as in `get`; permanent code is borrowed for 'a, and not only as long as the handle.
             let code: &'a T::At<'a> = unsafe { self.word.cast().as_ref() };
-            return Ok(find(code).map(|found| CodeRef { word: NonNull::from(found).cast(), borrows: PhantomData }));
+            return Ok(find(code).map(CodeRef::new));
         }
         let found = find(self.get()).map(bytes_of);
-        // What `find` can come by is `'static` or the region's, which lives as long as any of its parts is held.
-        match (self.part(), found) {
-            (Some(part), Some(root)) => Region::part(part.region, root).map(|part| Some(CodeRef::counted(part))),
-            _ => Ok(None),
-        }
+        let (Some(part), Some(root)) = (self.part(), found) else { return Ok(None) };
+        // SAFETY: this handle counts a part of that region.
+        let part = unsafe { Region::part(part.region, root) }?;
+        // SAFETY: 1. `Region::part` counted for this handle. 2. `find` finds a `&'s U::At<'s>` for every 's, also for one as long as the
+        // region is live, which it is while a part is counted.
+        Ok(Some(unsafe { CodeRef::counted(part) }))
     }
 
     /// Marks what the handle keeps alive, for collectors that [sweep](crate::HeapArena::sweep) the heap.
@@ -302,7 +339,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
 #[inline]
 fn unlikely() {}
 
-impl<'a, T: Permanent> From<&'a T> for CodeRef<'a, T> {
+impl<'a, T: Permanent<At<'a> = T>> From<&'a T> for CodeRef<'a, T> {
     fn from(code: &'a T) -> Self {
         Self::new(code)
     }

@@ -50,8 +50,14 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         F: for<'x> FnOnce(&Loader<'x>) -> Result<&'x T::At<'x>, E>,
     {
         let unheld = Unheld::new(home)?;
-        let root = lower(&Loader::for_region(home.code(), unheld.region())).map(bytes_of)?;
-        Ok(Self::counted(unheld.hold(root)?))
+        // SAFETY: 1. Only a reference is lent to `lower`. 2. It is dropped before `hold` makes what handles count. 3. `lower` is `for<'x>`.
+        let loader = unsafe { Loader::for_region(home.code(), unheld.region()) };
+        let root = lower(&loader).map(bytes_of)?;
+        drop(loader);
+        let part = unheld.hold(root)?;
+        // SAFETY: 1. `hold` counted for this handle. 2. `lower` made a `&'x T::At<'x>` for every 'x, also for one as long as the region is
+        // live, which it is while a part is counted.
+        Ok(unsafe { Self::counted(part) })
     }
 
     /// Makes transient code that differs a little from this: `patch` makes it, and may refer to all of the original, which stays as it is.
@@ -103,11 +109,16 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
             // SAFETY: live as long as this handle counts.
             unsafe { unheld.region().keep(part) };
         }
-        // SAFETY: permanent code lives longer than the region, which borrows for 'a; transient code is kept by the region from now on.
+        // SAFETY: permanent code is borrowed for 'a, longer than the region is live; transient code is kept by the region from now on. Both may
+        // be read as `At` of that time, links included: see `CodeRef::get`.
         let original = unsafe { self.root().cast().as_ref() };
-        let loader = Loader::for_region(home.code(), unheld.region());
+        // SAFETY: 1. Only a reference is lent to `patch`. 2. It is dropped before `hold` makes what handles count. 3. `patch` is `for<'x>`.
+        let loader = unsafe { Loader::for_region(home.code(), unheld.region()) };
         let root = patch(&loader, original).map(bytes_of)?;
         drop(loader);
-        Ok(Self::counted(unheld.hold(root)?))
+        let part = unheld.hold(root)?;
+        // SAFETY: 1. `hold` counted for this handle. 2. `patch` made a `&'x T::At<'x>` for every 'x, also for one as long as the region is
+        // live, which it is while a part is counted.
+        Ok(unsafe { Self::counted(part) })
     }
 }

@@ -93,9 +93,11 @@ impl<'a> Parts<'a> {
         // Where the heap had no room, not before there are as many parts again: asking a full heap is slow.
         let (len, crowd) = (self.len.get(), CROWDED * self.lists().len());
         if len >= crowd && len % crowd == 0 {
-            self.grow(heap);
+            // SAFETY: the caller's promise.
+            unsafe { self.grow(heap) };
         }
-        self.link(part);
+        // SAFETY: the caller's promise.
+        unsafe { self.link(part) };
         self.len.set(self.len.get() + 1);
     }
 
@@ -123,10 +125,15 @@ impl<'a> Parts<'a> {
         self.lists().iter().flat_map(Self::in_list).for_each(|part| _ = heap.mark(part.as_ptr()));
     }
 
-    /// Gives the table back; there are no parts any more.
-    pub(super) fn free_table(&self, heap: &HeapArena) {
+    /// Gives the table back.
+    ///
+    /// # Safety
+    ///
+    /// 1. There are no parts any more.
+    /// 2. `heap` is that of every call.
+    pub(super) unsafe fn free_table(&self, heap: &HeapArena) {
         if let Some(table) = self.table.take() {
-            // SAFETY: it came from this heap with this layout, and is used no more.
+            // SAFETY: it came from this heap with this layout, and without parts nobody looks into it.
             unsafe { heap.free(table.cast(), Layout::for_value(table.as_ref())) };
         }
     }
@@ -148,8 +155,13 @@ impl<'a> Parts<'a> {
         &lists[hash(address) & (lists.len() - 1)]
     }
 
-    fn link(&self, part: NonNull<Part<'a>>) {
-        // SAFETY: a live part that is in no list; those in a list are live.
+    /// Puts a part at the head of its list.
+    ///
+    /// # Safety
+    ///
+    /// It is live until it is taken out, and in no list.
+    unsafe fn link(&self, part: NonNull<Part<'a>>) {
+        // SAFETY: the caller's promise; those in a list are live.
         unsafe {
             let list = self.list(part.as_ref().root);
             let below = list.replace(Some(part));
@@ -160,7 +172,11 @@ impl<'a> Parts<'a> {
     }
 
     /// Makes a table eight times as large, if the heap has room for one.
-    fn grow(&self, heap: &HeapArena) {
+    ///
+    /// # Safety
+    ///
+    /// `heap` is that of every call.
+    unsafe fn grow(&self, heap: &HeapArena) {
         let len = self.lists().len() * CROWDED;
         let Ok(layout) = Layout::array::<List<'a>>(len) else { return };
         // Zeros are empty lists.

@@ -41,8 +41,9 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     ///
     /// For transient code: [`Error::OtherArena`] unless the loader's arena is the one that its [`Transients`](crate::Transients) were made
     /// with, [`Error::RefersBack`] if the lowering function leaked memory that refers to the code, [`Error::Memory`], or as for
-    /// [`Loader::alloc`], [`Loader::intern`] and [`Loader::sites`]. What was placed is then undone, as after a failed
-    /// [`alloc_slice_try_fill_with`](Loader::alloc_slice_try_fill_with).
+    /// [`Loader::alloc`], [`Loader::intern`] and [`Loader::sites`]. The blocks of the copy are then undone, as after a failed
+    /// [`alloc_slice_try_fill_with`](Loader::alloc_slice_try_fill_with). Names that were interned for it stay in the arena, and site numbers
+    /// that were taken for it are not given out again.
     ///
     /// ```
     /// use permacode::{CodeArena, CodeRef, Error, HeapArena, Transients};
@@ -64,7 +65,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     /// ```
     pub fn promote(&self, loader: &Loader<'a>) -> Result<&'a T::At<'a>, Error> {
         let Some(region) = self.region() else {
-            // SAFETY: permanent code, a `&'a T`, may be read as `At<'a>`.
+            // SAFETY: permanent code, borrowed for 'a. It may be read as `At<'a>`, links included: see `CodeRef::get`.
             return Ok(unsafe { self.root().cast::<T::At<'a>>().as_ref() });
         };
         if !ptr::eq(loader.arena(), region.owner().code()) {
@@ -72,8 +73,10 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         }
         let block = Block::new(slice::from_ref(self.get()));
         let copy = Copy::new(region, block, loader)?.finish()?;
-        // SAFETY: a complete copy of the root in memory of the loader, which is borrowed for 'a; or the root itself if it lies outside of
-        // the region, to which then nothing that it leads to refers.
+        // SAFETY: a complete copy of the root, at the lifetime 'a of the loader that made it: what it refers to is the copy's, the arena's or
+        // `'static`. Or the root itself, if it lies outside of the region, to which then nothing that it leads to refers. It is a `T::At` of
+        // every lifetime that the region is live, as code that is `'static`, or as permanent code that was patched: that is borrowed for
+        // 'a and may be read as `At<'a>`, links included, see `CodeRef::get`.
         Ok(unsafe { copy.cast::<T::At<'a>>().as_ref() })
     }
 }

@@ -1,7 +1,7 @@
 //! What a script sees of a function's code.
 //!
 //! ```text
-//!   script ──▶ CodeProxy { code, private │ name │ id │ arena }     answers, no pointer, no write
+//!   script ──▶ CodeProxy { code, private │ name │ id │ arena }     answers: no handle, no write
 //! ```
 
 use super::code_ref::CodeRef;
@@ -15,8 +15,10 @@ use core::slice;
 
 /// An opaque view of a code object: `fn.__code__`.
 ///
-/// It keeps what it shows alive, and gives answers only: there is no way from it to a pointer, to the code, or to a write. Two proxies are
-/// equal if they show the same code object, however each was come by.
+/// It keeps the code object alive, and gives answers about it: a name, numbers, a module. No call of it returns the code object, a handle
+/// or a way to write. [`name`](Self::name) and [`module`](Self::module) return text, borrowed from the proxy and from the arena: an
+/// interpreter that must not show addresses to scripts hands on a copy. [`CodeSlot::install`](crate::CodeSlot::install), which a machine has
+/// and a script has not, puts the code into a function. Two proxies are equal if they refer to the same code object.
 ///
 /// ```
 /// use permacode::{CodeArena, CodeProxy, CodeRef, Permanent};

@@ -102,7 +102,8 @@ impl<'a> Unheld<'a> {
 
     /// The first part, whose handle counts for the region from now on.
     pub(super) fn hold(self, root: NonNull<[u8]>) -> Result<NonNull<Part<'a>>, Error> {
-        let part = self.region().new_part(self.0, root)?;
+        // SAFETY: live, and from now on as long as the part counts.
+        let part = unsafe { Region::new_part(self.0, root) }?;
         core::mem::forget(self);
         Ok(part)
     }
@@ -128,27 +129,39 @@ impl<'a> Region<'a> {
 
     // ── parts ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// The part for the value at `root`, counted once more.
-    pub(super) fn part(region: NonNull<Self>, root: NonNull<[u8]>) -> Result<NonNull<Part<'a>>, Error> {
-        // SAFETY: the caller holds a part of it.
-        let this = unsafe { region.as_ref() };
-        match this.parts.find(root) {
+    /// The part for the value at `root`, counted once more for the caller.
+    ///
+    /// # Safety
+    ///
+    /// 1. `region` is live: the caller counts a part of it during the call.
+    /// 2. It is the pointer to all of the region, as parts have it, not one made of a reference.
+    pub(super) unsafe fn part(region: NonNull<Self>, root: NonNull<[u8]>) -> Result<NonNull<Part<'a>>, Error> {
+        // SAFETY: the caller's promise.
+        match unsafe { region.as_ref() }.parts.find(root) {
             Some(part) => {
                 // SAFETY: it was found among those that are held.
                 unsafe { part.as_ref() }.enter();
                 Ok(part)
             }
-            None => this.new_part(region, root),
+            // SAFETY: the caller's promise.
+            None => unsafe { Self::new_part(region, root) },
         }
     }
 
-    fn new_part(&self, region: NonNull<Self>, root: NonNull<[u8]>) -> Result<NonNull<Part<'a>>, Error> {
-        let heap = self.owner.heap();
+    /// Makes a part, counted once for the caller.
+    ///
+    /// # Safety
+    ///
+    /// As for [`part`](Self::part); of a region that nobody holds yet, this part is the first.
+    unsafe fn new_part(region: NonNull<Self>, root: NonNull<[u8]>) -> Result<NonNull<Part<'a>>, Error> {
+        // SAFETY: the caller's promise.
+        let this = unsafe { region.as_ref() };
+        let heap = this.owner.heap();
         let at = heap.alloc(Layout::new::<Part<'a>>())?.cast::<Part<'a>>();
-        // SAFETY: a new object of this layout, which is freed when it is released, by then removed.
+        // SAFETY: a new object of this layout, which is freed when it is released, by then removed; this heap is that of all its parts.
         unsafe {
-            at.write(Part::new(root, self.owner.next_id(), region));
-            self.parts.add(at, heap);
+            at.write(Part::new(root, this.owner.next_id(), region));
+            this.parts.add(at, heap);
         }
         Ok(at)
     }
