@@ -7,7 +7,7 @@
 //!
 //! * Whoever reads meanwhile reads the same bytes before and after: the addresses stay mapped throughout.
 //! * Until step 5 a failure leaves the pages as they were. The mapping is tried at another address first, because the kernel takes the old one
-//!   away before it finds out that it may not make the new one.
+//!   away before it finds out that it may not make the new one. A child that another thread forks meanwhile does not inherit the trial.
 //! * If step 5 fails all the same (no memory for the kernel's own records), the pages are looked at. Where they are gone they are made
 //!   again from the file, whose bytes are theirs. If even that fails, references dangle, and the process is aborted: the one case.
 
@@ -37,18 +37,15 @@ pub(super) unsafe fn replace(at: NonNull<u8>, bytes: usize, executable: bool) ->
     let access = libc::PROT_READ | if executable { libc::PROT_EXEC } else { 0 };
     let failed = |call| PageError { call, bytes, code: last_code() };
 
-    let nowhere = core::ptr::null_mut();
     let mut file = file;
-    let trial = map(nowhere, bytes, access, 0, &file).or_else(|| {
+    let trial = Trial::new(bytes, access, &file).or_else(|| {
         // Kernels before 6.7 share a file that is sealed against writing only through a descriptor that cannot write.
         file = read_only(&file)?;
-        map(nowhere, bytes, access, 0, &file)
+        Trial::new(bytes, access, &file)
     });
     let trial = trial.ok_or_else(|| failed(PageCall::Replace))?;
-    // SAFETY: mapped just now, as long as the contents.
-    let same = unsafe { slice::from_raw_parts(trial.as_ptr(), bytes) } == contents;
-    // SAFETY: this function's own mapping, which nobody refers to any more.
-    unsafe { libc::munmap(trial.as_ptr().cast(), bytes) };
+    let same = trial.contents() == contents;
+    drop(trial);
     if !same {
         return Err(PageError { call: PageCall::WriteFile, bytes, code: libc::EIO });
     }
@@ -60,6 +57,35 @@ pub(super) unsafe fn replace(at: NonNull<u8>, bytes: usize, executable: bool) ->
     // SAFETY: the caller's pages; the file holds their bytes.
     unsafe { refill(at, bytes, access, &File::from(file)) };
     Err(refused)
+}
+
+/// A mapping of all of a file at an address of the kernel's choice, as long as it is tried.
+struct Trial {
+    at: NonNull<u8>,
+    bytes: usize,
+}
+
+impl Trial {
+    fn new(bytes: usize, access: libc::c_int, file: &OwnedFd) -> Option<Self> {
+        let at = map(core::ptr::null_mut(), bytes, access, 0, file)?;
+        // A child has no thread that would unmap it. Of a fork just between the two calls the child keeps address space, no more; and so where
+        // the kernel refuses.
+        // SAFETY: mapped just now. The advice changes what children inherit, and nothing in this process.
+        unsafe { libc::madvise(at.as_ptr().cast(), bytes, libc::MADV_DONTFORK) };
+        Some(Self { at, bytes })
+    }
+
+    fn contents(&self) -> &[u8] {
+        // SAFETY: mapped, readable and as long, until this is dropped; the file is sealed, so nobody writes there.
+        unsafe { slice::from_raw_parts(self.at.as_ptr(), self.bytes) }
+    }
+}
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        // SAFETY: this value's own mapping, which nobody refers to any more.
+        unsafe { libc::munmap(self.at.as_ptr().cast(), self.bytes) };
+    }
 }
 
 /// A memory file that holds `contents` and that nobody can change.
