@@ -11,8 +11,10 @@ use permacode_witness::{Child, End};
 use support::filter::{When, refuse, trap};
 use support::{Blocks, accounted, in_child, limit, permissions, span};
 
-const FILES: When = When { argument: 3, mask: libc::MAP_SHARED | libc::MAP_FIXED, value: libc::MAP_SHARED };
-const OVER: When = When { argument: 3, mask: FILES.mask, value: libc::MAP_SHARED | libc::MAP_FIXED };
+/// Files mapped anywhere, somewhere, and over what is there.
+const FILES: When = When { argument: 3, mask: libc::MAP_SHARED, value: libc::MAP_SHARED };
+const TRIALS: When = When { argument: 3, mask: libc::MAP_SHARED | libc::MAP_FIXED, value: libc::MAP_SHARED };
+const OVER: When = When { argument: 3, mask: TRIALS.mask, value: libc::MAP_SHARED | libc::MAP_FIXED };
 
 fn builder(level: Hardening) -> CodeArenaBuilder {
     CodeArena::builder().reservation(4 << 20).hardening(level)
@@ -94,6 +96,36 @@ fn a_file_that_cannot_be_sealed_is_not_put_in_the_place_of_code() {
 fn a_file_that_cannot_be_mapped_leaves_protection() {
     for code in [libc::EPERM, libc::ENOSYS] {
         without_files(PageCall::Replace, code, || refuse(libc::SYS_mmap, &[FILES], code), None);
+    }
+}
+
+// No descriptor without the right to write then: kernels from 6.7 on need none, and others refuse a trial before they take anything away.
+#[test]
+fn without_a_second_descriptor_a_file_is_mapped_by_its_first_or_not_at_all() {
+    for code in [libc::ENOENT, libc::EACCES] {
+        let no_descriptor = || refuse(libc::SYS_openat, &[], code);
+        without_files(
+            PageCall::Replace,
+            libc::EPERM,
+            || {
+                no_descriptor();
+                refuse(libc::SYS_mmap, &[TRIALS], libc::EPERM);
+            },
+            None,
+        );
+        in_child(|| {
+            let arena = builder(Hardening::MemFile).strict().build().unwrap();
+            no_descriptor();
+            let mut blocks = Blocks::default();
+            let loader = arena.load("m").unwrap();
+            blocks.alloc(&loader, 9000).unwrap();
+            match loader.seal() {
+                Ok(module) => assert_eq!(module.hardening(), Hardening::MemFile),
+                Err(Error::Pages(error)) => assert_eq!((error.call, error.code), (PageCall::Replace, libc::EPERM)),
+                Err(error) => panic!("{error}"),
+            }
+            blocks.check();
+        });
     }
 }
 

@@ -1,13 +1,15 @@
 //! Sealed memory files in the place of protected pages, and mappings that cannot be changed: Linux.
 //!
 //! ```text
-//!   pages, read-only ──write(2)──▶ memfd ──seals──▶ memfd, immutable ──mmap, elsewhere──▶ compared ──MAP_FIXED──▶ same addresses, same bytes
-//!        1                 2                3                               4                           5
+//!   pages, read-only ──write──▶ memfd ──seals──▶ memfd, immutable ──read──▶ compared ──mmap, MAP_FIXED──▶ same addresses, same bytes
+//!        1               2               3                            4                                   5
 //! ```
 //!
 //! * Whoever reads meanwhile reads the same bytes before and after: the addresses stay mapped throughout.
-//! * Until step 5 a failure leaves the pages as they were. The mapping is tried at another address first, because the kernel takes the old one
-//!   away before it finds out that it may not make the new one. A child that another thread forks meanwhile does not inherit the trial.
+//! * Until step 5 a failure leaves the pages as they were.
+//! * Step 5 maps by a descriptor that cannot write, which no kernel refuses because of the seals: those before 6.7 refuse a descriptor that
+//!   can, and find that out when they have taken the old pages away. Where there is no such descriptor, the mapping is tried at another
+//!   address first ([`Trial`]). It is not tried always: a child that another thread forks meanwhile could keep the trial for ever.
 //! * If step 5 fails all the same (no memory for the kernel's own records), the pages are looked at. Where they are gone they are made
 //!   again from the file, whose bytes are theirs. If even that fails, references dangle, and the process is aborted: the one case.
 
@@ -34,50 +36,39 @@ pub(super) unsafe fn replace(at: NonNull<u8>, bytes: usize, executable: bool) ->
     // SAFETY: the caller's promise: mapped, readable, and nobody writes there.
     let contents = unsafe { slice::from_raw_parts(at.as_ptr(), bytes) };
     let file = sealed_copy(contents, executable)?;
+    if !holds(&file, contents) {
+        return Err(PageError { call: PageCall::WriteFile, bytes, code: libc::EIO });
+    }
     let access = libc::PROT_READ | if executable { libc::PROT_EXEC } else { 0 };
     let failed = |call| PageError { call, bytes, code: last_code() };
 
-    let mut file = file;
-    let trial = Trial::new(bytes, access, &file).or_else(|| {
-        // Kernels before 6.7 share a file that is sealed against writing only through a descriptor that cannot write.
-        file = read_only(&file)?;
-        Trial::new(bytes, access, &file)
-    });
-    let trial = trial.ok_or_else(|| failed(PageCall::Replace))?;
-    let same = trial.contents() == contents;
-    drop(trial);
-    if !same {
-        return Err(PageError { call: PageCall::WriteFile, bytes, code: libc::EIO });
-    }
-
+    let file = match read_only(&file) {
+        Some(file) => file,
+        None => Trial::new(bytes, access, &file).map(|_| file).ok_or_else(|| failed(PageCall::Replace))?,
+    };
     if map(at.as_ptr(), bytes, access, libc::MAP_FIXED, &file).is_some() {
         return Ok(());
     }
     let refused = failed(PageCall::Replace);
     // SAFETY: the caller's pages; the file holds their bytes.
-    unsafe { refill(at, bytes, access, &File::from(file)) };
+    unsafe { refill(at, bytes, access, &file) };
     Err(refused)
 }
 
-/// A mapping of all of a file at an address of the kernel's choice, as long as it is tried.
+/// A mapping of all of a file at an address of the kernel's choice, unmapped when dropped: whether the kernel would make one.
 struct Trial {
     at: NonNull<u8>,
     bytes: usize,
 }
 
 impl Trial {
-    fn new(bytes: usize, access: libc::c_int, file: &OwnedFd) -> Option<Self> {
+    fn new(bytes: usize, access: libc::c_int, file: &File) -> Option<Self> {
         let at = map(core::ptr::null_mut(), bytes, access, 0, file)?;
-        // A child has no thread that would unmap it. Of a fork just between the two calls the child keeps address space, no more; and so where
-        // the kernel refuses.
+        // In a child nobody would unmap it. A child that is forked between the two calls keeps it: address space of a page cache that is there
+        // anyway.
         // SAFETY: mapped just now. The advice changes what children inherit, and nothing in this process.
         unsafe { libc::madvise(at.as_ptr().cast(), bytes, libc::MADV_DONTFORK) };
         Some(Self { at, bytes })
-    }
-
-    fn contents(&self) -> &[u8] {
-        // SAFETY: mapped, readable and as long, until this is dropped; the file is sealed, so nobody writes there.
-        unsafe { slice::from_raw_parts(self.at.as_ptr(), self.bytes) }
     }
 }
 
@@ -89,18 +80,17 @@ impl Drop for Trial {
 }
 
 /// A memory file that holds `contents` and that nobody can change.
-fn sealed_copy(contents: &[u8], executable: bool) -> Result<OwnedFd, PageError> {
+fn sealed_copy(contents: &[u8], executable: bool) -> Result<File, PageError> {
     let failed = |call| PageError { call, bytes: contents.len(), code: last_code() };
     if !may_be_as_long(contents.len()) {
         return Err(PageError { call: PageCall::WriteFile, bytes: contents.len(), code: libc::EFBIG });
     }
     let file = create(executable).ok_or_else(|| failed(PageCall::CreateFile))?;
-    let mut writer = File::from(file);
-    if let Err(error) = writer.write_all(contents) {
+    let mut file = File::from(file);
+    if let Err(error) = file.write_all(contents) {
         let code = error.raw_os_error().unwrap_or(if error.kind() == ErrorKind::WriteZero { libc::ENOSPC } else { 0 });
         return Err(PageError { call: PageCall::WriteFile, bytes: contents.len(), code });
     }
-    let file = OwnedFd::from(writer);
     // SAFETY: an open file; both commands take or give an integer.
     let (added, seals) = unsafe {
         let added = libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, SEALS);
@@ -110,6 +100,16 @@ fn sealed_copy(contents: &[u8], executable: bool) -> Result<OwnedFd, PageError> 
         return Err(failed(PageCall::SealFile));
     }
     Ok(file)
+}
+
+/// Whether a file begins with these bytes.
+fn holds(file: &File, bytes: &[u8]) -> bool {
+    const STEP: usize = 16 << 10;
+    let mut buffer = [0; STEP];
+    bytes.chunks(STEP).zip((0..).step_by(STEP)).all(|(chunk, offset)| {
+        let read = &mut buffer[..chunk.len()];
+        file.read_exact_at(read, offset).is_ok() && *read == *chunk
+    })
 }
 
 /// Whether this process may write files of so many bytes. Beyond its limit a write would not only fail but end it, by `SIGXFSZ`.
@@ -132,11 +132,11 @@ fn create(executable: bool) -> Option<OwnedFd> {
 }
 
 /// The same file, by a descriptor that cannot write.
-fn read_only(file: &OwnedFd) -> Option<OwnedFd> {
-    File::open(format!("/proc/self/fd/{}", file.as_raw_fd())).ok().map(OwnedFd::from)
+fn read_only(file: &File) -> Option<File> {
+    File::open(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()
 }
 
-fn map(at: *mut u8, bytes: usize, access: libc::c_int, flags: libc::c_int, file: &OwnedFd) -> Option<NonNull<u8>> {
+fn map(at: *mut u8, bytes: usize, access: libc::c_int, flags: libc::c_int, file: &File) -> Option<NonNull<u8>> {
     // SAFETY: at an address of the kernel's choice, or, with MAP_FIXED, over the caller's own pages.
     let mapped = unsafe { libc::mmap(at.cast(), bytes, access, flags | libc::MAP_SHARED, file.as_raw_fd(), 0) };
     if mapped == libc::MAP_FAILED { None } else { NonNull::new(mapped.cast()) }
@@ -184,4 +184,28 @@ pub(super) unsafe fn fix(at: NonNull<u8>, bytes: usize) -> Result<(), PageError>
 
 fn last_code() -> i32 {
     std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trial_is_not_inherited_and_is_gone_in_the_end() {
+        let page = region::page::size();
+        let Ok(file) = sealed_copy(&vec![7; 3 * page], false) else { return };
+        assert!(holds(&file, &vec![7; 3 * page]) && !holds(&file, &vec![7; 3 * page + 1]) && !holds(&file, &[7, 8]));
+        let Some(trial) = Trial::new(3 * page, libc::PROT_READ, &file) else { return };
+        let at = trial.at;
+        let mapped = || {
+            let mut resident = [0u8; 3];
+            // SAFETY: there is a byte for each page.
+            unsafe { libc::mincore(at.as_ptr().cast(), 3 * page, resident.as_mut_ptr()) == 0 }
+        };
+        assert!(mapped());
+        permacode_witness::in_child(|| assert!(!mapped()));
+        assert!(mapped());
+        drop(trial);
+        permacode_witness::in_child(|| assert!(!mapped()));
+    }
 }
