@@ -72,7 +72,8 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
             return Err(Error::OtherArena);
         }
         let block = Block::new(slice::from_ref(self.get()));
-        let copy = Copy::new(region, block, loader)?.finish()?;
+        // SAFETY: this handle keeps the region and its root live, and all that the root leads to.
+        let copy = unsafe { Copy::new(region, block, loader) }?.finish()?;
         // SAFETY: a complete copy of the root, at the lifetime 'a of the loader that made it: what it refers to is the copy's, the arena's or
         // `'static`. Or the root itself, if it lies outside of the region, to which then nothing that it leads to refers. It is a `T::At` of
         // every lifetime that the region is live, as code that is `'static`, or as permanent code that was patched: that is borrowed for
@@ -122,7 +123,12 @@ impl Extent {
 }
 
 impl<'c, 'l, 'r> Copy<'c, 'l, 'r> {
-    fn new(region: &'c Region<'r>, root: Block, loader: &'c Loader<'l>) -> Result<Self, Error> {
+    /// Finds all that is to be copied.
+    ///
+    /// # Safety
+    ///
+    /// `root` and everything that it leads to are live as long as the region is.
+    unsafe fn new(region: &'c Region<'r>, root: Block, loader: &'c Loader<'l>) -> Result<Self, Error> {
         let memory = Memory::of(Some(region))?;
         let mut names = HashMap::new();
         for note in region.notes() {
@@ -138,7 +144,7 @@ impl<'c, 'l, 'r> Copy<'c, 'l, 'r> {
             }
             Ok(!leads_inside || !is_name(&names, reference))
         };
-        // SAFETY: the region is live, and so is everything outside that its blocks refer to.
+        // SAFETY: the caller's promise; the region is borrowed.
         let graph = unsafe { Graph::new(root, follow) }?;
         let mut this = Self { loader, region, memory, graph, extents: Vec::new(), placed: 0, names };
         this.find_extents()?;
