@@ -50,10 +50,8 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         F: for<'x> FnOnce(&Loader<'x>) -> Result<&'x T::At<'x>, E>,
     {
         let unheld = Unheld::new(home)?;
-        // SAFETY: 1. Only a reference is lent to `lower`. 2. It is dropped before `hold` makes what handles count. 3. `lower` is `for<'x>`.
-        let loader = unsafe { Loader::for_region(home.code(), unheld.region()) };
-        let root = lower(&loader).map(bytes_of)?;
-        drop(loader);
+        // SAFETY: 1. Only a reference is lent to `lower`. 2. It is dropped here, before `hold` makes what handles count. 3. `lower` is `for<'x>`.
+        let root = lower(&unsafe { Loader::for_region(home.code(), unheld.region()) }).map(bytes_of)?;
         let part = unheld.hold(root)?;
         // SAFETY: 1. `hold` counted for this handle. 2. `lower` made a `&'x T::At<'x>` for every 'x, also for one as long as the region is
         // live, which it is while a part is counted.
@@ -112,10 +110,8 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         // SAFETY: permanent code is borrowed for 'a, longer than the region is live; transient code is kept by the region from now on. Both may
         // be read as `At` of that time, links included: see `CodeRef::get`.
         let original = unsafe { self.root().cast().as_ref() };
-        // SAFETY: 1. Only a reference is lent to `patch`. 2. It is dropped before `hold` makes what handles count. 3. `patch` is `for<'x>`.
-        let loader = unsafe { Loader::for_region(home.code(), unheld.region()) };
-        let root = patch(&loader, original).map(bytes_of)?;
-        drop(loader);
+        // SAFETY: 1. Only a reference is lent to `patch`. 2. It is dropped here, before `hold` makes what handles count. 3. `patch` is `for<'x>`.
+        let root = patch(&unsafe { Loader::for_region(home.code(), unheld.region()) }, original).map(bytes_of)?;
         let part = unheld.hold(root)?;
         // SAFETY: 1. `hold` counted for this handle. 2. `patch` made a `&'x T::At<'x>` for every 'x, also for one as long as the region is
         // live, which it is while a part is counted.
