@@ -136,8 +136,8 @@ impl CodeArenaBuilder {
     /// How hard each seal is to make pages: [`Hardening::Protect`] unless said. What is below it means it; [`Hardening::Forever`] means
     /// [`Hardening::MemFile`], until [`CodeArena::harden_forever`].
     ///
-    /// Above protection a seal costs some ten system calls, one more for each 16 KiB, a copy and a mapping for each stretch of pages. What the system refuses is
-    /// no error unless [`strict`](Self::strict): [`Module::hardening`](crate::Module::hardening) says what holds and
+    /// Above protection a seal costs some ten system calls, one more for each 16 KiB, a copy and a mapping for each stretch of pages. What the
+    /// system refuses is no error unless [`strict`](Self::strict): [`Module::hardening`](crate::Module::hardening) says what holds and
     /// [`CodeArena::refused`] why.
     ///
     /// ```

@@ -36,8 +36,8 @@ impl CodeArena {
     /// and whoever reads meanwhile reads the same bytes.
     ///
     /// With [`CodeArenaBuilder::hardening`](crate::CodeArenaBuilder::hardening) each seal does so by itself; this is for doing it once,
-    /// after the last, or for trying again. Costs ten system calls, one more for each 16 KiB, and a copy for each stretch of sealed pages that is not replaced
-    /// yet; a file for each of them, closed again. A mapping for each of them stays: many small seals make many (the kernel allows some
+    /// after the last, or for trying again. Costs ten system calls, one more for each 16 KiB, and a copy for each stretch of sealed pages
+    /// that is not replaced yet; a file for each of them, closed again. A mapping for each of them stays: many small seals make many (the kernel allows some
     /// 65,000), so seal rarely, or call this once in the end. Huge pages are given up: files lie on small ones, which a fork does not copy
     /// tables for. SECURITY.md says what can still be done to such pages, by the process, by others and by debuggers; kernels before 6.7
     /// need `/proc` for it.

@@ -81,7 +81,7 @@ impl<'a> Loader<'a> {
     /// # Safety
     ///
     /// 1. Only references to the loader are given away. So it stays on this thread, and is never finished or sealed.
-    /// 2. It is dropped before the first handle of the region exists. So no view of a block outlives the phase in which links are set.
+    /// 2. It is dropped before a handle counts a part of the region. So handles that outlive it find all links as they stay.
     /// 3. A function that is lent the loader must accept every `'a`. So it has no other loader of this lifetime.
     pub(crate) unsafe fn for_region(arena: &'a CodeArena, region: &'a dyn Region) -> Self {
         let home = Home::Region(Growing::new(arena, region));

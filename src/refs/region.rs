@@ -102,7 +102,7 @@ impl<'a> Unheld<'a> {
 
     /// The first part, whose handle counts for the region from now on.
     pub(super) fn hold(self, root: NonNull<[u8]>) -> Result<NonNull<Part<'a>>, Error> {
-        // SAFETY: live, and from now on as long as the part counts.
+        // SAFETY: live, and from now on as long as the part counts; the pointer is the heap's.
         let part = unsafe { Region::new_part(self.0, root) }?;
         core::mem::forget(self);
         Ok(part)
