@@ -43,7 +43,7 @@ use super::trace::Tracer;
 /// Numbers, `bool`, `char`, [`NonZero`](core::num::NonZero), `()`, arrays, tuples of up to 12, [`Option`] and
 /// [`PhantomData`](core::marker::PhantomData) of permanent types; `&'a T`, `&'a [T]` and `&'a str`; `fn` pointers of up to
 /// 12 arguments (`fn`, `unsafe fn`, and both as `extern "C"`) whose arguments and result are `'static`;
-/// [`Link`](crate::Link) and [`Sites`](crate::Sites).
+/// [`Link`](crate::Link), [`Sites`](crate::Sites) and [`Name`](crate::Name).
 ///
 /// `fn` pointers that take a lifetime with each call (`fn(&mut Vm)`) have no common implementation, but are fine as *fields*
 /// of a derived type. To have one elsewhere (`Option<fn(&mut Vm)>`, `&'a [fn(&mut Vm)]`) derive on a struct that holds just
@@ -53,7 +53,7 @@ use super::trace::Tracer;
 ///
 /// | not permanent | in its place |
 /// | --- | --- |
-/// | `String` | `&'a str`, from `loader.alloc_str` or `loader.intern` |
+/// | `String` | `&'a str`, from `loader.alloc_str` or `loader.intern`; a [`Name`](crate::Name), from `loader.intern_name` |
 /// | `Vec<T>`, `Box<[T]>` | `&'a [T]`, from `loader.alloc_slice_copy` and its kin |
 /// | `Box<T>`, `Rc<T>`, `Arc<T>` | `&'a T`, from `loader.alloc` |
 /// | `Cell`, `RefCell`, atomics, locks: caches, counters | a table outside of the code, indexed by a [`Sites`](crate::Sites) field |
