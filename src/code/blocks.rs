@@ -42,6 +42,8 @@ impl<'a> Loader<'a> {
     /// // SAFETY: none: it has drop glue.
     /// unsafe impl permacode::Permanent for Owner {
     ///     type At<'x> = Self;
+    ///
+    ///     fn trace(&self, _: &mut permacode::Tracer<'_>) {}
     /// }
     /// let arena = permacode::CodeArena::new().unwrap();
     /// arena.load("m").unwrap().alloc(Owner(String::new()));

@@ -1,7 +1,9 @@
 //! What may lie in a code arena: [`Permanent`].
 //!
-//! This file has the promise, `permanent/impls.rs` the types of `core` that keep it, `derive/` the check of users' types.
+//! This file has the promise, `permanent/impls.rs` the types of `core` that keep it, `permanent/higher_ranked.rs` what the compiler says of
+//! some that do not, `derive/` the check of users' types.
 
+mod higher_ranked;
 mod impls;
 
 use super::trace::Tracer;
@@ -68,7 +70,7 @@ use super::trace::Tracer;
 ///
 /// On the type, `#[permanent(crate = "path")]` says where this crate's `Permanent` and `Tracer` are, for those who re-export them. On a
 /// field, `#[permanent(fn_pointer = "for<'x> fn(&'x mut Vm) -> u8")]` says what a type alias stands for when that is such a `fn` pointer;
-/// it is checked. Everything else is an error.
+/// it is checked. Everything else is an error. A type without type parameters gets `Send` and `Sync` from the derive.
 ///
 /// Type parameters become `T: Permanent`. One that has a bound of its own (`T: Clone`) must be free of lifetimes too,
 /// `T: 'static + for<'x> Permanent<At<'x> = T>`: nobody could promise `T::At<'x>: Clone` for every `'x`. A bound that names
@@ -97,12 +99,11 @@ use super::trace::Tracer;
 /// values need not lie in an arena.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not `Permanent`: it cannot lie in a code arena",
-    label = "this type may change, may need dropping, or was not derived",
-    note = "a type of your own: `#[derive(Permanent)]`",
-    note = "text: `&'a str`, from `loader.alloc_str` or `loader.intern`",
-    note = "`Vec<T>`, `Box<T>`, `Rc<T>`: `&'a [T]` or `&'a T`, from the loader",
-    note = "cells, counters, caches, locks: a table outside of the code, indexed by a `Sites` field; a reference that closes a cycle: `Link<'a, T>`",
-    note = "`fn` pointers with a lifetime per call: a field of a derived struct, `#[permanent(fn_pointer = \"..\")]` if it is an alias"
+    label = "use a side table for data that changes, a reference for data that owns memory, `#[derive(Permanent)]` for a type of your own",
+    note = "cells, counters, caches, atomics, locks: a `SideTable`, indexed by a `Sites` field; a reference that closes a cycle: `Link<'a, T>`",
+    note = "text: `&'a str`, from `loader.alloc_str` or `loader.intern`, or a `Name<'a>`, from `loader.intern_name`",
+    note = "`Vec<T>`, `Box<T>`, `Rc<T>`, pointers: `&'a [T]` or `&'a T`, from the loader",
+    note = "an alias of a `fn` pointer with a lifetime per call: `#[permanent(fn_pointer = \"..\")]` on the field, with the pointer written out"
 )]
 pub unsafe trait Permanent: Send + Sync + Sized {
     /// The same type, with every lifetime replaced by `'x`.
@@ -115,7 +116,7 @@ pub unsafe trait Permanent: Send + Sync + Sized {
     /// }
     /// assert_eq!(shorten(&["a", "b"]).len(), 2);
     /// ```
-    type At<'x>: Permanent + 'x;
+    type At<'x>: for<'y> Permanent<At<'y> = Self::At<'y>> + 'x;
 
     /// Shows a tracer everything that the value refers to: what a deep copy needs to know. The derive writes it.
     ///
@@ -140,3 +141,41 @@ pub unsafe trait Permanent: Send + Sync + Sized {
     /// ```
     fn trace(&self, tracer: &mut Tracer<'_>);
 }
+
+/// soundness S10, S19: drop glue that an implementation by hand hides is found by the code that the derive writes.
+///
+/// ```compile_fail,E0080
+/// use permacode::{Permanent, Tracer};
+///
+/// struct Liar(String);
+/// // SAFETY: none: it has drop glue.
+/// unsafe impl Permanent for Liar {
+///     type At<'x> = Self;
+///
+///     fn trace(&self, _: &mut Tracer<'_>) {}
+/// }
+///
+/// #[derive(Permanent)]
+/// struct Code(Liar);
+///
+/// fn trace<T: Permanent>(value: &T, tracer: &mut Tracer<'_>) {
+///     value.trace(tracer);
+/// }
+/// std::hint::black_box::<fn(&Code, &mut Tracer<'_>)>(trace::<Code>);
+/// ```
+///
+/// The same compiles for a field that needs no dropping:
+///
+/// ```
+/// use permacode::{Permanent, Tracer};
+///
+/// #[derive(Permanent)]
+/// struct Code(u8);
+///
+/// fn trace<T: Permanent>(value: &T, tracer: &mut Tracer<'_>) {
+///     value.trace(tracer);
+/// }
+/// std::hint::black_box::<fn(&Code, &mut Tracer<'_>)>(trace::<Code>);
+/// ```
+#[cfg(doctest)]
+struct FieldsThatLie;
