@@ -46,8 +46,8 @@ fn what_a_side_table_must_not_hold_or_share_does_not_compile() {
     compile_fail("side");
 }
 
-/// soundness S10: an error a field, each told what to use in its place, and nothing of locks. The folder's test compares the file with what the
-/// compiler says.
+/// soundness S10: an error a field, each told what to use in its place, and nothing of locks. The folder's test compares the file with what
+/// the compiler says.
 #[test]
 fn six_fields_that_are_not_permanent_are_six_errors() {
     let expected = include_str!("ui/permanent/one_error_a_field.stderr");

@@ -1,4 +1,5 @@
-//! soundness S10: `#[derive(Permanent)]` in a crate that calls other things by the names of the standard library and of the derive's output.
+//! soundness S10: `#[derive(Permanent)]` in a crate that calls other things by the names of the standard library and of the derive's
+//! output.
 #![forbid(unsafe_code)]
 #![allow(dead_code, nonstandard_style, unused_extern_crates, unused_macros)]
 

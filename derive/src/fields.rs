@@ -25,8 +25,8 @@
 //! * `fn` pointers without an implementation of their own are compared with what the type or the attribute spells, and must be
 //!   `'static`, because a lifetime in an argument is contravariant;
 //! * a value as parameter, not `let value = loop {}`: lifetimes are not checked in code that cannot be reached;
-//! * in a method, so that `Self` in such a spelling means what it meant; in `trace` itself, where the compiler takes two refusals of one type
-//!   at one place for one.
+//! * in a method, so that `Self` in such a spelling means what it meant; in `trace` itself, where the compiler takes two refusals of one
+//!   type at one place for one.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -37,7 +37,8 @@ use crate::input::{Field, Input, Shape};
 
 /// The types and functions that `trace` and the check use.
 ///
-/// The first shows a field to the tracer. It is there for the errors: a call of `Permanent::trace` asks for what `Permanent` implies as well.
+/// The first shows a field to the tracer. It is there for the errors: a call of `Permanent::trace` asks for what `Permanent` implies as
+/// well.
 pub(crate) fn helpers(Input { permanent, tracer, fresh, .. }: &Input) -> TokenStream {
     let [f, field_type, must_be_permanent, must_be_static, type_of] =
         ["F", "FieldType", "must_be_permanent", "must_be_static", "type_of"].map(|base| fresh.ident(base));

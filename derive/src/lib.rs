@@ -20,9 +20,10 @@
 //!   macros that run after this derive change nothing;
 //! * fields are bound by an exhaustive pattern with `ref mut` and handed on as `&mut`: `&mut` is invariant, whereas behind
 //!   `&` a field of type `fn(&'a u8)` would pass as its supertype `fn(&'static u8)`, which is permanent;
-//! * nothing relies on names in the user's scope, nor on the prelude. Own items have [names](fresh) that the user's item does not mention, and
-//!   stand before what is in scope under these names. `core` is found as a crate, not as a name, since a crate may be renamed `core`. What is
-//!   checked is checked by items of the output, or by way of the trait itself: a module given as `crate = ".."` could offer others.
+//! * nothing relies on names in the user's scope, nor on the prelude. Own items have names (`fresh.rs`) that the user's item does not
+//!   mention, and stand before what is in scope under these names. `core` is found as a crate, not as a name, since a crate may be renamed
+//!   `core`. What is checked is checked by items of the output, or by way of the trait itself: a module given as `crate = ".."` could
+//!   offer others.
 
 mod attributes;
 mod auto_traits;

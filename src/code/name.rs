@@ -55,7 +55,7 @@ use core::ptr;
 ///
 /// # Cost
 ///
-/// Two words, `Copy`, no count. Equal names of one arena compare in one comparison of words, others as their texts do.
+/// Two words, `Copy`, no count. Names with equal addresses compare in two comparisons of words, others as their texts do.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
 pub struct Name<'a>(&'a str);

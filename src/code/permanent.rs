@@ -1,9 +1,7 @@
 //! What may lie in a code arena: [`Permanent`].
 //!
-//! This file has the promise, `permanent/impls.rs` the types of `core` that keep it, `permanent/higher_ranked.rs` what the compiler says of
-//! some that do not, `derive/` the check of users' types.
+//! This file has the promise, `permanent/impls.rs` the types of `core` that keep it, `derive/` the check of users' types.
 
-mod higher_ranked;
 mod impls;
 
 use super::trace::Tracer;
@@ -103,7 +101,7 @@ use super::trace::Tracer;
     note = "cells, counters, caches, atomics, locks: a `SideTable`, indexed by a `Sites` field; a reference that closes a cycle: `Link<'a, T>`",
     note = "text: `&'a str`, from `loader.alloc_str` or `loader.intern`, or a `Name<'a>`, from `loader.intern_name`",
     note = "`Vec<T>`, `Box<T>`, `Rc<T>`, pointers: `&'a [T]` or `&'a T`, from the loader",
-    note = "an alias of a `fn` pointer with a lifetime per call: `#[permanent(fn_pointer = \"..\")]` on the field, with the pointer written out"
+    note = "a `fn` pointer with a lifetime per call: a field of a derived struct; if the field's type is an alias of the pointer, add `#[permanent(fn_pointer = \"..\")]`, with the pointer written out"
 )]
 pub unsafe trait Permanent: Send + Sync + Sized {
     /// The same type, with every lifetime replaced by `'x`.

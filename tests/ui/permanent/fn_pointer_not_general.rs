@@ -23,11 +23,15 @@ struct Steps<'a> {
     rest: &'a [Step; 2],
 }
 
+struct Frame<'a>(&'a mut Vm);
+
 type Find = fn(&Vm) -> &u8;
+type Enter = fn(Frame<'_>, Option<&u8>);
 
 #[derive(Permanent)]
 enum Lookup {
     Find(Find),
+    Enter { enter: Enter },
 }
 
 fn main() {}
