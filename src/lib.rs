@@ -40,6 +40,7 @@
 //! | [`NativeLoader`] | the open phase of machine code: writable first, executable then, never both |
 //! | [`Link`] | a reference set after its block was made, for cycles |
 //! | [`Sites`] | numbers that stand in code for what must change elsewhere |
+//! | [`Name`] | an interned name, compared by its text |
 //! | [`Shared`] | bytes of an arena with a share in the arena |
 //! | [`HeapArena`] | memory for what changes: an allocator for one thread, its bookkeeping out of line |
 //! | [`HeapRc`] | a counted pointer into a heap |
@@ -100,8 +101,8 @@ mod sync;
 pub mod testing;
 
 pub use code::{
-    CodeArena, CodeArenaBuilder, Hardening, Link, Loader, Location, Module, Modules, NativeLoader, Permanent, Sealed,
-    Shared, Sites, Stats, Tracer, permacode_code_contains,
+    CodeArena, CodeArenaBuilder, Hardening, Link, Loader, Location, Module, Modules, Name, NativeLoader, Permanent,
+    Sealed, Shared, Sites, Stats, Tracer, permacode_code_contains,
 };
 pub use dual::{DualArena, Region};
 pub use error::{Error, LinkError, PageCall, PageError};

@@ -45,3 +45,17 @@ fn what_would_outlive_a_handle_does_not_compile() {
 fn what_a_side_table_must_not_hold_or_share_does_not_compile() {
     compile_fail("side");
 }
+
+/// soundness S10: an error a field, each told what to use in its place, and nothing of locks. The folder's test compares the file with what
+/// the compiler says.
+#[test]
+fn six_fields_that_are_not_permanent_are_six_errors() {
+    let expected = include_str!("ui/permanent/one_error_a_field.stderr");
+    let errors: Vec<&str> = expected.split("\nerror").collect();
+    assert_eq!(errors.len(), 6);
+    for (error, field) in errors.iter().zip(["hits", "cache", "lock", "text", "ops", "local"]) {
+        assert!(error.contains(&format!(" {field}: ")), "{error}");
+        assert!(error.contains("is not `Permanent`") && error.contains("use a side table"), "{error}");
+        assert!(error.lines().count() < 35 && !error.contains("RwLock"), "{error}");
+    }
+}

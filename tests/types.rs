@@ -5,9 +5,9 @@ use permacode::pages::{OrdinaryPages, PageSource};
 use permacode::testing::Pages;
 use permacode::{
     AtomicCodeSlot, CallCounter, CodeArena, CodeArenaBuilder, CodeProxy, CodeRef, CodeSlot, Error, Hardening,
-    InlineCache, LazyConstant, Link, LinkError, Loader, Location, Module, Modules, PageCall, PageError, Permanent,
-    PolymorphicCache, Quickened, Sealed, Shared, SideTable, SideTableBuilder, Sites, Stats, Tracer, TransientStats,
-    Transients, Version,
+    InlineCache, LazyConstant, Link, LinkError, Loader, Location, Module, Modules, Name, PageCall, PageError,
+    Permanent, PolymorphicCache, Quickened, Sealed, Shared, SideTable, SideTableBuilder, Sites, Stats, Tracer,
+    TransientStats, Transients, Version,
 };
 use static_assertions::{assert_eq_size, assert_impl_all, assert_not_impl_any};
 use std::cell::Cell;
@@ -36,6 +36,14 @@ assert_impl_all!(Hardening: Send, Sync, Copy, Eq, Ord, Debug);
 assert_impl_all!(Sealed: Send, Sync, Copy, Eq, Debug);
 assert_impl_all!(Stats: Send, Sync, Copy, Eq, Default, Debug);
 assert_impl_all!(Sites: Permanent, Send, Sync, Copy, Eq, Debug);
+
+// A name is a reference to text, with the niche of one.
+assert_impl_all!(Name<'static>: Permanent, Send, Sync, Copy, Eq, Ord, std::hash::Hash, Debug, std::fmt::Display);
+assert_impl_all!(Name<'static>: std::ops::Deref<Target = str>, AsRef<str>, std::borrow::Borrow<str>, UnwindSafe);
+assert_impl_all!(Name<'static>: PartialEq<str>, PartialEq<&'static str>, PartialEq<String>, RefUnwindSafe);
+assert_impl_all!(String: PartialEq<Name<'static>>);
+assert_not_impl_any!(Name<'static>: Default, From<&'static str>, std::ops::DerefMut);
+assert_eq_size!(Name<'static>, Option<Name<'static>>, &'static str);
 
 // A link stays in the block that it was made in.
 assert_impl_all!(Link<'static, u64>: Permanent, Send, Sync, Default, Debug);

@@ -1,98 +1,119 @@
-//! The check that every field is permanent.
+//! The check that every field is permanent, at the head of `trace`.
 //!
 //! For `struct Call<'a> { name: &'a str, run: fn(&mut Vm) }` it is
 //!
 //! ```text
-//! match self {
+//! let _ = |mut __value: Self| match __value {
 //!     Call { name: ref mut __field_0, run: ref mut __field_1 } => {
-//!         let _ = __MustBePermanent { field: &mut *__field_0 };
+//!         __must_be_permanent(&mut *__field_0);
 //!
-//!         let __type_1 = __type_of(&mut *__field_1);
-//!         let _: __FieldType<fn(&mut Vm)> = __type_1;
-//!         let _ = __MustBeStatic { field: &mut *__field_1 };
+//!         let __type = __type_of(&mut *__field_1);
+//!         let _: __FieldType<fn(&mut Vm)> = __type;
+//!         __must_be_static(&mut *__field_1);
 //!     }
-//! }
+//! };
 //! ```
 //!
 //! Each choice in it keeps something out:
 //!
 //! * in a body, not in where clauses: those overflow (E0275) on types that contain themselves;
 //! * a pattern without `..`: it sees what other macros make of the type after this one has run;
-//! * `ref mut` names the field's own type (no binding modes) and can never mean a constant of the user's with that name;
+//! * `ref mut` names the field's own type (no binding modes);
 //! * `&mut` is invariant: behind `&`, `fn(&'a u8)` would pass as its supertype `fn(&'static u8)`;
 //! * the type is inferred, never expected, at each use: an expected one lets deref coercion look inside a cell. For the same
-//!   reason `__type_1` is made and compared in two statements;
+//!   reason `__type` is made and compared in two statements;
 //! * `fn` pointers without an implementation of their own are compared with what the type or the attribute spells, and must be
 //!   `'static`, because a lifetime in an argument is contravariant;
 //! * a value as parameter, not `let value = loop {}`: lifetimes are not checked in code that cannot be reached;
-//! * a method, so that `Self` in such a spelling means what it meant.
+//! * in a method, so that `Self` in such a spelling means what it meant; in `trace` itself, where the compiler takes two refusals of one
+//!   type at one place for one.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::Type;
 
+use crate::fresh::Fresh;
 use crate::input::{Field, Input, Shape};
 
-pub(crate) fn generate(input: &Input) -> TokenStream {
-    let Input { name, parameters, permanent, shapes, .. } = input;
-    let (generics, bounds) = parameters.split();
-    let arguments = parameters.arguments();
-    let arms = shapes.iter().map(arm);
+/// The types and functions that `trace` and the check use.
+///
+/// The first shows a field to the tracer. It is there for the errors: a call of `Permanent::trace` asks for what `Permanent` implies as
+/// well.
+pub(crate) fn helpers(Input { permanent, tracer, fresh, .. }: &Input) -> TokenStream {
+    let [f, field_type, must_be_permanent, must_be_static, type_of] =
+        ["F", "FieldType", "must_be_permanent", "must_be_static", "type_of"].map(|base| fresh.ident(base));
+    let [show, value, with, same] =
+        ["field_must_be_permanent", "value", "tracer", "same"].map(|base| fresh.ident(base));
     quote! {
-        struct __MustBePermanent<'f, F: #permanent> {
-            field: &'f mut F,
+        fn #show<#f: #permanent>(#value: &#f, #with: &mut #tracer<'_>) {
+            #permanent::trace(#value, #with)
         }
-        struct __MustBeStatic<'f, F: 'static> {
-            field: &'f mut F,
-        }
+        fn #must_be_permanent<#f: #permanent>(_: &mut #f) {}
+        fn #must_be_static<#f: 'static>(_: &mut #f) {}
 
-        struct __FieldType<F>(fn(F) -> F);
-        fn __type_of<F>(_: &mut F) -> __FieldType<F> {
-            __FieldType(|same| same)
-        }
-
-        trait __FieldsArePermanent {
-            fn __check(self);
-        }
-        impl #generics __FieldsArePermanent for #name #arguments #bounds {
-            fn __check(mut self) {
-                match self {
-                    #(#arms)*
-                }
+        struct #field_type<#f>(fn(#f) -> #f);
+        fn #type_of<#f>(_: &mut #f) -> #field_type<#f> {
+            fn #same<#f>(#value: #f) -> #f {
+                #value
             }
+            #field_type(#same)
         }
     }
 }
 
-fn arm(Shape { path, fields }: &Shape) -> TokenStream {
-    let members = fields.iter().map(|field| &field.member);
-    let bindings = (0..fields.len()).map(|index| format_ident!("__field_{index}"));
-    let checks = fields.iter().enumerate().map(|(index, field)| check(index, field));
+/// Functions with the names of all bindings of the output. Nobody calls them: they stand before constants and statics of these names in the
+/// user's scope, which a binding may not shadow (E0530), and for which a parameter would be taken.
+pub(crate) fn shadows(Input { fresh, shapes, .. }: &Input) -> TokenStream {
+    let most = shapes.iter().map(|shape| shape.fields.len()).max().unwrap_or(0);
+    let names = ["tracer", "value", "type"].into_iter().map(|base| fresh.ident(base));
+    let names = names.chain((0..most).map(|index| fresh.field(index)));
+    quote! { #(fn #names() {})* }
+}
+
+/// The check. It is never called, only compiled.
+pub(crate) fn check(Input { fresh, shapes, .. }: &Input) -> TokenStream {
+    let value = fresh.ident("value");
+    let arms = shapes.iter().map(|Shape { path, fields }| {
+        let members = fields.iter().map(|field| &field.member);
+        let bindings = (0..fields.len()).map(|index| fresh.field(index));
+        let checks = fields.iter().enumerate().map(|(index, field)| check_field(index, field, fresh));
+        quote! {
+            #path { #(#members: ref mut #bindings),* } => { #(#checks)* }
+        }
+    });
     quote! {
-        #path { #(#members: ref mut #bindings),* } => { #(#checks)* }
+        let _ = |mut #value: Self| match #value {
+            #(#arms)*
+        };
     }
 }
 
-fn check(index: usize, Field { ty, fn_pointer, .. }: &Field) -> TokenStream {
-    // An error points at all from the first to the last token of the expression: here, at the field's type.
+fn check_field(index: usize, Field { ty, fn_pointer, .. }: &Field, fresh: &Fresh) -> TokenStream {
     let (first, last) = ends(ty);
-    let field = format_ident!("__field_{index}", span = last);
-    let field = quote_spanned!(first=> &mut *#field);
+    let binding = fresh.ident_at(&format!("field_{index}"), last);
+    let field = quote_spanned!(first=> &mut *#binding);
+    let named = |base| fresh.ident_at(base, first);
     match fn_pointer {
-        None => quote_spanned!(first=> let _ = __MustBePermanent { field: #field };),
+        None => {
+            let must_be_permanent = named("must_be_permanent");
+            quote_spanned!(first=> #must_be_permanent(#field);)
+        }
         Some(pointer) => {
-            let found = format_ident!("__type_{index}", span = first);
+            let [found, type_of, field_type, must_be_static] =
+                ["type", "type_of", "FieldType", "must_be_static"].map(named);
             quote_spanned! {first=>
-                let #found = __type_of(#field);
-                let _: __FieldType<#pointer> = #found;
-                let _ = __MustBeStatic { field: #field };
+                let #found = #type_of(#field);
+                let _: #field_type<#pointer> = #found;
+                #must_be_static(#field);
             }
         }
     }
 }
 
 /// The places of the first and the last token, marked as generated, so that the user's lints pass over what is put there.
-fn ends(ty: &Type) -> (Span, Span) {
+///
+/// An error points at all from the first to the last token of an expression: with these, at the field's type.
+pub(crate) fn ends(ty: &Type) -> (Span, Span) {
     let place = |token: TokenTree| Span::call_site().located_at(token.span());
     let mut tokens = ty.to_token_stream().into_iter();
     let first = tokens.next().map_or_else(Span::call_site, place);

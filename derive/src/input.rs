@@ -1,12 +1,13 @@
 //! The type as the generators see it.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use quote::{ToTokens, quote};
 use syn::visit::{self, Visit};
 use syn::{Data, DeriveInput, Fields, Lifetime, Member, Type, TypeBareFn};
 
 use crate::attributes::{self, OfField, OfType};
 use crate::errors::Errors;
+use crate::fresh::Fresh;
 use crate::parameters::Parameters;
 
 /// A struct or an enum, free of what the derive refuses by sight.
@@ -17,6 +18,9 @@ pub(crate) struct Input {
     pub(crate) permanent: TokenStream,
     /// The path of what its method takes.
     pub(crate) tracer: TokenStream,
+    /// The path of `core`, which the output makes known: a crate may be called so.
+    pub(crate) core: TokenStream,
+    pub(crate) fresh: Fresh,
     /// The struct itself, or each variant.
     pub(crate) shapes: Vec<Shape>,
 }
@@ -38,6 +42,8 @@ impl Input {
     pub(crate) fn read(item: &DeriveInput) -> syn::Result<Self> {
         let mut errors = Errors::default();
         let name = &item.ident;
+        let fresh = Fresh::new(item.to_token_stream());
+        let core = fresh.ident("core").into_token_stream();
 
         let (permanent, tracer) = match OfType::read(&item.attrs, &mut errors).krate {
             Some(krate) => (quote!(#krate::Permanent), quote!(#krate::Tracer)),
@@ -73,8 +79,8 @@ impl Input {
             ),
         }
 
-        let parameters = Parameters::new(&item.generics, &permanent, &mut errors);
-        errors.or(Input { name: name.clone(), parameters, permanent, tracer, shapes })
+        let parameters = Parameters::new(&item.generics, &permanent, &fresh, &mut errors);
+        errors.or(Input { name: name.clone(), parameters, permanent, tracer, core, fresh, shapes })
     }
 }
 

@@ -5,11 +5,13 @@
 //!   input.rs          the type as the generators see it: names, parameters, fields
 //!   attributes.rs     #[permanent(..)], and the refusal of #[repr(packed)]
 //!   parameters.rs     generics: the type itself, the type at another lifetime, the bounds
+//!   fresh.rs          names that are none of the user's
 //!   errors.rs         all errors in one run, not one at a time
 //!   ───────────────────────────────────────────────────────────────────── one file per generated item
 //!   implementation.rs Permanent itself
 //!   fields.rs         the check that every field is permanent
-//!   no_drop.rs        the check that the type has no `Drop`
+//!   no_drop.rs        the checks that the type has no `Drop` and no drop glue
+//!   auto_traits.rs    `Send` and `Sync`
 //! ```
 //!
 //! What is generated must hold against *safe* code that wants to break it, because deriving needs no `unsafe`. Hence:
@@ -18,11 +20,16 @@
 //!   macros that run after this derive change nothing;
 //! * fields are bound by an exhaustive pattern with `ref mut` and handed on as `&mut`: `&mut` is invariant, whereas behind
 //!   `&` a field of type `fn(&'a u8)` would pass as its supertype `fn(&'static u8)`, which is permanent;
-//! * nothing relies on names in the user's scope, nor on the prelude: own items begin with `__`.
+//! * nothing relies on names in the user's scope, nor on the prelude. Own items have names (`fresh.rs`) that the user's item does not
+//!   mention, and stand before what is in scope under these names. `core` is found as a crate, not as a name, since a crate may be renamed
+//!   `core`. What is checked is checked by items of the output, or by way of the trait itself: a module given as `crate = ".."` could
+//!   offer others.
 
 mod attributes;
+mod auto_traits;
 mod errors;
 mod fields;
+mod fresh;
 mod implementation;
 mod input;
 mod no_drop;
@@ -40,6 +47,8 @@ use input::Input;
 /// pointer, `&mut` or a union; a union, a packed type, or one that implements `Drop`; a `fn` pointer that names a
 /// lifetime of the type. See the trait for what to use in their place, for `#[permanent(crate = "..")]` and
 /// `#[permanent(fn_pointer = "..")]`, and for type parameters with bounds.
+///
+/// A type without type parameters also gets `Send` and `Sync`, which the trait implies. Do not implement them by hand for such a type.
 ///
 /// ```ignore (this crate cannot depend on permacode; the trait's example is this one, and runs)
 /// #[derive(Permanent)]
@@ -59,11 +68,15 @@ pub fn derive_permanent(item: TokenStream) -> TokenStream {
 
 fn expand(input: &Input) -> proc_macro2::TokenStream {
     let implementation = implementation::generate(input);
-    let fields = fields::generate(input);
+    let fields = fields::helpers(input);
+    let shadows = fields::shadows(input);
     let no_drop = no_drop::generate(input);
+    let auto_traits = auto_traits::generate(input);
+    let core = &input.core;
     // The lints concern what is repeated here from the user's item, where they were reported or allowed already.
     quote! {
         #[allow(
+            dead_code,
             deprecated,
             elided_lifetimes_in_paths,
             non_camel_case_types,
@@ -73,9 +86,13 @@ fn expand(input: &Input) -> proc_macro2::TokenStream {
             unused_qualifications
         )]
         const _: () = {
+            extern crate core as #core;
+
             #implementation
             #fields
+            #shadows
             #no_drop
+            #auto_traits
         };
     }
 }

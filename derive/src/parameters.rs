@@ -2,13 +2,15 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
+use syn::punctuated::Punctuated;
 use syn::visit::Visit;
 use syn::{
-    GenericParam, Generics, ImplGenerics, Lifetime, TraitBoundModifier, TypeParamBound, WhereClause, WherePredicate,
-    parse_quote,
+    GenericParam, Generics, ImplGenerics, Lifetime, Token, TraitBound, TraitBoundModifier, Type, TypeParamBound,
+    WhereClause, WherePredicate, parse_quote,
 };
 
 use crate::errors::Errors;
+use crate::fresh::Fresh;
 
 pub(crate) struct Parameters {
     /// The user's, with the bounds that the implementation needs.
@@ -20,8 +22,8 @@ pub(crate) struct Parameters {
 }
 
 impl Parameters {
-    pub(crate) fn new(generics: &Generics, permanent: &TokenStream, errors: &mut Errors) -> Self {
-        let lifetime = fresh_lifetime(generics);
+    pub(crate) fn new(generics: &Generics, permanent: &TokenStream, fresh: &Fresh, errors: &mut Errors) -> Self {
+        let lifetime = Lifetime::new(&format!("'{}", fresh.name("at")), Span::call_site());
         let fixed = fixed(generics, errors);
         let mut bounded = generics.clone();
         let predicates = &mut bounded.make_where_clause().predicates;
@@ -34,6 +36,9 @@ impl Parameters {
                 parse_quote!(#ident: #permanent)
             });
         }
+        for (ident, bound) in by_name(generics).filter(|(ident, _)| !fixed.contains(ident)) {
+            predicates.push(parse_quote!(for<#lifetime> <#ident as #permanent>::At<#lifetime>: #bound));
+        }
         Self { generics: bounded, fixed, lifetime }
     }
 
@@ -41,6 +46,32 @@ impl Parameters {
     pub(crate) fn split(&self) -> (ImplGenerics<'_>, Option<&WhereClause>) {
         let (parameters, _, bounds) = self.generics.split_for_impl();
         (parameters, bounds)
+    }
+
+    /// Whether there are type parameters.
+    pub(crate) fn has_types(&self) -> bool {
+        self.generics.type_params().next().is_some()
+    }
+
+    /// The where clause of `Permanent` itself. If there are type parameters, it asks for `Send` and `Sync` of the type, here and at every
+    /// lifetime: else the compiler would refuse them in the implementation for each field that is not permanent.
+    pub(crate) fn bounds_of_permanent(
+        &self,
+        name: &Ident,
+        permanent: &TokenStream,
+        core: &TokenStream,
+    ) -> Option<WhereClause> {
+        let mut bounds = self.generics.where_clause.clone();
+        if self.has_types() {
+            let (here, lifetime, at) = (self.arguments(), &self.lifetime, self.at(permanent));
+            let predicates = &mut bounds.get_or_insert_with(|| parse_quote!(where)).predicates;
+            predicates.push(parse_quote!(for<#lifetime> #name #at: #core::marker::Send + #core::marker::Sync));
+            // Else the first predicate says it already, and the compiler would not know which of the two to take (E0283).
+            if self.generics.type_params().any(|parameter| !self.fixed.contains(&parameter.ident)) {
+                predicates.push(parse_quote!(#name #here: #core::marker::Send + #core::marker::Sync));
+            }
+        }
+        bounds
     }
 
     /// The lifetime of [`at`](Self::at).
@@ -82,21 +113,10 @@ impl Parameters {
     }
 }
 
-/// A lifetime that is none of the user's: those may not be shadowed (E0496).
-fn fresh_lifetime(generics: &Generics) -> Lifetime {
-    let mut name = String::from("'__at");
-    while generics.lifetimes().any(|parameter| parameter.lifetime.to_string() == name) {
-        name.push('_');
-    }
-    Lifetime::new(&name, Span::call_site())
-}
+type Bounds = Punctuated<TypeParamBound, Token![+]>;
 
-/// The type parameters of which something else is asked than `Permanent` implies or gives for every lifetime.
-///
-/// `T: Clone` says nothing of `T::At<'x>: Clone`, and asking for that would ask the same of `T::At<'x>::At<'y>`, without
-/// end. Hence such a `T` must have no lifetimes, and stays what it is. This reads spellings only; where it is mistaken (a
-/// trait of the user's that is called `Send`) the compiler finds a bound unsatisfied.
-fn fixed(generics: &Generics, errors: &mut Errors) -> Vec<Ident> {
+/// All bounds of types: of the parameters where they are declared, and those in the where clause.
+fn type_bounds(generics: &Generics) -> impl Iterator<Item = (Type, &Bounds)> {
     let inline = generics.type_params().map(|parameter| {
         let ident = &parameter.ident;
         (parse_quote!(#ident), &parameter.bounds)
@@ -106,9 +126,34 @@ fn fixed(generics: &Generics, errors: &mut Errors) -> Vec<Ident> {
         WherePredicate::Type(predicate) => Some((predicate.bounded_ty.clone(), &predicate.bounds)),
         _ => None,
     });
+    inline.chain(clauses)
+}
 
+/// The bounds of parameters by traits that `Permanent` implies, if they are what they are called.
+///
+/// The user may have a trait that is called `Send`. So each is asked for at every lifetime, which the true ones grant.
+fn by_name(generics: &Generics) -> impl Iterator<Item = (&Ident, &TraitBound)> {
+    type_bounds(generics).flat_map(move |(bounded, bounds)| {
+        let parameter = generics
+            .type_params()
+            .map(|parameter| &parameter.ident)
+            .find(|ident| matches!(&bounded, Type::Path(path) if path.path.is_ident(*ident)));
+        bounds.iter().filter(|bound| holds_at_every_lifetime(bound)).filter_map(move |bound| match bound {
+            TypeParamBound::Trait(bound) if matches!(bound.modifier, TraitBoundModifier::None) => {
+                Some((parameter?, bound))
+            }
+            _ => None,
+        })
+    })
+}
+
+/// The type parameters of which something else is asked than `Permanent` implies or gives for every lifetime.
+///
+/// `T: Clone` says nothing of `T::At<'x>: Clone`. Hence such a `T` must have no lifetimes, and stays what it is. This reads spellings only;
+/// see [`by_name`] for a trait of the user's that is called `Send`.
+fn fixed(generics: &Generics, errors: &mut Errors) -> Vec<Ident> {
     let mut fixed = Vec::new();
-    for (bounded, bounds) in inline.chain(clauses) {
+    for (bounded, bounds) in type_bounds(generics) {
         for bound in bounds.iter().filter(|bound| !holds_at_every_lifetime(bound)) {
             let mut mentioned = Mentioned { generics, types: Vec::new(), lifetimes: Vec::new() };
             mentioned.visit_type(&bounded);
@@ -238,19 +283,11 @@ mod tests {
     }
 
     #[test]
-    fn the_new_lifetime_is_none_of_the_users() {
-        let item: syn::DeriveInput = parse_quote!(
-            struct S<'__at, '__at_>(&'__at &'__at_ u8);
-        );
-        assert_eq!(fresh_lifetime(&item.generics).to_string(), "'__at__");
-    }
-
-    #[test]
     fn the_type_at_another_lifetime_keeps_what_is_fixed() {
         let item: syn::DeriveInput = parse_quote!(
             struct S<'a, 'b, T, U: Clone = u8, const N: usize = 3>(&'a &'b T, U);
         );
-        let parameters = Parameters::new(&item.generics, &quote!(P), &mut Errors::default());
+        let parameters = Parameters::new(&item.generics, &quote!(P), &Fresh::new(quote!()), &mut Errors::default());
         assert_eq!(parameters.arguments().to_string(), quote!(<'a, 'b, T, U, { N }>).to_string());
         let at = quote!(<'__at, '__at, <T as P>::At<'__at>, U, { N }>);
         assert_eq!(parameters.at(&quote!(P)).to_string(), at.to_string());

@@ -16,6 +16,7 @@ use super::directory::Directory;
 use super::extent::{Extent, ModuleRecord, Run};
 use super::hardening::Hardening;
 use super::ledger::{CHUNK, Ledger};
+use super::name::Name;
 use super::names::Names;
 use super::page_table::PageTable;
 use super::published::Record;
@@ -122,6 +123,30 @@ impl CodeArena {
     #[inline]
     pub fn contains<T: ?Sized>(&self, ptr: *const T) -> bool {
         self.pages.offset(ptr.cast::<u8>().addr()).is_some()
+    }
+
+    /// Returns the name with this text, if a loader of the arena has interned it.
+    ///
+    /// It adds nothing, so text from outside can be looked up without filling the arena. Names of transient code are not found: those
+    /// are the region's own until they are [promoted](crate::CodeRef::promote). The empty name is always found.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// assert_eq!(arena.interned("print"), None);
+    /// let print = arena.load("m")?.intern_name("print")?;
+    /// assert_eq!(arena.interned("print"), Some(print));
+    /// assert!(std::ptr::eq(arena.interned("print").unwrap().as_str(), print.as_str()));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    ///
+    /// # Cost
+    ///
+    /// A hash and a descent of some ten loads. No write, no lock.
+    pub fn interned(&self, text: &str) -> Option<Name<'_>> {
+        if text.is_empty() {
+            return Some(Name::new(""));
+        }
+        self.names.find(self.names.hash(text), text).ok().map(Name::new)
     }
 
     /// The address space set aside for code, used or not, from its first byte to behind its last: what

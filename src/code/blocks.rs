@@ -6,7 +6,8 @@
 use super::fill::Fill;
 use super::link::Link;
 use super::loader::Loader;
-use super::names::Name;
+use super::name::Name;
+use super::names::NameEntry;
 use super::permanent::Permanent;
 use super::region::Note;
 use super::sites::Sites;
@@ -41,6 +42,8 @@ impl<'a> Loader<'a> {
     /// // SAFETY: none: it has drop glue.
     /// unsafe impl permacode::Permanent for Owner {
     ///     type At<'x> = Self;
+    ///
+    ///     fn trace(&self, _: &mut permacode::Tracer<'_>) {}
     /// }
     /// let arena = permacode::CodeArena::new().unwrap();
     /// arena.load("m").unwrap().alloc(Owner(String::new()));
@@ -216,10 +219,55 @@ impl<'a> Loader<'a> {
         Ok(at)
     }
 
-    /// The arena's one copy of `text`, made now if it is the first.
+    /// Returns the arena's one copy of `text` as a [`Name`], making it if it is the first.
     ///
-    /// Costs a hash and a descent of some ten loads; the first time a copy, a record and a compare-exchange. Two equal interned names
-    /// have the same address, so they may be compared by it. The empty name is the empty `str` and touches nothing.
+    /// Names compare by their text, quickly where the addresses are equal. Use this method for names that are compared or looked up, and
+    /// [`intern`](Self::intern) where a plain `&str` is wanted.
+    ///
+    /// # Errors
+    ///
+    /// As for [`alloc`](Self::alloc).
+    ///
+    /// ```
+    /// use permacode::{CodeArena, CodeRef, HeapArena, Loader, Name, Transients};
+    ///
+    /// /// One lowering function for modules and for `eval`.
+    /// fn lower<'x>(loader: &Loader<'x>, name: &str) -> Result<&'x (Name<'x>, u32), permacode::Error> {
+    ///     loader.alloc((loader.intern_name(name)?, 0))
+    /// }
+    ///
+    /// # fn main() -> Result<(), permacode::Error> {
+    /// let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// let transients = Transients::new(&arena, &heap);
+    /// let eval: CodeRef<'_, (Name<'_>, u32)> = CodeRef::transient(&transients, |loader| lower(loader, "total"))?;
+    /// let loader = arena.load("m")?;
+    /// assert_eq!(eval.get().0, lower(&loader, "total")?.0); // two copies of one name
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Cost
+    ///
+    /// That of [`intern`](Self::intern).
+    pub fn intern_name(&self, text: &str) -> Result<Name<'a>, Error> {
+        self.intern(text).map(Name::new)
+    }
+
+    /// Returns the arena's one copy of `text`, making it if it is the first.
+    ///
+    /// The empty name is the empty `str`, which is no block.
+    ///
+    /// # Addresses
+    ///
+    /// Equal names have equal addresses among permanent code of one arena: in all its modules, open or finished, and for all threads.
+    /// They need not have them anywhere else:
+    ///
+    /// * In [transient](crate::CodeRef::transient) code, a name that the arena does not have yet is a copy of the region's own. Two
+    ///   evaluations have two copies, and the arena's comes later.
+    /// * When that code is freed, the address of its copy goes to another text.
+    ///
+    /// So key maps by the text, or by a [`Name`] from [`intern_name`](Self::intern_name), which compares by text. An address may be a
+    /// key only while the code that the name came from lives, and then different addresses do not mean different names.
     ///
     /// # Errors
     ///
@@ -230,10 +278,14 @@ impl<'a> Loader<'a> {
     /// let arena = permacode::CodeArena::new()?;
     /// let one = arena.load("one")?.intern("self")?;
     /// let two = arena.load("two")?.intern("self")?;
-    /// assert!(std::ptr::eq(one, two));
+    /// assert!(std::ptr::eq(one, two)); // both are permanent code of one arena
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Cost
+    ///
+    /// A hash and a descent of some ten loads; the first time also a copy, a record and a compare-exchange.
     pub fn intern(&self, text: &str) -> Result<&'a str, Error> {
         if text.is_empty() {
             return Ok("");
@@ -253,9 +305,10 @@ impl<'a> Loader<'a> {
         // Undone unless it becomes the arena's copy: by an error, or because another thread's was first.
         let mut copy = Fill::new(self, text.len())?;
         copy.push_all(text.as_bytes());
-        // SAFETY: the bytes of a `str`; they stay as they are if and only if the record is published.
-        let name = Name::new(hash, unsafe { core::str::from_utf8_unchecked(copy.filled()) });
-        match names.insert(vacancy, self.arena().record(name)?) {
+        // SAFETY: the bytes of a `str`, in a block of this loader, which fills a module of the arena (1). The block is undone by dropping
+        // `copy`: not before `insert` has returned, and then only if it refused the entry (2).
+        let entry = unsafe { NameEntry::new(hash, core::str::from_utf8_unchecked(copy.filled())) };
+        match names.insert(vacancy, self.arena().record(entry)?) {
             // SAFETY: the bytes of a `str`.
             Ok(()) => Ok(unsafe { core::str::from_utf8_unchecked(copy.finish()) }),
             Err(first) => Ok(first),
@@ -265,6 +318,11 @@ impl<'a> Loader<'a> {
     /// Numbers for `count` places whose mutable data lies in a table outside the code.
     ///
     /// Costs one atomic addition and no memory. Zero sites are fine.
+    ///
+    /// [`Sites`] carry no lifetime, so nothing stops a program from copying those of [transient](crate::CodeRef::transient) code into a
+    /// block of a module. Do not: the numbers are given to other code once that code is freed, and two code objects then share entries.
+    /// No memory is misused, but a cache may hit what was found for the other. [`CodeRef::promote`](crate::CodeRef::promote) gives its copy
+    /// numbers of its own.
     ///
     /// # Errors
     ///

@@ -7,7 +7,7 @@
 //!   module                         what is left of it
 //!   arena over stats               what a user holds, and what can be asked
 //!   ──────────────────────────────
-//!   link · sites · permanent       what blocks are made of (trace: what they refer to)
+//!   link · sites · name · permanent  what blocks are made of (trace: what they refer to)
 //!   bump                           the fast path
 //!   ──────────────────────────────
 //!   code_pages · sealing           claimed → closed → sealed → replaced → fixed; who may write where (refusal: why not)
@@ -35,6 +35,7 @@ mod ledger;
 mod link;
 mod loader;
 mod module;
+mod name;
 mod names;
 mod native;
 mod page_table;
@@ -56,6 +57,7 @@ pub use hardening::Hardening;
 pub use link::Link;
 pub use loader::Loader;
 pub use module::{Location, Module, Modules};
+pub use name::Name;
 pub use native::NativeLoader;
 pub use permanent::Permanent;
 pub use shared::Shared;

@@ -23,28 +23,33 @@ use std::hash::RandomState;
 
 const WAYS: u32 = 4;
 
-/// One interned name.
-pub(super) struct Name {
+/// One name of the index.
+pub(super) struct NameEntry {
     hash: u64,
     text: *const str,
     children: Children,
 }
 
-type Children = [Published<Name>; WAYS as usize];
+type Children = [Published<NameEntry>; WAYS as usize];
 
-// SAFETY: the text is a block of the arena that the record belongs to: immutable, and alive as long as the record.
-unsafe impl Send for Name {}
+// SAFETY: the text is immutable, and alive as long as anybody reads it through the entry (the promise of `new`).
+unsafe impl Send for NameEntry {}
 // SAFETY: as above; the children are atomic.
-unsafe impl Sync for Name {}
+unsafe impl Sync for NameEntry {}
 
-impl Name {
-    /// A name whose `text` lies in the arena that the record goes to.
-    pub(super) fn new(hash: u64, text: &str) -> Self {
+impl NameEntry {
+    /// An entry for `text`, to be given to [`Names::insert`].
+    ///
+    /// # Safety
+    ///
+    /// 1. `text` lies in a block of the arena whose index the entry goes to.
+    /// 2. The block stays as it is until `insert` refuses the entry; if it does not, as long as the arena.
+    pub(super) unsafe fn new(hash: u64, text: &str) -> Self {
         Self { hash, text, children: no_children() }
     }
 
     fn text(&self) -> &str {
-        // SAFETY: by the promise of `new`, a block of this arena, which outlives every borrow of its records.
+        // SAFETY: by the promise of `new`, an unchanging block of the arena, which outlives every borrow of its records.
         unsafe { &*self.text }
     }
 }
@@ -61,7 +66,7 @@ pub(super) struct Names {
 
 /// Where a name that was not found belongs.
 pub(super) struct Vacancy<'l> {
-    place: &'l Published<Name>,
+    place: &'l Published<NameEntry>,
     /// The bits of the hash that are not used up, highest first.
     rest: u64,
 }
@@ -81,7 +86,7 @@ impl Names {
     }
 
     /// Publishes `name`, not found before, at its place or below it. If another thread was first, that one's copy is returned.
-    pub(super) fn insert<'l>(&'l self, vacancy: Vacancy<'l>, name: Record<'l, Name>) -> Result<(), &'l str> {
+    pub(super) fn insert<'l>(&'l self, vacancy: Vacancy<'l>, name: Record<'l, NameEntry>) -> Result<(), &'l str> {
         let mut vacancy = vacancy;
         while vacancy.place.set_if_empty(name).is_err() {
             match Self::descend(vacancy.place, vacancy.rest, name.hash, name.get().text()) {
@@ -93,7 +98,7 @@ impl Names {
     }
 
     fn descend<'l>(
-        mut place: &'l Published<Name>,
+        mut place: &'l Published<NameEntry>,
         mut rest: u64,
         hash: u64,
         text: &str,

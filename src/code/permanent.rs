@@ -43,7 +43,7 @@ use super::trace::Tracer;
 /// Numbers, `bool`, `char`, [`NonZero`](core::num::NonZero), `()`, arrays, tuples of up to 12, [`Option`] and
 /// [`PhantomData`](core::marker::PhantomData) of permanent types; `&'a T`, `&'a [T]` and `&'a str`; `fn` pointers of up to
 /// 12 arguments (`fn`, `unsafe fn`, and both as `extern "C"`) whose arguments and result are `'static`;
-/// [`Link`](crate::Link) and [`Sites`](crate::Sites).
+/// [`Link`](crate::Link), [`Sites`](crate::Sites) and [`Name`](crate::Name).
 ///
 /// `fn` pointers that take a lifetime with each call (`fn(&mut Vm)`) have no common implementation, but are fine as *fields*
 /// of a derived type. To have one elsewhere (`Option<fn(&mut Vm)>`, `&'a [fn(&mut Vm)]`) derive on a struct that holds just
@@ -53,7 +53,7 @@ use super::trace::Tracer;
 ///
 /// | not permanent | in its place |
 /// | --- | --- |
-/// | `String` | `&'a str`, from `loader.alloc_str` or `loader.intern` |
+/// | `String` | `&'a str`, from `loader.alloc_str` or `loader.intern`; a [`Name`](crate::Name), from `loader.intern_name` |
 /// | `Vec<T>`, `Box<[T]>` | `&'a [T]`, from `loader.alloc_slice_copy` and its kin |
 /// | `Box<T>`, `Rc<T>`, `Arc<T>` | `&'a T`, from `loader.alloc` |
 /// | `Cell`, `RefCell`, atomics, locks: caches, counters | a table outside of the code, indexed by a [`Sites`](crate::Sites) field |
@@ -68,7 +68,7 @@ use super::trace::Tracer;
 ///
 /// On the type, `#[permanent(crate = "path")]` says where this crate's `Permanent` and `Tracer` are, for those who re-export them. On a
 /// field, `#[permanent(fn_pointer = "for<'x> fn(&'x mut Vm) -> u8")]` says what a type alias stands for when that is such a `fn` pointer;
-/// it is checked. Everything else is an error.
+/// it is checked. Everything else is an error. A type without type parameters gets `Send` and `Sync` from the derive.
 ///
 /// Type parameters become `T: Permanent`. One that has a bound of its own (`T: Clone`) must be free of lifetimes too,
 /// `T: 'static + for<'x> Permanent<At<'x> = T>`: nobody could promise `T::At<'x>: Clone` for every `'x`. A bound that names
@@ -117,12 +117,11 @@ use super::trace::Tracer;
 ///    lifetime of the loader. It is part of the proof, and not only of the discipline of pages.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not `Permanent`: it cannot lie in a code arena",
-    label = "this type may change, may need dropping, or was not derived",
-    note = "a type of your own: `#[derive(Permanent)]`",
-    note = "text: `&'a str`, from `loader.alloc_str` or `loader.intern`",
-    note = "`Vec<T>`, `Box<T>`, `Rc<T>`: `&'a [T]` or `&'a T`, from the loader",
-    note = "cells, counters, caches, locks: a table outside of the code, indexed by a `Sites` field; a reference that closes a cycle: `Link<'a, T>`",
-    note = "`fn` pointers with a lifetime per call: a field of a derived struct, `#[permanent(fn_pointer = \"..\")]` if it is an alias"
+    label = "use a side table for data that changes, a reference for data that owns memory, `#[derive(Permanent)]` for a type of your own",
+    note = "cells, counters, caches, atomics, locks: a `SideTable`, indexed by a `Sites` field; a reference that closes a cycle: `Link<'a, T>`",
+    note = "text: `&'a str`, from `loader.alloc_str` or `loader.intern`, or a `Name<'a>`, from `loader.intern_name`",
+    note = "`Vec<T>`, `Box<T>`, `Rc<T>`, pointers: `&'a [T]` or `&'a T`, from the loader",
+    note = "a `fn` pointer with a lifetime per call: a field of a derived struct; if the field's type is an alias of the pointer, add `#[permanent(fn_pointer = \"..\")]`, with the pointer written out"
 )]
 pub unsafe trait Permanent: Send + Sync + Sized {
     /// The same type, with every lifetime replaced by `'x`.
@@ -163,3 +162,41 @@ pub unsafe trait Permanent: Send + Sync + Sized {
     /// ```
     fn trace(&self, tracer: &mut Tracer<'_>);
 }
+
+/// soundness S10, S19: drop glue that an implementation by hand hides is found by the code that the derive writes.
+///
+/// ```compile_fail,E0080
+/// use permacode::{Permanent, Tracer};
+///
+/// struct Liar(String);
+/// // SAFETY: none: it has drop glue.
+/// unsafe impl Permanent for Liar {
+///     type At<'x> = Self;
+///
+///     fn trace(&self, _: &mut Tracer<'_>) {}
+/// }
+///
+/// #[derive(Permanent)]
+/// struct Code(Liar);
+///
+/// fn trace<T: Permanent>(value: &T, tracer: &mut Tracer<'_>) {
+///     value.trace(tracer);
+/// }
+/// std::hint::black_box::<fn(&Code, &mut Tracer<'_>)>(trace::<Code>);
+/// ```
+///
+/// The same compiles for a field that needs no dropping:
+///
+/// ```
+/// use permacode::{Permanent, Tracer};
+///
+/// #[derive(Permanent)]
+/// struct Code(u8);
+///
+/// fn trace<T: Permanent>(value: &T, tracer: &mut Tracer<'_>) {
+///     value.trace(tracer);
+/// }
+/// std::hint::black_box::<fn(&Code, &mut Tracer<'_>)>(trace::<Code>);
+/// ```
+#[cfg(doctest)]
+struct FieldsThatLie;

@@ -73,6 +73,8 @@ pub(crate) enum Kind {
     Plain,
     /// A `&str`.
     Text,
+    /// A [`Name`](crate::Name), of which each arena has a copy of its own.
+    Name,
     Link,
 }
 
@@ -158,6 +160,15 @@ impl Tracer<'_> {
 
     /// Shows a reference to text.
     pub(super) fn text(&mut self, at: &&str) {
+        self.text_as(at, Kind::Text);
+    }
+
+    /// Shows a name, which is laid out as a reference to its text.
+    pub(super) fn name(&mut self, at: &&str) {
+        self.text_as(at, Kind::Name);
+    }
+
+    fn text_as(&mut self, at: &&str, kind: Kind) {
         /// # Safety
         ///
         /// See [`Reference::redirect`].
@@ -166,7 +177,7 @@ impl Tracer<'_> {
             // SAFETY: the caller's promise; a reference is laid out like a pointer.
             unsafe { place.cast::<*mut str>().write(text) };
         }
-        self.reference(ptr::from_ref(at).cast(), Block::new(at.as_bytes()), write, Kind::Text);
+        self.reference(ptr::from_ref(at).cast(), Block::new(at.as_bytes()), write, kind);
     }
 
     /// Shows a link, if it is set.

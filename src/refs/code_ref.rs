@@ -100,7 +100,8 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     /// assert_eq!(size_of_val(&handles), 2 * size_of::<usize>());
     /// ```
     ///
-    /// One bit of its address tells the kinds apart, so code that may lie at any address does not compile:
+    /// The lowest bit of a handle tells permanent code from transient code. So a type that may lie at an odd address does not compile; wrap
+    /// it in a struct with `#[repr(align(2))]`:
     ///
     /// ```compile_fail,E0080
     /// let byte = permacode::CodeRef::new(&7u8);
@@ -110,7 +111,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     where
         T: Permanent<At<'a> = T>,
     {
-        const { assert!(align_of::<T>() >= 2, "the lowest bit of a code's address tells the two kinds apart") };
+        const { assert_aligned::<T>() };
         Self { word: NonNull::from(code).cast(), borrows: PhantomData }
     }
 
@@ -279,7 +280,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         &self,
         find: impl for<'s> FnOnce(&'s T::At<'s>) -> Option<&'s U::At<'s>>,
     ) -> Result<Option<CodeRef<'a, U::At<'a>>>, Error> {
-        const { assert!(align_of::<U>() >= 2, "the lowest bit of a code's address tells the two kinds apart") };
+        const { assert_aligned::<U>() };
         if self.is_permanent() {
             // SAFETY: as in `get`; permanent code is borrowed for 'a, and not only as long as the handle.
             let code: &'a T::At<'a> = unsafe { self.word.cast().as_ref() };
@@ -331,6 +332,15 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         // SAFETY: a part's region is live as long as the part.
         self.part().map(|part| unsafe { part.region.as_ref() })
     }
+}
+
+/// Fails, while it is compiled, for a type whose address may be odd.
+const fn assert_aligned<T>() {
+    assert!(
+        align_of::<T>() >= 2,
+        "code must be aligned to two bytes: wrap it in a struct, `#[repr(align(2))] struct Code(..)`; the lowest bit of a handle tells \
+         permanent code from transient code"
+    );
 }
 
 /// Says of the path that calls it that the other is the straight one. Calls of permanent code are many, and a jump taken to get past the

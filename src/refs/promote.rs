@@ -31,7 +31,8 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     /// The code as permanent code: itself if it is, else a deep copy made by `loader`. The handle stays what it is.
     ///
     /// Sharing and cycles are kept: what was one block is one block in the copy. Interned names become the arena's, site numbers become
-    /// new, permanent ones. What is `'static` is not copied, but looked at.
+    /// new, permanent ones. What is `'static` is not copied, but looked at. A [`Name`](crate::Name) becomes the arena's even if its text
+    /// is `'static` in another arena.
     ///
     /// Costs nothing for permanent code, which may be another arena's. Of transient code, the copy, and tables of all blocks that the code
     /// leads to and of their references, in memory of the global allocator while it is made; time grows with the number *n* of both as
@@ -204,7 +205,8 @@ impl<'c, 'l, 'r> Copy<'c, 'l, 'r> {
             }
         }
         for reference in &self.graph.references {
-            let (Some(place), Some(to)) = (self.copy_of(reference.place), self.target(reference)?) else { continue };
+            let Some(place) = self.copy_of(reference.place) else { continue };
+            let Some(to) = self.target(reference)? else { continue };
             // SAFETY: a place in a copy that nobody refers to yet, and the copy of what it refers to.
             unsafe { reference.redirect(place, to) };
         }
@@ -251,15 +253,18 @@ impl<'c, 'l, 'r> Copy<'c, 'l, 'r> {
     /// What a reference in a copy should lead to, if to something else than before.
     fn target(&self, reference: &Reference) -> Result<Option<NonNull<u8>>, Error> {
         let block = reference.block;
-        if !self.memory.contains(block.start.addr().get()) {
+        let inside = self.memory.contains(block.start.addr().get());
+        let of_another_arena =
+            !inside && reference.kind == Kind::Name && !self.loader.arena().contains(block.start.as_ptr());
+        if !inside && !of_another_arena {
             return Ok(None);
         }
         if block.bytes == 0 {
             // Of a slice without elements only the alignment counts.
             return Ok(NonNull::new(ptr::without_provenance_mut(block.align)));
         }
-        if is_name(&self.names, reference) {
-            // SAFETY: a name of the region.
+        if of_another_arena || is_name(&self.names, reference) {
+            // SAFETY: a name of the region, or one that lives longer.
             let bytes = unsafe { slice::from_raw_parts(block.start.as_ptr(), block.bytes) };
             // SAFETY: all of a name, which is text.
             let text = unsafe { core::str::from_utf8_unchecked(bytes) };
@@ -290,5 +295,6 @@ impl Drop for Copy<'_, '_, '_> {
 
 /// Whether a reference is to the whole of a name.
 fn is_name(names: &HashMap<NonNull<u8>, usize>, reference: &Reference) -> bool {
-    reference.kind == Kind::Text && names.get(&reference.block.start) == Some(&reference.block.bytes)
+    matches!(reference.kind, Kind::Text | Kind::Name)
+        && names.get(&reference.block.start) == Some(&reference.block.bytes)
 }

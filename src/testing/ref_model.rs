@@ -188,7 +188,7 @@ impl<'t> State<'t> {
             }
             RefOp::Proxy(at) => {
                 let Some((handle, target)) = self.handle(at) else { return };
-                let proxy = CodeProxy::new(self.transients.code(), handle.clone(), |code| code.name);
+                let proxy = CodeProxy::new(self.transients.code(), handle.clone(), |code| code.name.as_str());
                 self.things.push((Thing::Proxy(proxy.expect("permanent code is the arena's")), target));
             }
             RefOp::Promote(at, to) => self.promote(at, to),

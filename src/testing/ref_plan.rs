@@ -4,7 +4,7 @@
 //! lead to the same address if and only if the plan says so.
 
 use super::Fuse;
-use crate::code::{CodeArena, Link, Loader, Permanent, Sites, Tracer};
+use crate::code::{CodeArena, Link, Loader, Name, Permanent, Sites, Tracer};
 use crate::error::Error;
 use core::cell::Cell;
 use core::ops::Range;
@@ -13,7 +13,7 @@ use std::collections::HashSet;
 /// What a code object holds, of each kind something.
 pub(super) struct Code<'a> {
     number: u64,
-    pub(super) name: &'a str,
+    pub(super) name: Name<'a>,
     /// Not interned; the same text as the name, or none.
     text: &'a str,
     bytes: &'a [u8],
@@ -255,7 +255,7 @@ impl Plan {
             })?;
             made.push(loader.alloc(Code {
                 number: number as u64,
-                name: loader.intern(&name)?,
+                name: loader.intern_name(&name)?,
                 text: if node.text { loader.alloc_str(&name)? } else { "" },
                 bytes: node.bytes.as_ref().map_or(&[], |(blob, range)| &blobs[*blob][range.clone()]),
                 consts,
@@ -324,7 +324,7 @@ impl Seen<'_, '_> {
         assert!(self.different.insert(address), "what were two code objects are one");
         assert!(self.permanent.is_none_or(|(arena, _)| arena.contains(code)), "a copy lies outside of the arena");
         assert_eq!(code.number, index as u64);
-        self.name(code.name, node.name);
+        self.name(&code.name, node.name);
         assert_eq!(code.text, if node.text { name_text(node.name) } else { String::new() });
         self.lies_well(code.text.as_bytes());
         assert!(code.text.is_empty() || code.text.as_ptr() != code.name.as_ptr(), "text became a name");

@@ -91,3 +91,40 @@ fn associated_types_may_be_fields() {
     assert!(permanent::<Named<Wasm>>());
     assert_eq!(Named::<Wasm>(3, PhantomData).0, 3);
 }
+
+/// Every parameter keeps its bound, hence has no lifetime; the type has one.
+#[derive(Permanent)]
+struct Keyed<'a, K: Copy + Ord, V: Clone>(&'a [K], Option<&'a V>);
+
+/// Bounds by traits that `Permanent` implies leave the lifetimes of a parameter alone, however they are written.
+#[derive(Permanent)]
+struct Shared<'a, T: Send + ::core::marker::Sync, U>(&'a T, U)
+where
+    U: Permanent + Sized,
+    T: Sync;
+
+#[test]
+fn bounds_stand_beside_lifetimes() {
+    fn check<'a, 'x, T: Permanent + 'a, U: Permanent + 'a>() {
+        same_type::<<Keyed<'a, u8, char> as Permanent>::At<'x>, Keyed<'x, u8, char>>();
+        same_type::<<Shared<'a, &'a str, T> as Permanent>::At<'x>, Shared<'x, &'x str, T::At<'x>>>();
+        assert!(super::permanent::<Shared<'a, T, Shared<'a, U, &'a [T]>>>());
+    }
+    check::<u8, &str>();
+    assert!(super::permanent::<Keyed<'_, u8, char>>());
+    let (key, value) = ([1], 'v');
+    let keyed = Keyed(&key, Some(&value));
+    assert_eq!((keyed.0, keyed.1, Shared(&"a", 2).1), (&[1][..], Some(&'v'), 2));
+}
+
+/// What a type without parameters gets from the derive, one with parameters has as its parameters have it.
+#[test]
+fn types_are_sent_to_threads_as_their_parameters_are() {
+    fn sent<T: Send + Sync>() {}
+    sent::<TwoLifetimes<'_, '_>>();
+    sent::<Keyed<'_, u8, char>>();
+    sent::<Slots<'_, Vec<String>, 2>>(); // not permanent, and sent all the same
+    static_assertions::assert_not_impl_any!(Keyed<'static, u8, std::cell::Cell<u8>>: Send, Sync);
+    static_assertions::assert_impl_all!(Tagged<u8, std::cell::Cell<u8>>: Send);
+    static_assertions::assert_not_impl_any!(Tagged<u8, std::cell::Cell<u8>>: Sync);
+}

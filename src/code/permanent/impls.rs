@@ -120,8 +120,28 @@ macro_rules! fn_pointers {
             #[inline]
             fn trace(&self, _: &mut Tracer<'_>) {}
         }
+
+        // SAFETY: this holds for no type, because no slice is `Nothing`.
+        #[doc(hidden)]
+        unsafe impl<R, $($A),*> Permanent for $($fn)+($($A),*) -> R
+        where
+            [R]: Nothing,
+            $($fn)+($($A),*) -> R: Permanent, // so that within this implementation the compiler need not choose
+        {
+            type At<'x> = ();
+
+            fn trace(&self, _: &mut Tracer<'_>) {}
+        }
     };
 }
+
+/// A trait that no type has, nor can get: it has no name outside of this file.
+///
+/// It is in the bounds of a second implementation for each kind of `fn` pointer. That one is for what the compiler says of pointers that
+/// take a lifetime with each call. `for<'x> fn(&'x mut Vm)` is no `fn(A)` for any `A`, but the compiler looks at lifetimes last. Where one
+/// implementation could be meant it takes that one, and finds it "not general enough", without a word of what to do. Where two could be
+/// meant it looks whether they hold before it takes one. Neither does, and it says what [`Permanent`] says of all types that are not.
+trait Nothing {}
 
 for_each_prefix!(tuple: [] A B C D E F G H I J K L);
 fn_pointers!();

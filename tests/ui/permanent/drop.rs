@@ -9,4 +9,13 @@ impl<T: Clone> Drop for Code<'_, T> {
     fn drop(&mut self) {}
 }
 
+#[derive(Permanent)]
+enum Const<'a> {
+    Str(&'a str),
+}
+
+impl Drop for Const<'_> {
+    fn drop(&mut self) {}
+}
+
 fn main() {}

@@ -1,0 +1,37 @@
+//! `Send` and `Sync`, which `Permanent` implies.
+//!
+//! Left to the compiler, they would be refused for each field that is not permanent, once more for each place that needs them, and with the
+//! advice to use a lock. So the type gets them in any case, and a bad field is refused once, by the check of the fields.
+//!
+//! Not if the type has parameters: `Wrapper<T>` must stay `Send` for a `T` that is not permanent. There the implementation of `Permanent`
+//! asks for both instead ([`Parameters`](crate::parameters::Parameters)).
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::input::Input;
+
+pub(crate) fn generate(input: &Input) -> TokenStream {
+    let Input { name, parameters, permanent, core, fresh, .. } = input;
+    if parameters.has_types() {
+        return TokenStream::new();
+    }
+    let (generics, bounds) = parameters.split();
+    let arguments = parameters.arguments();
+    let (f, both) = (fresh.ident("F"), fresh.ident("both"));
+    let implied = fresh.ident("permanent_implies_send_and_sync");
+    quote! {
+        // SAFETY: a value is its fields. `fields` checks that each is `Permanent`, hence `Send` and `Sync`, or a `fn` pointer, which is
+        // both. The function below does not compile if a trait in the place of `Permanent` does not imply them.
+        #[automatically_derived]
+        unsafe impl #generics #core::marker::Send for #name #arguments #bounds {}
+        // SAFETY: as above.
+        #[automatically_derived]
+        unsafe impl #generics #core::marker::Sync for #name #arguments #bounds {}
+
+        fn #implied<#f: #permanent>() {
+            fn #both<#f: #core::marker::Send + #core::marker::Sync>() {}
+            #both::<#f>()
+        }
+    }
+}
