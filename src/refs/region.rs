@@ -16,7 +16,7 @@
 use super::numbers::Numbered;
 use super::parts::{Part, Parts};
 use super::transients::Transients;
-use crate::code::{Note, Region as Fills, Sites};
+use crate::code::{CodeArena, Note, Region as Fills, Sites};
 use crate::error::Error;
 use core::alloc::Layout;
 use core::cell::Cell;
@@ -263,15 +263,29 @@ impl<'a> Region<'a> {
         self.chain().flat_map(|region| region.all_notes().map(|noted| unsafe { noted.as_ref() }.note))
     }
 
-    /// Whether site numbers are the region's. Those of other arenas may have the same numbers.
-    pub(super) fn numbered(&self, sites: &Sites) -> bool {
-        if self.owner.code().part_of_sites(sites.range().start as u32, sites.len() as u16) != *sites {
-            return false;
-        }
-        let within = |range: Range<usize>| range.contains(&sites.range().start);
+    /// The arenas that the region and what it keeps were made with.
+    pub(super) fn arenas(&self) -> impl Iterator<Item = &'a CodeArena> {
+        self.chain().map(|region| region.owner.code())
+    }
+
+    /// The arena of site numbers of transient code, if they are the region's or belong to what it keeps.
+    pub(super) fn numbers(&self, sites: &Sites) -> Option<&'a CodeArena> {
+        self.chain().find_map(|region| region.own_numbers(sites))
+    }
+
+    /// The same, of numbers that stand in a block: of regions that were there when it was made.
+    pub(super) fn numbers_at(&self, place: usize, sites: &Sites) -> Option<&'a CodeArena> {
+        let from_place_on = self.chain().skip_while(|region| !region.contains(place));
+        from_place_on.into_iter().find_map(|region| region.own_numbers(sites))
+    }
+
+    /// Those of other arenas may have the same numbers: each region is asked with its own arena's tag (soundness S17).
+    fn own_numbers(&self, sites: &Sites) -> Option<&'a CodeArena> {
+        let (code, start) = (self.owner.code(), sites.range().start);
+        let within = |range: Range<usize>| range.contains(&start);
         // SAFETY: an entry of the list.
-        self.chain()
-            .any(|region| region.all_numbers().any(|numbers| within(unsafe { numbers.as_ref() }.numbered.range())))
+        let mut ranges = self.all_numbers().map(|numbers| unsafe { numbers.as_ref() }.numbered.range());
+        (sites.tag() == code.site_tag() && ranges.any(within)).then_some(code)
     }
 
     /// Marks every object of the heap that belongs to the region, or to what it keeps.
