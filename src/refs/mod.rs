@@ -7,6 +7,7 @@
 //!   lower · promote        how counted code is made; how it becomes permanent
 //!   ──────────────────────
 //!   region · transients    where counted code lies: pieces of a heap, and recycled site numbers
+//!   regions                all regions of one `Transients`, for a sweep that ends what it frees
 //!   parts                  what is held of a region, by where it lies
 //!   graph · memory         all blocks that a block leads to; the pieces of a region in order
 //!   numbers                site numbers that are used again
@@ -22,6 +23,7 @@ mod parts;
 mod promote;
 mod proxy;
 mod region;
+mod regions;
 mod slot;
 mod transients;
 

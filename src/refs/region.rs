@@ -11,13 +11,15 @@
 //!
 //! Blocks are placed by an ordinary loader, and not freed one by one. Each code object that somebody holds is a *part* with a count of its
 //! own; when the last part has no handle any more, the pieces, the notes and the numbers go back together. Nothing here lies on a code
-//! page.
+//! page. Regions that lose their handles to a sweep end with it ([`Regions`]).
 
-use super::numbers::Numbered;
+use super::numbers::{Numbered, Numbers};
 use super::parts::{Part, Parts};
+use super::regions::{Neighbours, Regions};
 use super::transients::Transients;
 use crate::code::{CodeArena, Note, Region as Fills, Sites};
 use crate::error::Error;
+use crate::heap::HeapArena;
 use core::alloc::Layout;
 use core::cell::Cell;
 use core::ops::Range;
@@ -33,7 +35,9 @@ const LONGEST_PIECE: usize = 32 << 10;
 pub(super) struct Region<'a> {
     /// The first piece, in whose memory this lies.
     piece: Piece,
+    /// Whoever comes here by a handle, or fills the region, borrows it. A walk of all [`Regions`] does not: for it this may dangle.
     owner: &'a Transients<'a>,
+    neighbours: Neighbours,
     /// The latest piece.
     pieces: Cell<NonNull<Piece>>,
     /// What is left of the first piece until the loader asks for it.
@@ -74,14 +78,13 @@ impl<'a> Unheld<'a> {
     pub(super) fn new(owner: &'a Transients<'a>) -> Result<Self, Error> {
         let layout = piece_layout(FIRST_PIECE, 1).ok_or(Error::TooLarge { len: FIRST_PIECE, element: 1 })?;
         let at = owner.heap().alloc_zeroed(layout)?.cast::<Region<'a>>();
-        owner.enter();
-        owner.count_bytes(layout.size() as isize);
         // SAFETY: the object is larger than a region.
         let room = unsafe { at.add(1) }.cast::<u8>();
         let room = NonNull::slice_from_raw_parts(room, FIRST_PIECE - size_of::<Region<'a>>());
         let region = Region {
             piece: Piece { below: Cell::new(None), layout },
             owner,
+            neighbours: Neighbours::default(),
             pieces: Cell::new(at.cast()),
             room: Cell::new(Some(room)),
             wish: Cell::new(FIRST_PIECE),
@@ -90,8 +93,12 @@ impl<'a> Unheld<'a> {
             parts: Parts::new(),
             keeps: Cell::new(None),
         };
-        // SAFETY: a new object, larger than a region.
-        unsafe { at.write(region) };
+        // SAFETY: a new object, larger than a region, that is freed when it has left the list.
+        unsafe {
+            at.write(region);
+            owner.regions().add(at);
+        }
+        owner.regions().add_bytes(layout.size());
         Ok(Self(at))
     }
 
@@ -205,25 +212,74 @@ impl<'a> Region<'a> {
         unsafe {
             let this = region.as_ref();
             let (owner, heap) = (this.owner, this.owner.heap());
+            Self::leave(region, owner.regions(), owner.numbers());
             this.parts.free_table(heap);
             while let Some(noted) = this.notes.get() {
                 this.notes.set(noted.as_ref().below);
                 heap.free(noted.cast(), Layout::new::<Noted>());
             }
             while let Some(numbers) = this.numbers.get() {
-                let Numbering { below, numbered, .. } = numbers.read();
-                this.numbers.set(below);
-                owner.give_back(numbered);
+                this.numbers.set(numbers.as_ref().below);
                 heap.free(numbers.cast(), Layout::new::<Numbering>());
             }
             let mut next = Some(this.pieces.get());
             while let Some(piece) = next {
                 next = piece.as_ref().below.get();
-                let layout = piece.as_ref().layout;
-                owner.count_bytes(-(layout.size() as isize));
-                heap.free(piece.cast(), layout);
+                heap.free(piece.cast(), piece.as_ref().layout);
             }
-            owner.leave();
+        }
+    }
+
+    /// Leaves the list of all regions, and gives the site numbers back.
+    ///
+    /// # Safety
+    ///
+    /// 1. The region is in that list, and its numbers came from there.
+    /// 2. Nobody uses them any more.
+    unsafe fn leave(region: NonNull<Self>, regions: &Regions, numbers: &Numbers) {
+        // SAFETY: the caller's promise. Numbers are read out of an entry once: the region does not leave twice.
+        unsafe {
+            let this = region.as_ref();
+            let bytes = this.own_memory().map(|piece| piece.len()).sum();
+            regions.remove(region, bytes);
+            this.all_numbers().for_each(|taken| numbers.give_back((&raw const (*taken.as_ptr()).numbered).read()));
+        }
+    }
+
+    // ── before a sweep ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    pub(super) fn neighbours(&self) -> &Neighbours {
+        &self.neighbours
+    }
+
+    /// Whether a lowering function is making the region. It has no part yet; one that was made has parts as long as it lives.
+    pub(super) fn is_being_filled(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// Marks what belongs to the region and to what it keeps, as far as it lies on this heap, which is the region's.
+    pub(super) fn mark_on(&self, heap: &HeapArena) {
+        let kept = |region: &&Self| {
+            let part = region.keeps.get().filter(|part| heap.contains(part.as_ptr()))?;
+            // SAFETY: what a listed region keeps on its own heap is live.
+            Some(unsafe { part.as_ref().region.as_ref() })
+        };
+        core::iter::successors(Some(self), kept).for_each(|region| region.mark_own(heap));
+    }
+
+    /// Ends the region but for its memory, which a sweep frees.
+    ///
+    /// # Safety
+    ///
+    /// 1. The region is in the list, and heap and numbers are its own.
+    /// 2. No handle of it is used or dropped any more.
+    pub(super) unsafe fn retire(region: NonNull<Self>, regions: &Regions, heap: &HeapArena, numbers: &Numbers) {
+        // SAFETY: the caller's promise. What a listed region keeps on its own heap is live.
+        unsafe {
+            Self::leave(region, regions, numbers);
+            // From now on what it kept may go before its own memory does.
+            let kept = region.as_ref().keeps.take();
+            kept.filter(|part| heap.contains(part.as_ptr())).iter().for_each(|part| part.as_ref().leave_to_collector());
         }
     }
 
@@ -290,11 +346,10 @@ impl<'a> Region<'a> {
 
     /// Marks every object of the heap that belongs to the region, or to what it keeps.
     pub(super) fn mark(&self) {
-        self.chain().for_each(Self::mark_own);
+        self.chain().for_each(|region| region.mark_own(region.owner.heap()));
     }
 
-    fn mark_own(&self) {
-        let heap = self.owner.heap();
+    fn mark_own(&self, heap: &HeapArena) {
         self.all_pieces().for_each(|piece| _ = heap.mark(piece.as_ptr()));
         self.all_notes().for_each(|noted| _ = heap.mark(noted.as_ptr()));
         self.all_numbers().for_each(|numbers| _ = heap.mark(numbers.as_ptr()));
@@ -329,7 +384,7 @@ unsafe impl Fills for Region<'_> {
         let layout = piece_layout(size, block.align()).ok_or(too_large)?;
         let at = self.owner.heap().alloc_zeroed(layout)?.cast::<Piece>();
         self.wish.set(wish);
-        self.owner.count_bytes(layout.size() as isize);
+        self.owner.regions().add_bytes(layout.size());
         // SAFETY: a new object that is larger than its head.
         unsafe {
             at.write(Piece { below: Cell::new(Some(self.pieces.get())), layout });
