@@ -67,9 +67,7 @@ impl<'a> Part<'a> {
             }
         }
     }
-}
 
-impl Part<'_> {
     /// Counts a holder out that a sweep frees. The part stays where it is, even with no holder left: it may get one again, and what is
     /// not needed goes when the region does.
     pub(super) fn leave_to_collector(&self) {

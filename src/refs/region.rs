@@ -13,8 +13,9 @@
 //! own; when the last part has no handle any more, the pieces, the notes and the numbers go back together. Nothing here lies on a code
 //! page. Regions that lose their handles to a sweep end with it ([`Regions`]).
 
-use super::numbers::{Numbered, Numbers};
+use super::numbers::Numbers;
 use super::parts::{Part, Parts};
+use super::region_sites::RegionSites;
 use super::regions::{Neighbours, Regions};
 use super::transients::Transients;
 use crate::code::{CodeArena, Note, Region as Fills, Sites};
@@ -22,11 +23,12 @@ use crate::error::Error;
 use crate::heap::HeapArena;
 use core::alloc::Layout;
 use core::cell::Cell;
-use core::ops::Range;
 use core::ptr::NonNull;
 
 /// Bytes of the first piece, the region's own fields included.
 const FIRST_PIECE: usize = 512;
+/// Bytes of it that are left for blocks.
+const ROOM: usize = FIRST_PIECE - size_of::<Region<'_>>();
 /// No piece is wished longer than this: the largest object of the heap that shares a slab.
 const LONGEST_PIECE: usize = 32 << 10;
 
@@ -40,12 +42,12 @@ pub(super) struct Region<'a> {
     neighbours: Neighbours,
     /// The latest piece.
     pieces: Cell<NonNull<Piece>>,
-    /// What is left of the first piece until the loader asks for it.
-    room: Cell<Option<NonNull<[u8]>>>,
+    /// Where the room in the first piece begins, until the loader asks for it.
+    room: Cell<Option<NonNull<u8>>>,
     /// Bytes of the latest piece.
     wish: Cell<usize>,
     notes: Cell<Option<NonNull<Noted>>>,
-    numbers: Cell<Option<NonNull<Numbering>>>,
+    sites: RegionSites,
     parts: Parts<'a>,
     /// Other transient code that this one refers to, counted once.
     keeps: Cell<Option<NonNull<Part<'a>>>>,
@@ -63,14 +65,6 @@ struct Noted {
     note: Note,
 }
 
-/// Site numbers of the region, a range at a time.
-struct Numbering {
-    below: Option<NonNull<Numbering>>,
-    numbered: Numbered,
-    /// How many of them are a block's.
-    used: Cell<usize>,
-}
-
 /// A region that nobody holds yet; dropping it gives everything back.
 pub(super) struct Unheld<'a>(NonNull<Region<'a>>);
 
@@ -80,7 +74,6 @@ impl<'a> Unheld<'a> {
         let at = owner.heap().alloc_zeroed(layout)?.cast::<Region<'a>>();
         // SAFETY: the object is larger than a region.
         let room = unsafe { at.add(1) }.cast::<u8>();
-        let room = NonNull::slice_from_raw_parts(room, FIRST_PIECE - size_of::<Region<'a>>());
         let region = Region {
             piece: Piece { below: Cell::new(None), layout },
             owner,
@@ -89,7 +82,7 @@ impl<'a> Unheld<'a> {
             room: Cell::new(Some(room)),
             wish: Cell::new(FIRST_PIECE),
             notes: Cell::new(None),
-            numbers: Cell::new(None),
+            sites: RegionSites::new(),
             parts: Parts::new(),
             keeps: Cell::new(None),
         };
@@ -218,10 +211,7 @@ impl<'a> Region<'a> {
                 this.notes.set(noted.as_ref().below);
                 heap.free(noted.cast(), Layout::new::<Noted>());
             }
-            while let Some(numbers) = this.numbers.get() {
-                this.numbers.set(numbers.as_ref().below);
-                heap.free(numbers.cast(), Layout::new::<Numbering>());
-            }
+            this.sites.free(heap);
             let mut next = Some(this.pieces.get());
             while let Some(piece) = next {
                 next = piece.as_ref().below.get();
@@ -237,12 +227,12 @@ impl<'a> Region<'a> {
     /// 1. The region is in that list, and its numbers came from there.
     /// 2. Nobody uses them any more.
     unsafe fn leave(region: NonNull<Self>, regions: &Regions, numbers: &Numbers) {
-        // SAFETY: the caller's promise. Numbers are read out of an entry once: the region does not leave twice.
+        // SAFETY: the caller's promise. The region is in the list, which it leaves once.
         unsafe {
             let this = region.as_ref();
             let bytes = this.own_memory().map(|piece| piece.len()).sum();
             regions.remove(region, bytes);
-            this.all_numbers().for_each(|taken| numbers.give_back((&raw const (*taken.as_ptr()).numbered).read()));
+            this.sites.give_back(numbers);
         }
     }
 
@@ -295,11 +285,6 @@ impl<'a> Region<'a> {
         core::iter::successors(self.notes.get(), |noted| unsafe { noted.as_ref() }.below)
     }
 
-    fn all_numbers(&self) -> impl Iterator<Item = NonNull<Numbering>> {
-        // SAFETY: entries of the list are live as long as the region is.
-        core::iter::successors(self.numbers.get(), |numbers| unsafe { numbers.as_ref() }.below)
-    }
-
     /// All memory that blocks lie in, the region's and of what it keeps.
     pub(super) fn memory(&self) -> impl Iterator<Item = NonNull<[u8]>> {
         self.chain().flat_map(Self::own_memory)
@@ -337,11 +322,8 @@ impl<'a> Region<'a> {
 
     /// Those of other arenas may have the same numbers: each region is asked with its own arena's tag (soundness S17).
     fn own_numbers(&self, sites: &Sites) -> Option<&'a CodeArena> {
-        let (code, start) = (self.owner.code(), sites.range().start);
-        let within = |range: Range<usize>| range.contains(&start);
-        // SAFETY: an entry of the list.
-        let mut ranges = self.all_numbers().map(|numbers| unsafe { numbers.as_ref() }.numbered.range());
-        (sites.tag() == code.site_tag() && ranges.any(within)).then_some(code)
+        let code = self.owner.code();
+        (sites.tag() == code.site_tag() && self.sites.contains(sites.range().start)).then_some(code)
     }
 
     /// Marks every object of the heap that belongs to the region, or to what it keeps.
@@ -352,20 +334,8 @@ impl<'a> Region<'a> {
     fn mark_own(&self, heap: &HeapArena) {
         self.all_pieces().for_each(|piece| _ = heap.mark(piece.as_ptr()));
         self.all_notes().for_each(|noted| _ = heap.mark(noted.as_ptr()));
-        self.all_numbers().for_each(|numbers| _ = heap.mark(numbers.as_ptr()));
+        self.sites.mark(heap);
         self.parts.mark(heap);
-    }
-
-    /// Takes site numbers, at least `count`. `None` stands for no numbers, which does not happen.
-    fn add_numbers(&self, count: usize) -> Result<Option<&Numbering>, Error> {
-        let taken = self.owner.take_numbers(count)?;
-        let at = self.owner.heap().alloc(Layout::new::<Numbering>())?.cast::<Numbering>();
-        // SAFETY: a new object of this layout, which is freed with the region.
-        Ok(taken.keep().map(|numbered| unsafe {
-            at.write(Numbering { below: self.numbers.get(), numbered, used: Cell::new(0) });
-            self.numbers.set(Some(at));
-            at.as_ref()
-        }))
     }
 }
 
@@ -374,9 +344,10 @@ unsafe impl Fills for Region<'_> {
     fn more(&self, block: Layout) -> Result<NonNull<[u8]>, Error> {
         let too_large = Error::TooLarge { len: block.size(), element: 1 };
         let needed = block.size().checked_add(block.align()).ok_or(too_large)?;
-        if let Some(room) = self.room.get().filter(|room| needed <= room.len()) {
-            self.room.set(None);
-            return Ok(room);
+        if needed <= ROOM {
+            if let Some(room) = self.room.take() {
+                return Ok(NonNull::slice_from_raw_parts(room, ROOM));
+            }
         }
         let wish = (self.wish.get() * 2).min(LONGEST_PIECE);
         let head = size_of::<Piece>();
@@ -406,26 +377,7 @@ unsafe impl Fills for Region<'_> {
     }
 
     fn sites(&self, count: usize) -> Result<Sites, Error> {
-        let left = u16::MAX.into();
-        let len = u16::try_from(count).map_err(|_| Error::Sites { asked: count, left })?;
-        if len == 0 {
-            // No range is taken, nor cleared, for code without any.
-            return Ok(self.owner.code().part_of_sites(0, 0));
-        }
-        // SAFETY: entries of the list are live as long as the region is.
-        let latest = self.numbers.get().map(|numbers| unsafe { &*numbers.as_ptr() });
-        let fits = |numbers: &&Numbering| numbers.numbered.range().len() - numbers.used.get() >= count;
-        let numbers = match latest.filter(fits) {
-            Some(numbers) => numbers,
-            None => {
-                // Twice as many each time, so that a large program takes few ranges.
-                let wish = latest.map_or(0, |numbers| numbers.numbered.range().len() * 2).min(1 << 15);
-                self.add_numbers(count.max(wish))?.ok_or(Error::Sites { asked: count, left })?
-            }
-        };
-        let start = numbers.numbered.range().start + numbers.used.get();
-        numbers.used.set(numbers.used.get() + count);
-        Ok(self.owner.code().part_of_sites(start as u32, len))
+        self.sites.take(self.owner, count)
     }
 }
 
