@@ -1,4 +1,4 @@
-//! Loops for `benches/instructions.sh`, which counts their instructions: one kind of allocation, a given number of times.
+//! Loops for `benches/instructions.sh`, which counts their instructions: one kind of allocation, a given number of times; and transient code.
 //!
 //! `instructions --bench --kind KIND --times TIMES`; without a kind it lists them. Kind 0 is the loop without the allocation.
 
@@ -7,10 +7,10 @@ mod options;
 
 use bumpalo::Bump;
 use options::Options;
-use permacode::{CodeArena, Error};
+use permacode::{CodeArena, CodeRef, Error, HeapArena, Sites, Transients};
 use std::hint::black_box;
 
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 10] = [
     "the loop alone",
     "permacode: `alloc` of 64 B",
     "bumpalo: `alloc` of 64 B",
@@ -20,6 +20,7 @@ const KINDS: [&str; 9] = [
     "permacode: `alloc_slice_copy` of 3 × `u64`",
     "bumpalo: `alloc_slice_copy` of 3 × `u64`",
     "permacode: `alloc_padded` of 24 B to a multiple of 8",
+    "permacode: transient code of one site, made and dropped",
 ];
 
 fn main() -> Result<(), Error> {
@@ -34,6 +35,8 @@ fn main() -> Result<(), Error> {
     let bump = Bump::new();
     let arena = CodeArena::builder().reservation(256 << 20).build()?;
     let loader = arena.load("counted")?;
+    let heap = HeapArena::new()?;
+    let transients = Transients::new(&arena, &heap);
     // Each loop hides the length from the compiler, and shows the processor the address that came back.
     match kind {
         0 => repeat(times, || Ok(black_box(bytes).as_ptr())),
@@ -44,7 +47,8 @@ fn main() -> Result<(), Error> {
         5 => repeat(times, || Ok(bump.alloc_slice_copy(black_box(bytes)).as_ptr())),
         6 => repeat(times, || Ok(loader.alloc_slice_copy(black_box(words))?.as_ptr())),
         7 => repeat(times, || Ok(bump.alloc_slice_copy(black_box(words)).as_ptr())),
-        _ => repeat(times, || Ok(loader.alloc_padded(black_box(bytes), 8, 0)?.as_ptr())),
+        8 => repeat(times, || Ok(loader.alloc_padded(black_box(bytes), 8, 0)?.as_ptr())),
+        _ => repeat(times, || CodeRef::<Sites>::transient(&transients, |loader| loader.alloc(loader.sites(1)?))),
     }
 }
 

@@ -7,8 +7,20 @@
 //!   root ──▶ (a . ●)──▶ (b . ●)──▶ nil        (c . ●)◀─┐   nobody refers to this one:
 //!                                                └─────┘   a cycle, which counts would keep for ever
 //! ```
+//!
+//! The second half does the same where scripts evaluate code. Functions lie in the heap and hold transient code. A sweep drops nothing, so a
+//! function that it frees never gives its code back: [`Transients::sweep`] does.
+//!
+//! ```text
+//!   globals ──▶ function ─ captures ─▶ function          function     nobody's
+//!                  │ CodeRef              │ CodeRef         │ CodeRef, never dropped
+//!                  ▼                      ▼                 ▼
+//!                code ─ sites ─▶ entry ─▶ string          code ─ sites ─▶ entry ─▶ string
+//! ```
 
-use permacode::{Error, HeapArena, Swept};
+use permacode::{
+    CodeRef, DualArena, Error, HeapArena, LazyConstant, Permanent, SideTable, Sites, Swept, TransientStats, Transients,
+};
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::mem;
@@ -97,6 +109,117 @@ pub(crate) fn numbers(mut list: Value<'_>) -> Vec<i64> {
     numbers
 }
 
+/// Code that a script evaluated.
+#[derive(Permanent)]
+pub(crate) struct Code<'a> {
+    text: &'a str,
+    /// Of the heap object that stands for the text, which a side table has.
+    string: Sites,
+}
+
+/// A function of a script: an object of the heap. It is swept and not dropped.
+pub(crate) struct Function<'t> {
+    code: CodeRef<'t, Code<'t>>,
+    captured: Option<&'t Function<'t>>,
+}
+
+/// What this small machine has for a string of the heap: how long the text is.
+type Length = usize;
+
+/// An evaluator, and the functions that its scripts can still name.
+pub(crate) struct Evaluator<'t> {
+    transients: &'t Transients<'t>,
+    strings: &'t SideTable<'t, LazyConstant<Length>>,
+    pub(crate) globals: [Cell<Option<&'t Function<'t>>>; 4],
+}
+
+impl<'t> Evaluator<'t> {
+    pub(crate) fn new(transients: &'t Transients<'t>, strings: &'t SideTable<'t, LazyConstant<Length>>) -> Self {
+        Self { transients, strings, globals: Default::default() }
+    }
+
+    /// Makes a function of text, which may capture another one.
+    pub(crate) fn eval(&self, text: &str, captured: Option<&'t Function<'t>>) -> Result<&'t Function<'t>, Error> {
+        let code: CodeRef<'t, Code<'t>> = CodeRef::transient(self.transients, |loader| {
+            loader.alloc(Code { text: loader.alloc_str(text)?, string: loader.sites(1)? })
+        })?;
+        let place = self.transients.heap().alloc(Layout::new::<Function<'t>>())?.cast::<Function<'t>>();
+        // SAFETY: a new object of this layout. Only a collection frees it, whose caller promises that nobody uses it any more.
+        Ok(unsafe {
+            place.write(Function { code, captured });
+            place.as_ref()
+        })
+    }
+
+    /// Runs a function: how long its text is, and that of all that it captured. A string is made once for each code object.
+    pub(crate) fn run(&self, function: &Function<'t>) -> Result<usize, Error> {
+        let code = function.code.get();
+        let string = self.strings.of(code.string)?[0].get_or_try_make(|| {
+            let string = self.transients.heap().alloc(Layout::new::<Length>())?.cast::<Length>();
+            // SAFETY: a new object of this layout.
+            unsafe { string.write(code.text.len()) };
+            Ok::<_, Error>(string)
+        })?;
+        // SAFETY: an object that was made above, now or earlier. A collection takes entries for roots, unless their code is gone.
+        let length = unsafe { string.read() };
+        Ok(length + function.captured.map_or(Ok(0), |captured| self.run(captured))?)
+    }
+
+    /// Frees every function that the globals do not lead to, its code, and strings of code that was gone before.
+    ///
+    /// # Safety
+    ///
+    /// No function is used any more that the globals do not lead to.
+    pub(crate) unsafe fn collect(&self) -> Swept {
+        let heap = self.transients.heap();
+        // Before entries are roots: those of code that is gone are none.
+        self.transients.clear_free();
+        for (_, entry) in self.strings.walk(|entry| entry.get().is_some()) {
+            entry.get().iter().for_each(|string| _ = heap.mark(string.as_ptr()));
+        }
+        let mut stack: Vec<_> = self.globals.iter().filter_map(Cell::get).collect();
+        while let Some(function) = stack.pop() {
+            if heap.mark(function) == Some(true) {
+                function.code.mark();
+                stack.extend(function.captured);
+            }
+        }
+        // SAFETY: the caller's promise. All that is used is marked, code too, and there are no other transients on this heap.
+        unsafe { self.transients.sweep() }
+    }
+
+    pub(crate) fn stats(&self) -> TransientStats {
+        self.transients.stats()
+    }
+}
+
+/// Evaluates 10,000 texts and keeps the latest four functions, each of which captured the one before.
+fn evaluations() -> Result<(), Error> {
+    let arenas = DualArena::new()?;
+    let strings: SideTable<'_, LazyConstant<Length>> = SideTable::new(&arenas.code)?;
+    let forget = |sites: Sites| strings.present(sites).iter().for_each(|entry| _ = entry.take());
+    let transients = Transients::new(&arenas.code, &arenas.heap).clearing(&forget);
+    let evaluator = Evaluator::new(&transients, &strings);
+    let mut objects = 0;
+    for number in 0..10_000_usize {
+        let before = evaluator.globals[number.wrapping_sub(1) % 4].get().filter(|_| number % 4 != 0);
+        let function = evaluator.eval(&format!("text {number}"), before)?;
+        evaluator.run(function)?;
+        evaluator.globals[number % 4].set(Some(function));
+        if number % 500 == 499 {
+            // SAFETY: what is used after this is what the globals lead to.
+            objects += unsafe { evaluator.collect() }.objects;
+        }
+    }
+    let stats = evaluator.stats();
+    println!(
+        "10,000 evaluations: {objects} objects freed, code of {} functions and {} site numbers in use",
+        stats.regions,
+        stats.sites - stats.free_sites
+    );
+    Ok(())
+}
+
 fn report(what: &str, swept: Swept, machine: &Machine) {
     println!("{what}: {} pairs freed, {} bytes; {} live", swept.objects, swept.bytes, machine.heap().stats().objects);
 }
@@ -127,5 +250,5 @@ fn main() -> Result<(), Error> {
     machine.run(|scope| scope.root.set(Value::Nil));
     let swept = machine.collect();
     report("the root's ring", swept, &machine);
-    Ok(())
+    evaluations()
 }

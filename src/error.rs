@@ -85,6 +85,7 @@ pub enum Error {
         capacity: usize,
     },
     /// Memory outside of transient code's region refers into the region, so that a promoted copy would refer to memory that can be freed.
+    /// Or it holds site numbers of the region, which other code gets when the region is gone.
     /// Only a lowering function that leaks memory of its own can bring that about.
     RefersBack,
     /// More sites were asked for than one [`Sites`](crate::Sites) or one arena can number.

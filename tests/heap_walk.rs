@@ -6,10 +6,10 @@
 mod collector;
 mod heap_support;
 
-use collector::{Machine, Value, numbers};
+use collector::{Evaluator, Machine, Value, numbers};
 use core::ptr;
 use heap_support::{Objects, Random, layout, watched};
-use permacode::HeapArena;
+use permacode::{DualArena, HeapArena, LazyConstant, SideTable, Sites, Transients};
 use permacode_witness::copied;
 use std::collections::HashSet;
 
@@ -264,4 +264,37 @@ fn a_collector_on_the_heap_frees_cycles_and_keeps_what_its_root_reaches() {
     machine.run(|scope| scope.root.set(Value::Nil));
     assert!(machine.collect().objects > 100);
     assert_eq!(machine.heap().stats().live, 0);
+}
+
+// soundness S27
+#[test]
+fn a_collector_on_the_heap_ends_the_code_of_functions_that_it_frees() {
+    let arenas = DualArena::new().unwrap();
+    let strings = SideTable::new(&arenas.code).unwrap();
+    let forget = |sites: Sites| strings.present(sites).iter().for_each(|entry: &LazyConstant<usize>| _ = entry.take());
+    let transients = Transients::new(&arenas.code, &arenas.heap).clearing(&forget);
+    let evaluator = Evaluator::new(&transients, &strings);
+    for round in 0..50 {
+        // A function that captures another one is kept, and so is that; twenty are nobody's.
+        let captured = evaluator.eval("captured", None).unwrap();
+        let text = format!("round {round}");
+        let kept = evaluator.eval(&text, Some(captured)).unwrap();
+        for _ in 0..20 {
+            let lost = evaluator.eval("nobody's", Some(kept)).unwrap();
+            assert_eq!(evaluator.run(lost).unwrap(), "nobody's".len() + evaluator.run(kept).unwrap());
+        }
+        evaluator.globals[0].set(Some(kept));
+        // SAFETY: what is used after this is what the globals lead to.
+        unsafe { evaluator.collect() };
+        assert_eq!((evaluator.stats().regions, evaluator.run(kept)), (2, Ok("captured".len() + text.len())));
+        let roots = strings.walk(|string| string.get().is_some()).count();
+        assert!(roots <= 24, "of code that went with this collection, and of what was kept until then: {roots}");
+    }
+    assert!(evaluator.stats().sites <= 50 * 16, "{:?}", evaluator.stats());
+    evaluator.globals[0].set(None);
+    for _ in 0..2 {
+        // SAFETY: nothing is used any more.
+        unsafe { evaluator.collect() };
+    }
+    assert_eq!((evaluator.stats().regions, arenas.heap.stats().live), (0, 0));
 }

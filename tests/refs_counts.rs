@@ -223,7 +223,7 @@ fn of_many_parts_each_is_found_again_and_all_can_go_in_any_order() {
         heap.clear_marks();
         outer.mark();
         // SAFETY: the region that the handle marked is all that there is.
-        assert_eq!(unsafe { heap.sweep() }.objects, 0, "all that belongs to the region is marked");
+        assert_eq!(unsafe { transients.sweep() }.objects, 0, "all that belongs to the region is marked");
         drop(left);
         drop(outer);
         assert_eq!((heap.stats().live, transients.stats().regions), (0, 0));
@@ -303,7 +303,7 @@ fn a_sweep_leaves_what_handles_and_proxies_mark_and_frees_what_leaked() {
     part.mark();
     shown.mark();
     // SAFETY: what is not marked was forgotten.
-    let swept = unsafe { heap.sweep() };
+    let swept = unsafe { transients.sweep() };
     assert!(swept.objects > 1 && heap.stats().live == all - swept.bytes && swept.bytes > before / 4);
     assert!(is(part.get(), 2) && shown.name() == "f60");
     drop((part, shown));

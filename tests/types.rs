@@ -60,6 +60,13 @@ assert_impl_all!(AtomicCodeSlot<'static, u64>: Send, Sync, Debug);
 assert_not_impl_any!(AtomicCodeSlot<'static, u64>: Clone, Copy, Permanent);
 assert_impl_all!(Transients<'static>: Debug);
 assert_not_impl_any!(Transients<'static>: Send, Sync, Clone);
+
+/// `Transients` is covariant, as all that is borrowed from arenas should be: what is made for long serves for a shorter time.
+#[allow(dead_code)] // it compiles
+fn transients_for_a_shorter_time<'s, 'l: 's>(transients: &'s Transients<'l>) -> &'s Transients<'s> {
+    transients
+}
+
 assert_impl_all!(TransientStats: Send, Sync, Copy, Eq, Default, Debug);
 assert_impl_all!(Tracer<'static>: Debug);
 assert_not_impl_any!(Tracer<'static>: Send, Sync, Clone, Copy, Default);

@@ -24,9 +24,12 @@ use core::sync::atomic::{AtomicU16, AtomicU32, Ordering::Relaxed};
 pub struct Sites {
     start: u32,
     len: u16,
-    /// The arena's, so that a table of another arena can refuse it (soundness S17).
+    /// The arena's, so that a table of another arena can refuse it (soundness S17), and [`TRANSIENT`].
     tag: u16,
 }
+
+/// The bit of a tag that says that the numbers are those of transient code, which other code gets when that is gone.
+const TRANSIENT: u16 = 1;
 
 // SAFETY: three integers.
 unsafe impl Permanent for Sites {
@@ -70,7 +73,12 @@ impl Sites {
     /// The arena's tag.
     #[inline]
     pub(crate) fn tag(&self) -> u16 {
-        self.tag
+        self.tag & !TRANSIENT
+    }
+
+    /// Returns `true` for numbers of transient code. They are used again, so they must not stand in a permanent block.
+    pub(crate) fn is_transient(&self) -> bool {
+        self.tag & TRANSIENT != 0
     }
 
     /// Whether there are none, as in a block without caches. Costs nothing.
@@ -95,10 +103,10 @@ pub(super) struct SiteCounter {
 }
 
 impl SiteCounter {
-    /// A counter whose tag differs from those of the 65,535 arenas made before.
+    /// A counter whose tag differs from those of the 32,767 arenas made before.
     pub(super) fn new() -> Self {
         static TAGS: AtomicU16 = AtomicU16::new(0);
-        Self { next: AtomicU32::new(0), tag: TAGS.fetch_add(1, Relaxed) }
+        Self { next: AtomicU32::new(0), tag: TAGS.fetch_add(TRANSIENT << 1, Relaxed) }
     }
 
     pub(super) fn take(&self, asked: usize) -> Result<Sites, Error> {
@@ -117,9 +125,9 @@ impl SiteCounter {
         self.next.fetch_update(Relaxed, Relaxed, |start| start.checked_add(many)).map_err(refused)
     }
 
-    /// The part of numbers handed out by [`number`](Self::number) that begins at `start`, as a block's.
+    /// The part of numbers handed out by [`number`](Self::number) that begins at `start`, as a block's of transient code.
     pub(super) fn part(&self, start: u32, len: u16) -> Sites {
-        Sites { start, len, tag: self.tag }
+        Sites { start, len, tag: self.tag | TRANSIENT }
     }
 
     pub(super) fn tag(&self) -> u16 {
@@ -137,7 +145,7 @@ mod tests {
 
     #[test]
     fn too_many_sites_are_refused_and_none_are_lost() {
-        let counter = SiteCounter { next: AtomicU32::new(u32::MAX - 10), tag: 7 };
+        let counter = SiteCounter { next: AtomicU32::new(u32::MAX - 10), tag: 6 };
         assert_eq!(counter.take(70_000), Err(Error::Sites { asked: 70_000, left: 10 }));
         assert_eq!(counter.take(11), Err(Error::Sites { asked: 11, left: 10 }));
         assert_eq!(counter.take(10).map(|sites| sites.len()), Ok(10));
@@ -147,7 +155,7 @@ mod tests {
 
     #[test]
     fn too_many_numbers_for_later_are_refused_and_none_are_lost() {
-        let counter = SiteCounter { next: AtomicU32::new(u32::MAX - 10), tag: 7 };
+        let counter = SiteCounter { next: AtomicU32::new(u32::MAX - 10), tag: 6 };
         for asked in [11, u32::MAX as usize, usize::MAX] {
             assert_eq!(counter.number(asked), Err(Error::Sites { asked, left: 10 }));
         }
@@ -158,8 +166,21 @@ mod tests {
         assert_eq!(counter.number(1), Err(Error::Sites { asked: 1, left: 0 }));
     }
 
+    // soundness S17
     #[test]
     fn arenas_have_different_tags() {
         assert_ne!(SiteCounter::new().take(1), SiteCounter::new().take(1));
+        assert_ne!(SiteCounter::new().tag(), SiteCounter::new().tag());
+    }
+
+    // soundness S17: of two arenas with one tag, the permanent numbers of one are never taken for the other's transient ones.
+    #[test]
+    fn numbers_say_whether_they_are_used_again_and_which_arena_they_are_of() {
+        let counter = SiteCounter { next: AtomicU32::new(5), tag: SiteCounter::new().tag };
+        let (permanent, transient) = (counter.take(3).unwrap(), counter.part(5, 3));
+        assert_eq!((permanent.range(), permanent.tag()), (transient.range(), transient.tag()));
+        assert_eq!((permanent.is_transient(), transient.is_transient()), (false, true));
+        assert_ne!(permanent, transient);
+        assert!(counter.part(0, 0).is_empty() && counter.part(0, 0).is_transient() && counter.tag() == permanent.tag());
     }
 }

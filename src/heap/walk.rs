@@ -159,14 +159,18 @@ impl HeapArena {
 
     /// Frees every live object that is not marked, and takes the marks away. No destructor runs.
     ///
+    /// A heap that holds transient code is swept with [`Transients::sweep`](crate::Transients::sweep), which ends the code that it frees.
+    ///
     /// Costs a flush of all magazines, and a look at the bits of each slab and a write for each word of them, 64 objects at a time. No
     /// object is touched, and no system call made: memory goes back by [`trim`](Self::trim).
     ///
     /// # Safety
     ///
-    /// Nobody uses an object that is not marked any more, be it through a pointer, a collection, a [`HeapRc`](crate::HeapRc), or to free
-    /// it. For a [`GlobalHeap`](crate::GlobalHeap) that holds for other threads too, from the call of its
-    /// [`heap`](crate::GlobalHeap::heap) on.
+    /// 1. Nobody uses an object that is not marked any more, be it through a pointer, a collection, a [`HeapRc`](crate::HeapRc), or to free
+    ///    it. For a [`GlobalHeap`](crate::GlobalHeap) that holds for other threads too, from the call of its
+    ///    [`heap`](crate::GlobalHeap::heap) on.
+    /// 2. No transient code lies on the heap; or all of it is marked; or each of its [`Transients`](crate::Transients) that still exists
+    ///    [retired](crate::Transients::retire_unmarked) what is not, after the last mark was set and code made.
     ///
     /// ```
     /// use std::alloc::Layout;

@@ -210,7 +210,8 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     }
 
     /// How many handles hold this code object, and copies [patched](Self::patched) from it, if it is transient; `None` for permanent code,
-    /// which nobody counts. `usize::MAX` says that the count overflowed once: the code then stays. Costs a test and a load.
+    /// which nobody counts. `usize::MAX` says that the count overflowed once: the code then stays until a sweep. A handle that was in an
+    /// object that a collector swept still counts. Costs a test and a load.
     ///
     /// ```
     /// # use permacode::{CodeArena, CodeRef, HeapArena, Transients};
@@ -295,26 +296,35 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         Ok(Some(unsafe { CodeRef::counted(part) }))
     }
 
-    /// Marks what the handle keeps alive, for collectors that [sweep](crate::HeapArena::sweep) the heap.
+    /// Marks all that the handle keeps alive, for collectors that sweep the heap: with [`Transients::sweep`], not with
+    /// [`HeapArena::sweep`](crate::HeapArena::sweep).
     ///
-    /// One handle of each region at least must be marked, or the sweep frees all of it. A region that a lowering function is still filling
-    /// has no handle: do not sweep meanwhile.
+    /// Marks decide, and counts do not. Code of which no handle was marked ends with the sweep, whatever its count says: a handle in an
+    /// object that is swept is never dropped. Code of which a handle was marked stays whole. Mark every handle that is used or dropped
+    /// later.
     ///
-    /// Costs a bit, out of line, for each object of the region and of those that it was [patched](Self::patched) from: pieces, held parts
-    /// and their table, names, ranges of sites. Nothing for permanent code.
+    /// A region that a lowering function is still filling has no handle. `Transients::sweep` keeps it; `HeapArena::sweep` would free it.
     ///
     /// ```
     /// # use permacode::{CodeArena, CodeRef, HeapArena, Transients};
     /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
     /// # let transients = Transients::new(&arena, &heap);
     /// let code: CodeRef<'_, u32> = CodeRef::transient(&transients, |loader| loader.alloc(7))?;
-    /// heap.alloc(std::alloc::Layout::new::<u64>())?; // nobody's
+    /// let lost: CodeRef<'_, u32> = CodeRef::transient(&transients, |loader| loader.alloc(8))?;
+    /// std::mem::forget(lost); // it lies in an object that nobody reaches
     /// code.mark();
-    /// // SAFETY: what is not marked is not used.
-    /// let swept = unsafe { heap.sweep() };
-    /// assert_eq!((swept.objects, *code.get()), (1, 7));
+    /// // SAFETY: what is not marked is not used, and there are no other transients.
+    /// let swept = unsafe { transients.sweep() };
+    /// assert_eq!((swept.objects, transients.stats().regions, *code.get()), (2, 1, 7));
     /// # Ok::<(), permacode::Error>(())
     /// ```
+    ///
+    /// # Cost
+    ///
+    /// A bit, out of line, for each object of the region and of those that it was [patched](Self::patched) from: pieces, held parts
+    /// and their table, names, ranges of sites. Nothing for permanent code.
+    ///
+    /// [`Transients::sweep`]: crate::Transients::sweep
     pub fn mark(&self) {
         if let Some(part) = self.part() {
             // SAFETY: a part's region is live.
@@ -403,8 +413,9 @@ mod tests {
     use super::*;
     use crate::{CodeArena, HeapArena, Transients};
 
+    // soundness S27
     #[test]
-    fn a_count_that_would_overflow_stays_and_so_does_the_code() {
+    fn a_count_that_would_overflow_stays_and_so_does_the_code_until_a_sweep() {
         let (arena, heap) = (CodeArena::new().unwrap(), HeapArena::new().unwrap());
         let transients = Transients::new(&arena, &heap);
         let one: CodeRef<'_, u32> = CodeRef::transient(&transients, |loader| loader.alloc(7)).unwrap();
@@ -413,7 +424,12 @@ mod tests {
         assert_eq!(three.count(), Some(usize::MAX));
         drop((two, three));
         assert_eq!((*one.get(), one.count()), (7, Some(usize::MAX)));
+        let patched: CodeRef<'_, u32> = one.patched(&transients, |loader, code| loader.alloc(code + 1)).unwrap();
         drop(one);
+        drop(patched);
         assert_eq!(transients.stats().regions, 1);
+        // SAFETY: there is no handle any more, and there are no other transients.
+        unsafe { transients.sweep() };
+        assert_eq!((transients.stats().regions, heap.stats().live), (0, 0));
     }
 }

@@ -17,6 +17,12 @@ impl Graph {
     /// Everything that `root` leads to by the references that `follow` says yes to, each block once. A block is where it lies, how long it
     /// is and how it is aligned: a wrapper may be aligned better than the value that it begins with and is as long as.
     ///
+    /// Two references to one place may have different types: to a wrapper and to its only field, to an array and to a slice of it, to an
+    /// `Option` and to what is in it. They count as one block, traced by whichever type came first. That is right because both values
+    /// are live and equally long. So one is the other, with no byte around it: every reference of either lies in both, and both types
+    /// trace all of theirs (the promise of [`Permanent`](crate::Permanent)). The type of a *reference* is not lost with that of the
+    /// block: each place has a writer and a length of its own ([`Reference`]).
+    ///
     /// # Safety
     ///
     /// `root` and what is followed is live.

@@ -7,7 +7,8 @@
 //!   lower · promote        how counted code is made; how it becomes permanent
 //!   ──────────────────────
 //!   region · transients    where counted code lies: pieces of a heap, and recycled site numbers
-//!   parts                  what is held of a region, by where it lies
+//!   regions                all regions of one `Transients`, for a sweep that ends what it frees
+//!   parts · region_sites   what is held of a region, by where it lies; its site numbers
 //!   graph · memory         all blocks that a block leads to; the pieces of a region in order
 //!   numbers                site numbers that are used again
 //! ```
@@ -22,6 +23,8 @@ mod parts;
 mod promote;
 mod proxy;
 mod region;
+mod region_sites;
+mod regions;
 mod slot;
 mod transients;
 

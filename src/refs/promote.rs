@@ -20,7 +20,7 @@ use super::code_ref::CodeRef;
 use super::graph::{Graph, push};
 use super::memory::Memory;
 use super::region::Region;
-use crate::code::{Block, Kind, Loader, Note, Permanent, Reference, Sites};
+use crate::code::{Block, CodeArena, Kind, Loader, Note, Permanent, Reference, Sites};
 use crate::error::Error;
 use core::alloc::Layout;
 use core::ptr::NonNull;
@@ -30,9 +30,10 @@ use std::collections::HashMap;
 impl<'a, T: Permanent> CodeRef<'a, T> {
     /// The code as permanent code: itself if it is, else a deep copy made by `loader`. The handle stays what it is.
     ///
-    /// Sharing and cycles are kept: what was one block is one block in the copy. Interned names become the arena's, site numbers become
-    /// new, permanent ones. What is `'static` is not copied, but looked at. A [`Name`](crate::Name) becomes the arena's even if its text
-    /// is `'static` in another arena.
+    /// Sharing and cycles are kept: what was one block is one block in the copy. Interned names become the arena's. A
+    /// [`Name`](crate::Name) becomes the arena's even if its text is `'static` in another arena. Site numbers of transient code become
+    /// new, permanent ones of the loader's arena, wherever they came from. Permanent numbers stay as they are. What is `'static` is not
+    /// copied, but looked at.
     ///
     /// Costs nothing for permanent code, which may be another arena's. Of transient code, the copy, and tables of all blocks that the code
     /// leads to and of their references, in memory of the global allocator while it is made; time grows with the number *n* of both as
@@ -218,27 +219,46 @@ impl<'c, 'l, 'r> Copy<'c, 'l, 'r> {
         copy.ok_or(Error::Memory { bytes: 0 })
     }
 
-    /// Gives sites of the region numbers that are permanent, the same ones wherever they stand.
+    /// Gives sites of transient code numbers that are permanent, the same ones wherever they stand. Permanent numbers stay, whichever
+    /// arena's they are.
     fn renumber(&self) -> Result<(), Error> {
-        let mut numbers = HashMap::new();
+        let (mut numbers, one_arena_a_tag) = (HashMap::new(), self.one_arena_a_tag()?);
         for sites in &self.graph.sites {
-            // SAFETY: a place in a block of the region.
+            // SAFETY: a place in a block of the region, or in memory that it leads to.
             let old = unsafe { sites.read() };
-            if old.is_empty() || !self.region.numbered(&old) {
+            if !old.is_transient() {
                 continue;
             }
-            // In leaked memory the numbers would stay, and become somebody else's too.
-            let place = self.copy_of(sites.cast()).ok_or(Error::RefersBack)?;
-            let new: Sites = match numbers.get(&old) {
+            let Some(place) = self.copy_of(sites.cast()) else {
+                // In leaked memory the numbers would stay, and become somebody else's too.
+                let leaked = !old.is_empty() && self.region.numbers(&old).is_some();
+                if leaked { return Err(Error::RefersBack) } else { continue }
+            };
+            // Two arenas of one tag may have given the same numbers to two code objects: whose they are, the place says.
+            let arena = if one_arena_a_tag { None } else { self.region.numbers_at(sites.addr().get(), &old) };
+            let key = (old, arena.map(ptr::from_ref));
+            let new: Sites = match numbers.get(&key) {
                 Some(new) => *new,
                 None => self.loader.sites(old.len())?,
             };
             numbers.try_reserve(1).map_err(|_| Error::Memory { bytes: size_of::<Sites>() })?;
-            numbers.insert(old, new);
+            numbers.insert(key, new);
             // SAFETY: a place in a copy that nobody refers to yet.
             unsafe { place.cast().write(new) };
         }
         Ok(())
+    }
+
+    /// Whether the arenas that the region and what it keeps were made with can be told apart by their tags.
+    fn one_arena_a_tag(&self) -> Result<bool, Error> {
+        let mut arenas: Vec<&CodeArena> = Vec::new();
+        for arena in self.region.arenas() {
+            if !arenas.iter().any(|known| ptr::eq(*known, arena)) {
+                push(&mut arenas, arena)?;
+            }
+        }
+        let tags = |arena: &CodeArena| arenas.iter().filter(|known| known.site_tag() == arena.site_tag()).count();
+        Ok(arenas.iter().all(|arena| tags(arena) == 1))
     }
 
     /// Where the copy of a byte lies, if there is one.

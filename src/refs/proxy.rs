@@ -165,8 +165,8 @@ impl<'a, T: Permanent> CodeProxy<'a, T> {
     /// let code: CodeRef<'_, &str> = CodeRef::transient(&transients, |loader| loader.alloc(loader.alloc_str("eval")?))?;
     /// let shown = CodeProxy::new(&arena, code, |code: &&str| code)?;
     /// shown.mark();
-    /// // SAFETY: what is not marked is not used.
-    /// let swept = unsafe { heap.sweep() };
+    /// // SAFETY: what is not marked is not used, and there are no other transients.
+    /// let swept = unsafe { transients.sweep() };
     /// assert_eq!((swept.objects, shown.name()), (0, "eval"));
     /// # Ok::<(), permacode::Error>(())
     /// ```

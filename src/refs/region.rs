@@ -11,20 +11,24 @@
 //!
 //! Blocks are placed by an ordinary loader, and not freed one by one. Each code object that somebody holds is a *part* with a count of its
 //! own; when the last part has no handle any more, the pieces, the notes and the numbers go back together. Nothing here lies on a code
-//! page.
+//! page. Regions that lose their handles to a sweep end with it ([`Regions`]).
 
-use super::numbers::Numbered;
+use super::numbers::Numbers;
 use super::parts::{Part, Parts};
+use super::region_sites::RegionSites;
+use super::regions::{Neighbours, Regions};
 use super::transients::Transients;
-use crate::code::{Note, Region as Fills, Sites};
+use crate::code::{CodeArena, Note, Region as Fills, Sites};
 use crate::error::Error;
+use crate::heap::HeapArena;
 use core::alloc::Layout;
 use core::cell::Cell;
-use core::ops::Range;
 use core::ptr::NonNull;
 
 /// Bytes of the first piece, the region's own fields included.
 const FIRST_PIECE: usize = 512;
+/// Bytes of it that are left for blocks.
+const ROOM: usize = FIRST_PIECE - size_of::<Region<'_>>();
 /// No piece is wished longer than this: the largest object of the heap that shares a slab.
 const LONGEST_PIECE: usize = 32 << 10;
 
@@ -33,15 +37,17 @@ const LONGEST_PIECE: usize = 32 << 10;
 pub(super) struct Region<'a> {
     /// The first piece, in whose memory this lies.
     piece: Piece,
+    /// Whoever comes here by a handle, or fills the region, borrows it. A walk of all [`Regions`] does not: for it this may dangle.
     owner: &'a Transients<'a>,
+    neighbours: Neighbours,
     /// The latest piece.
     pieces: Cell<NonNull<Piece>>,
-    /// What is left of the first piece until the loader asks for it.
-    room: Cell<Option<NonNull<[u8]>>>,
+    /// Where the room in the first piece begins, until the loader asks for it.
+    room: Cell<Option<NonNull<u8>>>,
     /// Bytes of the latest piece.
     wish: Cell<usize>,
     notes: Cell<Option<NonNull<Noted>>>,
-    numbers: Cell<Option<NonNull<Numbering>>>,
+    sites: RegionSites,
     parts: Parts<'a>,
     /// Other transient code that this one refers to, counted once.
     keeps: Cell<Option<NonNull<Part<'a>>>>,
@@ -59,14 +65,6 @@ struct Noted {
     note: Note,
 }
 
-/// Site numbers of the region, a range at a time.
-struct Numbering {
-    below: Option<NonNull<Numbering>>,
-    numbered: Numbered,
-    /// How many of them are a block's.
-    used: Cell<usize>,
-}
-
 /// A region that nobody holds yet; dropping it gives everything back.
 pub(super) struct Unheld<'a>(NonNull<Region<'a>>);
 
@@ -74,24 +72,26 @@ impl<'a> Unheld<'a> {
     pub(super) fn new(owner: &'a Transients<'a>) -> Result<Self, Error> {
         let layout = piece_layout(FIRST_PIECE, 1).ok_or(Error::TooLarge { len: FIRST_PIECE, element: 1 })?;
         let at = owner.heap().alloc_zeroed(layout)?.cast::<Region<'a>>();
-        owner.enter();
-        owner.count_bytes(layout.size() as isize);
         // SAFETY: the object is larger than a region.
         let room = unsafe { at.add(1) }.cast::<u8>();
-        let room = NonNull::slice_from_raw_parts(room, FIRST_PIECE - size_of::<Region<'a>>());
         let region = Region {
             piece: Piece { below: Cell::new(None), layout },
             owner,
+            neighbours: Neighbours::default(),
             pieces: Cell::new(at.cast()),
             room: Cell::new(Some(room)),
             wish: Cell::new(FIRST_PIECE),
             notes: Cell::new(None),
-            numbers: Cell::new(None),
+            sites: RegionSites::new(),
             parts: Parts::new(),
             keeps: Cell::new(None),
         };
-        // SAFETY: a new object, larger than a region.
-        unsafe { at.write(region) };
+        // SAFETY: a new object, larger than a region, that is freed when it has left the list.
+        unsafe {
+            at.write(region);
+            owner.regions().add(at);
+        }
+        owner.regions().add_bytes(layout.size());
         Ok(Self(at))
     }
 
@@ -218,25 +218,71 @@ impl<'a> Region<'a> {
         unsafe {
             let this = region.as_ref();
             let (owner, heap) = (this.owner, this.owner.heap());
+            Self::leave(region, owner.regions(), owner.numbers());
             this.parts.free_table(heap);
             while let Some(noted) = this.notes.get() {
                 this.notes.set(noted.as_ref().below);
                 heap.free(noted.cast(), Layout::new::<Noted>());
             }
-            while let Some(numbers) = this.numbers.get() {
-                let Numbering { below, numbered, .. } = numbers.read();
-                this.numbers.set(below);
-                owner.give_back(numbered);
-                heap.free(numbers.cast(), Layout::new::<Numbering>());
-            }
+            this.sites.free(heap);
             let mut next = Some(this.pieces.get());
             while let Some(piece) = next {
                 next = piece.as_ref().below.get();
-                let layout = piece.as_ref().layout;
-                owner.count_bytes(-(layout.size() as isize));
-                heap.free(piece.cast(), layout);
+                heap.free(piece.cast(), piece.as_ref().layout);
             }
-            owner.leave();
+        }
+    }
+
+    /// Leaves the list of all regions, and gives the site numbers back.
+    ///
+    /// # Safety
+    ///
+    /// 1. The region is in that list, and its numbers came from there.
+    /// 2. Nobody uses them any more.
+    unsafe fn leave(region: NonNull<Self>, regions: &Regions, numbers: &Numbers) {
+        // SAFETY: the caller's promise. The region is in the list, which it leaves once.
+        unsafe {
+            let this = region.as_ref();
+            let bytes = this.own_memory().map(|piece| piece.len()).sum();
+            regions.remove(region, bytes);
+            this.sites.give_back(numbers);
+        }
+    }
+
+    // ── before a sweep ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    pub(super) fn neighbours(&self) -> &Neighbours {
+        &self.neighbours
+    }
+
+    /// Whether a lowering function is making the region. It has no part yet; one that was made has parts as long as it lives.
+    pub(super) fn is_being_filled(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// Marks what belongs to the region and to what it keeps, as far as it lies on this heap, which is the region's.
+    pub(super) fn mark_on(&self, heap: &HeapArena) {
+        let kept = |region: &&Self| {
+            let part = region.keeps.get().filter(|part| heap.contains(part.as_ptr()))?;
+            // SAFETY: what a listed region keeps on its own heap is live.
+            Some(unsafe { part.as_ref().region.as_ref() })
+        };
+        core::iter::successors(Some(self), kept).for_each(|region| region.mark_own(heap));
+    }
+
+    /// Ends the region but for its memory, which a sweep frees.
+    ///
+    /// # Safety
+    ///
+    /// 1. The region is in the list, and heap and numbers are its own.
+    /// 2. No handle of it is used or dropped any more.
+    pub(super) unsafe fn retire(region: NonNull<Self>, regions: &Regions, heap: &HeapArena, numbers: &Numbers) {
+        // SAFETY: the caller's promise. What a listed region keeps on its own heap is live.
+        unsafe {
+            Self::leave(region, regions, numbers);
+            // From now on what it kept may go before its own memory does.
+            let kept = region.as_ref().keeps.take();
+            kept.filter(|part| heap.contains(part.as_ptr())).iter().for_each(|part| part.as_ref().leave_to_collector());
         }
     }
 
@@ -250,11 +296,6 @@ impl<'a> Region<'a> {
     fn all_notes(&self) -> impl Iterator<Item = NonNull<Noted>> {
         // SAFETY: notes in the list are live as long as the region is.
         core::iter::successors(self.notes.get(), |noted| unsafe { noted.as_ref() }.below)
-    }
-
-    fn all_numbers(&self) -> impl Iterator<Item = NonNull<Numbering>> {
-        // SAFETY: entries of the list are live as long as the region is.
-        core::iter::successors(self.numbers.get(), |numbers| unsafe { numbers.as_ref() }.below)
     }
 
     /// All memory that blocks lie in, the region's and of what it keeps.
@@ -276,40 +317,38 @@ impl<'a> Region<'a> {
         self.chain().flat_map(|region| region.all_notes().map(|noted| unsafe { noted.as_ref() }.note))
     }
 
-    /// Whether site numbers are the region's. Those of other arenas may have the same numbers.
-    pub(super) fn numbered(&self, sites: &Sites) -> bool {
-        if self.owner.code().part_of_sites(sites.range().start as u32, sites.len() as u16) != *sites {
-            return false;
-        }
-        let within = |range: Range<usize>| range.contains(&sites.range().start);
-        // SAFETY: an entry of the list.
-        self.chain()
-            .any(|region| region.all_numbers().any(|numbers| within(unsafe { numbers.as_ref() }.numbered.range())))
+    /// The arenas that the region and what it keeps were made with.
+    pub(super) fn arenas(&self) -> impl Iterator<Item = &'a CodeArena> {
+        self.chain().map(|region| region.owner.code())
+    }
+
+    /// The arena of site numbers of transient code, if they are the region's or belong to what it keeps.
+    pub(super) fn numbers(&self, sites: &Sites) -> Option<&'a CodeArena> {
+        self.chain().find_map(|region| region.own_numbers(sites))
+    }
+
+    /// The same, of numbers that stand in a block: of regions that were there when it was made.
+    pub(super) fn numbers_at(&self, place: usize, sites: &Sites) -> Option<&'a CodeArena> {
+        let from_place_on = self.chain().skip_while(|region| !region.contains(place));
+        from_place_on.into_iter().find_map(|region| region.own_numbers(sites))
+    }
+
+    /// Those of other arenas may have the same numbers: each region is asked with its own arena's tag (soundness S17).
+    fn own_numbers(&self, sites: &Sites) -> Option<&'a CodeArena> {
+        let code = self.owner.code();
+        (sites.tag() == code.site_tag() && self.sites.contains(sites.range().start)).then_some(code)
     }
 
     /// Marks every object of the heap that belongs to the region, or to what it keeps.
     pub(super) fn mark(&self) {
-        self.chain().for_each(Self::mark_own);
+        self.chain().for_each(|region| region.mark_own(region.owner.heap()));
     }
 
-    fn mark_own(&self) {
-        let heap = self.owner.heap();
+    fn mark_own(&self, heap: &HeapArena) {
         self.all_pieces().for_each(|piece| _ = heap.mark(piece.as_ptr()));
         self.all_notes().for_each(|noted| _ = heap.mark(noted.as_ptr()));
-        self.all_numbers().for_each(|numbers| _ = heap.mark(numbers.as_ptr()));
+        self.sites.mark(heap);
         self.parts.mark(heap);
-    }
-
-    /// Takes site numbers, at least `count`. `None` stands for no numbers, which does not happen.
-    fn add_numbers(&self, count: usize) -> Result<Option<&Numbering>, Error> {
-        let taken = self.owner.take_numbers(count)?;
-        let at = self.owner.heap().alloc(Layout::new::<Numbering>())?.cast::<Numbering>();
-        // SAFETY: a new object of this layout, which is freed with the region.
-        Ok(taken.keep().map(|numbered| unsafe {
-            at.write(Numbering { below: self.numbers.get(), numbered, used: Cell::new(0) });
-            self.numbers.set(Some(at));
-            at.as_ref()
-        }))
     }
 }
 
@@ -318,9 +357,10 @@ unsafe impl Fills for Region<'_> {
     fn more(&self, block: Layout) -> Result<NonNull<[u8]>, Error> {
         let too_large = Error::TooLarge { len: block.size(), element: 1 };
         let needed = block.size().checked_add(block.align()).ok_or(too_large)?;
-        if let Some(room) = self.room.get().filter(|room| needed <= room.len()) {
-            self.room.set(None);
-            return Ok(room);
+        if needed <= ROOM {
+            if let Some(room) = self.room.take() {
+                return Ok(NonNull::slice_from_raw_parts(room, ROOM));
+            }
         }
         let wish = (self.wish.get() * 2).min(LONGEST_PIECE);
         let head = size_of::<Piece>();
@@ -328,7 +368,7 @@ unsafe impl Fills for Region<'_> {
         let layout = piece_layout(size, block.align()).ok_or(too_large)?;
         let at = self.owner.heap().alloc_zeroed(layout)?.cast::<Piece>();
         self.wish.set(wish);
-        self.owner.count_bytes(layout.size() as isize);
+        self.owner.regions().add_bytes(layout.size());
         // SAFETY: a new object that is larger than its head.
         unsafe {
             at.write(Piece { below: Cell::new(Some(self.pieces.get())), layout });
@@ -350,26 +390,7 @@ unsafe impl Fills for Region<'_> {
     }
 
     fn sites(&self, count: usize) -> Result<Sites, Error> {
-        let left = u16::MAX.into();
-        let len = u16::try_from(count).map_err(|_| Error::Sites { asked: count, left })?;
-        if len == 0 {
-            // No range is taken, nor cleared, for code without any.
-            return Ok(self.owner.code().part_of_sites(0, 0));
-        }
-        // SAFETY: entries of the list are live as long as the region is.
-        let latest = self.numbers.get().map(|numbers| unsafe { &*numbers.as_ptr() });
-        let fits = |numbers: &&Numbering| numbers.numbered.range().len() - numbers.used.get() >= count;
-        let numbers = match latest.filter(fits) {
-            Some(numbers) => numbers,
-            None => {
-                // Twice as many each time, so that a large program takes few ranges.
-                let wish = latest.map_or(0, |numbers| numbers.numbered.range().len() * 2).min(1 << 15);
-                self.add_numbers(count.max(wish))?.ok_or(Error::Sites { asked: count, left })?
-            }
-        };
-        let start = numbers.numbered.range().start + numbers.used.get();
-        numbers.used.set(numbers.used.get() + count);
-        Ok(self.owner.code().part_of_sites(start as u32, len))
+        self.sites.take(self.owner, count)
     }
 }
 

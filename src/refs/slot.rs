@@ -78,6 +78,24 @@ impl<'a, T: Permanent> CodeSlot<'a, T> {
         unsafe { (*self.code.get()).permanent() }
     }
 
+    /// Marks what the code in the slot keeps alive: see [`CodeRef::mark`]. Costs a load and what that costs.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, CodeRef, CodeSlot, HeapArena, Transients};
+    /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// # let transients = Transients::new(&arena, &heap);
+    /// let slot = CodeSlot::new(CodeRef::<u32>::transient(&transients, |loader| loader.alloc(7))?);
+    /// slot.mark();
+    /// // SAFETY: what is not marked is not used, and there are no other transients.
+    /// let swept = unsafe { transients.sweep() };
+    /// assert_eq!((swept.objects, *slot.get().get()), (0, 7));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn mark(&self) {
+        // SAFETY: as in `get`; marking runs no code of others.
+        unsafe { (*self.code.get()).mark() };
+    }
+
     /// Puts other code in; what was there comes out. Costs one load and one store; no count changes.
     ///
     /// ```

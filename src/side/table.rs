@@ -119,8 +119,8 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
     /// many, for what is needed now.
     ///
     /// The entries are those that the sites' numbers name, whoever holds the sites: copied out of transient code that is gone, they name
-    /// entries that other code may have by now. Arenas are told apart by a tag of 16 bits, so that of 65,536 arenas made one after another
-    /// the last has the first one's again; its sites then get entries of this table, never anything outside of it.
+    /// entries that other code may have by now. Arenas are told apart by a tag of 15 bits: the 32,769th arena has the
+    /// tag of the first one again. Its sites then get entries of this table, never anything outside of it.
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@
 //! model. Feature `testing`.
 //!
 //! [`Pages`] makes an interpreter's own tests see what it does when memory runs out; the cases ([`CodeCase`], [`HeapCase`], [`RefCase`],
-//! [`SideCase`]) are this crate's. Checks panic when they find something wrong: they are called by tests only.
+//! [`SideCase`], [`SweepCase`]) are this crate's. Checks panic when they find something wrong: they are called by tests only.
 //!
 //! ```
 //! use permacode::testing::Pages;
@@ -37,6 +37,8 @@ mod ref_plan;
 mod reservations;
 mod side_model;
 mod side_ops;
+mod sweep_model;
+mod sweep_ops;
 mod watch;
 
 pub use code_ops::{Block, CodeCase, CodeOp, Reserve};
@@ -44,3 +46,4 @@ pub use heap_ops::{HeapCase, HeapOp, Shape};
 pub use pages::Pages;
 pub use ref_ops::{Fuse, RefCase, RefOp};
 pub use side_ops::{At, SideCase, SideOp};
+pub use sweep_ops::{SweepCase, SweepOp};

@@ -382,13 +382,13 @@ impl<'t> State<'t> {
         heap.clear_marks();
         for (thing, _) in &self.things {
             match thing {
-                Thing::Slot(slot) => slot.get().mark(),
+                Thing::Slot(slot) => slot.mark(),
                 Thing::Proxy(proxy) => proxy.mark(),
                 _ => thing.handles().into_iter().for_each(CodeRef::mark),
             }
         }
         // SAFETY: all that is held is marked, so nothing is swept. If marking does less than it promises, this finds it out.
-        let swept = unsafe { heap.sweep() };
+        let swept = unsafe { self.transients.sweep() };
         assert_eq!(swept.objects, 0, "an object of a region was not marked");
     }
 }
