@@ -76,8 +76,10 @@ impl CodeArena {
         let home = ledger.claim(&reservation, Layout::new::<Self>())?.cast();
         // SAFETY: the reservation was made for this geometry; the page table's part and the first code are committed and untouched.
         let pages = unsafe { CodePages::new(reservation, geometry, choices) };
+        // SAFETY: the directory is this arena's, and `enlist` appends modules of this arena only.
+        let modules = unsafe { Directory::new() };
         Ok(Self {
-            modules: Directory::new(),
+            modules,
             names: Names::new(),
             sites: SiteCounter::new(),
             ledger,
@@ -92,10 +94,12 @@ impl CodeArena {
     pub(super) fn prefault(&self, bytes: usize) -> Result<(), Error> {
         if bytes != 0 {
             let range = self.pages.claim(bytes, 1, bytes)?;
-            let run = self.record(Run::new(range.start, range.end))?;
+            // SAFETY: claimed just now, by this arena and for its own ledger.
+            let run = self.record(unsafe { Run::new(range.start, range.end) })?;
             // SAFETY: claimed just now, and not parked yet.
             unsafe { self.pages.populate(range) }?;
-            self.pages.park(run);
+            // SAFETY: nobody else has heard of the run.
+            unsafe { self.pages.park(run) };
         }
         Ok(())
     }
@@ -103,7 +107,8 @@ impl CodeArena {
     /// What the ledger keeps of a module, for one that is to be opened.
     pub(super) fn module_record(&self, name: &str) -> Result<Record<'_, ModuleRecord>, Error> {
         self.ledger.insert_named(self.pages.reservation(), name, |name| {
-            ModuleRecord::new(self.next_module.fetch_add(1, Relaxed), name)
+            // SAFETY: the ledger copied the name and puts the record in front of it. Its loader adds what it records in this arena.
+            unsafe { ModuleRecord::new(self.next_module.fetch_add(1, Relaxed), name) }
         })
     }
 

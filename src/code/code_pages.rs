@@ -80,8 +80,9 @@ pub(super) struct Choices {
 impl CodePages {
     /// # Safety
     ///
-    /// `reservation` was made for `geometry`; the page table's memory and the [first](Self::ready) code pages are committed, zero, and used
-    /// by nobody else.
+    /// 1. `reservation` was made for `geometry`.
+    /// 2. The page table's memory and the [first](Self::ready) code pages are committed, zero, and used by nobody else.
+    /// 3. The code pages become part of an arena, and every record that they are told of is of its ledger.
     pub(super) unsafe fn new(reservation: Reservation, geometry: Geometry, choices: Choices) -> Self {
         let Choices { limit, level, strict, huge } = choices;
         let page = reservation.page();
@@ -95,7 +96,8 @@ impl CodePages {
             cap: limit.map_or(geometry.code, |limit| page.floor(limit).min(geometry.code)),
             limit,
             watermark: Watermark::new(),
-            parked: Published::empty(),
+            // SAFETY: the caller's promise; `park` takes runs of the arena that these pages are part of.
+            parked: unsafe { Published::empty() },
             held: AtomicUsize::new(0),
             closed_tails: AtomicUsize::new(0),
             seals: AtomicUsize::new(0),
@@ -262,9 +264,13 @@ impl CodePages {
         self.parked.take()
     }
 
-    /// Leaves the tail of a run, held by the caller, for a later loader. Where another one waits, the roomier stays and the fuller is
-    /// given up.
-    pub(super) fn park<'l>(&'l self, run: Record<'l, Run>) {
+    /// Leaves the tail of a run for a later loader. Where another one waits, the roomier stays and the fuller is given up.
+    ///
+    /// # Safety
+    ///
+    /// 1. The caller holds the run, and does not from now on.
+    /// 2. On the page where the tail begins, nobody writes in front of it.
+    pub(super) unsafe fn park<'l>(&'l self, run: Record<'l, Run>) {
         let mut mine = run;
         if mine.room() == 0 {
             return;
@@ -272,7 +278,8 @@ impl CodePages {
         loop {
             if let Some(other) = self.parked.take() {
                 let (roomier, fuller) = if other.room() > mine.room() { (other, mine) } else { (mine, other) };
-                self.give_up(fuller.resume()..fuller.limit());
+                // SAFETY: both runs are held here: one by the caller's promise, the other since it was taken.
+                unsafe { self.give_up(fuller.resume()..fuller.limit()) };
                 mine = roomier;
             }
             if self.parked.set_if_empty(mine).is_ok() {
@@ -287,16 +294,26 @@ impl CodePages {
     }
 
     /// Closes what a finished loader filled, and parks or gives up what it did not. With `padded`, the tail begins at the next page.
-    pub(super) fn leave<'l>(&'l self, extent: Record<'l, Extent>, padded: bool, next: Next) {
+    ///
+    /// # Safety
+    ///
+    /// 1. The caller's module filled the extent and holds its run. It leaves each extent once.
+    /// 2. The module is finished: nobody writes to what it filled.
+    pub(super) unsafe fn leave<'l>(&'l self, extent: Record<'l, Extent>, padded: bool, next: Next) {
         let (run, end) = (extent.get().run(), extent.end());
         let resume = if padded { self.ceil(end) } else { end };
         self.table.own(self.page().touched(extent.start()..end), extent);
         if next == Next::AnySeal {
-            self.table.set(Mark::Closed, self.page().filled(extent.start()..resume));
+            // SAFETY: the caller's promise for the extent; what lies before it on its first page is finished too, or it would not have been
+            // parked; the padding behind it is never parked.
+            unsafe { self.table.set(Mark::Closed, self.page().filled(extent.start()..resume)) };
         }
         self.closed_tails.fetch_add(resume - end, Relaxed);
-        run.set_resume(resume);
-        self.park(run);
+        // SAFETY: the caller holds the run and gives it away here. Behind the extent and its padding nothing was written.
+        unsafe {
+            run.set_resume(resume);
+            self.park(run);
+        }
         self.held.fetch_sub(usize::from(self.shares_its_first_page(&extent)), Relaxed);
     }
 
@@ -306,9 +323,14 @@ impl CodePages {
     }
 
     /// Closes bytes that nobody will fill.
-    pub(super) fn give_up(&self, tail: Range<usize>) {
+    ///
+    /// # Safety
+    ///
+    /// The tail of a run that the caller holds, or its beginning; nobody writes there from now on.
+    pub(super) unsafe fn give_up(&self, tail: Range<usize>) {
         self.closed_tails.fetch_add(tail.len(), Relaxed);
-        self.table.set(Mark::Closed, self.page().touched(tail));
+        // SAFETY: the caller's promise; in front of a tail, on its first page, everything is finished (`park`).
+        unsafe { self.table.set(Mark::Closed, self.page().touched(tail)) };
     }
 
     pub(super) fn ceil(&self, offset: usize) -> usize {

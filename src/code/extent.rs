@@ -27,15 +27,23 @@ pub(super) struct ModuleRecord {
     next: Published<ModuleRecord>,
 }
 
-// SAFETY: the name points to text in the ledger, which is immutable and lives as long as the record.
+// SAFETY: by the promise of `new`, the name points to text in the ledger, which is immutable and lives as long as the record.
 unsafe impl Send for ModuleRecord {}
 // SAFETY: as above; the other fields are atomic or never change.
 unsafe impl Sync for ModuleRecord {}
 
 impl ModuleRecord {
-    /// A module without extents. `name` must lie in the ledger that the record goes to.
-    pub(super) fn new(id: u32, name: &str) -> Self {
-        Self { id, name, bytes: AtomicUsize::new(0), first: Published::empty(), next: Published::empty() }
+    /// A module without extents.
+    ///
+    /// # Safety
+    ///
+    /// 1. The record goes to an arena's ledger.
+    /// 2. `name` lies in that ledger and never changes.
+    /// 3. Only extents of that ledger are added to it, and only modules of that ledger follow it.
+    pub(super) unsafe fn new(id: u32, name: &str) -> Self {
+        // SAFETY: the places are parts of a record that goes to the ledger whose records are published there.
+        let (first, next) = unsafe { (Published::empty(), Published::empty()) };
+        Self { id, name, bytes: AtomicUsize::new(0), first, next }
     }
 
     /// The module's extents in the order in which they were filled.
@@ -86,8 +94,16 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(start: usize, limit: usize) -> Self {
-        Self { resume: AtomicUsize::new(start), limit: AtomicUsize::new(limit), last: Published::empty() }
+    /// A run that nothing is filled of.
+    ///
+    /// # Safety
+    ///
+    /// 1. The record goes to the ledger of the arena whose code pages these are.
+    /// 2. From `start` to `limit` the caller holds them: claimed, committed, zero, nobody else's.
+    pub(super) unsafe fn new(start: usize, limit: usize) -> Self {
+        // SAFETY: the place is part of a record, and `Extent::publish` puts only extents of the same ledger there.
+        let last = unsafe { Published::empty() };
+        Self { resume: AtomicUsize::new(start), limit: AtomicUsize::new(limit), last }
     }
 
     pub(super) fn resume(&self) -> usize {
@@ -105,13 +121,23 @@ impl Run {
         self.limit() - resume
     }
 
-    /// Says how far the run is filled; for its owner only.
-    pub(super) fn set_resume(&self, resume: usize) {
+    /// Says how far the run is filled.
+    ///
+    /// # Safety
+    ///
+    /// 1. The caller holds the run.
+    /// 2. From `resume`, not above the limit, its bytes are zero and nobody's.
+    pub(super) unsafe fn set_resume(&self, resume: usize) {
         self.resume.store(resume, Release);
     }
 
-    /// Says how far the run reaches; for its owner only.
-    pub(super) fn set_limit(&self, limit: usize) {
+    /// Says how far the run reaches.
+    ///
+    /// # Safety
+    ///
+    /// 1. The caller holds the run.
+    /// 2. The bytes from the former limit to this one are the caller's own claim: committed, zero, nobody else's.
+    pub(super) unsafe fn set_limit(&self, limit: usize) {
         self.limit.store(limit, Release);
     }
 }
@@ -132,18 +158,20 @@ pub(super) struct Extent {
 }
 
 impl Extent {
-    /// An extent of `module` that begins where `run`, held by the caller, is to be filled next.
-    pub(super) fn new(module: Record<'_, ModuleRecord>, run: Record<'_, Run>) -> Self {
+    /// An extent of `module` that begins where `run` is to be filled next.
+    ///
+    /// # Safety
+    ///
+    /// 1. The record goes to the ledger that `module` and `run` lie in.
+    /// 2. The caller holds the run, and fills it for `module` alone until it [leaves](super::code_pages::CodePages::leave) the extent.
+    pub(super) unsafe fn new(module: Record<'_, ModuleRecord>, run: Record<'_, Run>) -> Self {
         let start = run.resume();
-        Self {
-            module: Known::new(module),
-            run: Known::new(run),
-            start,
-            end: AtomicUsize::new(start),
-            before: AtomicUsize::new(0),
-            below: Published::new(run.get().last.get()),
-            next: Published::empty(),
-        }
+        // SAFETY: all of them are parts of a record that goes to the ledger of these records, and so does every extent that follows it.
+        let (module, run, below, next) = unsafe {
+            let below = Published::new(run.get().last.get());
+            (Known::new(module), Known::new(run), below, Published::empty())
+        };
+        Self { module, run, start, end: AtomicUsize::new(start), before: AtomicUsize::new(0), below, next }
     }
 
     pub(super) fn module(&self) -> Record<'_, ModuleRecord> {

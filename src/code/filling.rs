@@ -66,7 +66,8 @@ impl<'a> Filling<'a> {
         // Machine code that is not sealed by its loader is read-only with the next seal, and never executable.
         let next = if padded && self.executable { Next::OwnSeal } else { Next::AnySeal };
         for extent in self.module.get().extents() {
-            self.arena.pages().leave(extent, padded || self.executable, next);
+            // SAFETY: the loader is being closed, which happens once; it holds the runs of its module's extents and writes to none again.
+            unsafe { self.arena.pages().leave(extent, padded || self.executable, next) };
         }
         self.arena.enlist(self.module, bytes, bump.gaps(), bump.lost());
     }
@@ -134,7 +135,8 @@ impl<'a> Filling<'a> {
         if let Some(limit) = extended {
             self.grow_wish();
             if let Some(extent) = self.current.get() {
-                extent.run().set_limit(limit);
+                // SAFETY: this loader holds the run, and what was added was claimed for it.
+                unsafe { extent.run().set_limit(limit) };
             }
         }
         Ok(extended)
@@ -145,7 +147,8 @@ impl<'a> Filling<'a> {
         let pages = self.arena.pages();
         let Some(run) = pages.take_parked() else { return Ok(()) };
         let taken = self.fit_tail(run, layout).and_then(|fits| match fits {
-            true => self.arena.record(Extent::new(self.module, run)).map(Some),
+            // SAFETY: the run was taken, so this loader holds it; module and run are of the arena that the extent is recorded in.
+            true => self.arena.record(unsafe { Extent::new(self.module, run) }).map(Some),
             false => Ok(None),
         });
         match taken {
@@ -156,7 +159,8 @@ impl<'a> Filling<'a> {
                 Ok(())
             }
             other => {
-                pages.park(run);
+                // SAFETY: taken above, and nothing was done with it.
+                unsafe { pages.park(run) };
                 other.map(|_| ())
             }
         }
@@ -170,7 +174,8 @@ impl<'a> Filling<'a> {
         }
         let extended = self.extended(resume, limit, layout)?;
         if let Some(limit) = extended {
-            run.set_limit(limit);
+            // SAFETY: the run was taken, and what was added was claimed for it.
+            unsafe { run.set_limit(limit) };
         }
         Ok(extended.is_some())
     }
@@ -181,8 +186,10 @@ impl<'a> Filling<'a> {
         let range = pages.claim(layout.size(), layout.align(), self.wish.get())?;
         let extent = self
             .arena
-            .record(Run::new(range.start, range.end))
-            .and_then(|run| self.arena.record(Extent::new(self.module, run)))
+            // SAFETY: claimed just now from this arena's pages, for its own ledger.
+            .record(unsafe { Run::new(range.start, range.end) })
+            // SAFETY: nobody else has heard of the run; module and run are of this arena.
+            .and_then(|run| self.arena.record(unsafe { Extent::new(self.module, run) }))
             // SAFETY: claimed just now, and nobody was told.
             .inspect_err(|_| unsafe { pages.give_back(range) })?;
         self.grow_wish();

@@ -108,7 +108,15 @@ impl PageTable {
     }
 
     /// Marks `pages`.
-    pub(super) fn set(&self, mark: Mark, pages: Range<usize>) {
+    ///
+    /// # Safety
+    ///
+    /// What the [mark](Mark) says is so of every one of them, and stays so.
+    pub(super) unsafe fn set(&self, mark: Mark, pages: Range<usize>) {
+        self.add(mark, pages);
+    }
+
+    fn add(&self, mark: Mark, pages: Range<usize>) {
         for (group, mask) in self.masks(pages) {
             group.mark(mark).fetch_or(mask, Release);
         }
@@ -120,17 +128,21 @@ impl PageTable {
     }
 
     /// Says that `pages` were replaced together, by one mapping.
-    pub(super) fn replace(&self, pages: Range<usize>) {
+    ///
+    /// # Safety
+    ///
+    /// They were: every one of them is sealed, and memory that nobody can change lies there.
+    pub(super) unsafe fn replace(&self, pages: Range<usize>) {
         for (group, mask) in self.masks(pages.clone()) {
             group.mark(Mark::Begins).fetch_and(!mask, Release);
         }
-        self.set(Mark::Begins, pages.start..pages.start + 1);
+        self.add(Mark::Begins, pages.start..pages.start + 1);
         // A larger replacement that this one cut goes on behind it.
         let behind = pages.end..(pages.end + 1).min(self.len * GROUP);
         if !behind.is_empty() && self.is_set(Mark::Replaced, behind.clone()) {
-            self.set(Mark::Begins, behind);
+            self.add(Mark::Begins, behind);
         }
-        self.set(Mark::Replaced, pages);
+        self.add(Mark::Replaced, pages);
     }
 
     /// The first stretch of pages in `pages` that have one mark and not the other, and are alike in being executable.
@@ -164,8 +176,12 @@ impl PageTable {
         count + usize::from(pages != 0 && first & 1 == 0)
     }
 
-    /// Marks `pages` as sealed, once the source has made them read-only.
-    pub(super) fn seal(&self, pages: Range<usize>) {
+    /// Marks `pages` as sealed.
+    ///
+    /// # Safety
+    ///
+    /// Nobody writes to any of them again, and the source has made them read-only.
+    pub(super) unsafe fn seal(&self, pages: Range<usize>) {
         let first = pages.start / GROUP;
         for (index, (group, mask)) in (first..).zip(self.masks(pages)) {
             if group.mark(Mark::Sealed).fetch_or(mask, Release) | mask == usize::MAX {
@@ -257,12 +273,27 @@ mod tests {
         test(unsafe { PageTable::new(end, pages) });
     }
 
+    fn set(table: &PageTable, mark: Mark, pages: Range<usize>) {
+        // SAFETY: no memory belongs to these pages.
+        unsafe { table.set(mark, pages) };
+    }
+
+    fn seal(table: &PageTable, pages: Range<usize>) {
+        // SAFETY: as above.
+        unsafe { table.seal(pages) };
+    }
+
+    fn replace(table: &PageTable, pages: Range<usize>) {
+        // SAFETY: as above.
+        unsafe { table.replace(pages) };
+    }
+
     #[test]
     fn stretches_are_found_across_the_words_of_the_table() {
         with_table(300, |table| {
-            table.set(Mark::Closed, 10..11);
-            table.set(Mark::Closed, 60..200);
-            table.seal(100..130);
+            set(&table, Mark::Closed, 10..11);
+            set(&table, Mark::Closed, 60..200);
+            seal(&table, 100..130);
             assert_eq!(table.next_unsealed(0..300), Some(10..11));
             assert_eq!(table.next_unsealed(11..300), Some(60..100));
             assert_eq!(table.next_unsealed(100..300), Some(130..200));
@@ -278,12 +309,12 @@ mod tests {
     #[test]
     fn what_is_not_sealed_is_found_behind_any_number_of_full_groups() {
         with_table(20_000, |table| {
-            table.set(Mark::Closed, 0..20_000);
-            table.seal(0..12_345);
-            table.seal(12_350..20_000);
+            set(&table, Mark::Closed, 0..20_000);
+            seal(&table, 0..12_345);
+            seal(&table, 12_350..20_000);
             assert_eq!(table.next_unsealed(0..20_000), Some(12_345..12_350));
             assert_eq!(table.next_unsealed(12_347..20_000), Some(12_347..12_350));
-            table.seal(12_345..12_350);
+            seal(&table, 12_345..12_350);
             assert_eq!(table.next_unsealed(0..20_000), None);
         });
     }
@@ -292,21 +323,21 @@ mod tests {
     fn mappings_end_where_pages_differ_and_where_replacements_begin() {
         with_table(300, |table| {
             assert_eq!((table.mappings(0), table.mappings(300)), (0, 1));
-            table.set(Mark::Closed, 0..300);
-            table.seal(0..200);
+            set(&table, Mark::Closed, 0..300);
+            seal(&table, 0..200);
             assert_eq!((table.mappings(200), table.mappings(300)), (1, 2));
-            table.replace(0..64);
-            table.replace(64..100);
+            replace(&table, 0..64);
+            replace(&table, 64..100);
             assert_eq!(table.mappings(300), 4);
-            table.set(Mark::Executable, 150..151);
+            set(&table, Mark::Executable, 150..151);
             assert_eq!(table.mappings(300), 6);
             assert_eq!(table.next_between(0..300, Mark::Sealed, Mark::Replaced), Some((100..150, false)));
             assert_eq!(table.next_between(150..300, Mark::Sealed, Mark::Replaced), Some((150..151, true)));
-            table.replace(0..100);
+            replace(&table, 0..100);
             assert_eq!(table.mappings(300), 5);
-            table.set(Mark::Fixed, 0..100);
+            set(&table, Mark::Fixed, 0..100);
             assert_eq!(table.mappings(300), 5);
-            table.replace(20..64);
+            replace(&table, 20..64);
             assert_eq!(table.mappings(300), 7, "the larger one was cut in three");
         });
     }
@@ -314,9 +345,9 @@ mod tests {
     #[test]
     fn a_stretch_may_fill_every_word_to_its_end() {
         with_table(128, |table| {
-            table.set(Mark::Closed, 0..128);
+            set(&table, Mark::Closed, 0..128);
             assert_eq!(table.next_unsealed(0..128), Some(0..128));
-            table.seal(0..128);
+            seal(&table, 0..128);
             assert_eq!(table.next_unsealed(0..128), None);
             assert!(table.is_set(Mark::Sealed, 0..128));
         });

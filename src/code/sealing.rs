@@ -42,10 +42,14 @@ impl CodePages {
         // SAFETY: the loader that could write there is finished, and nobody else seals what is not marked as closed.
         let sealed = unsafe { self.reservation.seal_executable(self.reserved(self.page().span(pages.clone()))) };
         if sealed.is_ok() {
-            self.table.set(Mark::Executable, pages.clone());
-            self.table.seal(pages.clone());
+            // SAFETY: the system has just made them so, and nobody can write there.
+            unsafe {
+                self.table.set(Mark::Executable, pages.clone());
+                self.table.seal(pages.clone());
+            }
         }
-        self.table.set(Mark::Closed, pages.clone());
+        // SAFETY: the loader is finished and its pages are shared with no other.
+        unsafe { self.table.set(Mark::Closed, pages.clone()) };
         sealed.and_then(|()| self.raise(pages))
     }
 
@@ -54,9 +58,12 @@ impl CodePages {
     pub(super) fn seal_closed(&self) -> Result<usize, PageError> {
         if let Some(run) = self.parked.take() {
             let (resume, padded) = (run.resume(), self.ceil(run.resume()));
-            self.give_up(resume..padded);
-            run.set_resume(padded);
-            self.park(run);
+            // SAFETY: the run was taken, so it is held here until it is parked again. Behind the padding it is as it was.
+            unsafe {
+                self.give_up(resume..padded);
+                run.set_resume(padded);
+                self.park(run);
+            }
         }
         let end = self.page().index(self.claimed());
         let (mut from, mut sealed, mut refused) = (0, 0, None);
@@ -83,7 +90,8 @@ impl CodePages {
         if sealed.is_err() && !self.table.is_set(Mark::Sealed, pages.clone()) {
             sealed?;
         }
-        self.table.seal(pages.clone());
+        // SAFETY: closed pages, read-only since just now or since another thread sealed them.
+        unsafe { self.table.seal(pages.clone()) };
         Ok(pages.len())
     }
 
@@ -142,7 +150,8 @@ impl CodePages {
     fn put_file(&self, pages: Range<usize>, executable: bool) -> Result<(), PageError> {
         // SAFETY: sealed pages. Two threads may replace the same ones: the bytes are the same.
         unsafe { self.reservation.replace(self.reserved(self.page().span(pages.clone())), executable) }?;
-        self.table.replace(pages);
+        // SAFETY: replaced just now.
+        unsafe { self.table.replace(pages) };
         Ok(())
     }
 
@@ -172,7 +181,8 @@ impl CodePages {
             let fixed = unsafe { self.reservation.fix(self.reserved(self.page().span(pages.clone()))) };
             self.refusal.note(&fixed);
             fixed?;
-            self.table.set(Mark::Fixed, pages);
+            // SAFETY: fixed just now.
+            unsafe { self.table.set(Mark::Fixed, pages) };
             Ok(())
         })
     }
