@@ -13,12 +13,13 @@
 
 use super::code_pages::{Choices, CodePages};
 use super::directory::Directory;
-use super::extent::{Extent, ModuleRecord, Run};
+use super::extent::{Extent, ModuleRecord};
 use super::hardening::Hardening;
 use super::ledger::{CHUNK, Ledger};
 use super::names::Names;
 use super::page_table::PageTable;
 use super::published::Record;
+use super::shelf::Board;
 use super::sites::{SiteCounter, Sites};
 use super::stats::{Counters, Stats};
 use crate::error::Error;
@@ -93,13 +94,7 @@ impl CodeArena {
     /// Claims and populates `bytes` ahead of the first load.
     pub(super) fn prefault(&self, bytes: usize) -> Result<(), Error> {
         if bytes != 0 {
-            let range = self.pages.claim(bytes, 1, bytes)?;
-            // SAFETY: claimed just now, by this arena and for its own ledger.
-            let run = self.record(unsafe { Run::new(range.start, range.end) })?;
-            // SAFETY: claimed just now, and not parked yet.
-            unsafe { self.pages.populate(range) }?;
-            // SAFETY: nobody else has heard of the run.
-            unsafe { self.pages.park(run) };
+            self.pages.prefault(bytes, || self.board())?;
         }
         Ok(())
     }
@@ -252,6 +247,12 @@ impl CodeArena {
     /// A part of such numbers.
     pub(crate) fn part_of_sites(&self, start: u32, len: u16) -> Sites {
         self.sites.part(start, len)
+    }
+
+    /// A board for more tails to wait on, if there is room for it.
+    pub(super) fn board(&self) -> Option<Record<'_, Board>> {
+        // SAFETY: the board goes to this arena's ledger, and so to its own shelves only.
+        self.record(unsafe { Board::new() }).ok()
     }
 
     pub(super) fn record<T: Sync>(&self, value: T) -> Result<Record<'_, T>, Error> {

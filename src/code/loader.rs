@@ -15,6 +15,7 @@ use super::filling::Filling;
 use super::module::Module;
 use super::published::Record;
 use super::region::{Growing, Region};
+use super::watermark::End;
 use crate::error::Error;
 use core::alloc::Layout;
 use core::fmt;
@@ -72,12 +73,12 @@ impl CodeArena {
 
 impl<'a> Loader<'a> {
     pub(super) fn new(arena: &'a CodeArena, module: Record<'a, ModuleRecord>) -> Self {
-        Self::with(arena, Filling::new(arena, module, false))
+        Self::with(arena, Filling::new(arena, module, End::Front))
     }
 
     /// A loader of machine code.
     pub(super) fn executable(arena: &'a CodeArena, module: Record<'a, ModuleRecord>) -> Self {
-        Self::with(arena, Filling::new(arena, module, true))
+        Self::with(arena, Filling::new(arena, module, End::Back))
     }
 
     fn with(arena: &'a CodeArena, filling: Filling<'a>) -> Self {
@@ -106,6 +107,31 @@ impl<'a> Loader<'a> {
         match &self.home {
             Home::Module(_) => None,
             Home::Region(growing) => Some(growing),
+        }
+    }
+
+    /// Returns the bytes that the module fills so far: its blocks and the gaps between them. What [`Module::bytes`] will say of it when it is
+    /// closed now.
+    ///
+    /// Use it to bound what one module may take, or to report progress.
+    ///
+    /// # Cost
+    ///
+    /// A load for each place that the module lies in, commonly one. No system call and no allocation.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let loader = arena.load("m")?;
+    /// loader.alloc(1u8)?;
+    /// loader.alloc(2u32)?; // behind a gap of three bytes
+    /// assert_eq!(loader.bytes(), 1 + 3 + 4);
+    /// assert_eq!(loader.finish().bytes(), 8);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn bytes(&self) -> usize {
+        match &self.home {
+            Home::Module(filling) => filling.bytes(&self.bump),
+            Home::Region(growing) => growing.bytes(&self.bump),
         }
     }
 

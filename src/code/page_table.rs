@@ -157,8 +157,8 @@ impl PageTable {
         self.next_stretch(first, alike).map(|stretch| (stretch, executable))
     }
 
-    /// How many mappings of the kernel the first `pages` pages make up: stretches of pages that are alike.
-    pub(super) fn mappings(&self, pages: usize) -> usize {
+    /// How many mappings of the kernel these pages make up, in front of which there is none: stretches of pages that are alike.
+    pub(super) fn mappings(&self, pages: Range<usize>) -> usize {
         const SHOWN: [Mark; 4] = [Mark::Sealed, Mark::Executable, Mark::Replaced, Mark::Fixed];
         let mut before = [0; SHOWN.len()];
         let begins = |(group, mask): (&Group, usize)| {
@@ -170,10 +170,10 @@ impl PageTable {
             }
             (begins & mask).count_ones() as usize
         };
-        let count = self.masks(0..pages).map(begins).sum::<usize>();
+        let count = self.masks(pages.clone()).map(begins).sum::<usize>();
         // Whatever the first page is, it begins one.
-        let first = self.group(0).map_or(0, |group| group.bits(Mark::Sealed) | group.bits(Mark::Begins));
-        count + usize::from(pages != 0 && first & 1 == 0)
+        let first = self.group(pages.start).map_or(0, |group| group.bits(Mark::Sealed) | group.bits(Mark::Begins));
+        count + usize::from(!pages.is_empty() && first >> (pages.start % GROUP) & 1 == 0)
     }
 
     /// Marks `pages` as sealed.
@@ -206,9 +206,9 @@ impl PageTable {
         None
     }
 
-    /// How many of the first `pages` pages are closed and not sealed.
-    pub(super) fn count_unsealed(&self, pages: usize) -> usize {
-        self.masks(0..pages)
+    /// How many of `pages` are closed and not sealed.
+    pub(super) fn count_unsealed(&self, pages: Range<usize>) -> usize {
+        self.masks(pages)
             .map(|(group, mask)| group.bits(Mark::Closed) & !group.bits(Mark::Sealed) & mask)
             .map(|pending| pending.count_ones() as usize)
             .sum()
@@ -300,7 +300,7 @@ mod tests {
             assert_eq!(table.next_unsealed(140..150), Some(140..150));
             assert_eq!(table.next_unsealed(200..300), None);
             assert_eq!(table.next_between(0..300, Mark::Sealed, Mark::Replaced), Some((100..130, false)));
-            assert_eq!(table.count_unsealed(300), 1 + 40 + 70);
+            assert_eq!(table.count_unsealed(0..300), 1 + 40 + 70);
             assert!(table.is_set(Mark::Sealed, 100..130) && table.is_set(Mark::Sealed, 5..5));
             assert!(!table.is_set(Mark::Sealed, 99..130) && !table.is_set(Mark::Sealed, 100..131));
         });
@@ -322,23 +322,23 @@ mod tests {
     #[test]
     fn mappings_end_where_pages_differ_and_where_replacements_begin() {
         with_table(300, |table| {
-            assert_eq!((table.mappings(0), table.mappings(300)), (0, 1));
+            assert_eq!((table.mappings(0..0), table.mappings(0..300)), (0, 1));
             set(&table, Mark::Closed, 0..300);
             seal(&table, 0..200);
-            assert_eq!((table.mappings(200), table.mappings(300)), (1, 2));
+            assert_eq!((table.mappings(0..200), table.mappings(0..300)), (1, 2));
             replace(&table, 0..64);
             replace(&table, 64..100);
-            assert_eq!(table.mappings(300), 4);
+            assert_eq!(table.mappings(0..300), 4);
             set(&table, Mark::Executable, 150..151);
-            assert_eq!(table.mappings(300), 6);
+            assert_eq!(table.mappings(0..300), 6);
             assert_eq!(table.next_between(0..300, Mark::Sealed, Mark::Replaced), Some((100..150, false)));
             assert_eq!(table.next_between(150..300, Mark::Sealed, Mark::Replaced), Some((150..151, true)));
             replace(&table, 0..100);
-            assert_eq!(table.mappings(300), 5);
+            assert_eq!(table.mappings(0..300), 5);
             set(&table, Mark::Fixed, 0..100);
-            assert_eq!(table.mappings(300), 5);
+            assert_eq!(table.mappings(0..300), 5);
             replace(&table, 20..64);
-            assert_eq!(table.mappings(300), 7, "the larger one was cut in three");
+            assert_eq!(table.mappings(0..300), 7, "the larger one was cut in three");
         });
     }
 

@@ -90,11 +90,6 @@ impl<T> Published<T> {
         }
     }
 
-    /// Takes the record away: whoever gets it is the only one.
-    pub(super) fn take(&self) -> Option<Record<'_, T>> {
-        Self::record(self.0.swap(ptr::null_mut(), Acquire))
-    }
-
     fn raw(record: Option<Record<'_, T>>) -> *mut T {
         record.map_or(ptr::null_mut(), |record| ptr::from_ref(record.0).cast_mut())
     }
