@@ -237,10 +237,10 @@ fn functions_in_turn_with_data_cut_nothing_in_pieces() {
 fn a_hundred_thousand_functions_are_possible_in_one_gibibyte() {
     in_child(|| {
         let arena = CodeArena::builder().reservation(1 << 30).build().unwrap();
-        let before = mappings();
         functions(&arena, 100_000, |_| ());
-        assert!(arena.stats().claimed <= 100_000 * page() + 64_000);
-        assert!(mappings() <= before + 6, "{} from {before}", mappings());
+        let stats = arena.stats();
+        assert!(stats.claimed <= 100_000 * page() + 64_000, "{stats:?}");
+        assert!(stats.mappings <= 4 && stats.mappings == mapped(&arena).accessible().count(), "{stats:?}");
     });
 }
 
@@ -273,7 +273,9 @@ fn native_code_and_data_share_what_there_is_to_its_last_page() {
         let stats = arena.stats();
         assert!(stats.claimed + page() > limit.unwrap_or(1 << 20), "{stats:?}");
         let _ = (data.finish(), jit.seal().unwrap(), arena.seal().unwrap());
-        assert_eq!(arena.stats().mappings, mapped(&arena).accessible().count());
+        // Where the two meet, the kernel may keep what was data's neighbour before it was sealed apart from its like.
+        let apart = mapped(&arena).accessible().count() - arena.stats().mappings;
+        assert!(apart <= 1, "{:?}", mapped(&arena));
         blocks.check_apart(&arena, &native);
         support::accounted(&arena.stats());
     }

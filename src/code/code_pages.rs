@@ -212,7 +212,9 @@ impl CodePages {
     pub(super) fn lend(&self, end: End, lent: &Cell<usize>) -> usize {
         let spare = self.claimed_from(end) / SPARE;
         if spare >= self.page().bytes() || lent.get() != 0 {
-            let mine = |all: usize| (spare.saturating_sub(all - lent.get()) / 2).min(LONGEST_RUN - FIRST_RUN);
+            // Machine code is sealed module by module: what it has ahead lies between executable pages for long.
+            let longest = if end == End::Front { LONGEST_RUN } else { 2 * FIRST_RUN };
+            let mine = |all: usize| (spare.saturating_sub(all - lent.get()) / 2).min(longest - FIRST_RUN);
             let all = self.lent.fetch_update(Relaxed, Relaxed, |all| Some(all - lent.get() + mine(all)));
             lent.set(all.map_or(0, mine));
         }
