@@ -180,11 +180,12 @@ impl CodeArenaBuilder {
         self
     }
 
-    /// Asks for huge pages from 2 MiB of code on: runs end where a huge page ends, and what is sealed is collapsed onto huge pages where
-    /// the kernel can (Linux 6.1).
+    /// Asks for huge pages from some 4 MiB of code on. Pages are claimed up to the end of a huge page, where that is at most half of the code so far, and
+    /// what is sealed is collapsed onto huge pages where the kernel can (Linux 6.1).
     ///
-    /// Fewer page faults while code is loaded and in each forked child, fewer entries of the TLB while it runs. Costs memory: up to 2 MiB
-    /// behind the last block are resident; and one system call for each run, one for each seal that completes a huge page. Where the system
+    /// Fewer page faults while code is loaded and in each forked child, fewer entries of the TLB while it runs. Loaders that are open at once
+    /// share what was claimed. Machine code lies on small pages until it is sealed. Costs memory: up to 2 MiB
+    /// behind the last block are resident; and one system call for each claim, one for each seal that completes a huge page. Where the system
     /// has none to give, nothing changes and [`CodeArena::refused`] says so; where its memory is in pieces, finding some may take
     /// longer than small pages would have taken. What is [hardened](Self::hardening) above protection lies on small pages again.
     ///

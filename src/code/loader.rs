@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   Loader ── bump ──▶ the next block          one comparison, one store
-//!          └─ home ──▶ filling: a module's runs of pages       where room comes from
+//!          └─ home ──▶ filling: a module's pages               where room comes from
 //!                   or region:  a piece of a heap, for transient code
 //! ```
 //!
@@ -137,10 +137,12 @@ impl<'a> Loader<'a> {
 
     // ── closing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// Closes the module. It cannot fail, costs no system call, and writes to no code page.
+    /// Closes the module. It cannot fail and writes to no code page.
     ///
-    /// The rest of the last page is left for one later loader to go on behind. The pages become read-only with the next
-    /// [`CodeArena::seal`]: the way to load many small modules.
+    /// The rest of its room, from the middle of its last page on, waits for later loaders, which use it before they claim pages. The pages become
+    /// read-only with the next [`CodeArena::seal`]: the way to load many small modules.
+    ///
+    /// Costs no system call, save one for more records where very many tails wait.
     ///
     /// ```
     /// # fn main() -> Result<(), permacode::Error> {

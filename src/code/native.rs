@@ -35,6 +35,10 @@ pub struct NativeLoader<'a>(Loader<'a>);
 impl CodeArena {
     /// Opens a module of machine code, on pages that no other module shares.
     ///
+    /// They lie at the back of the [address range](Self::address_range), one native module behind another, apart from data. A small function that
+    /// is sealed by itself takes one page: a reservation of 1 GiB has room for some 262,000 of them, in one mapping.
+    /// To pack functions, put several into one module.
+    ///
     /// Costs and errors are those of [`load`](Self::load); see [`NativeLoader`].
     ///
     /// ```

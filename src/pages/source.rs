@@ -63,6 +63,11 @@ use core::ptr::NonNull;
 /// # Ok::<(), permacode::Error>(())
 /// ```
 ///
+/// # How much it must be able to give
+///
+/// A code arena reserves its [`reservation`](crate::CodeArenaBuilder::reservation) and a quarter more for records. Its page table takes nine
+/// bytes a page. It is one call. A reservation of 1 MiB, the smallest that is tried where none is chosen, asks for some 1.4 MiB.
+///
 /// # Safety
 ///
 /// * [`page_size`](Self::page_size) is a power of two and never changes. (From 64 bytes to 64 KiB: arenas refuse others.)
