@@ -139,6 +139,21 @@ impl CodeArena {
         start..start + self.pages.len()
     }
 
+    /// Returns the bytes of address space that the arena takes, those for its records and its page table included.
+    ///
+    /// Without a [chosen size](crate::CodeArenaBuilder::reservation) it says what the system granted; [`address_range`](Self::address_range) is
+    /// the part for code. It never changes.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let [front, back] = arena.bookkeeping_ranges();
+    /// assert_eq!(arena.address_space(), front.len() + arena.address_range().len() + back.len());
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn address_space(&self) -> usize {
+        self.pages.reservation().len()
+    }
+
     /// Where what the arena knows of its code lies: pages that loads and seals write to, in front of the code and behind it. For tools that
     /// look at the process from outside: unsealed code and what lies in front of it may be one mapping. Costs nothing.
     ///

@@ -4,12 +4,13 @@ use super::arena::{CodeArena, geometry};
 use super::code_pages::Choices;
 use super::hardening::Hardening;
 use crate::error::Error;
-use crate::pages::{PageSource, Reservation, Source, Wish};
+use crate::layout::Geometry;
+use crate::pages::{PageSource, Reservation, Reserve, Source};
 use std::sync::Arc;
 
 /// Address space that an arena takes when nothing is said.
-const RESERVATION: Wish =
-    Wish { full: if usize::BITS >= 64 { 1 << 30 } else { 64 << 20 }, ordinary: 4 << 20, least: 1 << 20 };
+const RESERVATION: Reserve =
+    Reserve { free: if usize::BITS >= 64 { 2 << 30 } else { 64 << 20 }, memory: 4 << 20, least: 1 << 20, share: 8 };
 
 /// Settings of a [`CodeArena`] to be made. Sizes are in bytes; choosing costs nothing, [`build`](Self::build) does.
 ///
@@ -35,15 +36,18 @@ pub struct CodeArenaBuilder {
 }
 
 impl CodeArena {
-    /// An arena with the default reservation: 1 GiB of address space on 64-bit systems, 64 MiB on others, halved until the system
-    /// grants it, down to 1 MiB.
+    /// An arena with the default reservation: 2 GiB of address space on 64-bit systems, 64 MiB on others.
     ///
-    /// Costs two system calls; the address space is free until it is used. The first load touches a page of records and page table, the
+    /// Under a limit on address space (`ulimit -v`) it is halved, down to 1 MiB, until the arena takes at most an eighth of what is left.
+    /// Where the system refuses it without a limit, the arena takes an eighth of the largest size that is to be had.
+    /// [`address_space`](Self::address_space) says what was granted.
+    ///
+    /// Costs two system calls and a question for the limit; the address space is free until it is used. The first load touches a page of records and page table, the
     /// first block one of code; neither makes a call, nor does what else fits 16 KiB of code.
     ///
     /// # Errors
     ///
-    /// [`Error::Pages`] when the system grants no address space or no memory.
+    /// [`Error::Pages`] when the system grants no address space or no memory, or when an eighth of what is left is too little.
     ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;
@@ -202,8 +206,8 @@ impl CodeArenaBuilder {
 
     /// Where pages come from: [`OrdinaryPages`](crate::pages::OrdinaryPages), a source for tests, one of your own.
     ///
-    /// Costs an indirect call for each call to the source. Where the source cannot protect, a reservation may be memory, so the
-    /// default is 4 MiB.
+    /// Costs an indirect call for each call to the source. Where a reservation
+    /// [is memory](PageSource::reservation_is_free), the default is 4 MiB.
     ///
     /// ```
     /// use permacode::{CodeArena, pages::OrdinaryPages};
@@ -235,15 +239,21 @@ impl CodeArenaBuilder {
     pub fn build(self) -> Result<CodeArena, Error> {
         let arena = match self.reservation {
             Some(bytes) => self.reserve(bytes)?,
-            None => RESERVATION.granted(&self.source, |bytes| self.reserve(bytes))?,
+            None => {
+                let len = |bytes| self.geometry(bytes).map(|geometry| geometry.len);
+                RESERVATION.granted(&self.source, len, |bytes| self.reserve(bytes))?
+            }
         };
         arena.prefault(self.prefault)?;
         Ok(arena)
     }
 
+    fn geometry(&self, bytes: usize) -> Result<Geometry, Error> {
+        geometry(bytes, self.source.page_size()?).ok_or(Error::TooLarge { len: bytes, element: 1 })
+    }
+
     fn reserve(&self, bytes: usize) -> Result<CodeArena, Error> {
-        let too_large = Error::TooLarge { len: bytes, element: 1 };
-        let geometry = geometry(bytes, self.source.page_size()?).ok_or(too_large)?;
+        let geometry = self.geometry(bytes)?;
         let reservation = Reservation::new(self.source.clone(), geometry.len)?;
         let choices = Choices { limit: self.limit, level: self.hardening, strict: self.strict, huge: self.huge };
         CodeArena::with_pages(reservation, geometry, choices)
