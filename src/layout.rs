@@ -109,10 +109,10 @@ pub(crate) fn rest_of_huge_page(address: usize, before: usize, taken: usize, hug
     if before.checked_add(taken).is_some_and(|all| rest <= all / 2) { rest } else { 0 }
 }
 
-/// The unit that claims are counted in: a page, or so many of them that half a word counts what `len` bytes hold.
+/// The unit that claims are counted in: a page, or so many of them that half a word, less a bit, counts what `len` bytes hold.
 #[inline]
 pub(crate) fn grain(len: usize, page: usize) -> usize {
-    let most = usize::MAX >> (usize::BITS / 2);
+    let most = usize::MAX >> (usize::BITS / 2 + 1);
     let mut grain = page;
     while len / grain > most {
         grain *= 2;
@@ -193,25 +193,28 @@ impl PageSize {
 /// Where the parts of a code arena's reservation lie; all are whole pages, but for where the page table and the ledger meet.
 ///
 /// ```text
-///   0              table            start                         start + code    len
-///   ├─── ◀ table ────┼─── ledger ▶ ───┼──── code pages ▶ ───────────────┼─ ledger ▶ ──┤
-///                      its first part                                     its second
+///   0              table           start                     start + code            rest              len
+///   ├─ ◀ its first ─┼─ ledger, its ─┼──── code pages ▶ ┄┄┄┄┄┄┄┄┄┄┄┄┼┄┄┄┄┄┄┄ ◀ ledger ───┼─ its others ▶ ┄─┤
+///      groups of      first part ▶                                     its second part     groups of
+///      the page table                                                                        the page table
 /// ```
 ///
 /// What a small arena touches lies close together: the kernel needs a page of page tables for each 2 MiB, and that costs as much to make as
-/// the memory itself. The first part of the ledger is writable from the beginning, so that it makes no mapping of its own, and short, so
-/// that the table is not far.
+/// the memory itself. What is in front of the code is writable from the beginning, so that it makes no mapping of its own, and short,
+/// because that is charged. The rest lies behind the code, on both sides of one place: one mapping more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
-    /// Where the page table ends and the ledger's first part begins: in the middle of a page, because what is used first of both lies
-    /// there. A multiple of [`RECORD_ALIGN`].
+    /// Where the page table's part in front of the code ends and the ledger's begins: in the middle of a page, because what is used first
+    /// of both lies there. A multiple of [`RECORD_ALIGN`].
     pub(crate) table: usize,
     /// Where the ledger's first part ends and code pages begin.
     pub(crate) start: usize,
     /// Bytes of code pages.
     pub(crate) code: usize,
-    /// Bytes of the ledger's second part, behind the code pages.
+    /// Bytes set aside for the ledger's second part, behind the code pages.
     pub(crate) back: usize,
+    /// Where the ledger's second part ends, which grows down, and the page table's begins.
+    pub(crate) rest: usize,
     /// Bytes of the whole reservation.
     pub(crate) len: usize,
 }
@@ -219,25 +222,31 @@ pub(crate) struct Geometry {
 /// What every record is aligned to at most; no page is smaller.
 pub(crate) const RECORD_ALIGN: usize = 64;
 
+/// Bytes of the ledger's first part at most: some 2,000 modules.
+const FRONT: usize = 256 << 10;
+
 impl Geometry {
     /// The parts for `code` bytes of code, rounded up to pages: a quarter of that for records, at least `least_ledger`, and a page
-    /// table whose size `table` tells from the number of pages. `None` where the sum is more than an allocation may have.
+    /// table whose sizes, in front of the code and behind it, `table` tells from the number of pages. `None` where the sum is more than an
+    /// allocation may have.
     pub(crate) fn new(
         code: usize,
         page: PageSize,
         least_ledger: usize,
-        table: impl Fn(usize) -> usize,
+        table: impl Fn(usize) -> [usize; 2],
     ) -> Option<Self> {
         let code = page.ceil(code.max(1)).filter(|&code| code <= isize::MAX as usize)?;
         let ledger = page.ceil((code / 4).max(least_ledger))?;
-        let front = page.ceil((code / 4096).max(least_ledger))?;
+        let front = page.ceil((code / 4096).min(FRONT).max(least_ledger))?;
+        let [first, others] = table(page.index(code));
         // Aligned as records are, on every page size.
         let half = page.bytes() / 2 / RECORD_ALIGN * RECORD_ALIGN;
-        let table = page.ceil(table(page.index(code)).checked_add(half)?)? - half;
+        let table = page.ceil(first.checked_add(half)?)? - half;
         let start = page.ceil(table.checked_add(front)?)?;
         let back = ledger - front.min(ledger);
-        let len = start.checked_add(code)?.checked_add(back).filter(|&len| len <= isize::MAX as usize)?;
-        Some(Self { table, start, code, back, len })
+        let rest = start.checked_add(code)?.checked_add(back)?;
+        let len = rest.checked_add(page.ceil(others)?).filter(|&len| len <= isize::MAX as usize)?;
+        Some(Self { table, start, code, back, rest, len })
     }
 }
 
@@ -359,7 +368,7 @@ mod tests {
 
     #[test]
     fn claims_are_counted_in_pages_until_half_a_word_does_not_hold_their_number() {
-        let most = usize::MAX >> (usize::BITS / 2);
+        let most = usize::MAX >> (usize::BITS / 2 + 1);
         assert_eq!((grain(0, 4096), grain(1 << 20, 4096), grain(most << 6, 64)), (4096, 4096, 64));
         assert_eq!(grain((most + 1) << 6, 64), 128);
         for len in extremes(usize::BITS).into_iter().map(|len| len as usize) {
@@ -387,16 +396,23 @@ mod tests {
         {
             let page = PageSize::new(bytes).unwrap();
             // As a page table: a word for each page, and the bits.
-            let Some(all) = Geometry::new(code, page, 1 << 16, |pages| pages * 9) else {
+            let table = |pages: usize| [pages.min(1000) * 9, pages.saturating_sub(1000) * 9];
+            let Some(all) = Geometry::new(code, page, 1 << 16, table) else {
                 assert!(code > 1 << (usize::BITS - 3), "{code}");
                 continue;
             };
             assert!(all.code >= code && all.code <= code.max(1).next_multiple_of(bytes));
-            assert!(all.table >= all.code / bytes * 9 && all.table < all.code / bytes * 9 + 2 * bytes);
+            let [first, others] = table(all.code / bytes);
+            assert!(all.table >= first && all.table < first + 2 * bytes);
             assert!(all.table % RECORD_ALIGN == 0 && (all.table % bytes != 0 || bytes == RECORD_ALIGN));
             assert!(all.start - all.table >= 1 << 16 && all.start - all.table + all.back >= all.code / 4);
-            assert!([all.start, all.code, all.back].iter().all(|part| part % bytes == 0), "{all:?}");
-            assert!(all.len == all.start + all.code + all.back && all.len <= isize::MAX as usize);
+            assert!(
+                all.start < 9000 + 2 * bytes + (256 << 10) + (64 << 10),
+                "what is writable at once is bounded: {all:?}"
+            );
+            assert!([all.start, all.code, all.back, all.len].iter().all(|part| part % bytes == 0), "{all:?}");
+            assert!(all.rest == all.start + all.code + all.back && all.len <= isize::MAX as usize);
+            assert!(all.len - all.rest >= others && all.len - all.rest < others + bytes);
         }
     }
 

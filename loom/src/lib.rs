@@ -30,6 +30,7 @@ mod code {
 
     mod publishing;
     mod reserving;
+    mod sharing;
     mod waiting;
 
     /// The library's promise, as far as a slot needs it.

@@ -1,9 +1,9 @@
 //! The code arena: one reservation, what lies in it, and what can be asked of it.
 //!
 //! ```text
-//!   ┌── page table ──┬── records ──┬──────────────── code ────────────────┬─ more records ─┐
-//!   │ owners, bits ◀ │ written ▶   │ sealed │ closed │ open │ no access ▶ │  no access ▶   │
-//!   └────────────────┴─────────────┴──────────────────────────────────────┴────────────────┘
+//!   ┌── page table ──┬── records ──┬──────────────── code ─────────────────┬ more ──────┬ more ────────┐
+//!   │ owners, bits ◀ │ written ▶   │ sealed │ closed │ open │ no access ▶  │ ◀ records  │ page table ▶ │
+//!   └────────────────┴─────────────┴───────────────────────────────────────┴────────────┴──────────────┘
 //!    written by load  written once   only ever read, after load
 //!    and seal
 //! ```
@@ -73,10 +73,10 @@ impl CodeArena {
     pub(super) fn with_pages(reservation: Reservation, geometry: Geometry, choices: Choices) -> Result<Self, Error> {
         // SAFETY: whole pages of a reservation that nothing was done with yet.
         unsafe { reservation.commit(0..geometry.start + CodePages::ready(&reservation, geometry)) }?;
-        let ledger = Ledger::new(geometry.table..geometry.start, geometry.len - geometry.back..geometry.len);
-        let home = ledger.claim(&reservation, Layout::new::<Self>())?.cast();
+        let ledger = Ledger::new(geometry.table..geometry.start, geometry.rest, geometry.back);
         // SAFETY: the reservation was made for this geometry; the page table's part and the first code are committed and untouched.
         let pages = unsafe { CodePages::new(reservation, geometry, choices) };
+        let home = ledger.claim(&pages, Layout::new::<Self>())?.cast();
         // SAFETY: the directory is this arena's, and `enlist` appends modules of this arena only.
         let modules = unsafe { Directory::new() };
         Ok(Self {
@@ -101,7 +101,7 @@ impl CodeArena {
 
     /// What the ledger keeps of a module, for one that is to be opened.
     pub(super) fn module_record(&self, name: &str) -> Result<Record<'_, ModuleRecord>, Error> {
-        self.ledger.insert_named(self.pages.reservation(), name, |name| {
+        self.ledger.insert_named(&self.pages, name, |name| {
             // SAFETY: the ledger copied the name and puts the record in front of it. Its loader adds what it records in this arena.
             unsafe { ModuleRecord::new(self.next_module.fetch_add(1, Relaxed), name) }
         })
@@ -277,7 +277,7 @@ impl CodeArena {
     }
 
     pub(super) fn record<T: Sync>(&self, value: T) -> Result<Record<'_, T>, Error> {
-        self.ledger.insert(self.pages.reservation(), value)
+        self.ledger.insert(&self.pages, value)
     }
 
     /// Adds a closed module to the list of finished ones.

@@ -1,8 +1,8 @@
 //! The code pages of one arena: claimed by loaders, left to wait between them, closed, sealed.
 //!
 //! ```text
-//!   0                                               front                     back                              len
-//!   ├ sealed ┼ closed ┼ loader's ┼ waits ┼ loader's ┤┄┄┄┄┄ no access ┄┄┄┄┄┄┄┄┄├ machine code ┼ waits ┼ sealed ┤
+//!   0                                               front              back                             len
+//!   ├ sealed ┼ closed ┼ loader's ┼ waits ┼ loader's ┤┄┄┄ no access ┄┄┄├ machine code ┼ waits ┼ sealed ┼ records ┤
 //! ```
 //!
 //! Code pages only ever move to the right in: *no access* → *claimed* (by compare-exchange on the watermark, then committed; the first few
@@ -13,6 +13,7 @@
 
 use super::extent::Extent;
 use super::hardening::Hardening;
+use super::ledger::Memory;
 use super::page_table::{Mark, PageTable};
 use super::published::Record;
 use super::refusal::Refusal;
@@ -42,6 +43,10 @@ pub(super) struct CodePages {
     start: usize,
     /// Bytes of code pages in the reservation.
     pub(super) len: usize,
+    /// Bytes of them, at the end, that records took.
+    taken: AtomicUsize,
+    /// Where the part of the page table behind the code begins in the reservation.
+    pub(super) rest: usize,
     /// Bytes of code pages that were made writable together with the arena's records, so that its first run costs no call.
     pub(super) ready: usize,
     /// Bytes that may be claimed: `len`, or the user's limit in whole pages.
@@ -100,8 +105,12 @@ impl CodePages {
     pub(super) unsafe fn new(reservation: Reservation, geometry: Geometry, choices: Choices) -> Self {
         let Choices { limit, level, strict, huge } = choices;
         let page = reservation.page();
-        // SAFETY: the geometry made room for the table before its end, which is aligned as records are, hence to a word.
-        let table = unsafe { PageTable::new(reservation.at(geometry.table), page.index(geometry.code)) };
+        // SAFETY: the geometry made room for the table before its end, which is aligned as records are, hence to a word, and behind its rest,
+        // which is a page's beginning.
+        let table = unsafe {
+            let (end, rest) = (reservation.at(geometry.table), reservation.at(geometry.rest));
+            PageTable::new(end, rest, page.index(geometry.code))
+        };
         let grain = layout::grain(geometry.code, page.bytes());
         // SAFETY: the caller's promise; `park` hands on boards of the arena that these pages are part of.
         let shelves = unsafe { [Shelf::new(), Shelf::new()] };
@@ -109,6 +118,8 @@ impl CodePages {
             table,
             start: geometry.start,
             len: geometry.code,
+            taken: AtomicUsize::new(0),
+            rest: geometry.rest,
             ready: Self::ready(&reservation, geometry),
             cap: limit.map_or(geometry.code, |limit| page.floor(limit).min(geometry.code)),
             limit,
@@ -141,8 +152,16 @@ impl CodePages {
         self.reservation.page()
     }
 
+    /// Bytes of code pages, used or not, but for those that records took.
+    #[inline]
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.len - self.taken()
+    }
+
+    /// Bytes at the end of the code pages that records took.
+    #[inline]
+    pub(super) fn taken(&self) -> usize {
+        self.taken.load(Relaxed)
     }
 
     /// Bytes claimed from both ends, and those of them from the back.
@@ -161,7 +180,7 @@ impl CodePages {
     #[inline]
     pub(super) fn at(&self, offset: usize) -> NonNull<u8> {
         assert!(offset <= self.len);
-        // SAFETY: code lies there in the reservation, `len` bytes of it.
+        // SAFETY: code, and records that took its place, lie there in the reservation, `len` bytes of them.
         unsafe { self.reservation.at(self.start + offset) }
     }
 
@@ -169,12 +188,12 @@ impl CodePages {
     #[inline]
     pub(super) fn offset(&self, address: usize) -> Option<usize> {
         let offset = address.wrapping_sub(self.reservation.base().addr().get() + self.start);
-        (offset < self.len).then_some(offset)
+        (offset < self.len()).then_some(offset)
     }
 
     /// Bytes of the reservation before and behind the code pages.
     pub(super) fn around(&self) -> (usize, usize) {
-        (self.start, self.reservation.len() - self.start - self.len)
+        (self.start, self.reservation.len() - self.start - self.len())
     }
 
     /// A range among the code pages as one of the reservation.
@@ -339,5 +358,23 @@ impl CodePages {
             true => self.table.mappings(front) + self.table.mappings(back),
             false => self.table.mappings(0..back.end.max(front.end)),
         }
+    }
+}
+
+impl Memory for CodePages {
+    fn pages(&self) -> &Reservation {
+        &self.reservation
+    }
+
+    fn take_from_code(&self, bytes: usize) -> bool {
+        // What is behind the last whole unit is never code's.
+        let units = bytes.saturating_sub(self.len % self.grain).div_ceil(self.grain);
+        // A first run is left, so that a loader that has records can go on where they fill what there is.
+        let all = (self.len / self.grain).saturating_sub(self.ready.div_ceil(self.grain));
+        let has = bytes <= self.taken() || self.watermark.reach(units, all);
+        if has {
+            self.taken.fetch_max(units * self.grain + self.len % self.grain, Relaxed);
+        }
+        has
     }
 }

@@ -271,7 +271,10 @@ impl CodePages {
 
     /// Bytes that may still be claimed.
     fn left(&self, claimed: Claimed) -> usize {
-        self.cap.saturating_sub((claimed.front + claimed.back) * self.grain)
+        let all = (claimed.front + claimed.back) * self.grain;
+        // What records took does not count towards the limit, but is not there.
+        let code = all.saturating_sub(self.back(0) - self.edge());
+        self.cap.saturating_sub(code).min(self.back(0).saturating_sub(all))
     }
 
     /// Where the last `units` begin.
@@ -279,16 +282,22 @@ impl CodePages {
         (self.len / self.grain - units) * self.grain
     }
 
-    /// Bytes claimed from one end.
-    pub(super) fn claimed_from(&self, end: End) -> usize {
-        let claimed = self.watermark.get();
-        self.grain * if end == End::Front { claimed.front } else { claimed.back }
+    /// Where claims for code begin from the back: at the last whole unit, or before what records took.
+    fn edge(&self) -> usize {
+        self.back(0).min(self.len())
     }
 
-    /// The claimed bytes: from the front, and from the back.
+    /// Bytes claimed from one end.
+    pub(super) fn claimed_from(&self, end: End) -> usize {
+        let [front, back] = self.claimed_ranges();
+        if end == End::Front { front.len() } else { back.len() }
+    }
+
+    /// The claimed bytes: from the front, and from the back, without those that records took.
     pub(super) fn claimed_ranges(&self) -> [Range<usize>; 2] {
         let claimed = self.watermark.get();
-        [0..claimed.front * self.grain, self.back(claimed.back)..self.back(0)]
+        let edge = self.edge();
+        [0..claimed.front * self.grain, self.back(claimed.back).min(edge)..edge]
     }
 
     /// Commits units that the caller has claimed just now.
@@ -298,6 +307,7 @@ impl CodePages {
             End::Back => self.back(units.end)..self.back(units.start),
         };
         let claim = Claim { pages: self, end, range };
+        self.commit_table(end, claim.range())?;
         // SAFETY: whole pages that the caller alone has claimed just now, so they were never sealed (invariant 4).
         unsafe { self.reservation.commit(self.reserved(self.unready(claim.range()))) }?;
         if self.huge && end == End::Front {
@@ -305,6 +315,18 @@ impl CodePages {
             self.refusal.note(&unsafe { self.reservation.huge(self.reserved(self.huge_part(claim.range())), false) });
         }
         Ok(claim)
+    }
+
+    /// Makes the page table of claimed pages writable.
+    fn commit_table(&self, end: End, claimed: Range<usize>) -> Result<(), PageError> {
+        let Some(bytes) = self.table.missing(end, self.page().touched(claimed), self.page()) else { return Ok(()) };
+        // SAFETY: whole pages of the table's part of the reservation, never sealed; they may be writable and used already (`PageSource::commit`).
+        // Then they are there for the table, which the geometry made room for.
+        unsafe {
+            self.reservation.commit(self.rest + bytes.start..self.rest + bytes.end)?;
+            self.table.grow(end, bytes);
+        }
+        Ok(())
     }
 
     /// The part of a claim that was not writable from the beginning.

@@ -114,7 +114,7 @@ impl CodePages {
     /// those in a row by one call, because the kernel empties a queue of each processor for every call.
     fn collapse(&self, pages: Range<usize>) {
         let bytes = self.page().span(pages);
-        let around = bytes.start.saturating_sub(HUGE - 1)..(bytes.end + (HUGE - 1)).min(self.len);
+        let around = bytes.start.saturating_sub(HUGE - 1)..(bytes.end + (HUGE - 1)).min(self.len());
         let part = self.huge_part(around);
         let sealed = |start: usize| self.table.is_set(Mark::Sealed, self.page().touched(start..start + HUGE));
         let mut start = part.start;

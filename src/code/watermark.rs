@@ -1,9 +1,11 @@
 //! How much of the code pages is claimed, from either end: two numbers that many threads move, in one word.
 //!
 //! ```text
-//!   0 ├ claimed ┼ claimed ┤┄┄┄┄┄┄┄┄ free ┄┄┄┄┄┄┄┄├ claimed ┤ len
+//!   0 ├ claimed ┼ claimed ┤┄┄┄┄┄┄┄┄ free ┄┄┄┄┄┄┄┄├ claimed ┼ records ┤ len
 //!        from the front   ▶                      ◀  from the back
 //! ```
+//!
+//! Records that need more than their own part take the very last units, until machine code is claimed in front of them.
 //!
 //! Claims do not overlap, because each moves one number from where it begins to where it ends, in one step, and sees the other in that step.
 //! The latest of each end may be given back; who claims these bytes next does so after all that was done to them. `loom/` tries both.
@@ -17,7 +19,10 @@ use core::sync::atomic::Ordering::*;
 const HALF: u32 = usize::BITS / 2;
 
 /// No more units than these can be counted.
-pub(super) const MOST: usize = usize::MAX >> HALF;
+pub(super) const MOST: usize = (usize::MAX >> HALF) >> 1;
+
+/// Says that machine code was claimed from the back.
+const NATIVE: usize = MOST + 1;
 
 /// Which end of the code pages is claimed from: data fills them from the front, machine code from the back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +36,8 @@ pub(super) enum End {
 pub(super) struct Claimed {
     pub(super) front: usize,
     pub(super) back: usize,
+    /// Whether machine code ever was. If not, what is claimed from the back is for records.
+    pub(super) native: bool,
 }
 
 impl Claimed {
@@ -44,17 +51,17 @@ impl Claimed {
     fn with(self, end: End, units: usize) -> Self {
         match end {
             End::Front => Self { front: units, ..self },
-            End::Back => Self { back: units, ..self },
+            End::Back => Self { back: units, native: true, ..self },
         }
     }
 
     fn word(self) -> usize {
         debug_assert!(self.front <= MOST && self.back <= MOST);
-        self.front << HALF | self.back
+        self.front << HALF | if self.native { NATIVE } else { 0 } | self.back
     }
 
     fn from_word(word: usize) -> Self {
-        Self { front: word >> HALF, back: word & MOST }
+        Self { front: word >> HALF, back: word & MOST, native: word & NATIVE != 0 }
     }
 }
 
@@ -82,6 +89,28 @@ impl Watermark {
                 Err(now) => claimed = Claimed::from_word(now),
             }
         }
+    }
+
+    /// Claims from the back what is missing of the last `units` of `all`, for records. Whether they have these now: not where one of them was
+    /// claimed for code.
+    pub(super) fn reach(&self, units: usize, all: usize) -> bool {
+        let mut claimed = self.get();
+        while !claimed.native && claimed.back < units {
+            if claimed.front > all || units > all - claimed.front {
+                return false;
+            }
+            // Acquire: as in `claim`.
+            match self.0.compare_exchange_weak(
+                claimed.word(),
+                Claimed { back: units, ..claimed }.word(),
+                Acquire,
+                Relaxed,
+            ) {
+                Ok(_) => return true,
+                Err(now) => claimed = Claimed::from_word(now),
+            }
+        }
+        !claimed.native
     }
 
     /// Gives a claim back, if nobody claimed behind it; whether that was so.
