@@ -109,8 +109,8 @@ impl CodeArena {
 
     /// Whether an address lies in the arena's code pages: one subtraction and one comparison.
     ///
-    /// True for the whole part of the reservation that is set aside for code, used or not. Values of size zero lie nowhere, so the
-    /// answer for them is false.
+    /// True for the whole part of the reservation that is [set aside for code](Self::address_range), used or not. Values of size zero lie
+    /// nowhere, so the answer for them is false.
     ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;
@@ -127,6 +127,9 @@ impl CodeArena {
     /// The address space set aside for code, used or not, from its first byte to behind its last: what
     /// [`contains`](Self::contains) compares with, for tools that look at the process from outside. Costs nothing.
     ///
+    /// Its beginning never changes. Its end falls where records need more than [what is reserved for them](crate::CodeArenaBuilder::reservation);
+    /// no block was ever there.
+    ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;
     /// let text = arena.load("m")?.alloc_str("inside")?;
@@ -141,8 +144,8 @@ impl CodeArena {
 
     /// Returns the bytes of address space that the arena takes, those for its records and its page table included.
     ///
-    /// Without a [chosen size](crate::CodeArenaBuilder::reservation) it says what the system granted; [`address_range`](Self::address_range) is
-    /// the part for code. It never changes.
+    /// Without a [chosen size](crate::CodeArenaBuilder::reservation) it says what the system granted. It never changes;
+    /// [`address_range`](Self::address_range) is the part for code. Costs nothing.
     ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;

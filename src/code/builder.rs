@@ -42,8 +42,9 @@ impl CodeArena {
     /// Where the system refuses it without a limit, the arena takes an eighth of the largest size that is to be had.
     /// [`address_space`](Self::address_space) says what was granted.
     ///
-    /// Costs two system calls and a question for the limit; the address space is free until it is used. The first load touches a page of records and page table, the
-    /// first block one of code; neither makes a call, nor does what else fits 16 KiB of code.
+    /// Costs two system calls and a question for the limit. The address space is free until it is used; half a MiB at most is writable from
+    /// the beginning. The first load touches a page of records and page table, the first block one of code. Neither makes a call, nor does
+    /// what else fits 16 KiB of code.
     ///
     /// # Errors
     ///
@@ -87,10 +88,11 @@ impl CodeArenaBuilder {
 
     /// Address space for code, in bytes, rounded up to whole pages; a quarter of it is reserved in addition for the arena's records.
     ///
-    /// A module takes some 200 bytes of records and its name, an interned name 56: many tiny modules fill the records before the code, and
-    /// that is [`Error::Bookkeeping`].
+    /// A module takes some 200 bytes of records and its name, an interned name 56. When many tiny modules or names fill that quarter, records
+    /// go on among the code pages that no loader has claimed. The arena is full when code and records meet: a block is refused with
+    /// [`Error::Exhausted`], a record with [`Error::Bookkeeping`].
     ///
-    /// It never grows, and costs nothing until it is used. A size chosen here is not halved when the system refuses it.
+    /// It never grows, and costs nothing until it is used: half a MiB at most is writable from the beginning, whatever its size. A size chosen here is not halved when the system refuses it.
     ///
     /// ```
     /// let arena = permacode::CodeArena::builder().reservation((1 << 20) - 1).build()?;

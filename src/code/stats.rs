@@ -23,7 +23,7 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Address space set aside for code.
+    /// Address space set aside for code. Less than it was where very many records took a part of it.
     pub reserved: usize,
     /// Bytes of the pages that loaders have claimed: data from the front of [the address range](crate::CodeArena::address_range), machine code
     /// from its back.
