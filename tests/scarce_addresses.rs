@@ -277,6 +277,7 @@ fn an_unused_arena_is_two_mappings() {
         let heaps: Vec<HeapArena> = (0..MANY).map(|_| HeapArena::new().unwrap()).collect();
         let [codes, heaps] = [(codes.len(), between - before), (heaps.len(), mappings() - between)];
         // Where an arena ends and its neighbour begins, both without access, is one mapping.
-        assert!(codes.1 <= 2 * codes.0 + 2 && heaps.1 <= 2 * heaps.0 + 2, "{codes:?} {heaps:?}");
+        let few = |(arenas, mappings)| mappings <= 2 * arenas + arenas / 100;
+        assert!(few(codes) && few(heaps), "{codes:?} {heaps:?}");
     });
 }
