@@ -230,19 +230,94 @@ fn every_page_of_much_code_is_known() {
 // soundness S16
 #[test]
 fn a_page_table_that_the_system_gives_no_memory_for_is_an_error_and_nothing_is_lost() {
-    for nth in (0..3).chain(100..150) {
+    let mut of_table = 0;
+    for nth in (0..3).chain(60..120) {
         let pages = Pages::ordinary();
         let arena = CodeArena::builder().reservation(160 * MEGABYTE).pages(pages.clone()).build().unwrap();
         pages.fail_call(PageCall::Commit, nth);
         let refused = load_much(&arena, 130 * MEGABYTE);
         assert!(refused.is_ok() || matches!(refused, Err(Error::Pages(error)) if error.call == PageCall::Commit));
         assert_eq!(refused.is_err(), pages.failures() != 0);
+        // Runs are longer by then.
+        of_table +=
+            usize::from(refused.is_err_and(|error| matches!(error, Error::Pages(error) if error.bytes <= 68 << 10)));
         accounted(&arena.stats());
         pages.relent();
         load_much(&arena, 20 * MEGABYTE).unwrap();
         accounted(&arena.stats());
         drop(arena);
         assert_eq!((pages.violations(), pages.live()), (0, 0));
+    }
+    assert!(of_table > 0, "the table was not refused memory");
+}
+
+#[cfg(all(target_os = "linux", not(permacode_ordinary_pages)))]
+mod native {
+    use super::*;
+
+    /// Loads a native function of a few bytes. Where it lies.
+    fn native(arena: &CodeArena) -> Result<usize, Error> {
+        let loader = arena.load_native("native")?;
+        let at = loader.alloc(&[0xC3; 6], 16)?.as_ptr().addr();
+        let _ = loader.seal()?;
+        Ok(at)
+    }
+
+    /// Opens and closes modules until their records are refused, at most so many.
+    fn open_many(arena: &CodeArena, many: usize) -> usize {
+        (0..many).take_while(|_| arena.load("a module with a rather long name, as paths of files are").is_ok()).count()
+    }
+
+    #[test]
+    fn records_go_on_behind_code_until_machine_code_lies_there() {
+        let arena = arena(4 * MEGABYTE);
+        // Into the code pages.
+        let before = open_many(&arena, 14_000);
+        let end = arena.address_range().end;
+        assert!(before == 14_000 && arena.address_range().len() < 4 * MEGABYTE);
+        let at = native(&arena).unwrap();
+        assert!((end - MEGABYTE / 2..end).contains(&at), "right in front of the records");
+        let function = std::ptr::without_provenance::<u8>(at);
+        assert!(arena.contains(function) && arena.locate(function).is_some_and(|at| at.module.name() == "native"));
+        // No further, but what they have is filled.
+        assert!(open_many(&arena, 20_000) < 1000);
+        assert_eq!(arena.address_range().end, end);
+        check_ranges(&arena);
+        // Code in between goes on, both kinds, as far as there are records.
+        let stats = arena.stats();
+        assert_eq!((stats.unsealed, stats.native < MEGABYTE), (0, true), "{stats:?}");
+        accounted(&stats);
+    }
+
+    #[test]
+    fn machine_code_that_is_there_first_leaves_records_what_is_set_aside_for_them() {
+        let arena = arena(4 * MEGABYTE);
+        let at = native(&arena).unwrap();
+        let many = open_many(&arena, 100_000);
+        assert!((5000..12_000).contains(&many), "{many}");
+        assert_eq!(arena.address_range().len(), 4 * MEGABYTE);
+        assert!(arena.locate(std::ptr::without_provenance::<u8>(at)).is_some());
+        check_ranges(&arena);
+    }
+
+    // The page table of code that is claimed from the back is writable there alone.
+    #[test]
+    fn machine_code_in_a_large_arena_is_known_and_costs_no_more_than_in_a_small_one() {
+        support::in_child(|| {
+            let arena = super::arena(if usize::BITS == 64 { 1 << 40 } else { 1 << 28 });
+            let before = support::status("VmData");
+            let functions: Vec<usize> = (0..3000).map(|_| native(&arena).unwrap()).collect();
+            load_much(&arena, 10 * MEGABYTE).unwrap();
+            // Sealed pages are not counted.
+            assert!(support::status("VmData") - before < 12 * MEGABYTE);
+            for at in functions {
+                let found = arena.locate(std::ptr::without_provenance::<u8>(at)).expect("a function that was loaded");
+                assert_eq!((found.module.name(), found.offset), ("native", 0));
+            }
+            let _ = arena.seal().unwrap();
+            assert_eq!(arena.stats().unsealed, 0);
+            accounted(&arena.stats());
+        });
     }
 }
 

@@ -89,7 +89,7 @@ impl CodeArenaBuilder {
     /// Address space for code, in bytes, rounded up to whole pages; a quarter of it is reserved in addition for the arena's records.
     ///
     /// A module takes some 200 bytes of records and its name, an interned name 56. When many tiny modules or names fill that quarter, records
-    /// go on among the code pages that no loader has claimed. The arena is full when code and records meet: a block is refused with
+    /// go on in the last code pages that no loader has claimed, unless machine code lies there. The arena is full when code and records meet: a block is refused with
     /// [`Error::Exhausted`], a record with [`Error::Bookkeeping`].
     ///
     /// It never grows, and costs nothing until it is used: half a MiB at most is writable from the beginning, whatever its size. A size chosen here is not halved when the system refuses it.

@@ -1,10 +1,10 @@
 //! What is known of each code page, out of line: is it closed, is it sealed, whose bytes lie there.
 //!
 //! ```text
-//!       in front of the code, for its first pages                    behind it, for all others
+//!       in front of the code, for its first pages and its last                    behind it, for all between
 //!
-//!         group 1         group 0                                       group n
-//!   ┼ … ┼ ┄ ┄ ┄ ┄ ┼ full │ marks × 6 │ owner × 64 ┼ records ▶ ┼ code ┼ full │ marks │ owners ┼ … ▶ ┄ no access ┄ ┤
+//!         group 1         group 0                                                  group n
+//!   ┼ … ┼ ┄ ┄ ┄ ┄ ┼ full │ marks × 6 │ owner × 64 ┼ records ▶ ┼ code ┼ full │ marks │ owners ┼ … ▶ ┄ no access ┄ ◀ … ┤
 //!                            a bit a page  one pointer
 //! ```
 //!
@@ -14,9 +14,9 @@
 //! * **owner**: the finished extent with the highest address on the page; those below it follow by [`Extent::below`].
 //!
 //! Bits are only ever set, so any number of threads may close, seal and look up at once; what a vanished thread did not set is pages
-//! that stay unsealed. The first groups lie in zeroed memory just before the records, the very first nearest, and are writable from the
-//! beginning. The others are made writable before the pages that they tell of are handed out: nothing is said of a page whose group is not
-//! there.
+//! that stay unsealed. The first groups lie in zeroed memory just before the records, the very first nearest, and in front of them the last
+//! ones, for machine code; all of these are writable from the beginning. The others are made writable, from both ends, before the pages that
+//! they tell of are handed out: nothing is said of a page whose group is not there.
 
 use super::extent::Extent;
 use super::published::{Published, Record};
@@ -48,8 +48,11 @@ pub(super) enum Mark {
 
 const MARKS: usize = 6;
 
-/// Groups in front of the code at most: 256 KiB of them, for 115 MiB of code on pages of 4 KiB. Beyond, the table is a mapping more.
-const FRONT: usize = (256 << 10) / size_of::<Group>();
+/// Groups in front of the code for its first pages: 192 KiB of them, for 86 MiB of code on pages of 4 KiB. Beyond, the table is a mapping
+/// more.
+const FIRST: usize = (192 << 10) / size_of::<Group>();
+/// Groups in front of the code for its last pages, at most: 64 KiB of them, for 28 MiB of machine code.
+const LAST: usize = (64 << 10) / size_of::<Group>();
 /// Bytes of the others that are made writable at a time, at least; whole pages.
 const STEP: usize = 64 << 10;
 
@@ -67,6 +70,8 @@ pub(super) struct PageTable {
     rest: NonNull<Group>,
     /// Groups that there may be.
     len: usize,
+    /// Those of them that lie behind the code.
+    middle: Range<usize>,
     /// Groups that are writable, of the first ones.
     ready: AtomicUsize,
     /// The first of the last ones that are writable, which tell of machine code.
@@ -89,11 +94,16 @@ impl Group {
 }
 
 impl PageTable {
+    /// Of so many groups, those behind the code. The first of the last ones says which of them are full.
+    fn middle(groups: usize) -> Range<usize> {
+        if groups <= FIRST + LAST { groups..groups } else { FIRST..(groups - LAST).next_multiple_of(GROUP).min(groups) }
+    }
+
     /// The bytes that a table over `pages` pages takes: in front of the code, and behind it.
     pub(super) fn bytes(pages: usize) -> [usize; 2] {
         let groups = pages.div_ceil(GROUP);
-        let front = groups.min(FRONT);
-        [front, groups - front].map(|groups| groups * size_of::<Group>())
+        let behind = Self::middle(groups).len();
+        [groups - behind, behind].map(|groups| groups * size_of::<Group>())
     }
 
     /// A table over `pages` pages, in the zeroed memory before `end` and behind `rest`.
@@ -105,27 +115,28 @@ impl PageTable {
     /// 2. Those before `end` are writable.
     pub(super) unsafe fn new(end: NonNull<u8>, rest: NonNull<u8>, pages: usize) -> Self {
         let len = pages.div_ceil(GROUP);
-        let (ready, last) = (AtomicUsize::new(len.min(FRONT)), AtomicUsize::new(len));
-        Self { front: end.cast(), rest: rest.cast(), len, ready, last }
+        let middle = Self::middle(len);
+        let (ready, last) = (AtomicUsize::new(middle.start), AtomicUsize::new(middle.end));
+        Self { front: end.cast(), rest: rest.cast(), len, middle, ready, last }
     }
 
     /// Bytes behind `rest`, whole pages, to be made writable before anything can be said of `pages`, which are claimed from this end; none
     /// where they are.
     pub(super) fn missing(&self, end: End, pages: Range<usize>, page: PageSize) -> Option<Range<usize>> {
-        let bytes = |groups: usize| groups.saturating_sub(FRONT) * size_of::<Group>();
-        let all = page.ceil(bytes(self.len))?;
+        let middle = &self.middle;
+        let bytes = |group: usize| (group - middle.start) * size_of::<Group>();
+        let all = page.ceil(bytes(middle.end))?;
         match end {
             End::Front => {
-                let (needed, ready) = (pages.end.div_ceil(GROUP), self.ready.load(Acquire));
-                let more = page.floor(bytes(ready))..bytes(needed).next_multiple_of(STEP).min(all);
-                (needed > ready).then_some(more)
+                let (needed, ready) = (pages.end.div_ceil(GROUP).min(middle.end), self.ready.load(Acquire));
+                (needed > ready).then(|| page.floor(bytes(ready))..bytes(needed).next_multiple_of(STEP).min(all))
             }
             End::Back => {
                 // With the group that says whether it is full.
-                let (needed, last) = (pages.start / GROUP / GROUP * GROUP, self.last.load(Acquire));
+                let needed = (pages.start / GROUP / GROUP * GROUP).max(middle.start);
+                let last = self.last.load(Acquire);
                 let is_there = needed >= last || pages.end <= self.ready.load(Acquire) * GROUP;
-                let more = bytes(needed) / STEP * STEP..page.ceil(bytes(last))?;
-                (!is_there).then_some(more)
+                if is_there { None } else { Some(bytes(needed) / STEP * STEP..page.ceil(bytes(last))?) }
             }
         }
     }
@@ -137,20 +148,30 @@ impl PageTable {
     /// These bytes behind `rest` are, and belong to the table.
     pub(super) unsafe fn grow(&self, end: End, bytes: Range<usize>) {
         match end {
-            End::Front => self.ready.fetch_max((FRONT + bytes.end / size_of::<Group>()).min(self.len), Release),
-            End::Back => self.last.fetch_min(FRONT + bytes.start.div_ceil(size_of::<Group>()), Release),
+            End::Front => {
+                let ready = self.middle.start + bytes.end / size_of::<Group>();
+                self.ready.fetch_max(ready.min(self.middle.end), Release)
+            }
+            End::Back => self.last.fetch_min(self.middle.start + bytes.start.div_ceil(size_of::<Group>()), Release),
         };
     }
 
     /// The group at `index`, if it is there.
     fn group_at(&self, index: usize) -> Option<&Group> {
-        // Acquire: it was made writable before.
-        let is_there = index < self.ready.load(Acquire) || (self.last.load(Acquire)..self.len).contains(&index);
-        // SAFETY: the promises of `new` and `grow`: a group of this part, which is writable. Zero bytes are a valid one: clear bits and null
-        // pointers.
-        is_there.then(|| unsafe {
-            if index < FRONT { self.front.sub(index + 1).as_ref() } else { self.rest.add(index - FRONT).as_ref() }
-        })
+        // SAFETY: the promises of `new` and `grow`: a group of one of the parts, which is writable. Zero bytes are a valid one: clear bits and
+        // null pointers.
+        unsafe {
+            match index {
+                _ if index < self.middle.start => Some(self.front.sub(index + 1).as_ref()),
+                _ if index >= self.len => None,
+                _ if index >= self.middle.end => Some(self.front.sub(self.middle.start + self.len - index).as_ref()),
+                // Acquire: it was made writable before.
+                _ if index < self.ready.load(Acquire) || index >= self.last.load(Acquire) => {
+                    Some(self.rest.add(index - self.middle.start).as_ref())
+                }
+                _ => None,
+            }
+        }
     }
 
     /// The group of a page.
@@ -427,7 +448,7 @@ mod tests {
 
     #[test]
     fn of_pages_whose_group_is_not_there_nothing_is_said_until_it_is() {
-        let (page, front) = (PageSize::new(4096).unwrap(), FRONT * GROUP);
+        let (page, front) = (PageSize::new(4096).unwrap(), FIRST * GROUP);
         let all = 30 * front;
         with_part_of_table(all, |table| {
             assert_eq!((table.missing(End::Front, 0..front, page), table.owner(front).is_some()), (None, false));
@@ -442,7 +463,7 @@ mod tests {
                 if let Some(range) = table.missing(end, pages.clone(), page) {
                     assert!(range.start % 4096 == 0 && range.end % 4096 == 0 && !range.is_empty());
                     assert!(range.end <= PageTable::bytes(all)[1].next_multiple_of(4096));
-                    assert!(range.len() <= STEP + 4096, "a step, and the page that the last one ended on");
+                    assert!(range.len() <= STEP + GROUP * size_of::<Group>() + 4096, "a step, or a little more");
                     // SAFETY: all of it is there.
                     unsafe { table.grow(end, range) };
                     calls += 1;
@@ -456,7 +477,7 @@ mod tests {
                 ask(End::Back, all - pages..all - pages + 1);
                 ask(End::Front, front + pages..front + pages + 1);
             }
-            assert!((80..=84).contains(&calls), "{calls}: 64 KiB each, a quarter of the front's part");
+            assert!((55..=62).contains(&calls), "{calls}: 64 KiB each, which is a third of the first groups");
         });
     }
 }
