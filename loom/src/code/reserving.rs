@@ -15,7 +15,7 @@ struct Pages {
 impl Pages {
     fn new() -> Arc<Self> {
         let watermark = Watermark::new();
-        assert_eq!(watermark.get(), Claimed { front: 0, back: 0 });
+        assert_eq!(watermark.get(), Claimed { front: 0, back: 0, native: false });
         Arc::new(Self { watermark, pages: [Watched::new(), Watched::new(), Watched::new()] })
     }
 
