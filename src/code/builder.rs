@@ -89,10 +89,11 @@ impl CodeArenaBuilder {
     /// Address space for code, in bytes, rounded up to whole pages; a quarter of it is reserved in addition for the arena's records.
     ///
     /// A module takes some 200 bytes of records and its name, an interned name 56. When many tiny modules or names fill that quarter, records
-    /// go on in the last code pages that no loader has claimed, unless machine code lies there. The arena is full when code and records meet: a block is refused with
-    /// [`Error::Exhausted`], a record with [`Error::Bookkeeping`].
+    /// go on in the last code pages that no loader has claimed, unless machine code lies there. The arena is full when code and records
+    /// meet: a block is refused with [`Error::Exhausted`], a record with [`Error::Bookkeeping`].
     ///
-    /// It never grows, and costs nothing until it is used: half a MiB at most is writable from the beginning, whatever its size. A size chosen here is not halved when the system refuses it.
+    /// It never grows, and costs nothing until it is used: half a MiB at most is writable from the beginning, whatever its size. A size
+    /// chosen here is not halved when the system refuses it.
     ///
     /// ```
     /// let arena = permacode::CodeArena::builder().reservation((1 << 20) - 1).build()?;
@@ -208,8 +209,8 @@ impl CodeArenaBuilder {
 
     /// Where pages come from: [`OrdinaryPages`](crate::pages::OrdinaryPages), a source for tests, one of your own.
     ///
-    /// Costs an indirect call for each call to the source. Where a reservation
-    /// [is memory](PageSource::reservation_is_free), the default is 4 MiB.
+    /// Costs an indirect call for each call to the source. Where a reservation [is memory](PageSource::reservation_is_free), the default
+    /// is 4 MiB.
     ///
     /// ```
     /// use permacode::{CodeArena, pages::OrdinaryPages};

@@ -43,8 +43,8 @@ pub(super) struct CodePages {
     start: usize,
     /// Bytes of code pages in the reservation.
     pub(super) len: usize,
-    /// Bytes of them, at the end, that records took.
-    taken: AtomicUsize,
+    /// Those of them that records have not taken. It only falls.
+    end: AtomicUsize,
     /// Where the part of the page table behind the code begins in the reservation.
     pub(super) rest: usize,
     /// Bytes of code pages that were made writable together with the arena's records, so that its first run costs no call.
@@ -118,7 +118,7 @@ impl CodePages {
             table,
             start: geometry.start,
             len: geometry.code,
-            taken: AtomicUsize::new(0),
+            end: AtomicUsize::new(geometry.code),
             rest: geometry.rest,
             ready: Self::ready(&reservation, geometry),
             cap: limit.map_or(geometry.code, |limit| page.floor(limit).min(geometry.code)),
@@ -155,13 +155,7 @@ impl CodePages {
     /// Bytes of code pages, used or not, but for those that records took.
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.len - self.taken()
-    }
-
-    /// Bytes at the end of the code pages that records took.
-    #[inline]
-    pub(super) fn taken(&self) -> usize {
-        self.taken.load(Relaxed)
+        self.end.load(Relaxed)
     }
 
     /// Bytes claimed from both ends, and those of them from the back.
@@ -371,9 +365,9 @@ impl Memory for CodePages {
         let units = bytes.saturating_sub(self.len % self.grain).div_ceil(self.grain);
         // A first run is left, so that a loader that has records can go on where they fill what there is.
         let all = (self.len / self.grain).saturating_sub(self.ready.div_ceil(self.grain));
-        let has = bytes <= self.taken() || self.watermark.reach(units, all);
+        let has = bytes <= self.len - self.len() || self.watermark.reach(units, all);
         if has {
-            self.taken.fetch_max(units * self.grain + self.len % self.grain, Relaxed);
+            self.end.fetch_min((self.len / self.grain - units) * self.grain, Relaxed);
         }
         has
     }

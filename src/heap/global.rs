@@ -115,10 +115,10 @@ impl GlobalHeap {
     /// Makes the calling thread the owner: `true` if it is now, or was before. `false` if another thread is or was, or is just becoming it,
     /// or if this one owns another allocator.
     ///
-    /// Costs four system calls the first time, as many as two heaps: a heap, and a second reservation of a 64th of its size, 128 MiB for 8 GiB,
-    /// of which what other threads free makes as much writable as it needs. Later calls cost
-    /// a comparison or two. Only the first call of all threads can succeed: when the owner has ended, or in a child that
-    /// another thread forked, nobody can become it, the owner's objects stay valid, and what is freed of them is not used again.
+    /// Costs four system calls and a question for the limit the first time: a heap, and a second reservation of a 64th of its size, 128 MiB for
+    /// 8 GiB, for what other threads free. Of that, 64 KiB are writable at once, and more as they are used. Later calls cost a comparison or
+    /// two. Only the first call of all threads can succeed: when the owner has ended, or in a child that another thread forked, nobody can
+    /// become it, the owner's objects stay valid, and what is freed of them is not used again.
     ///
     /// # Errors
     ///

@@ -13,7 +13,7 @@
 use super::Source;
 use crate::error::{Error, PageCall, PageError};
 
-/// How much address space to take when nobody said, in bytes. Of what: that is the caller's to say; `least` is not halved any more.
+/// How much address space to take where nobody said, in bytes of code, of objects, of entries. What is needed beside them comes on top.
 #[derive(Clone, Copy)]
 pub(crate) struct Reserve {
     /// Where it costs nothing until it is used.
