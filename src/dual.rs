@@ -55,9 +55,11 @@ pub struct DualArena {
 }
 
 impl DualArena {
-    /// Both arenas with their default reservations: 1 GiB and 16 GiB of address space on 64-bit systems. With others, make the two fields.
+    /// Both arenas with their default reservations: 2 GiB and 8 GiB of address space on 64-bit systems. With others, make the two fields.
     ///
-    /// Costs four system calls, two for each; dropping it two.
+    /// Under a limit on address space (`ulimit -v`) both together take at most a quarter of what is left.
+    ///
+    /// Costs four system calls, two for each, and two questions for the limit; dropping it two.
     ///
     /// # Errors
     ///
@@ -77,7 +79,7 @@ impl DualArena {
     }
 
     /// Both arenas with their default reservations, on pages of a source: [`PooledPages`](crate::pages::PooledPages) for many one after
-    /// another, or those of a test. Where the source cannot protect, a reservation may be memory, so the defaults are 4 MiB and 16 MiB.
+    /// another, or those of a test. Where a reservation [is memory](PageSource::reservation_is_free), the defaults are 4 MiB and 16 MiB.
     ///
     /// Costs four calls to the source, and dropping it two.
     ///

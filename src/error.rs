@@ -52,9 +52,10 @@ pub enum Error {
         /// Bytes below the limit that no loader has claimed yet, or no object takes.
         left: usize,
     },
-    /// The arena's own records (modules, runs, names) fill the part of the reservation that is set aside for them.
+    /// The arena's own records (modules, runs, names) fill the part of the reservation that is set aside for them, and code has claimed the
+    /// rest. A larger reservation is free until it is used.
     Bookkeeping {
-        /// Bytes set aside, fixed with the reservation's size; of [`HeapArena::register`](crate::HeapArena::register), heaps.
+        /// Bytes that records have, those taken from code included; of [`HeapArena::register`](crate::HeapArena::register), heaps.
         capacity: usize,
     },
     /// The system refused pages.

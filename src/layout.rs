@@ -85,6 +85,48 @@ pub(crate) fn need<W: Word>(start: W, size: W, align: W) -> Option<W> {
     pad(start, align).checked_add(size)
 }
 
+/// The bytes that a run ending at `end` needs for one block: its size and the way down to its alignment. `None` where there are not so many
+/// in front of `end`.
+#[inline]
+pub(crate) fn need_below<W: Word>(end: W, size: W, align: W) -> Option<W> {
+    debug_assert!(align.is_power_of_two());
+    if size > end { None } else { Some(end - align_down(end - size, align)) }
+}
+
+/// How much to take for a block that needs `need` bytes, where `wish` is wished for: that, or as many such blocks as are more, if fewer would leave
+/// more than an eighth of it.
+#[inline]
+pub(crate) fn piece(need: usize, wish: usize) -> usize {
+    let need = need.max(1);
+    if need <= wish && wish % need <= wish / 8 { wish } else { need.saturating_mul(wish.div_ceil(need).max(1)) }
+}
+
+/// How many more bytes to claim than `taken` ones at `address`, so that the claim ends where a huge page does; none where that is more than half of
+/// these and the ones `before`.
+#[inline]
+pub(crate) fn rest_of_huge_page(address: usize, before: usize, taken: usize, huge: usize) -> usize {
+    let rest = address.checked_add(taken).map_or(0, |end| pad(end, huge));
+    if before.checked_add(taken).is_some_and(|all| rest <= all / 2) { rest } else { 0 }
+}
+
+/// The unit that claims are counted in: a page, or so many of them that half a word, less a bit, counts what `len` bytes hold.
+#[inline]
+pub(crate) fn grain(len: usize, page: usize) -> usize {
+    let most = usize::MAX >> (usize::BITS / 2 + 1);
+    let mut grain = page;
+    while len / grain > most {
+        grain *= 2;
+    }
+    grain
+}
+
+/// Which doubling of `least` the size lies in, of `classes`: the last one is open above. `size` is at least `least`, a power of two.
+#[inline]
+pub(crate) fn class(size: usize, least: usize, classes: usize) -> usize {
+    let doublings = (size / least).max(1).ilog2() as usize;
+    doublings.min(classes - 1)
+}
+
 /// How large a run to claim: what one block needs or what is wished for, whichever is more, in whole pages, but no more than is left.
 /// `None` where not even the block fits.
 #[inline]
@@ -151,25 +193,28 @@ impl PageSize {
 /// Where the parts of a code arena's reservation lie; all are whole pages, but for where the page table and the ledger meet.
 ///
 /// ```text
-///   0              table            start                         start + code    len
-///   ├─── ◀ table ────┼─── ledger ▶ ───┼──── code pages ▶ ───────────────┼─ ledger ▶ ──┤
-///                      its first part                                     its second
+///   0              table           start                     start + code            rest              len
+///   ├─ ◀ its first ─┼─ ledger, its ─┼──── code pages ▶ ┄┄┄┄┄┄┄┄┄┄┄┄┼┄┄┄┄┄┄┄ ◀ ledger ───┼─ its others ▶ ┄─┤
+///      groups of      first part ▶                                     its second part     groups of
+///      the page table                                                                        the page table
 /// ```
 ///
 /// What a small arena touches lies close together: the kernel needs a page of page tables for each 2 MiB, and that costs as much to make as
-/// the memory itself. The first part of the ledger is writable from the beginning, so that it makes no mapping of its own, and short, so
-/// that the table is not far.
+/// the memory itself. What is in front of the code is writable from the beginning, so that it makes no mapping of its own, and short,
+/// because that is charged. The rest lies behind the code, on both sides of one place: one mapping more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
-    /// Where the page table ends and the ledger's first part begins: in the middle of a page, because what is used first of both lies
-    /// there. A multiple of [`RECORD_ALIGN`].
+    /// Where the page table's part in front of the code ends and the ledger's begins: in the middle of a page, because what is used first
+    /// of both lies there. A multiple of [`RECORD_ALIGN`].
     pub(crate) table: usize,
     /// Where the ledger's first part ends and code pages begin.
     pub(crate) start: usize,
     /// Bytes of code pages.
     pub(crate) code: usize,
-    /// Bytes of the ledger's second part, behind the code pages.
+    /// Bytes set aside for the ledger's second part, behind the code pages.
     pub(crate) back: usize,
+    /// Where the ledger's second part ends, which grows down, and the page table's begins.
+    pub(crate) rest: usize,
     /// Bytes of the whole reservation.
     pub(crate) len: usize,
 }
@@ -177,25 +222,31 @@ pub(crate) struct Geometry {
 /// What every record is aligned to at most; no page is smaller.
 pub(crate) const RECORD_ALIGN: usize = 64;
 
+/// Bytes of the ledger's first part at most: some 2,000 modules.
+const FRONT: usize = 256 << 10;
+
 impl Geometry {
     /// The parts for `code` bytes of code, rounded up to pages: a quarter of that for records, at least `least_ledger`, and a page
-    /// table whose size `table` tells from the number of pages. `None` where the sum is more than an allocation may have.
+    /// table whose sizes, in front of the code and behind it, `table` tells from the number of pages. `None` where the sum is more than an
+    /// allocation may have.
     pub(crate) fn new(
         code: usize,
         page: PageSize,
         least_ledger: usize,
-        table: impl Fn(usize) -> usize,
+        table: impl Fn(usize) -> [usize; 2],
     ) -> Option<Self> {
         let code = page.ceil(code.max(1)).filter(|&code| code <= isize::MAX as usize)?;
         let ledger = page.ceil((code / 4).max(least_ledger))?;
-        let front = page.ceil((code / 4096).max(least_ledger))?;
+        let front = page.ceil((code / 4096).min(FRONT).max(least_ledger))?;
+        let [first, others] = table(page.index(code));
         // Aligned as records are, on every page size.
         let half = page.bytes() / 2 / RECORD_ALIGN * RECORD_ALIGN;
-        let table = page.ceil(table(page.index(code)).checked_add(half)?)? - half;
+        let table = page.ceil(first.checked_add(half)?)? - half;
         let start = page.ceil(table.checked_add(front)?)?;
         let back = ledger - front.min(ledger);
-        let len = start.checked_add(code)?.checked_add(back).filter(|&len| len <= isize::MAX as usize)?;
-        Some(Self { table, start, code, back, len })
+        let rest = start.checked_add(code)?.checked_add(back)?;
+        let len = rest.checked_add(page.ceil(others)?).filter(|&len| len <= isize::MAX as usize)?;
+        Some(Self { table, start, code, back, rest, len })
     }
 }
 
@@ -272,6 +323,70 @@ mod tests {
         }
     }
 
+    // soundness S3
+    #[test]
+    fn what_a_block_needs_below_an_end_is_the_least_that_holds_it() {
+        let words = extremes(16);
+        for (&end, &size) in words.iter().flat_map(|end| words.iter().map(move |size| (end, size))) {
+            for align in (0..16).map(|bit| 1u64 << bit) {
+                let need = need_below(end as u16, size as u16, align as u16).map(u64::from);
+                assert_eq!(need.is_some(), size <= end, "{end} {size} {align}");
+                let Some(need) = need else { continue };
+                assert!((end - need) % align == 0 && need >= size && need - size < align && need <= end);
+            }
+        }
+    }
+
+    // soundness S21
+    #[test]
+    fn blocks_of_one_size_leave_at_most_a_fifth_of_the_pages_that_are_taken_for_them() {
+        for wish in [16 << 10, 20_000, 1 << 20] {
+            for need in (1..2 * wish).step_by(97) {
+                let taken = piece(need, wish).next_multiple_of(4096);
+                assert!(taken >= need && taken < wish + need + 4096);
+                assert!(taken % need <= taken / 5, "{taken} for {need}");
+            }
+        }
+        assert_eq!((piece(0, 100), piece(usize::MAX, 100), piece(7, 0)), (100, usize::MAX, 7));
+    }
+
+    // soundness S3, S21
+    #[test]
+    fn the_rest_of_a_huge_page_is_claimed_where_it_is_at_most_half_of_what_is_there() {
+        let (huge, base) = (2 << 20, 6 << 20);
+        let rest = |start: usize, taken| rest_of_huge_page(base + start, start, taken, huge);
+        assert_eq!((rest(0, 3 << 20), rest(0, (2 << 20) + 1), rest(0, 2 << 20)), (1 << 20, 0, 0));
+        assert_eq!((rest(2 << 20, 1), rest(4 << 20, 1), rest(6 << 20, 5)), (0, (2 << 20) - 1, (2 << 20) - 5));
+        assert_eq!(rest_of_huge_page(usize::MAX - 9, 0, 10, huge), 0);
+        assert_eq!(rest_of_huge_page(usize::MAX - 9, usize::MAX - 9, 10, huge), 0);
+        for (start, taken) in (0..40).flat_map(|at| (0..40).map(move |taken| (at * 300_007, taken * 100_003))) {
+            let end = base + start + taken + rest(start, taken);
+            assert!(end % huge == 0 || end == base + start + taken);
+            assert!(rest(start, taken) <= (start + taken) / 2);
+        }
+    }
+
+    #[test]
+    fn claims_are_counted_in_pages_until_half_a_word_does_not_hold_their_number() {
+        let most = usize::MAX >> (usize::BITS / 2 + 1);
+        assert_eq!((grain(0, 4096), grain(1 << 20, 4096), grain(most << 6, 64)), (4096, 4096, 64));
+        assert_eq!(grain((most + 1) << 6, 64), 128);
+        for len in extremes(usize::BITS).into_iter().map(|len| len as usize) {
+            for page in [64, 4096, 64 << 10] {
+                let grain = grain(len, page);
+                assert!(grain % page == 0 && len / grain <= most && (grain == page || len / (grain / 2) > most));
+            }
+        }
+    }
+
+    #[test]
+    fn a_class_is_a_doubling_and_the_last_one_has_all_that_is_larger() {
+        for (size, expected) in [(64, 0), (127, 0), (128, 1), (255, 1), (4096, 6), (64 << 14, 14), (64 << 15, 15)] {
+            assert_eq!(class(size, 64, 16), expected, "{size}");
+        }
+        assert_eq!((class(usize::MAX, 64, 16), class(0, 64, 16)), (15, 0));
+    }
+
     // soundness S3, S4: absurd reservations are refused before anything is asked of the system; records are aligned on every page size.
     #[test]
     fn a_reservation_of_any_size_has_a_geometry_or_none() {
@@ -281,16 +396,23 @@ mod tests {
         {
             let page = PageSize::new(bytes).unwrap();
             // As a page table: a word for each page, and the bits.
-            let Some(all) = Geometry::new(code, page, 1 << 16, |pages| pages * 9) else {
+            let table = |pages: usize| [pages.min(1000) * 9, pages.saturating_sub(1000) * 9];
+            let Some(all) = Geometry::new(code, page, 1 << 16, table) else {
                 assert!(code > 1 << (usize::BITS - 3), "{code}");
                 continue;
             };
             assert!(all.code >= code && all.code <= code.max(1).next_multiple_of(bytes));
-            assert!(all.table >= all.code / bytes * 9 && all.table < all.code / bytes * 9 + 2 * bytes);
+            let [first, others] = table(all.code / bytes);
+            assert!(all.table >= first && all.table < first + 2 * bytes);
             assert!(all.table % RECORD_ALIGN == 0 && (all.table % bytes != 0 || bytes == RECORD_ALIGN));
             assert!(all.start - all.table >= 1 << 16 && all.start - all.table + all.back >= all.code / 4);
-            assert!([all.start, all.code, all.back].iter().all(|part| part % bytes == 0), "{all:?}");
-            assert!(all.len == all.start + all.code + all.back && all.len <= isize::MAX as usize);
+            assert!(
+                all.start < 9000 + 2 * bytes + (256 << 10) + (64 << 10),
+                "what is writable at once is bounded: {all:?}"
+            );
+            assert!([all.start, all.code, all.back, all.len].iter().all(|part| part % bytes == 0), "{all:?}");
+            assert!(all.rest == all.start + all.code + all.back && all.len <= isize::MAX as usize);
+            assert!(all.len - all.rest >= others && all.len - all.rest < others + bytes);
         }
     }
 

@@ -431,3 +431,38 @@ fn threads_that_pass_objects_around_never_see_them_change() {
         assert!(live(heap) < before + (64 << 10), "{} of {before}", live(heap));
     });
 }
+
+// soundness S16: RLIMIT_DATA counts what is writable and private.
+#[test]
+fn what_other_threads_free_comes_back_where_no_memory_is_granted_for_saying_so() {
+    in_child(|| {
+        let before = status("VmData");
+        let heap = claimed();
+        assert!(status("VmData") - before < 16 << 20, "the bits are made writable as they are used");
+        let live_before = live(heap);
+        // Of every size, so that every class has some far from the first slab.
+        let vectors: Vec<_> = (0..40_000).map(|n| numbers(n % 700 + 1)).collect();
+        let start = Arc::new(Barrier::new(5));
+        let mut shares: Vec<Vec<Vec<u32>>> = (0..4).map(|_| Vec::new()).collect();
+        vectors.into_iter().enumerate().for_each(|(n, vector)| shares[n % 4].push(vector));
+        let free = |share: Vec<Vec<u32>>| {
+            let start = start.clone();
+            thread::spawn(move || {
+                start.wait(); // what a thread needs memory for is done
+                start.wait();
+                drop(share);
+            })
+        };
+        let others: Vec<_> = shares.into_iter().map(free).collect();
+        start.wait();
+        limit(libc::RLIMIT_DATA, status("VmData"));
+        start.wait();
+        others.into_iter().for_each(|thread| thread.join().unwrap());
+        assert!(live(heap) < live_before + (64 << 10), "{} of {live_before}", live(heap));
+        limit(libc::RLIMIT_DATA, usize::MAX);
+        let object = thread::spawn(|| numbers(100_000)).join().unwrap();
+        let mine = numbers(100_000);
+        thread::spawn(move || drop((object, mine))).join().unwrap();
+        assert!(live(heap) < live_before + (64 << 10), "{} of {live_before}", live(heap));
+    });
+}

@@ -315,7 +315,7 @@ fn the_default_reservation_is_what_the_address_space_allows() {
         limit(libc::RLIMIT_AS, status("VmSize") + 500 * MEGABYTE);
         let heap = HeapArena::new().unwrap();
         let reserved = heap.stats().reserved;
-        assert!((128 * MEGABYTE..512 * MEGABYTE).contains(&reserved), "{reserved}");
+        assert!((25 * MEGABYTE..63 * MEGABYTE).contains(&reserved), "{reserved}");
         let refused = HeapArena::builder().reservation(600 * MEGABYTE).build();
         assert!(matches!(refused, Err(Error::Pages(error)) if error.call == PageCall::Reserve));
         Objects::of(&heap, 1000, 1000).check();

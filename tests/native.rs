@@ -165,3 +165,134 @@ fn machine_code_runs_at_every_level_and_in_children() {
     assert_eq!(support::store(span(code).start), support::stopped(span(code).start));
     assert!(Child::run(|| i32::from(run(code) != 42)).is_ok_and(|end| end == permacode_witness::End::Code(0)));
 }
+
+/// Mappings of this process.
+fn mappings() -> usize {
+    std::fs::read_to_string("/proc/self/maps").unwrap().lines().count()
+}
+
+/// Loads functions, each a module of its own, and sees to it that they run.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+fn functions(arena: &CodeArena, count: usize, mut between: impl FnMut(usize)) {
+    for number in 0..count {
+        let loader = arena.load_native("function").unwrap();
+        let code = loader.alloc(ANSWER, 16).unwrap();
+        loader.seal().unwrap();
+        between(number);
+        if number % 500 == 0 {
+            assert_eq!(run(code), 42);
+        }
+    }
+}
+
+// soundness S21
+#[test]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+fn a_thousand_functions_take_a_page_each_and_three_mappings() {
+    in_child(|| {
+        for builder in [CodeArena::builder(), CodeArena::builder().huge_pages()] {
+            let arena = builder.build().unwrap();
+            let before = mappings();
+            functions(&arena, 1000, |_| ());
+            let stats = arena.stats();
+            assert!(stats.claimed - 1000 * page() <= 64_000 && stats.claimed == stats.native, "{stats:?}");
+            assert!(mappings() <= before + 4, "{} from {before}", mappings());
+            assert_eq!(stats.mappings, mapped(&arena).accessible().count());
+            support::accounted(&stats);
+        }
+    });
+}
+
+// soundness S21
+#[test]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+fn functions_in_turn_with_data_cut_nothing_in_pieces() {
+    in_child(|| {
+        for (builder, sealed) in [
+            (CodeArena::builder(), false),
+            (CodeArena::builder(), true),
+            (CodeArena::builder().huge_pages(), false),
+            (CodeArena::builder().huge_pages(), true),
+        ] {
+            let (arena, mut blocks) = (builder.build().unwrap(), Blocks::default());
+            let before = mappings();
+            functions(&arena, 1000, |number| {
+                let loader = arena.load("data").unwrap();
+                blocks.alloc(&loader, 1 + number % 300).unwrap();
+                if sealed {
+                    loader.seal().unwrap();
+                }
+            });
+            arena.seal().unwrap();
+            assert!(mappings() <= before + 8, "{} from {before}", mappings());
+            assert_eq!(arena.stats().mappings, mapped(&arena).accessible().count());
+            blocks.check();
+        }
+    });
+}
+
+// A reservation of 1 GiB has room for 262,144 pages, and as many functions of a page each.
+#[test]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+fn a_hundred_thousand_functions_are_possible_in_one_gibibyte() {
+    in_child(|| {
+        let arena = CodeArena::builder().reservation(1 << 30).build().unwrap();
+        functions(&arena, 100_000, |_| ());
+        let stats = arena.stats();
+        assert!(stats.claimed <= 100_000 * page() + 64_000, "{stats:?}");
+        assert!(stats.mappings <= 4 && stats.mappings == mapped(&arena).accessible().count(), "{stats:?}");
+    });
+}
+
+// Native and data meet in the middle of what there is, and neither gets a byte of the other's.
+#[test]
+fn native_code_and_data_share_what_there_is_to_its_last_page() {
+    for limit in [None, Some(300 << 10)] {
+        let mut builder = CodeArena::builder().reservation(1 << 20);
+        if let Some(limit) = limit {
+            builder = builder.limit(limit);
+        }
+        let (arena, mut blocks) = (builder.build().unwrap(), Blocks::default());
+        let (data, jit) = (arena.load("data").unwrap(), arena.load_native("jit").unwrap());
+        let mut native = Vec::new();
+        loop {
+            let code = jit.alloc(&[0xC3; 3000], 16);
+            let block = blocks.alloc(&data, 3000);
+            native.extend(code.ok().map(span));
+            let Err(error) = code.and(block) else { continue };
+            let full = match error {
+                permacode::Error::Exhausted { needed, left } => limit.is_none() && needed > left,
+                permacode::Error::Limit { needed, left, .. } => limit.is_some() && needed > left,
+                _ => false,
+            };
+            assert!(full, "{error}");
+            if code.is_err() && block.is_err() {
+                break;
+            }
+        }
+        let stats = arena.stats();
+        assert!(stats.claimed + page() > limit.unwrap_or(1 << 20), "{stats:?}");
+        let _ = (data.finish(), jit.seal().unwrap(), arena.seal().unwrap());
+        // Where the two meet, the kernel may keep what was data's neighbour before it was sealed apart from its like.
+        let apart = mapped(&arena).accessible().count() - arena.stats().mappings;
+        assert!(apart <= 1, "{:?}", mapped(&arena));
+        blocks.check_apart(&arena, &native);
+        support::accounted(&arena.stats());
+    }
+}
+
+// An address among machine code is found, shared and contained as one among data.
+#[test]
+fn machine_code_is_found_and_shared_like_data() {
+    let arena = std::sync::Arc::new(CodeArena::builder().reservation(4 << 20).build().unwrap());
+    let jit = arena.load_native("jit").unwrap();
+    let (first, second) = (jit.alloc(ANSWER, 16).unwrap(), jit.alloc(&[0xC3; 20_000], 64).unwrap());
+    let module = jit.seal().unwrap();
+    for code in [first, second] {
+        assert!(arena.contains(code.as_ptr()) && arena.locate(code.as_ptr()).is_some_and(|at| at.module == module));
+        assert_eq!(&arena.share(code).unwrap()[..], code);
+    }
+    assert_eq!(second.as_ptr().addr() % 64, 0);
+    let end = second.as_ptr_range().end.addr();
+    assert!(arena.locate(std::ptr::without_provenance::<u8>(end + page())).is_none());
+}

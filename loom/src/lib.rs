@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   src/code/watermark.rs    reserving runs              ─┐
-//!   src/code/published.rs    publishing records           ├─ the library's own files, included here
+//!   src/code/shelf.rs        leaving and taking tails     ├─ the library's own files, included here
+//!   src/code/published.rs    publishing records           │
 //!   src/pages/place.rs       keeping address space        │
 //!   src/refs/atomic_slot.rs  swapping a function's code  ─┘
 //!   src/sync.rs              the atomics  ──▶  here: loom's
@@ -14,6 +15,8 @@
 // What the models do not need.
 #![allow(dead_code, unused_imports)]
 
+#[path = "../../src/layout.rs"]
+mod layout;
 mod sync;
 
 mod code {
@@ -22,8 +25,13 @@ mod code {
     #[path = "../../../src/code/watermark.rs"]
     mod watermark;
 
+    #[path = "../../../src/code/shelf.rs"]
+    mod shelf;
+
     mod publishing;
     mod reserving;
+    mod sharing;
+    mod waiting;
 
     /// The library's promise, as far as a slot needs it.
     pub(crate) trait Permanent: Send + Sync + Sized {}

@@ -36,6 +36,14 @@ impl AtomicUsize {
         self.model().fetch_max(value, order)
     }
 
+    pub(crate) fn fetch_or(&self, value: usize, order: Ordering) -> usize {
+        self.model().fetch_or(value, order)
+    }
+
+    pub(crate) fn fetch_and(&self, value: usize, order: Ordering) -> usize {
+        self.model().fetch_and(value, order)
+    }
+
     pub(crate) fn compare_exchange(
         &self,
         current: usize,

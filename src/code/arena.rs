@@ -1,9 +1,9 @@
 //! The code arena: one reservation, what lies in it, and what can be asked of it.
 //!
 //! ```text
-//!   ┌── page table ──┬── records ──┬──────────────── code ────────────────┬─ more records ─┐
-//!   │ owners, bits ◀ │ written ▶   │ sealed │ closed │ open │ no access ▶ │  no access ▶   │
-//!   └────────────────┴─────────────┴──────────────────────────────────────┴────────────────┘
+//!   ┌── page table ──┬── records ──┬──────────────── code ─────────────────┬ more ──────┬ more ────────┐
+//!   │ owners, bits ◀ │ written ▶   │ sealed │ closed │ open │ no access ▶  │ ◀ records  │ page table ▶ │
+//!   └────────────────┴─────────────┴───────────────────────────────────────┴────────────┴──────────────┘
 //!    written by load  written once   only ever read, after load
 //!    and seal
 //! ```
@@ -13,13 +13,14 @@
 
 use super::code_pages::{Choices, CodePages};
 use super::directory::Directory;
-use super::extent::{Extent, ModuleRecord, Run};
+use super::extent::{Extent, ModuleRecord};
 use super::hardening::Hardening;
 use super::ledger::{CHUNK, Ledger};
 use super::name::Name;
 use super::names::Names;
 use super::page_table::PageTable;
 use super::published::Record;
+use super::shelf::Board;
 use super::sites::{SiteCounter, Sites};
 use super::stats::{Counters, Stats};
 use crate::error::Error;
@@ -73,12 +74,14 @@ impl CodeArena {
     pub(super) fn with_pages(reservation: Reservation, geometry: Geometry, choices: Choices) -> Result<Self, Error> {
         // SAFETY: whole pages of a reservation that nothing was done with yet.
         unsafe { reservation.commit(0..geometry.start + CodePages::ready(&reservation, geometry)) }?;
-        let ledger = Ledger::new(geometry.table..geometry.start, geometry.len - geometry.back..geometry.len);
-        let home = ledger.claim(&reservation, Layout::new::<Self>())?.cast();
+        let ledger = Ledger::new(geometry.table..geometry.start, geometry.rest, geometry.back);
         // SAFETY: the reservation was made for this geometry; the page table's part and the first code are committed and untouched.
         let pages = unsafe { CodePages::new(reservation, geometry, choices) };
+        let home = ledger.claim(&pages, Layout::new::<Self>())?.cast();
+        // SAFETY: the directory is this arena's, and `enlist` appends modules of this arena only.
+        let modules = unsafe { Directory::new() };
         Ok(Self {
-            modules: Directory::new(),
+            modules,
             names: Names::new(),
             sites: SiteCounter::new(),
             ledger,
@@ -92,26 +95,23 @@ impl CodeArena {
     /// Claims and populates `bytes` ahead of the first load.
     pub(super) fn prefault(&self, bytes: usize) -> Result<(), Error> {
         if bytes != 0 {
-            let range = self.pages.claim(bytes, 1, bytes)?;
-            let run = self.record(Run::new(range.start, range.end))?;
-            // SAFETY: claimed just now, and not parked yet.
-            unsafe { self.pages.populate(range) }?;
-            self.pages.park(run);
+            self.pages.prefault(bytes, || self.board())?;
         }
         Ok(())
     }
 
     /// What the ledger keeps of a module, for one that is to be opened.
     pub(super) fn module_record(&self, name: &str) -> Result<Record<'_, ModuleRecord>, Error> {
-        self.ledger.insert_named(self.pages.reservation(), name, |name| {
-            ModuleRecord::new(self.next_module.fetch_add(1, Relaxed), name)
+        self.ledger.insert_named(&self.pages, name, |name| {
+            // SAFETY: the ledger copied the name and puts the record in front of it. Its loader adds what it records in this arena.
+            unsafe { ModuleRecord::new(self.next_module.fetch_add(1, Relaxed), name) }
         })
     }
 
     /// Whether an address lies in the arena's code pages: one subtraction and one comparison.
     ///
-    /// True for the whole part of the reservation that is set aside for code, used or not. Values of size zero lie nowhere, so the
-    /// answer for them is false.
+    /// True for the whole part of the reservation that is [set aside for code](Self::address_range), used or not. Values of size zero lie
+    /// nowhere, so the answer for them is false.
     ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;
@@ -152,6 +152,9 @@ impl CodeArena {
     /// The address space set aside for code, used or not, from its first byte to behind its last: what
     /// [`contains`](Self::contains) compares with, for tools that look at the process from outside. Costs nothing.
     ///
+    /// Its beginning never changes. Its end falls where records need more than [what is reserved for them](crate::CodeArenaBuilder::reservation);
+    /// no block was ever there.
+    ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;
     /// let text = arena.load("m")?.alloc_str("inside")?;
@@ -162,6 +165,21 @@ impl CodeArena {
     pub fn address_range(&self) -> core::ops::Range<usize> {
         let start = self.pages.at(0).addr().get();
         start..start + self.pages.len()
+    }
+
+    /// Returns the bytes of address space that the arena takes, those for its records and its page table included.
+    ///
+    /// Without a [chosen size](crate::CodeArenaBuilder::reservation) it says what the system granted. It never changes;
+    /// [`address_range`](Self::address_range) is the part for code. Costs nothing.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let [front, back] = arena.bookkeeping_ranges();
+    /// assert_eq!(arena.address_space(), front.len() + arena.address_range().len() + back.len());
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn address_space(&self) -> usize {
+        self.pages.reservation().len()
     }
 
     /// Where what the arena knows of its code lies: pages that loads and seals write to, in front of the code and behind it. For tools that
@@ -220,6 +238,12 @@ impl CodeArena {
         self.pages.at(0)
     }
 
+    /// The unit that pages are sealed in.
+    #[cfg(feature = "testing")]
+    pub(crate) fn page_size(&self) -> usize {
+        self.pages.page().bytes()
+    }
+
     /// Whether the page source can protect what is sealed.
     #[cfg(feature = "testing")]
     pub(crate) fn has_protection(&self) -> bool {
@@ -274,8 +298,14 @@ impl CodeArena {
         self.sites.part(start, len)
     }
 
+    /// A board for more tails to wait on, if there is room for it.
+    pub(super) fn board(&self) -> Option<Record<'_, Board>> {
+        // SAFETY: the board goes to this arena's ledger, and so to its own shelves only.
+        self.record(unsafe { Board::new() }).ok()
+    }
+
     pub(super) fn record<T: Sync>(&self, value: T) -> Result<Record<'_, T>, Error> {
-        self.ledger.insert(self.pages.reservation(), value)
+        self.ledger.insert(&self.pages, value)
     }
 
     /// Adds a closed module to the list of finished ones.

@@ -4,12 +4,13 @@ use super::arena::{CodeArena, geometry};
 use super::code_pages::Choices;
 use super::hardening::Hardening;
 use crate::error::Error;
-use crate::pages::{PageSource, Reservation, Source, Wish};
+use crate::layout::Geometry;
+use crate::pages::{PageSource, Reservation, Reserve, Source};
 use std::sync::Arc;
 
 /// Address space that an arena takes when nothing is said.
-const RESERVATION: Wish =
-    Wish { full: if usize::BITS >= 64 { 1 << 30 } else { 64 << 20 }, ordinary: 4 << 20, least: 1 << 20 };
+const RESERVATION: Reserve =
+    Reserve { free: if usize::BITS >= 64 { 2 << 30 } else { 64 << 20 }, memory: 4 << 20, least: 1 << 20, share: 8 };
 
 /// Settings of a [`CodeArena`] to be made. Sizes are in bytes; choosing costs nothing, [`build`](Self::build) does.
 ///
@@ -35,15 +36,19 @@ pub struct CodeArenaBuilder {
 }
 
 impl CodeArena {
-    /// An arena with the default reservation: 1 GiB of address space on 64-bit systems, 64 MiB on others, halved until the system
-    /// grants it, down to 1 MiB.
+    /// An arena with the default reservation: 2 GiB of address space on 64-bit systems, 64 MiB on others.
     ///
-    /// Costs two system calls; the address space is free until it is used. The first load touches a page of records and page table, the
-    /// first block one of code; neither makes a call, nor does what else fits 16 KiB of code.
+    /// Under a limit on address space (`ulimit -v`) it is halved, down to 1 MiB, until the arena takes at most an eighth of what is left.
+    /// Where the system refuses it without a limit, the arena takes an eighth of the largest size that is to be had.
+    /// [`address_space`](Self::address_space) says what was granted.
+    ///
+    /// Costs two system calls and a question for the limit. The address space is free until it is used; half a MiB at most is writable from
+    /// the beginning. The first load touches a page of records and page table, the first block one of code. Neither makes a call, nor does
+    /// what else fits 16 KiB of code.
     ///
     /// # Errors
     ///
-    /// [`Error::Pages`] when the system grants no address space or no memory.
+    /// [`Error::Pages`] when the system grants no address space or no memory, or when an eighth of what is left is too little.
     ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;
@@ -83,10 +88,12 @@ impl CodeArenaBuilder {
 
     /// Address space for code, in bytes, rounded up to whole pages; a quarter of it is reserved in addition for the arena's records.
     ///
-    /// A module takes some 200 bytes of records and its name, an interned name 56: many tiny modules fill the records before the code, and
-    /// that is [`Error::Bookkeeping`].
+    /// A module takes some 200 bytes of records and its name, an interned name 56. When many tiny modules or names fill that quarter, records
+    /// go on in the last code pages that no loader has claimed, unless machine code lies there. The arena is full when code and records
+    /// meet: a block is refused with [`Error::Exhausted`], a record with [`Error::Bookkeeping`].
     ///
-    /// It never grows, and costs nothing until it is used. A size chosen here is not halved when the system refuses it.
+    /// It never grows, and costs nothing until it is used: half a MiB at most is writable from the beginning, whatever its size. A size
+    /// chosen here is not halved when the system refuses it.
     ///
     /// ```
     /// let arena = permacode::CodeArena::builder().reservation((1 << 20) - 1).build()?;
@@ -180,11 +187,12 @@ impl CodeArenaBuilder {
         self
     }
 
-    /// Asks for huge pages from 2 MiB of code on: runs end where a huge page ends, and what is sealed is collapsed onto huge pages where
-    /// the kernel can (Linux 6.1).
+    /// Asks for huge pages from some 4 MiB of code on. Pages are claimed up to the end of a huge page, where that is at most half of the code so far, and
+    /// what is sealed is collapsed onto huge pages where the kernel can (Linux 6.1).
     ///
-    /// Fewer page faults while code is loaded and in each forked child, fewer entries of the TLB while it runs. Costs memory: up to 2 MiB
-    /// behind the last block are resident; and one system call for each run, one for each seal that completes a huge page. Where the system
+    /// Fewer page faults while code is loaded and in each forked child, fewer entries of the TLB while it runs. Loaders that are open at once
+    /// share what was claimed. Machine code lies on small pages until it is sealed. Costs memory: up to 2 MiB
+    /// behind the last block are resident; and one system call for each claim, one for each seal that completes a huge page. Where the system
     /// has none to give, nothing changes and [`CodeArena::refused`] says so; where its memory is in pieces, finding some may take
     /// longer than small pages would have taken. What is [hardened](Self::hardening) above protection lies on small pages again.
     ///
@@ -201,8 +209,8 @@ impl CodeArenaBuilder {
 
     /// Where pages come from: [`OrdinaryPages`](crate::pages::OrdinaryPages), a source for tests, one of your own.
     ///
-    /// Costs an indirect call for each call to the source. Where the source cannot protect, a reservation may be memory, so the
-    /// default is 4 MiB.
+    /// Costs an indirect call for each call to the source. Where a reservation [is memory](PageSource::reservation_is_free), the default
+    /// is 4 MiB.
     ///
     /// ```
     /// use permacode::{CodeArena, pages::OrdinaryPages};
@@ -234,15 +242,21 @@ impl CodeArenaBuilder {
     pub fn build(self) -> Result<CodeArena, Error> {
         let arena = match self.reservation {
             Some(bytes) => self.reserve(bytes)?,
-            None => RESERVATION.granted(&self.source, |bytes| self.reserve(bytes))?,
+            None => {
+                let len = |bytes| self.geometry(bytes).map(|geometry| geometry.len);
+                RESERVATION.granted(&self.source, len, |bytes| self.reserve(bytes))?
+            }
         };
         arena.prefault(self.prefault)?;
         Ok(arena)
     }
 
+    fn geometry(&self, bytes: usize) -> Result<Geometry, Error> {
+        geometry(bytes, self.source.page_size()?).ok_or(Error::TooLarge { len: bytes, element: 1 })
+    }
+
     fn reserve(&self, bytes: usize) -> Result<CodeArena, Error> {
-        let too_large = Error::TooLarge { len: bytes, element: 1 };
-        let geometry = geometry(bytes, self.source.page_size()?).ok_or(too_large)?;
+        let geometry = self.geometry(bytes)?;
         let reservation = Reservation::new(self.source.clone(), geometry.len)?;
         let choices = Choices { limit: self.limit, level: self.hardening, strict: self.strict, huge: self.huge };
         CodeArena::with_pages(reservation, geometry, choices)

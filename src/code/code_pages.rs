@@ -1,31 +1,40 @@
-//! The code pages of one arena: claimed by loaders, parked between them, closed, sealed.
+//! The code pages of one arena: claimed by loaders, left to wait between them, closed, sealed.
 //!
 //! ```text
-//!   0                                             watermark            code
-//!   ├ sealed ┼ sealed ┼ closed ┼ run of a loader ┼ parked ┤┄┄ no access ┄┤
+//!   0                                               front              back                             len
+//!   ├ sealed ┼ closed ┼ loader's ┼ waits ┼ loader's ┤┄┄┄ no access ┄┄┄├ machine code ┼ waits ┼ sealed ┼ records ┤
 //! ```
 //!
 //! Code pages only ever move to the right in: *no access* → *claimed* (by compare-exchange on the watermark, then committed; the first few
 //! are writable before they are claimed) → *closed* (nobody writes there again) → *sealed* → *replaced* by a sealed memory file → *fixed*,
-//! the latter two where a level of hardening above protection is asked for. At most one run's tail is *parked*: left by a finished loader,
-//! to be taken by a later one. Each step is one atomic operation, so nobody waits for anybody (invariant 5); a step that a vanished thread
-//! did not finish leaves pages that are claimed for ever and hurts nothing else.
+//! the latter two where a level of hardening above protection is asked for. What a finished loader did not fill *waits* for later ones:
+//! `room.rs` says who gets which room. Each step is one atomic operation, so nobody waits for anybody (invariant 5); a step that a vanished
+//! thread did not finish leaves pages that are claimed for ever and hurts nothing else.
 
-use super::extent::{Extent, Run};
+use super::extent::Extent;
 use super::hardening::Hardening;
+use super::ledger::Memory;
 use super::page_table::{Mark, PageTable};
-use super::published::{Published, Record};
+use super::published::Record;
 use super::refusal::Refusal;
-use super::watermark::Watermark;
-use crate::error::{Error, PageError};
+use super::room::Tail;
+use super::shelf::{Board, Shelf, Spot};
+use super::watermark::{End, Watermark};
 use crate::layout::{self, Geometry, PageSize};
 use crate::pages::{HUGE, Reservation};
+use core::cell::Cell;
 use core::ops::Range;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicUsize, Ordering::*};
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// How long a loader wishes its first run to be.
 pub(super) const FIRST_RUN: usize = 16 << 10;
+
+/// No run is wished longer than this.
+pub(super) const LONGEST_RUN: usize = 1 << 20;
+
+/// Which part of what is claimed is spare: open loaders may have so much together beyond their first runs.
+const SPARE: usize = 40;
 
 pub(super) struct CodePages {
     pub(super) reservation: Reservation,
@@ -34,20 +43,30 @@ pub(super) struct CodePages {
     start: usize,
     /// Bytes of code pages in the reservation.
     pub(super) len: usize,
+    /// Those of them that records have not taken. It only falls.
+    end: AtomicUsize,
+    /// Where the part of the page table behind the code begins in the reservation.
+    pub(super) rest: usize,
     /// Bytes of code pages that were made writable together with the arena's records, so that its first run costs no call.
-    ready: usize,
+    pub(super) ready: usize,
     /// Bytes that may be claimed: `len`, or the user's limit in whole pages.
-    cap: usize,
+    pub(super) cap: usize,
     /// The user's limit, as it was given.
-    limit: Option<usize>,
-    /// Bytes claimed so far; a multiple of the page size.
-    watermark: Watermark,
-    /// The tail that waits for a loader.
-    pub(super) parked: Published<Run>,
+    pub(super) limit: Option<usize>,
+    /// What is claimed, in units of `grain`.
+    pub(super) watermark: Watermark,
+    /// The unit of claims, in bytes: a page, or some.
+    pub(super) grain: usize,
+    /// The tails that wait: of data and of machine code.
+    shelves: [Shelf; 2],
+    /// Spare room that open loaders have. What a forgotten one had counts for ever, and leaves less for others.
+    lent: AtomicUsize,
     /// Open loaders that fill the rest of a finished module's last page.
     held: AtomicUsize,
     /// Bytes behind finished modules that nobody will fill: paddings and tails given up.
-    closed_tails: AtomicUsize,
+    pub(super) closed_tails: AtomicUsize,
+    /// Those of them that seals gave up, so that what they sealed is one mapping.
+    pub(super) closed_gaps: AtomicUsize,
     pub(super) seals: AtomicUsize,
     /// What a seal tries to reach.
     pub(super) level: Hardening,
@@ -80,24 +99,37 @@ pub(super) struct Choices {
 impl CodePages {
     /// # Safety
     ///
-    /// `reservation` was made for `geometry`; the page table's memory and the [first](Self::ready) code pages are committed, zero, and used
-    /// by nobody else.
+    /// 1. `reservation` was made for `geometry`.
+    /// 2. The page table's memory and the [first](Self::ready) code pages are committed, zero, and used by nobody else.
+    /// 3. The code pages become part of an arena, and every record that they are told of is of its ledger.
     pub(super) unsafe fn new(reservation: Reservation, geometry: Geometry, choices: Choices) -> Self {
         let Choices { limit, level, strict, huge } = choices;
         let page = reservation.page();
-        // SAFETY: the geometry made room for the table before its end, which is aligned as records are, hence to a word.
-        let table = unsafe { PageTable::new(reservation.at(geometry.table), page.index(geometry.code)) };
+        // SAFETY: the geometry made room for the table before its end, which is aligned as records are, hence to a word, and behind its rest,
+        // which is a page's beginning.
+        let table = unsafe {
+            let (end, rest) = (reservation.at(geometry.table), reservation.at(geometry.rest));
+            PageTable::new(end, rest, page.index(geometry.code))
+        };
+        let grain = layout::grain(geometry.code, page.bytes());
+        // SAFETY: the caller's promise; `park` hands on boards of the arena that these pages are part of.
+        let shelves = unsafe { [Shelf::new(), Shelf::new()] };
         Self {
             table,
             start: geometry.start,
             len: geometry.code,
+            end: AtomicUsize::new(geometry.code),
+            rest: geometry.rest,
             ready: Self::ready(&reservation, geometry),
             cap: limit.map_or(geometry.code, |limit| page.floor(limit).min(geometry.code)),
             limit,
             watermark: Watermark::new(),
-            parked: Published::empty(),
+            grain,
+            shelves,
+            lent: AtomicUsize::new(0),
             held: AtomicUsize::new(0),
             closed_tails: AtomicUsize::new(0),
+            closed_gaps: AtomicUsize::new(0),
             seals: AtomicUsize::new(0),
             level,
             strict,
@@ -120,19 +152,29 @@ impl CodePages {
         self.reservation.page()
     }
 
+    /// Bytes of code pages, used or not, but for those that records took.
+    #[inline]
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.end.load(Relaxed)
     }
 
-    pub(super) fn claimed(&self) -> usize {
-        self.watermark.get()
+    /// Bytes claimed from both ends, and those of them from the back.
+    pub(super) fn claimed(&self) -> (usize, usize) {
+        let [front, back] = self.claimed_ranges();
+        (front.len() + back.len(), back.len())
+    }
+
+    /// The tails that wait for what is claimed from one end.
+    pub(super) fn shelf(&self, end: End) -> &Shelf {
+        let [data, machine] = &self.shelves;
+        if end == End::Front { data } else { machine }
     }
 
     /// The address of the code byte at `offset`, which is at most `len`.
     #[inline]
     pub(super) fn at(&self, offset: usize) -> NonNull<u8> {
         assert!(offset <= self.len);
-        // SAFETY: code lies there in the reservation, `len` bytes of it.
+        // SAFETY: code, and records that took its place, lie there in the reservation, `len` bytes of them.
         unsafe { self.reservation.at(self.start + offset) }
     }
 
@@ -140,62 +182,17 @@ impl CodePages {
     #[inline]
     pub(super) fn offset(&self, address: usize) -> Option<usize> {
         let offset = address.wrapping_sub(self.reservation.base().addr().get() + self.start);
-        (offset < self.len).then_some(offset)
+        (offset < self.len()).then_some(offset)
     }
 
     /// Bytes of the reservation before and behind the code pages.
     pub(super) fn around(&self) -> (usize, usize) {
-        (self.start, self.reservation.len() - self.start - self.len)
+        (self.start, self.reservation.len() - self.start - self.len())
     }
 
     /// A range among the code pages as one of the reservation.
     pub(super) fn reserved(&self, code: Range<usize>) -> Range<usize> {
         self.start + code.start..self.start + code.end
-    }
-
-    // ── claiming ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    /// Claims and commits a new run: room for `size` bytes at `align` from wherever it starts, `wish` bytes if there are so many.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Exhausted`], [`Error::Limit`], or the system's refusal; nothing is claimed then.
-    pub(super) fn claim(&self, size: usize, align: usize, wish: usize) -> Result<Range<usize>, Error> {
-        let claimed = self.watermark.claim(|start| {
-            let address = self.at(start).addr().get();
-            let too_large = Error::TooLarge { len: size, element: 1 };
-            let needed = layout::need(address, size, align).ok_or(too_large)?;
-            let left = self.cap - start;
-            let wish = self.wish(start, needed, wish);
-            layout::run_length(needed, wish, left, self.page().bytes()).ok_or(match self.limit {
-                Some(limit) if self.cap < self.len => Error::Limit { limit, needed, left },
-                _ => Error::Exhausted { needed, left },
-            })
-        })?;
-        self.commit(claimed).map_err(Error::Pages)
-    }
-
-    /// Makes the run that ends at `limit` longer, by at least `more` bytes and by `wish` if there are so many. `None` where something
-    /// else lies behind it or too little is left.
-    pub(super) fn extend(&self, limit: usize, more: usize, wish: usize) -> Result<Option<usize>, PageError> {
-        let wish = self.wish(limit, more, wish);
-        let Some(length) = layout::run_length(more, wish, self.cap - limit, self.page().bytes()) else {
-            return Ok(None);
-        };
-        match self.watermark.extend(limit, length) {
-            None => Ok(None),
-            Some(added) => self.commit(added).map(|added| Some(added.end)),
-        }
-    }
-
-    /// How much to wish for at `start`: with huge pages, and where there is a huge page's worth of code already, as much as ends with one.
-    fn wish(&self, start: usize, needed: usize, wish: usize) -> usize {
-        if !self.huge || start < HUGE && needed < HUGE {
-            return wish;
-        }
-        let end = self.at(start).addr().get().checked_add(needed.max(wish));
-        let end = end.and_then(|end| layout::align_up(end, HUGE));
-        end.map_or(wish, |end| end - self.at(start).addr().get())
     }
 
     /// The part of a range that whole huge pages can lie in.
@@ -206,109 +203,83 @@ impl CodePages {
         start..end.max(start)
     }
 
-    fn commit(&self, claimed: Range<usize>) -> Result<Range<usize>, PageError> {
-        // SAFETY: whole pages that the caller alone has claimed just now, so they were never sealed (invariant 4).
-        match unsafe { self.reservation.commit(self.reserved(self.unready(claimed.clone()))) } {
-            Ok(()) => {
-                if self.huge {
-                    // SAFETY: committed just now. A refusal changes nothing but how fast it is.
-                    self.refusal
-                        .note(&unsafe { self.reservation.huge(self.reserved(self.huge_part(claimed.clone())), false) });
-                }
-                Ok(claimed)
-            }
-            Err(error) => {
-                // SAFETY: claimed just now, and nobody was told.
-                unsafe { self.give_back(claimed) };
-                Err(error)
-            }
-        }
-    }
-
-    /// The part of a claim that was not writable from the beginning.
-    fn unready(&self, claimed: Range<usize>) -> Range<usize> {
-        claimed.start.max(self.ready).min(claimed.end)..claimed.end
-    }
-
-    /// Gives a claim back that nothing was written to. If others claimed behind it, it stays claimed: pages that are nobody's, without
-    /// access but for those that had it before, counted as a tail, and never to be sealed.
-    ///
-    /// # Safety
-    ///
-    /// The caller's own claim, which nobody refers to.
-    pub(super) unsafe fn give_back(&self, claimed: Range<usize>) {
-        // SAFETY: the caller's promise; what is claimed was never sealed. A refusal changes nothing that matters: the pages
-        // are zero, and whoever claims them next commits them again.
-        let _ = unsafe { self.reservation.decommit(self.reserved(self.unready(claimed.clone()))) };
-        if !self.watermark.give_back(&claimed) {
-            self.closed_tails.fetch_add(claimed.len(), Relaxed);
-        }
-    }
-
-    /// Gives the pages of a claim their memory now.
-    ///
-    /// # Safety
-    ///
-    /// The caller's own claim.
-    pub(super) unsafe fn populate(&self, claimed: Range<usize>) -> Result<(), PageError> {
-        // SAFETY: the caller's promise; what is claimed is committed and not sealed.
-        unsafe { self.reservation.populate(self.reserved(claimed)) }
-    }
-
     // ── closing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// Takes the parked tail, if there is one.
-    pub(super) fn take_parked(&self) -> Option<Record<'_, Run>> {
-        self.parked.take()
-    }
-
-    /// Leaves the tail of a run, held by the caller, for a later loader. Where another one waits, the roomier stays and the fuller is
-    /// given up.
-    pub(super) fn park<'l>(&'l self, run: Record<'l, Run>) {
-        let mut mine = run;
-        if mine.room() == 0 {
-            return;
-        }
-        loop {
-            if let Some(other) = self.parked.take() {
-                let (roomier, fuller) = if other.room() > mine.room() { (other, mine) } else { (mine, other) };
-                self.give_up(fuller.resume()..fuller.limit());
-                mine = roomier;
-            }
-            if self.parked.set_if_empty(mine).is_ok() {
-                return;
-            }
-        }
-    }
-
     /// Counts a loader in that continues on the last page of a finished module.
-    pub(super) fn hold(&self, extent: &Extent) {
-        self.held.fetch_add(usize::from(self.shares_its_first_page(extent)), Relaxed);
+    pub(super) fn hold(&self) {
+        self.held.fetch_add(1, Relaxed);
     }
 
-    /// Closes what a finished loader filled, and parks or gives up what it did not. With `padded`, the tail begins at the next page.
-    pub(super) fn leave<'l>(&'l self, extent: Record<'l, Extent>, padded: bool, next: Next) {
-        let (run, end) = (extent.get().run(), extent.end());
+    /// Counts a loader out: whether it was [held](Self::hold), and what was [lent](Self::lend) to it.
+    pub(super) fn let_go(&self, held: bool, lent: usize) {
+        if held {
+            self.held.fetch_sub(1, Relaxed);
+        }
+        if lent != 0 {
+            self.lent.fetch_sub(lent, Relaxed);
+        }
+    }
+
+    /// How much room a loader may wish for: a first run, and half of the spare room that nobody else has. `lent` is how much of it this loader
+    /// has, which changes.
+    pub(super) fn lend(&self, end: End, lent: &Cell<usize>) -> usize {
+        let spare = self.claimed_from(end) / SPARE;
+        if spare >= self.page().bytes() || lent.get() != 0 {
+            // Machine code is sealed module by module: what it has ahead lies between executable pages for long.
+            let longest = if end == End::Front { LONGEST_RUN } else { 2 * FIRST_RUN };
+            let mine = |all: usize| (spare.saturating_sub(all - lent.get()) / 2).min(longest - FIRST_RUN);
+            let all = self.lent.fetch_update(Relaxed, Relaxed, |all| Some(all - lent.get() + mine(all)));
+            lent.set(all.map_or(0, mine));
+        }
+        FIRST_RUN + lent.get()
+    }
+
+    /// Closes what a finished loader filled, and leaves or gives up what it did not. With `padded`, the tail begins at the next page. What may
+    /// wait right `behind` the extent's limit is a hint.
+    ///
+    /// # Safety
+    ///
+    /// 1. The caller's module filled the extent and holds its room. It leaves each extent once.
+    /// 2. The module is finished: nobody writes to what it filled.
+    pub(super) unsafe fn leave<'l>(
+        &'l self,
+        extent: Record<'l, Extent>,
+        padded: bool,
+        next: Next,
+        side: End,
+        behind: Option<Spot<'l>>,
+        board: impl FnOnce() -> Option<Record<'l, Board>>,
+    ) {
+        let end = extent.end();
         let resume = if padded { self.ceil(end) } else { end };
         self.table.own(self.page().touched(extent.start()..end), extent);
         if next == Next::AnySeal {
-            self.table.set(Mark::Closed, self.page().filled(extent.start()..resume));
+            // SAFETY: the caller's promise for the extent; what lies before it on its first page is finished too, or it would not have been
+            // left; the padding behind it is nobody's.
+            unsafe { self.table.set(Mark::Closed, self.page().filled(extent.start()..resume)) };
         }
         self.closed_tails.fetch_add(resume - end, Relaxed);
-        run.set_resume(resume);
-        self.park(run);
-        self.held.fetch_sub(usize::from(self.shares_its_first_page(&extent)), Relaxed);
+        let tail = Tail { range: resume..extent.limit(), behind };
+        // SAFETY: the caller holds the room and gives it away here. Behind the extent and its padding nothing was written; what lies in
+        // front of the tail is finished.
+        unsafe { self.park(side, tail, board) };
     }
 
     /// Only a tail begins in the middle of a page.
-    fn shares_its_first_page(&self, extent: &Extent) -> bool {
+    pub(super) fn shares_its_first_page(&self, extent: &Extent) -> bool {
         extent.start() != self.page().floor(extent.start())
     }
 
     /// Closes bytes that nobody will fill.
-    pub(super) fn give_up(&self, tail: Range<usize>) {
+    ///
+    /// # Safety
+    ///
+    /// 1. The bytes are a tail that the caller holds, or its beginning, and nobody writes there from now on.
+    /// 2. On the page where they begin, nobody writes in front of them. They end with a page.
+    pub(super) unsafe fn give_up(&self, tail: Range<usize>) {
         self.closed_tails.fetch_add(tail.len(), Relaxed);
-        self.table.set(Mark::Closed, self.page().touched(tail));
+        // SAFETY: the caller's promise.
+        unsafe { self.table.set(Mark::Closed, self.page().touched(tail)) };
     }
 
     pub(super) fn ceil(&self, offset: usize) -> usize {
@@ -341,20 +312,32 @@ impl CodePages {
         self.table.owner(self.page().index(offset))
     }
 
+    /// The finished extent that ends on the page of `offset`, where a tail begins, if it does not begin with the page.
+    pub(super) fn below(&self, offset: usize) -> Option<Record<'_, Extent>> {
+        if offset == self.page().floor(offset) { None } else { self.owner(offset) }
+    }
+
     /// Open loaders that hold the tail of a finished module.
     pub(super) fn held(&self) -> usize {
         self.held.load(Relaxed)
     }
 
-    /// Bytes behind finished modules: parked, padded or given up.
+    /// Bytes behind finished modules: waiting, padded or given up.
     pub(super) fn tails(&self) -> usize {
-        self.closed_tails.load(Relaxed) + self.parked.get().map_or(0, |run| run.room())
+        let waiting = self.shelves.iter().flat_map(|shelf| shelf.waiting()).map(|(_, range)| range.len());
+        self.closed_tails.load(Relaxed) + waiting.sum::<usize>()
     }
 
-    /// Pages that are closed and not sealed, and the page that a parked tail begins on.
+    /// Pages that are closed and not sealed, and those that waiting tails begin in the middle of.
     pub(super) fn unsealed(&self) -> usize {
-        let partial = self.parked.get().is_some_and(|run| run.resume() != self.page().floor(run.resume()));
-        self.table.count_unsealed(self.page().index(self.claimed())) + usize::from(partial)
+        let partial = |range: &Range<usize>| range.start != self.page().floor(range.start);
+        let partial = self.shelf(End::Front).waiting().filter(|(_, range)| partial(range)).count();
+        self.claimed_pages().map(|pages| self.table.count_unsealed(pages)).into_iter().sum::<usize>() + partial
+    }
+
+    /// The numbers of the claimed pages: from the front, and from the back.
+    pub(super) fn claimed_pages(&self) -> [Range<usize>; 2] {
+        self.claimed_ranges().map(|range| self.page().touched(range))
     }
 
     pub(super) fn seals(&self) -> usize {
@@ -363,6 +346,29 @@ impl CodePages {
 
     /// How many mappings of the kernel the accessible pages make up.
     pub(super) fn mappings(&self) -> usize {
-        self.table.mappings(self.page().index(self.claimed().max(self.ready)))
+        let [front, back] = self.claimed_pages();
+        let front = 0..front.end.max(self.page().index(self.ready));
+        match front.end < back.start {
+            true => self.table.mappings(front) + self.table.mappings(back),
+            false => self.table.mappings(0..back.end.max(front.end)),
+        }
+    }
+}
+
+impl Memory for CodePages {
+    fn pages(&self) -> &Reservation {
+        &self.reservation
+    }
+
+    fn take_from_code(&self, bytes: usize) -> bool {
+        // What is behind the last whole unit is never code's.
+        let units = bytes.saturating_sub(self.len % self.grain).div_ceil(self.grain);
+        // A first run is left, so that a loader that has records can go on where they fill what there is.
+        let all = (self.len / self.grain).saturating_sub(self.ready.div_ceil(self.grain));
+        let has = bytes <= self.len - self.len() || self.watermark.reach(units, all);
+        if has {
+            self.end.fetch_min((self.len / self.grain - units) * self.grain, Relaxed);
+        }
+        has
     }
 }

@@ -11,8 +11,13 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    pub(super) const fn new() -> Self {
-        Self { first: Published::empty(), recent: Published::empty() }
+    /// # Safety
+    ///
+    /// 1. The directory becomes part of an arena.
+    /// 2. Only modules of that arena are appended.
+    pub(super) const unsafe fn new() -> Self {
+        // SAFETY: the directory is part of an arena, and `append` is called with its modules only.
+        unsafe { Self { first: Published::empty(), recent: Published::empty() } }
     }
 
     /// Appends a module whose record is complete.

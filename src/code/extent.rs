@@ -1,19 +1,19 @@
-//! Who filled what: modules, runs of pages, and the extents that the former fill in the latter.
+//! Who filled what: modules, and the extents of code pages that they fill.
 //!
-//! A **run** is a contiguous piece of the reservation, claimed by one loader. An **extent** is the part of a run that one module
-//! filled. When a module is finished, the rest of its run, its *tail*, goes to the next loader, so a run may hold many extents and a
-//! module, when its run was full, extents in several runs:
+//! An **extent** is a contiguous piece of code pages that one module filled, or may fill while it is open. When the module is finished,
+//! the rest of it, its *tail*, goes to later loaders: several modules' extents follow each other on a page, and a module has extents in
+//! several places when its room was full:
 //!
 //! ```text
-//!   run ├─ extent of "json" ─┼─ extent of "re" ─┼┄┄┄┄ tail ┄┄┄┄┤
-//!     start              start              resume            limit
-//!            ▲──── below ────┘
+//!   ├─ extent of "json" ─┼─ extent of "re" ─┼┄┄┄┄ room ┄┄┄┄┤
+//!   start                start              end            limit
+//!       ▲──── below ────┘
 //! ```
 //!
-//! Exactly one owner may write from `resume` to `limit`: the open loader that holds the run, or nobody while it is parked. Ownership
-//! moves by the atomic swap of the parking place, which orders what was written before it.
+//! From `end` to `limit` only the open loader may write. When it is finished, that right goes to whoever takes the tail (`shelf.rs`).
 
 use super::published::{Known, Published, Record};
+use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering::*};
 
 /// What the ledger keeps of a module. Written by its loader while open, published in the arena's list when finished.
@@ -27,15 +27,23 @@ pub(super) struct ModuleRecord {
     next: Published<ModuleRecord>,
 }
 
-// SAFETY: the name points to text in the ledger, which is immutable and lives as long as the record.
+// SAFETY: by the promise of `new`, the name points to text in the ledger, which is immutable and lives as long as the record.
 unsafe impl Send for ModuleRecord {}
 // SAFETY: as above; the other fields are atomic or never change.
 unsafe impl Sync for ModuleRecord {}
 
 impl ModuleRecord {
-    /// A module without extents. `name` must lie in the ledger that the record goes to.
-    pub(super) fn new(id: u32, name: &str) -> Self {
-        Self { id, name, bytes: AtomicUsize::new(0), first: Published::empty(), next: Published::empty() }
+    /// A module without extents.
+    ///
+    /// # Safety
+    ///
+    /// 1. The record goes to an arena's ledger.
+    /// 2. `name` lies in that ledger and never changes.
+    /// 3. Only extents of that ledger are added to it, and only modules of that ledger follow it.
+    pub(super) unsafe fn new(id: u32, name: &str) -> Self {
+        // SAFETY: the places are parts of a record that goes to the ledger whose records are published there.
+        let (first, next) = unsafe { (Published::empty(), Published::empty()) };
+        Self { id, name, bytes: AtomicUsize::new(0), first, next }
     }
 
     /// The module's extents in the order in which they were filled.
@@ -75,83 +83,43 @@ impl ModuleRecord {
     }
 }
 
-/// A contiguous claimed piece of the reservation; offsets count from its base.
-pub(super) struct Run {
-    /// Where the next extent may begin. Changed by the owner only.
-    resume: AtomicUsize,
-    /// Where the run ends; grows when its owner extends it in place. Changed by the owner only.
-    limit: AtomicUsize,
-    /// The finished extent with the highest address.
-    last: Published<Extent>,
-}
-
-impl Run {
-    pub(super) fn new(start: usize, limit: usize) -> Self {
-        Self { resume: AtomicUsize::new(start), limit: AtomicUsize::new(limit), last: Published::empty() }
-    }
-
-    pub(super) fn resume(&self) -> usize {
-        self.resume.load(Acquire)
-    }
-
-    pub(super) fn limit(&self) -> usize {
-        self.limit.load(Acquire)
-    }
-
-    /// Bytes of the tail.
-    pub(super) fn room(&self) -> usize {
-        // In this order: an owner on another thread raises the limit before it resumes behind the old one.
-        let resume = self.resume();
-        self.limit() - resume
-    }
-
-    /// Says how far the run is filled; for its owner only.
-    pub(super) fn set_resume(&self, resume: usize) {
-        self.resume.store(resume, Release);
-    }
-
-    /// Says how far the run reaches; for its owner only.
-    pub(super) fn set_limit(&self, limit: usize) {
-        self.limit.store(limit, Release);
-    }
-}
-
-/// The part of a run that one module filled.
+/// A piece of code pages that one module fills; offsets count from the first of them.
 pub(super) struct Extent {
     module: Known<ModuleRecord>,
-    run: Known<Run>,
     start: usize,
     /// `start` until the loader leaves the extent.
     end: AtomicUsize,
+    /// How far the loader may fill it.
+    limit: AtomicUsize,
     /// Bytes of the module in its earlier extents.
     before: AtomicUsize,
-    /// The finished extent that lies before this one in the same run.
+    /// The finished extent that ends on the page where this one begins, if it does not begin with the page.
     below: Published<Extent>,
     /// The module's next extent.
     next: Published<Extent>,
 }
 
 impl Extent {
-    /// An extent of `module` that begins where `run`, held by the caller, is to be filled next.
-    pub(super) fn new(module: Record<'_, ModuleRecord>, run: Record<'_, Run>) -> Self {
-        let start = run.resume();
-        Self {
-            module: Known::new(module),
-            run: Known::new(run),
-            start,
-            end: AtomicUsize::new(start),
-            before: AtomicUsize::new(0),
-            below: Published::new(run.get().last.get()),
-            next: Published::empty(),
-        }
+    /// An extent of `module` in `room`, of which nothing is filled.
+    ///
+    /// # Safety
+    ///
+    /// 1. The record goes to the ledger that `module` and `below` lie in.
+    /// 2. The caller holds the room, and fills it for `module` alone until it [leaves](super::code_pages::CodePages::leave) the extent.
+    /// 3. `below` is the finished extent with the highest address on the page where the room begins, unless it begins with the page.
+    pub(super) unsafe fn new(
+        module: Record<'_, ModuleRecord>,
+        room: Range<usize>,
+        below: Option<Record<'_, Extent>>,
+    ) -> Self {
+        // SAFETY: all of them are parts of a record that goes to the ledger of these records, and so does every extent that follows it.
+        let (module, below, next) = unsafe { (Known::new(module), Published::new(below), Published::empty()) };
+        let (end, limit) = (AtomicUsize::new(room.start), AtomicUsize::new(room.end));
+        Self { module, start: room.start, end, limit, before: AtomicUsize::new(0), below, next }
     }
 
     pub(super) fn module(&self) -> Record<'_, ModuleRecord> {
         self.module.get()
-    }
-
-    pub(super) fn run(&self) -> Record<'_, Run> {
-        self.run.get()
     }
 
     pub(super) fn start(&self) -> usize {
@@ -162,8 +130,28 @@ impl Extent {
         self.end.load(Acquire)
     }
 
-    pub(super) fn set_end(&self, end: usize) {
+    pub(super) fn limit(&self) -> usize {
+        self.limit.load(Relaxed)
+    }
+
+    /// Says how far the extent is filled.
+    ///
+    /// # Safety
+    ///
+    /// 1. The caller is the loader that fills it.
+    /// 2. It has filled that much, within the limit, and nothing behind it.
+    pub(super) unsafe fn set_end(&self, end: usize) {
         self.end.store(end, Release);
+    }
+
+    /// Says how far the extent may be filled.
+    ///
+    /// # Safety
+    ///
+    /// 1. The caller is the loader that fills it.
+    /// 2. The bytes from the former limit to this one are the caller's own room, which it holds as it does the extent.
+    pub(super) unsafe fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Relaxed);
     }
 
     pub(super) fn below(&self) -> Option<Record<'_, Extent>> {
@@ -178,10 +166,9 @@ impl Extent {
         self.next.set(next);
     }
 
-    /// Publishes the extent as the highest of its run, `before` bytes into its module.
-    pub(super) fn publish(extent: Record<'_, Self>, before: usize) {
-        extent.before.store(before, Release);
-        extent.run().last.set(extent);
+    /// Says how many bytes of its module lie in earlier extents.
+    pub(super) fn set_before(&self, before: usize) {
+        self.before.store(before, Release);
     }
 
     /// How far into its module the byte at `offset` lies; `None` where it is not the extent's.

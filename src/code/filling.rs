@@ -1,46 +1,51 @@
-//! A module while it is filled: which runs of pages its loader may write to.
+//! A module while it is filled: where its loader may write.
 //!
 //! ```text
-//!   run ├ earlier modules ┼ block ┼·gap·┼ block ┼┄┄┄┄┄┄┄ room ┄┄┄┄┄┄┄┤
-//!                         start                  cursor            limit
+//!   ├ earlier modules ┼ block ┼·gap·┼ block ┼┄┄┄┄┄┄┄ room ┄┄┄┄┄┄┄┤
+//!                     start                  cursor            limit
 //! ```
 //!
-//! What lies before the cursor never changes again, save a [`Link`](crate::Link) (invariant 2). When the room does not suffice, in this
-//! order: the parked tail of a finished module is taken over, the run is made longer in place, a new run is claimed. Runs double from 16
-//! KiB to 1 MiB, so that what a loader claims stays within a small factor of what it fills (soundness S21).
+//! What lies before the cursor never changes again, save a [`Link`](crate::Link) (invariant 2). When the room does not suffice, `room.rs`
+//! finds more, as much as is in proportion to what the module fills already (soundness S21).
 
 use super::arena::CodeArena;
 use super::bump::Bump;
-use super::code_pages::{FIRST_RUN, Next};
-use super::extent::{Extent, ModuleRecord, Run};
+use super::code_pages::Next;
+use super::extent::{Extent, ModuleRecord};
 use super::module::Module;
 use super::published::Record;
+use super::room::{Search, Tail};
+use super::shelf::Spot;
+use super::watermark::End;
 use crate::error::{Error, PageError};
-use crate::layout;
 use core::alloc::Layout;
 use core::cell::Cell;
+use core::ops::Range;
 use core::ptr::NonNull;
-
-/// No run is wished longer than this.
-const LONGEST_RUN: usize = 1 << 20;
 
 pub(super) struct Filling<'a> {
     arena: &'a CodeArena,
     module: Record<'a, ModuleRecord>,
-    /// The extent that the cursor walks through.
-    current: Cell<Option<Record<'a, Extent>>>,
+    /// The extent that the cursor walks through, and what may wait behind it.
+    current: Cell<Option<(Record<'a, Extent>, Option<Spot<'a>>)>>,
     /// The module's latest extent; `current` or one that is full.
     latest: Cell<Option<Record<'a, Extent>>>,
-    /// How long the next run is wished to be.
-    wish: Cell<usize>,
-    /// Whether the processor is to execute the module: its pages are then its alone.
-    executable: bool,
+    /// How much of the spare room it has.
+    lent: Cell<usize>,
+    /// Whether it goes on behind a finished module.
+    shares: Cell<bool>,
+    /// Where room comes from. From the back it is for machine code, whose pages are its module's alone.
+    end: End,
 }
 
 impl<'a> Filling<'a> {
-    pub(super) fn new(arena: &'a CodeArena, module: Record<'a, ModuleRecord>, executable: bool) -> Self {
-        let (current, latest, wish) = (Cell::new(None), Cell::new(None), Cell::new(FIRST_RUN));
-        Self { arena, module, current, latest, wish, executable }
+    pub(super) fn new(arena: &'a CodeArena, module: Record<'a, ModuleRecord>, end: End) -> Self {
+        let (current, latest, shares) = (Cell::new(None), Cell::new(None), Cell::new(false));
+        Self { arena, module, current, latest, lent: Cell::new(0), shares, end }
+    }
+
+    fn executable(&self) -> bool {
+        self.end == End::Back
     }
 
     pub(super) fn arena(&self) -> &'a CodeArena {
@@ -55,19 +60,24 @@ impl<'a> Filling<'a> {
 
     /// Closes the module; with `padded`, its last page takes nothing more.
     pub(super) fn close(&self, bump: &Bump, padded: bool) {
-        self.park_cursor(bump);
+        self.note_end(bump);
         let mut bytes = 0;
         for extent in self.module.get().extents() {
-            Extent::publish(extent, bytes);
+            extent.set_before(bytes);
             bytes += extent.end() - extent.start();
         }
         // Before the extents can be located: who finds a module finds all of it.
         self.module.set_bytes(bytes);
         // Machine code that is not sealed by its loader is read-only with the next seal, and never executable.
-        let next = if padded && self.executable { Next::OwnSeal } else { Next::AnySeal };
+        let next = if padded && self.executable() { Next::OwnSeal } else { Next::AnySeal };
+        let current = self.current.take();
         for extent in self.module.get().extents() {
-            self.arena.pages().leave(extent, padded || self.executable, next);
+            let behind = current.and_then(|(current, behind)| behind.filter(|_| current.same(extent)));
+            let (pages, padded) = (self.arena.pages(), padded || self.executable());
+            // SAFETY: the loader is being closed, which happens once; it holds the room of its module's extents and writes to none again.
+            unsafe { pages.leave(extent, padded, next, self.end, behind, || self.arena.board()) };
         }
+        self.arena.pages().let_go(self.shares.get(), self.lent.get());
         self.arena.enlist(self.module, bytes, bump.gaps(), bump.lost());
     }
 
@@ -76,18 +86,27 @@ impl<'a> Filling<'a> {
         let mut refused = None;
         for extent in self.module.get().extents() {
             let pages = self.arena.pages();
-            let sealed =
-                if self.executable { pages.seal_executable_extent(&extent) } else { pages.seal_extent(&extent) };
+            let sealed = match self.executable() {
+                true => pages.seal_executable_extent(&extent),
+                false => pages.seal_extent(&extent).map(drop),
+            };
             refused = refused.or(sealed.err());
         }
         refused.map_or(Ok(()), Err)
     }
 
     /// Writes down how far the current extent is filled.
-    fn park_cursor(&self, bump: &Bump) {
-        if let Some(extent) = self.current.get() {
-            extent.set_end(self.offset(bump.cursor().addr().get()));
+    fn note_end(&self, bump: &Bump) {
+        if let Some((extent, _)) = self.current.get() {
+            // SAFETY: this loader fills the extent, up to the cursor and within its limit.
+            unsafe { extent.set_end(self.offset(bump.cursor().addr().get())) };
         }
+    }
+
+    /// Bytes that the module fills so far.
+    pub(super) fn bytes(&self, bump: &Bump) -> usize {
+        self.note_end(bump);
+        self.module.get().extents().map(|extent| extent.end() - extent.start()).sum()
     }
 
     /// An address among the code pages as an offset.
@@ -97,104 +116,107 @@ impl<'a> Filling<'a> {
 
     /// Whether the byte at `address` lies in what was filled so far.
     pub(super) fn filled(&self, bump: &Bump, address: usize) -> bool {
-        self.park_cursor(bump);
+        self.note_end(bump);
         let Some(offset) = self.arena.pages().offset(address) else { return false };
         self.module.get().extents().any(|extent| (extent.start()..extent.end()).contains(&offset))
     }
 
     /// Where the current extent begins.
     pub(super) fn floor(&self) -> Option<NonNull<u8>> {
-        self.current.get().map(|extent| self.arena.pages().at(extent.start()))
+        self.current.get().map(|(extent, _)| self.arena.pages().at(extent.start()))
     }
 
     // ── finding room ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// Places a block that does not fit the current run.
-    pub(super) fn refill(&self, bump: &Bump, layout: Layout) -> Result<NonNull<u8>, Error> {
-        let (cursor, limit) = (bump.cursor(), bump.limit());
-        if self.current.get().is_none() {
-            if !self.executable {
-                self.take_tail(bump, layout)?;
-            }
-        } else if let Some(limit) = self.extended(self.offset(cursor.addr().get()), self.offset(limit), layout)? {
-            // SAFETY: the run was made longer in place.
-            unsafe { bump.enter(cursor, self.arena.pages().at(limit).addr().get()) };
-        }
-        match bump.place(layout) {
-            Some(at) => Ok(at),
-            None => self.claim(bump, layout),
-        }
-    }
-
-    /// The new limit of a run filled up to `cursor`, if it can be made long enough where it lies.
-    fn extended(&self, cursor: usize, limit: usize, layout: Layout) -> Result<Option<usize>, Error> {
-        let address = self.arena.pages().at(cursor).addr().get();
-        let Some(need) = layout::need(address, layout.size(), layout.align()) else { return Ok(None) };
-        let extended = self.arena.pages().extend(limit, need - (limit - cursor), self.wish.get())?;
-        if let Some(limit) = extended {
-            self.grow_wish();
-            if let Some(extent) = self.current.get() {
-                extent.run().set_limit(limit);
-            }
-        }
-        Ok(extended)
-    }
-
-    /// Goes on behind a finished module, if one left a tail that has room or can be given it.
-    fn take_tail(&self, bump: &Bump, layout: Layout) -> Result<(), Error> {
+    /// Places a block that does not fit the current room.
+    pub(super) fn refill(&self, bump: &Bump, block: Layout) -> Result<NonNull<u8>, Error> {
         let pages = self.arena.pages();
-        let Some(run) = pages.take_parked() else { return Ok(()) };
-        let taken = self.fit_tail(run, layout).and_then(|fits| match fits {
-            true => self.arena.record(Extent::new(self.module, run)).map(Some),
-            false => Ok(None),
-        });
-        match taken {
-            Ok(Some(extent)) => {
-                pages.hold(&extent);
-                self.append(extent);
-                self.enter(bump, extent);
-                Ok(())
+        let search = Search { end: self.end, block, wish: pages.lend(self.end, &self.lent) };
+        let current = self.current.get();
+        // What is left of the current room, and a hint at what may wait behind it.
+        let rest = self.offset(bump.cursor().addr().get())..self.offset(bump.limit());
+        if let Some((extent, behind)) = current {
+            if let Some(more) = pages.take_behind(search, &rest, behind) {
+                return self.lengthen(bump, extent, more, block);
             }
-            other => {
-                pages.park(run);
-                other.map(|_| ())
+        }
+        if let Some(tail) = pages.take(search) {
+            return self.go_on(bump, tail, block);
+        }
+        if let Some((extent, behind)) = current {
+            if let Some(more) = pages.claim_behind(search, &rest, behind, || self.arena.board())? {
+                return self.lengthen(bump, extent, more, block);
+            }
+        }
+        if let Some(tail) = pages.claim_at_edge(search)? {
+            return self.go_on(bump, tail, block);
+        }
+        let claim = pages.claim(search)?;
+        // Where recording it is refused, the claim is dropped, and given back.
+        let extent = self.extent(claim.range())?;
+        claim.keep();
+        self.enter(bump, extent, None, block)
+    }
+
+    /// Makes the current room longer.
+    fn lengthen(
+        &self,
+        bump: &Bump,
+        extent: Record<'a, Extent>,
+        more: Tail<'a>,
+        block: Layout,
+    ) -> Result<NonNull<u8>, Error> {
+        let limit = more.range.end;
+        self.current.set(Some((extent, more.behind)));
+        // SAFETY: this loader fills the extent, and holds the room that begins where it ended.
+        unsafe { extent.set_limit(limit) };
+        // SAFETY: the cursor stays where it is; the room behind it is longer.
+        unsafe { bump.enter(bump.cursor(), self.arena.pages().at(limit).addr().get()) };
+        self.place(bump, block)
+    }
+
+    /// Goes on in a tail.
+    fn go_on(&self, bump: &Bump, tail: Tail<'a>, block: Layout) -> Result<NonNull<u8>, Error> {
+        match self.extent(tail.range.clone()) {
+            Ok(extent) => {
+                if self.arena.pages().shares_its_first_page(&extent) && !self.shares.replace(true) {
+                    self.arena.pages().hold();
+                }
+                self.enter(bump, extent, tail.behind, block)
+            }
+            Err(error) => {
+                // SAFETY: the room is this loader's, and nothing was done with it.
+                unsafe { self.arena.pages().park(self.end, tail, || self.arena.board()) };
+                Err(error)
             }
         }
     }
 
-    fn fit_tail(&self, run: Record<'a, Run>, layout: Layout) -> Result<bool, Error> {
-        let (resume, limit) = (run.resume(), run.limit());
-        let address = |offset| self.arena.pages().at(offset).addr().get();
-        if layout::place(address(resume), address(limit), layout.size(), layout.align()).is_some() {
-            return Ok(true);
-        }
-        let extended = self.extended(resume, limit, layout)?;
-        if let Some(limit) = extended {
-            run.set_limit(limit);
-        }
-        Ok(extended.is_some())
+    /// Records an extent in room that this loader holds.
+    fn extent(&self, room: Range<usize>) -> Result<Record<'a, Extent>, Error> {
+        let below = self.arena.pages().below(room.start);
+        // SAFETY: this arena's records in its own ledger; the room is this loader's, and the page's owner lies below it.
+        self.arena.record(unsafe { Extent::new(self.module, room, below) })
     }
 
-    /// Claims a new run for the block. The cursor moves there, unless the current run has more room left.
-    fn claim(&self, bump: &Bump, layout: Layout) -> Result<NonNull<u8>, Error> {
-        let pages = self.arena.pages();
-        let range = pages.claim(layout.size(), layout.align(), self.wish.get())?;
-        let extent = self
-            .arena
-            .record(Run::new(range.start, range.end))
-            .and_then(|run| self.arena.record(Extent::new(self.module, run)))
-            // SAFETY: claimed just now, and nobody was told.
-            .inspect_err(|_| unsafe { pages.give_back(range) })?;
-        self.grow_wish();
+    /// Places the block at the beginning of an extent. The cursor stays there, unless the former room has more left.
+    fn enter(
+        &self,
+        bump: &Bump,
+        extent: Record<'a, Extent>,
+        behind: Option<Spot<'a>>,
+        block: Layout,
+    ) -> Result<NonNull<u8>, Error> {
         self.append(extent);
-        let former = (self.current.get(), bump.cursor(), bump.limit());
-        let former_room = bump.room();
-        self.park_cursor(bump);
-        self.enter(bump, extent);
-        // The run was claimed for this block.
-        let at = bump.place(layout).ok_or(Error::Exhausted { needed: layout.size(), left: 0 })?;
-        if former_room > bump.room() {
-            self.park_cursor(bump);
+        let former = (self.current.get(), bump.cursor(), bump.limit(), bump.room());
+        self.note_end(bump);
+        let (start, limit) = (self.arena.pages().at(extent.start()), self.arena.pages().at(extent.limit()));
+        // SAFETY: room that this loader holds: zero, committed, nobody else's.
+        unsafe { bump.enter(start, limit.addr().get()) };
+        self.current.set(Some((extent, behind)));
+        let at = self.place(bump, block)?;
+        if former.3 > bump.room() {
+            self.note_end(bump);
             self.current.set(former.0);
             // SAFETY: where it was before.
             unsafe { bump.enter(former.1, former.2) };
@@ -202,8 +224,9 @@ impl<'a> Filling<'a> {
         Ok(at)
     }
 
-    fn grow_wish(&self) {
-        self.wish.set((self.wish.get() * 2).min(LONGEST_RUN));
+    /// Places a block that there is room for now.
+    fn place(&self, bump: &Bump, block: Layout) -> Result<NonNull<u8>, Error> {
+        bump.place(block).ok_or(Error::Exhausted { needed: block.size(), left: bump.room() })
     }
 
     /// Adds an extent to the module.
@@ -212,13 +235,5 @@ impl<'a> Filling<'a> {
             Some(latest) => latest.set_next(extent),
             None => self.module.set_first(extent),
         }
-    }
-
-    /// Moves the cursor to the beginning of an extent.
-    fn enter(&self, bump: &Bump, extent: Record<'a, Extent>) {
-        let (start, limit) = (self.arena.pages().at(extent.start()), self.arena.pages().at(extent.run().limit()));
-        // SAFETY: the rest of a run that this loader holds (see `extent.rs`): zero, committed, nobody else's.
-        unsafe { bump.enter(start, limit.addr().get()) };
-        self.current.set(Some(extent));
     }
 }

@@ -10,7 +10,9 @@ impl CodeArena {
     ///
     /// Costs one system call for each stretch of pages that is not sealed, commonly one in all, and a load for each 16 MiB that are sealed
     /// already; with [`hardening`](crate::CodeArenaBuilder::hardening) or [`huge_pages`](crate::CodeArenaBuilder::huge_pages), what these
-    /// cost besides. The rest of the last page is padded with zeros. Any number of threads may call it at once.
+    /// cost besides. The rest of each module's last page is padded with zeros where nobody fills it. Short tails between the pages are given up, so that
+    /// these are one mapping: at most a 64th of what is claimed. Any number of threads may call it at once. [`Module::seal`](crate::Module::seal) seals one
+    /// module.
     ///
     /// # Errors
     ///

@@ -3,18 +3,18 @@
 //! ```text
 //!   builder · harden · shared      how an arena is made, hardened, given to others
 //!   blocks · fill over loader      how a module is built (native: of machine code)
-//!   filling · region               where a loader's room comes from: pages of the arena, or a region elsewhere
+//!   filling · region               where a loader's blocks go: pages of the arena, or a region elsewhere
 //!   module                         what is left of it
 //!   arena over stats               what a user holds, and what can be asked
 //!   ──────────────────────────────
 //!   link · sites · name · permanent  what blocks are made of (trace: what they refer to)
 //!   bump                           the fast path
 //!   ──────────────────────────────
-//!   code_pages · sealing           claimed → closed → sealed → replaced → fixed; who may write where (refusal: why not)
+//!   code_pages · room · sealing    claimed → closed → sealed → replaced → fixed; who may write where (refusal: why not)
 //!   directory · page_table · names tables over the pages and the modules
-//!   extent                         records: modules, runs, extents (hardening: how hard these are to change)
+//!   extent                         records: modules, extents (hardening: how hard these are to change)
 //!   ledger · published             where records lie, and how they are found
-//!   watermark                      what is claimed
+//!   shelf · watermark              tails that wait; what is claimed
 //! ```
 //!
 //! Everything here keeps two rules. Code pages hold blocks and zeros, nothing else (invariants 1 and 7). What threads share changes
@@ -43,8 +43,10 @@ mod permanent;
 mod published;
 mod refusal;
 mod region;
+mod room;
 mod sealing;
 mod shared;
+mod shelf;
 mod sites;
 mod stats;
 mod trace;

@@ -2,8 +2,10 @@
 
 use super::arena::CodeArena;
 use super::extent::ModuleRecord;
+use super::harden::Sealed;
 use super::hardening::Hardening;
 use super::published::Record;
+use crate::error::Error;
 use core::fmt;
 
 impl CodeArena {
@@ -141,6 +143,55 @@ impl<'a> Module<'a> {
     /// ```
     pub fn hardening(&self) -> Hardening {
         self.arena.hardening_of(self.record.get().extents())
+    }
+
+    /// Makes the pages of this module read-only, and no other's that they are not shared with.
+    ///
+    /// Use it for a module that was only [finished](crate::Loader::finish), where [`CodeArena::seal`] would seal all of them. The rest of its last
+    /// page is padded with zeros if nobody fills it. If an open loader does, that page stays as it is: [`Sealed::held`] counts it, and it can be sealed
+    /// once that loader is closed. What is sealed already stays sealed; calling again is a no-op.
+    ///
+    /// Pages that the module shares with finished neighbours are sealed with it. Machine code that its own loader did not
+    /// [seal](crate::NativeLoader::seal) becomes read-only here, never executable.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Pages`] when the system refuses, as for [`CodeArena::seal`]. Nothing is lost, nobody writes to these pages again, and the call can be
+    /// repeated.
+    ///
+    /// # Cost
+    ///
+    /// One system call for each stretch of its pages that is not sealed, commonly one, and what
+    /// [`hardening`](crate::CodeArenaBuilder::hardening) costs. Up to a page of padding.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, Hardening};
+    ///
+    /// let arena = CodeArena::new()?;
+    /// let module = |name| -> Result<_, permacode::Error> {
+    ///     let loader = arena.load(name)?;
+    ///     loader.alloc_slice_copy(&[1u8; 20_000])?;
+    ///     Ok(loader.finish())
+    /// };
+    /// let (first, second) = (module("first")?, module("second")?);
+    /// assert_eq!(second.seal()?.held, 0);
+    /// assert_eq!(second.hardening(), Hardening::Protect);
+    /// assert_eq!(first.hardening(), Hardening::ByType); // all its pages but the one that they share
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    ///
+    /// [`Error::Pages`]: crate::Error::Pages
+    pub fn seal(&self) -> Result<Sealed, Error> {
+        let pages = self.arena.pages();
+        let (mut sealed, mut refused) = (Sealed { pages: 0, held: 0 }, None);
+        for extent in self.record.get().extents() {
+            sealed.held += usize::from(!pages.settle(&extent));
+            match pages.seal_extent(&extent) {
+                Ok(count) => sealed.pages += count,
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        refused.map_or(Ok(sealed), |error| Err(Error::Pages(error)))
     }
 
     /// The arena that the module lies in. Costs nothing.

@@ -3,6 +3,7 @@
 use super::arena::CodeArena;
 use super::loader::Loader;
 use super::module::Module;
+use super::watermark::End;
 use crate::error::Error;
 use core::fmt;
 
@@ -33,6 +34,10 @@ pub struct NativeLoader<'a>(Loader<'a>);
 impl CodeArena {
     /// Opens a module of machine code, on pages that no other module shares.
     ///
+    /// They lie at the back of the [address range](Self::address_range), one native module behind another, apart from data. A small function that
+    /// is sealed by itself takes one page: a reservation of 1 GiB has room for some 262,000 of them, in one mapping.
+    /// To pack functions, put several into one module.
+    ///
     /// Costs and errors are those of [`load`](Self::load); see [`NativeLoader`].
     ///
     /// ```
@@ -44,7 +49,7 @@ impl CodeArena {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn load_native(&self, name: &str) -> Result<NativeLoader<'_>, Error> {
-        Loader::open(self, name, true).map(NativeLoader)
+        Loader::open(self, name, End::Back).map(NativeLoader)
     }
 }
 

@@ -54,11 +54,22 @@ impl<T> Deref for Record<'_, T> {
 pub(super) struct Published<T>(AtomicPtr<T>, PhantomData<Known<T>>);
 
 impl<T> Published<T> {
-    pub(super) const fn empty() -> Self {
+    /// A place where nothing is published yet.
+    ///
+    /// # Safety
+    ///
+    /// 1. The place is part of an arena, or of a record that goes to an arena's ledger.
+    /// 2. Only records of that arena's ledger are published there.
+    pub(super) const unsafe fn empty() -> Self {
         Self(AtomicPtr::new(ptr::null_mut()), PhantomData)
     }
 
-    pub(super) fn new(record: Option<Record<'_, T>>) -> Self {
+    /// A place where `record` is published, if there is one.
+    ///
+    /// # Safety
+    ///
+    /// As for [`empty`](Self::empty); `record` is of that arena too.
+    pub(super) unsafe fn new(record: Option<Record<'_, T>>) -> Self {
         Self(AtomicPtr::new(Self::raw(record)), PhantomData)
     }
 
@@ -79,18 +90,13 @@ impl<T> Published<T> {
         }
     }
 
-    /// Takes the record away: whoever gets it is the only one.
-    pub(super) fn take(&self) -> Option<Record<'_, T>> {
-        Self::record(self.0.swap(ptr::null_mut(), Acquire))
-    }
-
     fn raw(record: Option<Record<'_, T>>) -> *mut T {
         record.map_or(ptr::null_mut(), |record| ptr::from_ref(record.0).cast_mut())
     }
 
     fn record<'l>(raw: *mut T) -> Option<Record<'l, T>> {
-        // SAFETY: `raw` is null or came from a `Record`: initialised, aligned, never moved or freed before
-        // the arena is, and reached only through this place, which does not outlive the arena. It is only ever read through `&T`.
+        // SAFETY: `raw` is null or came from a `Record` of the place's own arena, by the promise of `empty` or `new`: initialised, aligned,
+        // never moved or freed before the arena is. 'l is a borrow of the place, which is part of that arena. It is only read through `&T`.
         unsafe { raw.as_ref() }.map(Record)
     }
 }
@@ -104,12 +110,15 @@ unsafe impl<T: Sync> Send for Known<T> {}
 unsafe impl<T: Sync> Sync for Known<T> {}
 
 impl<T> Known<T> {
-    pub(super) fn new(record: Record<'_, T>) -> Self {
+    /// # Safety
+    ///
+    /// What is made is part of a record that goes to the ledger that `record` lies in.
+    pub(super) unsafe fn new(record: Record<'_, T>) -> Self {
         Self(NonNull::from(record.0))
     }
 
     pub(super) fn get(&self) -> Record<'_, T> {
-        // SAFETY: as in `Published::record`; it is never null.
+        // SAFETY: by the promise of `new`, whoever borrows this borrows the arena whose ledger holds the record.
         Record(unsafe { self.0.as_ref() })
     }
 }

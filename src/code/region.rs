@@ -47,13 +47,15 @@ pub(super) struct Growing<'a> {
     region: &'a dyn Region,
     /// Where the current piece of memory begins.
     floor: Cell<Option<NonNull<u8>>>,
+    /// Bytes filled in other pieces.
+    elsewhere: Cell<usize>,
     /// Names that were interned and are not the arena's.
     names: RefCell<HashSet<&'a str>>,
 }
 
 impl<'a> Growing<'a> {
     pub(super) fn new(arena: &'a CodeArena, region: &'a dyn Region) -> Self {
-        Self { arena, region, floor: Cell::new(None), names: RefCell::default() }
+        Self { arena, region, floor: Cell::new(None), elsewhere: Cell::new(0), names: RefCell::default() }
     }
 
     pub(super) fn region(&self) -> &'a dyn Region {
@@ -73,17 +75,29 @@ impl<'a> Growing<'a> {
         let piece = self.region.more(layout)?;
         let (start, end) = (piece.cast::<u8>(), piece.cast::<u8>().addr().get() + piece.len());
         let former = (bump.cursor(), bump.limit());
-        let former_room = bump.room();
+        let (former_room, filled) = (bump.room(), Self::distance(self.floor.get(), bump));
         // SAFETY: the promise of `more`.
         unsafe { bump.enter(start, end) };
         let at = bump.place(layout).ok_or(Error::Exhausted { needed: layout.size(), left: 0 })?;
         if former_room > bump.room() {
+            self.elsewhere.set(self.elsewhere.get() + Self::distance(Some(start), bump));
             // SAFETY: where it was before.
             unsafe { bump.enter(former.0, former.1) };
         } else {
+            self.elsewhere.set(self.elsewhere.get() + filled);
             self.floor.set(Some(start));
         }
         Ok(at)
+    }
+
+    /// Bytes filled so far: blocks and the gaps between them.
+    pub(super) fn bytes(&self, bump: &Bump) -> usize {
+        self.elsewhere.get() + Self::distance(self.floor.get(), bump)
+    }
+
+    /// Bytes between the beginning of a piece and the cursor in it.
+    fn distance(floor: Option<NonNull<u8>>, bump: &Bump) -> usize {
+        floor.map_or(0, |floor| bump.cursor().addr().get() - floor.addr().get())
     }
 
     /// The arena's copy of a name, or the region's.

@@ -19,16 +19,26 @@ use core::sync::atomic::Ordering::Relaxed;
 impl CodePages {
     // ── sealing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// Seals the pages of an extent that was left padded. Others may seal, replace and fix the same pages meanwhile.
-    pub(super) fn seal_extent(&self, extent: &Extent) -> Result<(), PageError> {
+    /// Seals the pages of a finished extent that nobody writes to any more, and says how many. Others may seal, replace and fix the same pages
+    /// meanwhile.
+    pub(super) fn seal_extent(&self, extent: &Extent) -> Result<usize, PageError> {
         let pages = self.page().touched(extent.start()..extent.end());
-        let mut refused = None;
-        let mut from = pages.start;
+        let (mut from, mut sealed, mut refused) = (pages.start, 0, None);
         while let Some(stretch) = self.table.next_unsealed(from..pages.end) {
             from = stretch.end;
-            refused = refused.or(self.seal(stretch).err());
+            match self.seal(stretch) {
+                Ok(pages) => sealed += pages,
+                Err(error) => refused = refused.or(Some(error)),
+            }
         }
-        refused.map_or_else(|| self.raise(pages), Err)
+        refused.map_or_else(|| self.raise(pages).map(|()| sealed), Err)
+    }
+
+    /// Pads what waits on the last page of a finished extent, so that it can be sealed. Returns `true` when no open loader writes to its pages.
+    pub(super) fn settle(&self, extent: &Extent) -> bool {
+        let pages = self.page().touched(extent.start()..extent.end());
+        self.pad(pages.end.saturating_sub(1).max(pages.start)..pages.end);
+        self.table.is_set(Mark::Closed, pages)
     }
 
     /// Makes the pages of an extent executable that was left padded, for its loader alone to seal. Whatever comes of it, others may seal
@@ -43,34 +53,36 @@ impl CodePages {
         // marked as closed yet, so no other thread seals them.
         let sealed = unsafe { self.reservation.seal_executable(self.reserved(self.page().span(pages.clone()))) };
         if sealed.is_ok() {
-            self.table.set(Mark::Executable, pages.clone());
-            self.table.seal(pages.clone());
+            // SAFETY: the system has just made them so, and nobody can write there.
+            unsafe {
+                self.table.set(Mark::Executable, pages.clone());
+                self.table.seal(pages.clone());
+            }
         }
-        self.table.set(Mark::Closed, pages.clone());
+        // SAFETY: the loader is finished and its pages are shared with no other.
+        unsafe { self.table.set(Mark::Closed, pages.clone()) };
         sealed.and_then(|()| self.raise(pages))
     }
 
-    /// Pads the parked tail to its next page, and seals every page that is closed and not sealed. Returns how many. If the system
+    /// Pads the waiting tails to their next pages, and seals every page that is closed and not sealed. Returns how many. If the system
     /// refuses a stretch, the others are sealed all the same.
     pub(super) fn seal_closed(&self) -> Result<usize, PageError> {
-        if let Some(run) = self.parked.take() {
-            let (resume, padded) = (run.resume(), self.ceil(run.resume()));
-            self.give_up(resume..padded);
-            run.set_resume(padded);
-            self.park(run);
-        }
-        let end = self.page().index(self.claimed());
-        let (mut from, mut sealed, mut refused) = (0, 0, None);
-        while let Some(stretch) = self.table.next_unsealed(from..end) {
-            from = stretch.end;
-            match self.seal(stretch.clone()).and_then(|pages| self.raise(stretch).map(|()| pages)) {
-                Ok(pages) => sealed += pages,
-                Err(error) => refused = refused.or(Some(error)),
+        self.pad(0..usize::MAX);
+        self.close_gaps();
+        let (mut sealed, mut refused) = (0, None);
+        for pages in self.claimed_pages() {
+            let mut from = pages.start;
+            while let Some(stretch) = self.table.next_unsealed(from..pages.end) {
+                from = stretch.end;
+                match self.seal(stretch.clone()).and_then(|pages| self.raise(stretch).map(|()| pages)) {
+                    Ok(pages) => sealed += pages,
+                    Err(error) => refused = refused.or(Some(error)),
+                }
             }
         }
-        if self.strict && self.level >= Hardening::MemFile {
-            // What an earlier seal did not reach.
-            refused = refused.or(self.replace_sealed().err());
+        if refused.is_none() && self.strict && self.level >= Hardening::MemFile {
+            // What an earlier seal did not reach: up to the first that is refused again.
+            refused = self.replace_until_refused().err();
         }
         refused.map_or(Ok(sealed), Err)
     }
@@ -86,7 +98,8 @@ impl CodePages {
         if sealed.is_err() && !self.table.is_set(Mark::Sealed, pages.clone()) {
             sealed?;
         }
-        self.table.seal(pages.clone());
+        // SAFETY: closed pages, read-only since just now or since another thread sealed them.
+        unsafe { self.table.seal(pages.clone()) };
         Ok(pages.len())
     }
 
@@ -104,7 +117,7 @@ impl CodePages {
     /// those in a row by one call, because the kernel empties a queue of each processor for every call.
     fn collapse(&self, pages: Range<usize>) {
         let bytes = self.page().span(pages);
-        let around = bytes.start.saturating_sub(HUGE - 1)..(bytes.end + (HUGE - 1)).min(self.len);
+        let around = bytes.start.saturating_sub(HUGE - 1)..(bytes.end + (HUGE - 1)).min(self.len());
         let part = self.huge_part(around);
         let sealed = |start: usize| self.table.is_set(Mark::Sealed, self.page().touched(start..start + HUGE));
         let mut start = part.start;
@@ -123,7 +136,7 @@ impl CodePages {
     #[cfg(all(feature = "residency", target_os = "linux"))]
     pub(super) fn sealed(&self) -> Vec<Range<usize>> {
         let mut stretches: Vec<Range<usize>> = Vec::new();
-        for page in 0..self.page().index(self.claimed()) {
+        for page in self.claimed_pages().into_iter().flatten() {
             let span = self.page().span(page..page + 1);
             match stretches.last_mut() {
                 _ if !self.table.is_set(Mark::Sealed, page..page + 1) => {}
@@ -147,17 +160,32 @@ impl CodePages {
         // SAFETY: `each_stretch` chose pages that are marked as sealed and alike in being executable. Nobody writes there any more, so if two
         // threads replace the same pages, both put the same bytes there.
         unsafe { self.reservation.replace(self.reserved(self.page().span(pages.clone())), executable) }?;
-        self.table.replace(pages);
+        // SAFETY: replaced just now.
+        unsafe { self.table.replace(pages) };
         Ok(())
     }
 
     /// Replaces all sealed pages that are not yet, by stretches. If the system refuses one, the others are replaced all the same.
     pub(super) fn replace_sealed(&self) -> Result<(), PageError> {
-        self.replace_sealed_of(0..self.page().index(self.claimed()))
+        let [front, back] = self.claimed_pages().map(|pages| self.replace_sealed_of(pages));
+        front.and(back)
     }
 
     fn replace_sealed_of(&self, pages: Range<usize>) -> Result<(), PageError> {
         self.each_stretch(pages, Mark::Replaced, |pages, executable| self.replace(pages, executable))
+    }
+
+    /// Replaces sealed pages that are not yet, up to the first stretch that the system refuses: it will hardly grant the others, and there may
+    /// be one for each earlier seal.
+    fn replace_until_refused(&self) -> Result<(), PageError> {
+        self.claimed_pages().into_iter().try_for_each(|pages| {
+            let mut from = pages.start;
+            while let Some((stretch, _)) = self.table.next_between(from..pages.end, Mark::Sealed, Mark::Replaced) {
+                from = stretch.end;
+                self.replace_sealed_of(stretch)?;
+            }
+            Ok(())
+        })
     }
 
     /// Fixes all sealed pages that are not yet, after replacing each stretch anew as a whole, so that it is one mapping.
@@ -166,7 +194,7 @@ impl CodePages {
     ///
     /// The reservation is never released.
     pub(super) unsafe fn fix_sealed(&self) -> Result<(), PageError> {
-        self.each_stretch(0..self.page().index(self.claimed()), Mark::Fixed, |pages, executable| {
+        let fix = |pages: Range<usize>, executable| {
             let as_one = self.put_file(pages.clone(), executable);
             // Where they were replaced before, only that they become one mapping was refused.
             if as_one.is_err() && !self.table.is_set(Mark::Replaced, pages.clone()) {
@@ -177,9 +205,12 @@ impl CodePages {
             let fixed = unsafe { self.reservation.fix(self.reserved(self.page().span(pages.clone()))) };
             self.refusal.note(&fixed);
             fixed?;
-            self.table.set(Mark::Fixed, pages);
+            // SAFETY: fixed just now.
+            unsafe { self.table.set(Mark::Fixed, pages) };
             Ok(())
-        })
+        };
+        let [front, back] = self.claimed_pages().map(|pages| self.each_stretch(pages, Mark::Fixed, fix));
+        front.and(back)
     }
 
     /// Takes a step for every stretch of sealed pages that does not have a mark yet.

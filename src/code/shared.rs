@@ -4,6 +4,7 @@ use super::arena::CodeArena;
 use crate::error::Error;
 use core::fmt;
 use core::ops::Deref;
+use core::ops::Range;
 use core::ptr::NonNull;
 use std::sync::Arc;
 
@@ -56,11 +57,11 @@ impl CodeArena {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn share(self: &Arc<Self>, bytes: &[u8]) -> Result<Shared, Error> {
-        let claimed = self.pages().claimed();
-        let inside = self
-            .pages()
-            .offset(bytes.as_ptr().addr())
-            .is_some_and(|start| bytes.len() <= claimed.saturating_sub(start));
+        let start = self.pages().offset(bytes.as_ptr().addr());
+        let inside = start.is_some_and(|start| {
+            let holds = |claimed: &Range<usize>| claimed.contains(&start) && bytes.len() <= claimed.end - start;
+            self.pages().claimed_ranges().iter().any(holds)
+        });
         if !bytes.is_empty() && !inside {
             return Err(Error::Foreign);
         }

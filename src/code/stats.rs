@@ -23,17 +23,20 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Address space set aside for code.
+    /// Address space set aside for code. Less than it was where very many records took a part of it.
     pub reserved: usize,
-    /// Bytes of the pages that loaders have claimed.
+    /// Bytes of the pages that loaders have claimed: data from the front of [the address range](crate::CodeArena::address_range), machine code
+    /// from its back.
     pub claimed: usize,
+    /// Bytes of them that were claimed for machine code, from the back.
+    pub native: usize,
     /// Bytes of blocks in closed modules.
     pub used: usize,
     /// Zero bytes between blocks, for their alignment.
     pub gaps: usize,
     /// Zero bytes of slices that were given up because filling them failed.
     pub lost: usize,
-    /// Zero bytes behind closed modules: the parked tail, paddings, and tails that were given up. Where a claim failed and could
+    /// Zero bytes behind closed modules: tails that wait for a loader, paddings, and tails that were given up. Where a claim failed and could
     /// not be given back, because another one lay behind it already, address space without access is among them.
     pub tails: usize,
     /// Pages that hold bytes of closed modules.
@@ -79,9 +82,11 @@ impl Counters {
     }
 
     pub(super) fn stats(&self, pages: &CodePages, sites: &SiteCounter) -> Stats {
+        let (claimed, native) = pages.claimed();
         Stats {
             reserved: pages.len(),
-            claimed: pages.claimed(),
+            claimed,
+            native,
             used: self.used.load(Relaxed),
             gaps: self.gaps.load(Relaxed),
             lost: self.lost.load(Relaxed),

@@ -1,16 +1,69 @@
-//! How much of the code pages is claimed: one number that many threads move.
+//! How much of the code pages is claimed, from either end: two numbers that many threads move, in one word.
 //!
 //! ```text
-//!   0 ├ claimed ┼ claimed ┼ claimed ┤┄┄┄┄ free ┄┄┄┄┄┤
-//!                              watermark
+//!   0 ├ claimed ┼ claimed ┤┄┄┄┄┄┄┄┄ free ┄┄┄┄┄┄┄┄├ claimed ┼ records ┤ len
+//!        from the front   ▶                      ◀  from the back
 //! ```
 //!
-//! Claims do not overlap, because each moves the watermark from where it begins to where it ends, in one step. The latest may be given
-//! back; who claims these bytes next does so after all that was done to them. `loom/` tries both.
+//! Records that need more than their own part take the very last units, until machine code is claimed in front of them.
+//!
+//! Claims do not overlap, because each moves one number from where it begins to where it ends, in one step, and sees the other in that step.
+//! The latest of each end may be given back; who claims these bytes next does so after all that was done to them. `loom/` tries both.
+//!
+//! Units are the owner's: at most [`MOST`] of them in all, so that half a word holds each number.
 
 use crate::sync::AtomicUsize;
 use core::ops::Range;
 use core::sync::atomic::Ordering::*;
+
+const HALF: u32 = usize::BITS / 2;
+
+/// No more units than these can be counted.
+pub(super) const MOST: usize = (usize::MAX >> HALF) >> 1;
+
+/// Says that machine code was claimed from the back.
+const NATIVE: usize = MOST + 1;
+
+/// Which end of the code pages is claimed from: data fills them from the front, machine code from the back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Front,
+    Back,
+}
+
+/// Units claimed from each end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Claimed {
+    pub(super) front: usize,
+    pub(super) back: usize,
+    /// Whether machine code ever was. If not, what is claimed from the back is for records.
+    pub(super) native: bool,
+}
+
+impl Claimed {
+    fn of(self, end: End) -> usize {
+        match end {
+            End::Front => self.front,
+            End::Back => self.back,
+        }
+    }
+
+    fn with(self, end: End, units: usize) -> Self {
+        match end {
+            End::Front => Self { front: units, ..self },
+            End::Back => Self { back: units, native: true, ..self },
+        }
+    }
+
+    fn word(self) -> usize {
+        debug_assert!(self.front <= MOST && self.back <= MOST);
+        self.front << HALF | if self.native { NATIVE } else { 0 } | self.back
+    }
+
+    fn from_word(word: usize) -> Self {
+        Self { front: word >> HALF, back: word & MOST, native: word & NATIVE != 0 }
+    }
+}
 
 pub(super) struct Watermark(AtomicUsize);
 
@@ -20,33 +73,57 @@ impl Watermark {
         Self(AtomicUsize::new(0))
     }
 
-    pub(super) fn get(&self) -> usize {
-        self.0.load(Relaxed)
+    pub(super) fn get(&self) -> Claimed {
+        Claimed::from_word(self.0.load(Relaxed))
     }
 
-    /// Claims what lies behind the watermark: as many bytes as `length` answers for where they begin.
-    pub(super) fn claim<E>(&self, length: impl Fn(usize) -> Result<usize, E>) -> Result<Range<usize>, E> {
-        let mut start = self.get();
+    /// Claims what comes next from one end: as many units as `length` answers for what is claimed already. They are counted from that end.
+    pub(super) fn claim<E>(&self, end: End, length: impl Fn(Claimed) -> Result<usize, E>) -> Result<Range<usize>, E> {
+        let mut claimed = self.get();
         loop {
-            let end = start + length(start)?;
+            let from = claimed.of(end);
+            let to = from + length(claimed)?;
             // Acquire: bytes that another loader gave back are claimed after what it did to them.
-            match self.0.compare_exchange_weak(start, end, Acquire, Relaxed) {
-                Ok(_) => return Ok(start..end),
-                Err(now) => start = now,
+            match self.0.compare_exchange_weak(claimed.word(), claimed.with(end, to).word(), Acquire, Relaxed) {
+                Ok(_) => return Ok(from..to),
+                Err(now) => claimed = Claimed::from_word(now),
             }
         }
     }
 
-    /// Claims `length` bytes behind `limit`, unless the watermark lies elsewhere.
-    pub(super) fn extend(&self, limit: usize, length: usize) -> Option<Range<usize>> {
-        let end = limit + length;
-        // Acquire: as in `claim`.
-        self.0.compare_exchange(limit, end, Acquire, Relaxed).is_ok().then_some(limit..end)
+    /// Claims from the back what is missing of the last `units` of `all`, for records. Whether they have these now: not where one of them was
+    /// claimed for code.
+    pub(super) fn reach(&self, units: usize, all: usize) -> bool {
+        let mut claimed = self.get();
+        while !claimed.native && claimed.back < units {
+            if claimed.front > all || units > all - claimed.front {
+                return false;
+            }
+            // Acquire: as in `claim`.
+            match self.0.compare_exchange_weak(
+                claimed.word(),
+                Claimed { back: units, ..claimed }.word(),
+                Acquire,
+                Relaxed,
+            ) {
+                Ok(_) => return true,
+                Err(now) => claimed = Claimed::from_word(now),
+            }
+        }
+        !claimed.native
     }
 
     /// Gives a claim back, if nobody claimed behind it; whether that was so.
-    pub(super) fn give_back(&self, claimed: &Range<usize>) -> bool {
-        // Release: pairs with the acquire of whoever claims these bytes next.
-        self.0.compare_exchange(claimed.end, claimed.start, Release, Relaxed).is_ok()
+    pub(super) fn give_back(&self, end: End, range: &Range<usize>) -> bool {
+        let mut claimed = self.get();
+        while claimed.of(end) == range.end {
+            // Release: pairs with the acquire of whoever claims these bytes next.
+            let back = claimed.with(end, range.start).word();
+            match self.0.compare_exchange_weak(claimed.word(), back, Release, Relaxed) {
+                Ok(_) => return true,
+                Err(now) => claimed = Claimed::from_word(now),
+            }
+        }
+        false
     }
 }

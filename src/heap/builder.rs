@@ -6,13 +6,13 @@ use super::magazine::Magazine;
 use super::slabs::{Plan, Slabs};
 use crate::error::{Error, PageCall, PageError};
 use crate::layout;
-use crate::pages::{HUGE, PageSource, Reservation, Source, Wish};
+use crate::pages::{HUGE, PageSource, Reservation, Reserve, Source};
 use core::array;
 use std::sync::Arc;
 
 /// Address space that a heap takes when nothing is said.
-pub(super) const RESERVATION: Wish =
-    Wish { full: if usize::BITS >= 64 { 16 << 30 } else { 256 << 20 }, ordinary: 16 << 20, least: 1 << 20 };
+pub(super) const RESERVATION: Reserve =
+    Reserve { free: if usize::BITS >= 64 { 8 << 30 } else { 256 << 20 }, memory: 16 << 20, least: 1 << 20, share: 8 };
 /// Bytes of a heap in ordinary pages: eight huge pages' worth, so that one that is hardly used is a small part of the whole.
 const DEFAULT_HUGE: usize = 16 << 20;
 /// Bytes that the first slab lies behind a huge page's boundary, unless huge pages begin with it or have no room: so what a small heap
@@ -40,15 +40,19 @@ pub struct HeapArenaBuilder {
 }
 
 impl HeapArena {
-    /// A heap with the default reservation: 16 GiB of address space on 64-bit systems, 256 MiB on others, halved until the system grants
-    /// it, down to 1 MiB.
+    /// A heap with the default reservation: 8 GiB of address space on 64-bit systems, 256 MiB on others.
     ///
-    /// Costs two system calls; the address space is free until it is used. The first object touches a page or two of bookkeeping, and none
+    /// Under a limit on address space (`ulimit -v`) it is halved, down to 1 MiB, until the heap takes at most an eighth of what is left.
+    /// Where the system refuses it without a limit, the heap takes an eighth of the largest size that is to be had.
+    /// [`address_space`](Self::address_space) says what was granted. A program with more objects
+    /// [chooses a size](HeapArenaBuilder::reservation).
+    ///
+    /// Costs two system calls and a question for the limit; the address space is free until it is used. The first object touches a page or two of bookkeeping, and none
     /// makes a call before 16 slabs of 64 KiB are in use.
     ///
     /// # Errors
     ///
-    /// [`Error::Pages`] when the system grants no address space or no memory.
+    /// [`Error::Pages`] when the system grants no address space or no memory, or when an eighth of what is left is too little.
     ///
     /// ```
     /// let heap = permacode::HeapArena::new()?;
@@ -146,8 +150,8 @@ impl HeapArenaBuilder {
     /// Where pages come from, which must be of at most 64 KiB: [`OrdinaryPages`](crate::pages::OrdinaryPages), a source for tests, one of
     /// your own.
     ///
-    /// Costs an indirect call for each call to the source. Where the source cannot protect, a reservation may be memory, so the default is
-    /// 16 MiB.
+    /// Costs an indirect call for each call to the source. Where a reservation [is memory](PageSource::reservation_is_free), the
+    /// default is 16 MiB.
     ///
     /// ```
     /// use permacode::{HeapArena, pages::OrdinaryPages};
@@ -180,7 +184,7 @@ impl HeapArenaBuilder {
     pub fn build(self) -> Result<HeapArena, Error> {
         let (reservation, start, plan, huge_from) = match self.reservation {
             Some(bytes) => self.reserve(bytes),
-            None => RESERVATION.granted(&self.source, |bytes| self.reserve(bytes)),
+            None => RESERVATION.granted(&self.source, |bytes| self.len(bytes), |bytes| self.reserve(bytes)),
         }?;
         // SAFETY: the plan's parts lie within the reservation; the magazines' part has room for one of each class.
         let magazines: [Magazine; CLASSES] = unsafe {
@@ -200,18 +204,28 @@ impl HeapArenaBuilder {
         slabs.checked_sub(before).filter(|&behind| behind >= HUGE).map(|_| before)
     }
 
-    /// Address space with a plan for it, where in it the plan begins, and behind how many bytes of slabs huge pages are asked for.
-    fn reserve(&self, bytes: usize) -> Result<(Reservation, usize, Plan, usize), Error> {
+    /// The plan for so many bytes of objects, behind how many of them huge pages are asked for, and a multiple of what these begin at.
+    fn plan(&self, bytes: usize) -> Result<(Plan, Option<usize>, usize), Error> {
         let page = self.source.page_size()?.bytes();
         if page > SLAB {
             return Err(Error::Pages(PageError { call: PageCall::Reserve, bytes: page, code: 0 }));
         }
         let plan = Plan::new(bytes, page).ok_or(Error::TooLarge { len: bytes, element: 1 })?;
         let huge_from = self.before_huge(plan.slabs * SLAB);
-        // So much more that what begins there can do so at a multiple of a huge page, or of a slab.
-        let (aligned, align) = huge_from.map_or((0, SLAB), |before| (before, HUGE));
+        Ok((plan, huge_from, huge_from.map_or(SLAB, |_| HUGE)))
+    }
+
+    /// Bytes of address space that a heap for so many bytes of objects takes.
+    pub(super) fn len(&self, bytes: usize) -> Result<usize, Error> {
+        // So much more that what begins at a multiple can do so.
+        self.plan(bytes).map(|(plan, _, align)| plan.len + align)
+    }
+
+    /// Address space with a plan for it, where in it the plan begins, and behind how many bytes of slabs huge pages are asked for.
+    fn reserve(&self, bytes: usize) -> Result<(Reservation, usize, Plan, usize), Error> {
+        let (plan, huge_from, align) = self.plan(bytes)?;
         let reservation = Reservation::new(self.source.clone(), plan.len + align)?;
-        let start = layout::pad(reservation.base().addr().get() + plan.objects + aligned, align);
+        let start = layout::pad(reservation.base().addr().get() + plan.objects + huge_from.unwrap_or(0), align);
         let first = plan.first();
         // SAFETY: whole pages of a reservation that nothing was done with yet.
         unsafe { reservation.commit(start + first.start..start + first.end) }?;

@@ -24,6 +24,8 @@ use std::alloc::System;
 
 /// Granularity of the bits that other threads set: the smallest class.
 const GRAIN: usize = 8;
+/// Bytes of these bits that are made writable at a time, at least: those of 4 MiB of objects, and whole pages.
+const REMOTE_STEP: usize = 64 << 10;
 thread_local! {
     /// The allocator that this thread owns.
     static OWNED: Cell<*const GlobalHeap> = const { Cell::new(ptr::null()) };
@@ -58,11 +60,17 @@ pub struct GlobalHeap {
     /// The objects' address range, once there is one.
     base: AtomicUsize,
     len: AtomicUsize,
+    /// Bytes that were reserved.
+    address_space: AtomicUsize,
     /// Bits that other threads set: one for each grain of each slab, and before them one for each slab that has any.
     remote: AtomicPtr<AtomicU64>,
-    /// Whether any is set.
+    /// Bytes of `remote`, from its beginning, that are writable.
+    writable: AtomicUsize,
+    /// What other threads freed while the system refused memory for its bit: the latest object, whose first word names the one before it.
+    strays: AtomicPtr<u8>,
+    /// Whether any bit is set, or any object is a stray.
     pending: AtomicU8,
-    /// Keeps `remote`.
+    /// Where `remote` lies.
     remote_pages: UnsafeCell<MaybeUninit<Reservation>>,
 }
 
@@ -95,7 +103,10 @@ impl GlobalHeap {
             heap: UnsafeCell::new(MaybeUninit::uninit()),
             base: AtomicUsize::new(0),
             len: AtomicUsize::new(0),
+            address_space: AtomicUsize::new(0),
             remote: AtomicPtr::new(ptr::null_mut()),
+            writable: AtomicUsize::new(0),
+            strays: AtomicPtr::new(ptr::null_mut()),
             pending: AtomicU8::new(0),
             remote_pages: UnsafeCell::new(MaybeUninit::uninit()),
         }
@@ -104,10 +115,10 @@ impl GlobalHeap {
     /// Makes the calling thread the owner: `true` if it is now, or was before. `false` if another thread is or was, or is just becoming it,
     /// or if this one owns another allocator.
     ///
-    /// Costs four system calls the first time: a heap, and a second reservation of a 64th of its size, 256 MiB for 16 GiB. That is writable
-    /// at once, which counts where the system limits what may be written, and takes memory only where other threads free. Later calls cost
-    /// a comparison or two. Only the first call of all threads can succeed: when the owner has ended, or in a child that
-    /// another thread forked, nobody can become it, the owner's objects stay valid, and what is freed of them is not used again.
+    /// Costs four system calls and a question for the limit the first time: a heap, and a second reservation of a 64th of its size, 128 MiB for
+    /// 8 GiB, for what other threads free. Of that, 64 KiB are writable at once, and more as they are used. Later calls cost a comparison or
+    /// two. Only the first call of all threads can succeed: when the owner has ended, or in a child that another thread forked, nobody can
+    /// become it, the owner's objects stay valid, and what is freed of them is not used again.
     ///
     /// # Errors
     ///
@@ -130,7 +141,8 @@ impl GlobalHeap {
         if self.state.compare_exchange(UNCLAIMED, CLAIMING, Acquire, Relaxed).is_err() {
             return Ok(false);
         }
-        let made = RESERVATION.granted(&Source::default(), |bytes| self.make(bytes));
+        let len = |bytes| Ok(HeapArena::builder().len(bytes)? + remote_bytes(bytes));
+        let made = RESERVATION.granted(&Source::default(), len, |bytes| self.make(bytes));
         self.state.store(if made.is_ok() { CLAIMED } else { UNCLAIMED }, Release);
         made?;
         OWNED.set(self);
@@ -140,12 +152,13 @@ impl GlobalHeap {
     fn make(&self, bytes: usize) -> Result<(), Error> {
         let heap = HeapArena::builder().reservation(bytes).build()?;
         let range = heap.address_range();
-        let words = slab_words(range.len()) + range.len() / GRAIN / 64;
-        let source = Source::default();
-        let bytes = source.page_size()?.ceil(words * 8).ok_or(Error::TooLarge { len: words, element: 8 })?;
-        let remote = Reservation::new(source, bytes)?;
-        // SAFETY: the whole reservation, new. Zeroed memory is atomics.
-        unsafe { remote.commit(0..bytes) }?;
+        let remote = Reservation::new(Source::default(), remote_bytes(range.len()))?;
+        // The bits of the slabs, and those of some objects.
+        let first = (slab_words(range.len()) * 8 + 1).next_multiple_of(REMOTE_STEP);
+        // SAFETY: whole pages of the reservation, which is new. Zeroed memory is atomics.
+        unsafe { remote.commit(0..first) }?;
+        self.writable.store(first, Relaxed);
+        self.address_space.store(heap.address_space() + remote.len(), Relaxed);
         self.remote.store(remote.base().cast().as_ptr(), Relaxed);
         // SAFETY: the state says that this thread alone is making the heap.
         unsafe {
@@ -193,6 +206,20 @@ impl GlobalHeap {
         self.collected()
     }
 
+    /// Returns the bytes of address space that were taken for the owner's heap and what belongs to it; 0 until a thread has
+    /// [claimed](Self::claim) it.
+    ///
+    /// ```
+    /// static HEAP: permacode::GlobalHeap = permacode::GlobalHeap::new();
+    /// assert_eq!(HEAP.address_space(), 0);
+    /// HEAP.claim()?;
+    /// assert!(HEAP.address_space() > HEAP.heap().expect("this thread owns it").address_space());
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn address_space(&self) -> usize {
+        self.address_space.load(Relaxed)
+    }
+
     /// How far behind the first slab an address of the owner's lies.
     #[inline(always)]
     fn offset(&self, object: *mut u8) -> Option<usize> {
@@ -203,18 +230,53 @@ impl GlobalHeap {
     }
 
     /// Leaves an object of the owner's for it to collect.
+    ///
+    /// # Safety
+    ///
+    /// 1. The object lies `offset` bytes behind the first slab.
+    /// 2. It is live, of at least a word, and the caller gives it up.
     #[cold]
-    fn free_remotely(&self, offset: usize) {
+    unsafe fn free_remotely(&self, object: *mut u8, offset: usize) {
         let slabs = slab_words(self.len.load(Relaxed));
         let (slab, grain) = (offset / SLAB, offset / GRAIN);
         let remote = self.remote.load(Relaxed);
-        // SAFETY: there is a bit for each grain and for each slab of the range.
-        unsafe {
-            (*remote.add(slabs + grain / 64)).fetch_or(1 << (grain % 64), Release);
-            (*remote.add(slab / 64)).fetch_or(1 << (slab % 64), Release);
+        if self.remote_writable((slabs + (slab + 1) * (SLAB / GRAIN / 64)) * 8) {
+            // SAFETY: there is a bit for each grain and for each slab of the range; those of the slabs were writable from the beginning, those
+            // of this slab's objects are now.
+            unsafe {
+                (*remote.add(slabs + grain / 64)).fetch_or(1 << (grain % 64), Release);
+                (*remote.add(slab / 64)).fetch_or(1 << (slab % 64), Release);
+            }
+        } else {
+            let mut before = self.strays.load(Relaxed);
+            loop {
+                // SAFETY: the object is the caller's, which nobody uses any more; it has room for a word, at a multiple of 8.
+                unsafe { object.cast::<*mut u8>().write(before) };
+                match self.strays.compare_exchange_weak(before, object, Release, Relaxed) {
+                    Ok(_) => break,
+                    Err(now) => before = now,
+                }
+            }
         }
         // Not a store: of several threads that come here, the owner sees what each did before.
         self.pending.fetch_or(1, Release);
+    }
+
+    /// Makes the first `end` bytes of the bits writable, and some more. `false` where the system refuses.
+    fn remote_writable(&self, end: usize) -> bool {
+        let writable = self.writable.load(Acquire);
+        if end <= writable {
+            return true;
+        }
+        // SAFETY: written before there was a length, without which no object is the owner's.
+        let remote = unsafe { (*self.remote_pages.get()).assume_init_ref() };
+        let ahead = (end + end / 4).next_multiple_of(REMOTE_STEP).min(remote.len());
+        // SAFETY: whole pages of the reservation, never sealed. Another thread may have committed some of them: that keeps what they hold.
+        let committed = unsafe { remote.commit(writable..ahead) };
+        if committed.is_ok() {
+            self.writable.fetch_max(ahead, Release);
+        }
+        committed.is_ok()
     }
 
     /// Moves an object of the owner's to the system.
@@ -239,9 +301,16 @@ impl GlobalHeap {
     #[cold]
     fn collect(&self, heap: &HeapArena) {
         self.pending.swap(0, Acquire);
+        let mut stray = self.strays.swap(ptr::null_mut(), Acquire);
+        while let Some(offset) = self.offset(stray) {
+            // SAFETY: `free_remotely` wrote the one before it, or null, there.
+            let before = unsafe { stray.cast::<*mut u8>().read() };
+            self.free_collected(heap, offset / SLAB, offset % SLAB);
+            stray = before;
+        }
         let len = self.len.load(Relaxed);
         let (slabs, remote) = (slab_words(len), self.remote.load(Relaxed));
-        // SAFETY: as in `free_remotely`.
+        // SAFETY: as in `free_remotely`: a slab whose bit is set has writable bits for its objects.
         let take = |word: usize| unsafe { (*remote.add(word)).swap(0, AcqRel) };
         for slab_word in 0..slabs.min(heap.slabs().high.get().div_ceil(64)) {
             for slab in bits(take(slab_word)).map(|bit| slab_word * 64 + bit) {
@@ -269,6 +338,11 @@ impl GlobalHeap {
             unsafe { heap.free(object.add(offset), layout) };
         }
     }
+}
+
+/// Bytes for the bits of all slabs and objects in `len` bytes, whole pages.
+fn remote_bytes(len: usize) -> usize {
+    (slab_words(len) * 8 + len / GRAIN / 8).next_multiple_of(REMOTE_STEP)
 }
 
 /// Words with a bit for each slab.
@@ -309,7 +383,8 @@ unsafe impl GlobalAlloc for GlobalHeap {
         match (self.offset(object), self.mine(), NonNull::new(object)) {
             // SAFETY: the caller's promise; the object is the owner's, which this thread is.
             (Some(_), Some(heap), Some(object)) => unsafe { heap.free(object, layout) },
-            (Some(offset), ..) => self.free_remotely(offset),
+            // SAFETY: the caller's promise: the object is the owner's, live, and given up; no class is smaller than a word.
+            (Some(offset), ..) => unsafe { self.free_remotely(object, offset) },
             // SAFETY: the caller's promise; the object came from the system.
             (None, ..) => unsafe { System.dealloc(object, layout) },
         }

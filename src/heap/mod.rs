@@ -10,6 +10,7 @@
 //!   exchange · spans                              objects by the hundred between bits and magazines; slabs in a row
 //!   slabs                                         the reservation, and what is known of each slab
 //!   magazine · partial                            addresses of free objects; which slabs have some
+//!   far                                           where it is told of slabs behind the first GiB
 //!   words                                         sets and bitmaps
 //!   classes                                       sizes, pure arithmetic
 //! ```
@@ -29,6 +30,7 @@ mod classes;
 #[cfg(debug_assertions)]
 mod debug;
 mod exchange;
+mod far;
 mod fence;
 mod global;
 mod magazine;

@@ -8,35 +8,34 @@
 //!
 //! What belongs to the same slabs lies together, whatever its class. So a heap that is small writes to one page of each part, however many
 //! classes it uses, and a forked child copies no more than that. The search for a class's first slab steps from head to head, each of
-//! which says in one word what is in 256 MiB.
+//! which says in one word what is in 256 MiB. The chunks of [far](super::far) slabs lie beside what else is known of them.
 
-use super::classes::CLASSES;
+use super::far::{Far, NEAR, Row};
 use super::words::BITS;
-use core::cell::Cell;
 use core::ptr::NonNull;
 use core::slice;
 
-/// A word for each class.
-type Row = [Cell<u64>; CLASSES];
-
-/// Sets of slabs, one for each class, in zeroed rows that outlive them.
-pub(super) struct Partial {
+/// Sets of slabs, one for each class, in zeroed rows that outlive them. Of a slab, `S` is known.
+pub(super) struct Partial<S> {
     /// `heads` rows of heads, behind them `chunks` rows.
     rows: NonNull<Row>,
     heads: usize,
     chunks: usize,
+    /// The rows of far slabs.
+    far: NonNull<Far<S>>,
 }
 
-impl Partial {
+impl<S> Partial<S> {
     const fn heads(bound: usize) -> usize {
         bound.div_ceil(BITS * BITS)
     }
 
+    /// Chunks of slabs that are not far.
     const fn chunks(bound: usize) -> usize {
-        bound.div_ceil(BITS)
+        (if bound < NEAR { bound } else { NEAR }).div_ceil(BITS)
     }
 
-    /// Bytes of the sets of slabs below `bound`.
+    /// Bytes of the sets of slabs below `bound`, but for what lies far.
     pub(super) const fn bytes(bound: usize) -> usize {
         (Self::heads(bound) + Self::chunks(bound)) * size_of::<Row>()
     }
@@ -45,27 +44,41 @@ impl Partial {
     ///
     /// # Safety
     ///
-    /// `at` is aligned, [`bytes`](Self::bytes) long, zero, and for this value alone as long as it lives.
-    pub(super) unsafe fn new(at: NonNull<u8>, bound: usize) -> Self {
-        Self { rows: at.cast(), heads: Self::heads(bound), chunks: Self::chunks(bound) }
+    /// 1. `at` is aligned, [`bytes`](Self::bytes) long, zero, and for this value alone as long as it lives.
+    /// 2. `far` is aligned, as long as [far slabs](super::far::bytes) below `bound` need, and lives as long.
+    /// 3. Before a method is called for a far slab, or one that asks for those below a bound, what is known of these slabs is committed,
+    ///    and zero at first.
+    pub(super) unsafe fn new(at: NonNull<u8>, far: NonNull<Far<S>>, bound: usize) -> Self {
+        Self { rows: at.cast(), heads: Self::heads(bound), chunks: Self::chunks(bound), far }
     }
 
-    fn rows(&self) -> (&[Row], &[Row]) {
+    fn heads_and_chunks(&self) -> (&[Row], &[Row]) {
         // SAFETY: the promise of `new`; any bits are valid words.
         unsafe { slice::from_raw_parts(self.rows.as_ptr(), self.heads + self.chunks) }.split_at(self.heads)
     }
 
+    fn head(&self, chunk: usize) -> &Row {
+        &self.heads_and_chunks().0[chunk / BITS]
+    }
+
+    #[inline]
+    fn chunk(&self, chunk: usize) -> &Row {
+        match chunk.checked_sub(NEAR / BITS) {
+            None => &self.heads_and_chunks().1[chunk],
+            // SAFETY: the promise of `new`: what is known of a far slab that somebody asks for is committed; any bits are valid.
+            Some(far) => unsafe { self.far.add(far).as_ref() }.row(),
+        }
+    }
+
     #[cold]
     pub(super) fn insert(&self, class: usize, slab: usize) {
-        let (heads, chunks) = self.rows();
-        let (head, chunk) = (&heads[slab / BITS / BITS][class], &chunks[slab / BITS][class]);
+        let (head, chunk) = (&self.head(slab / BITS)[class], &self.chunk(slab / BITS)[class]);
         chunk.set(chunk.get() | 1 << (slab % BITS));
         head.set(head.get() | 1 << (slab / BITS % BITS));
     }
 
     pub(super) fn remove(&self, class: usize, slab: usize) {
-        let (heads, chunks) = self.rows();
-        let (head, chunk) = (&heads[slab / BITS / BITS][class], &chunks[slab / BITS][class]);
+        let (head, chunk) = (&self.head(slab / BITS)[class], &self.chunk(slab / BITS)[class]);
         chunk.set(chunk.get() & !(1 << (slab % BITS)));
         if chunk.get() == 0 {
             head.set(head.get() & !(1 << (slab / BITS % BITS)));
@@ -74,9 +87,8 @@ impl Partial {
 
     /// The first slab of a class's set in `from..bound`.
     pub(super) fn next(&self, class: usize, from: usize, bound: usize) -> Option<usize> {
-        let (heads, chunks) = self.rows();
         let in_chunk = |chunk: usize, from: usize| {
-            let rest = chunks[chunk][class].get() >> from;
+            let rest = self.chunk(chunk)[class].get() >> from;
             (rest != 0).then(|| chunk * BITS + from + rest.trailing_zeros() as usize)
         };
         if from >= bound {
@@ -87,7 +99,7 @@ impl Partial {
         }
         let mut chunk = from / BITS + 1;
         while chunk * BITS < bound {
-            let rest = heads[chunk / BITS][class].get() >> (chunk % BITS);
+            let rest = self.head(chunk)[class].get() >> (chunk % BITS);
             if rest != 0 {
                 return in_chunk(chunk + rest.trailing_zeros() as usize, 0).filter(|&found| found < bound);
             }
@@ -99,15 +111,18 @@ impl Partial {
 
 #[cfg(test)]
 mod tests {
+    use super::super::classes::CLASSES;
     use super::*;
     use std::collections::BTreeSet;
 
     #[test]
     fn the_sets_are_sets() {
-        let bound = 3 * BITS * BITS + 100;
-        let mut memory = vec![0u64; Partial::bytes(bound) / 8];
+        let bound = NEAR + 3 * BITS * BITS + 100;
+        let [mut memory, mut far] =
+            [Partial::<u64>::bytes(bound), super::super::far::bytes::<u64>(bound)].map(|bytes| vec![0u64; bytes / 8]);
+        let [near, far] = [&mut memory, &mut far].map(|words| NonNull::from(words.as_mut_slice()).cast::<u8>());
         // SAFETY: aligned, as long as needed, zero, and used by nobody else.
-        let partial = unsafe { Partial::new(NonNull::from(memory.as_mut_slice()).cast(), bound) };
+        let partial = unsafe { Partial::<u64>::new(near, far.cast(), bound) };
         let mut model = [const { BTreeSet::new() }; CLASSES];
         let mut random = 1u64;
         for _ in 0..20_000 {

@@ -1,14 +1,14 @@
 //! The slabs of a heap and what is known of each, out of line.
 //!
 //! ```text
-//!   metadata, pages of its own                                          objects
-//!   ├ ┄ no access ┄ ◀ pool of bitmaps │ home │ sets │ ◀ table │ magazines ┼ slab 0 ┼ slab 1 ┼ slab 2 ┼ ┄┄ ┤ ┄ no access ┄ ┤
-//!                                                                           64 KiB                        high
+//!   metadata, pages of its own                                                     objects
+//!   ├ far ▶ ┄ no access ┄ ◀ pool of bitmaps │ home │ sets │ ◀ table │ magazines ┼ slab 0 ┼ slab 1 ┼ slab 2 ┼ ┄┄ ┤ ┄ no access ┄ ┤
+//!                                                                                 64 KiB                        high
 //! ```
 //!
 //! The sets are the vacant slabs, and for each class the slabs with free objects ([`Partial`]). A small heap writes to the first pages of
 //! each part; of the table and the magazines, that is one page. If the heap may grow so large that it asks for huge pages, slab 0 lies so
-//! that these begin where they can.
+//! that these begin where they can. What is known of slabs behind the first GiB is [far](super::far): it is made writable as they are.
 //!
 //! * A slab is **vacant**, of one **class**, or part of a **span** of slabs that hold one large object.
 //! * In a slab of a class, objects below `fresh` were handed out at least once; a bit says which of them came back. Objects above were
@@ -18,6 +18,7 @@
 //!   no page that a forked child shares.
 
 use super::classes::{CLASSES, Class, SLAB, TABLE};
+use super::far::{self, Far, NEAR};
 use super::magazine::FIRST_BYTES;
 use super::partial::Partial;
 use super::words::{BITS, BitSet, Pool};
@@ -120,6 +121,8 @@ impl Slab {
 pub(super) struct Plan {
     /// Slabs that there is address space for.
     pub(super) slabs: usize,
+    /// Bytes of what is known of far slabs, with which the metadata begins.
+    pub(super) far: usize,
     /// The end of the pool, and room for the `HeapArena` itself, if it is leaked.
     pub(super) home: usize,
     pub(super) vacant: usize,
@@ -139,16 +142,18 @@ impl Plan {
         if u32::try_from(slabs).is_err() || slabs.checked_mul(2 * SLAB)? > isize::MAX as usize {
             return None;
         }
-        let home = (Pool::capacity(slabs, BITMAPS) * 8).next_multiple_of(page);
+        let far = far::bytes::<Slab>(slabs).next_multiple_of(page);
+        let home = far + (Pool::capacity(slabs, BITMAPS) * 8).next_multiple_of(page);
         let vacant = home + size_of::<super::HeapArena>().next_multiple_of(page);
         let partial = vacant + BitSet::bytes(slabs).next_multiple_of(page);
         // The first magazines end with a page, and the table ends where they begin.
-        let table = partial + Partial::bytes(slabs).next_multiple_of(page) + slabs * size_of::<Slab>();
+        let table =
+            partial + Partial::<Slab>::bytes(slabs).next_multiple_of(page) + slabs.min(NEAR) * size_of::<Slab>();
         let magazines = (table + FIRST_BYTES).next_multiple_of(page) - FIRST_BYTES;
         // A page to spare, so that a write just before the first object hits nothing that is used.
         let objects = (magazines + super::magazine::bytes()).next_multiple_of(page) + page;
         let len = objects + slabs * SLAB;
-        Some(Self { slabs, home, vacant, partial, magazines, objects, len })
+        Some(Self { slabs, far, home, vacant, partial, magazines, objects, len })
     }
 
     /// What is writable from the beginning: the metadata, of the pool its first chunk, and some of the objects.
@@ -172,10 +177,14 @@ pub(super) struct Slabs {
     pub(super) plan: Plan,
     /// The end of the table: the entry of slab 0 lies just before it, that of slab 1 before that.
     table: NonNull<Slab>,
+    /// The entries of slabs that are not in the table.
+    far: NonNull<Far<Slab>>,
+    /// Bytes of these that are writable.
+    far_committed: Cell<usize>,
     /// Slabs below `high` that are vacant.
     pub(super) vacant: BitSet,
     /// For each class, slabs that have a free object whose bit says so.
-    pub(super) partial: Partial,
+    pub(super) partial: Partial<Slab>,
     /// For each class, one more than the slab that still has objects nobody touched; 0: none.
     pub(super) open: [Cell<u32>; CLASSES],
     /// For each class, objects that are out.
@@ -202,17 +211,20 @@ impl Slabs {
     pub(super) unsafe fn new(pages: Reservation, origin: usize, plan: Plan, limit: usize, huge_from: usize) -> Self {
         let start = origin - plan.objects;
         // SAFETY: the plan's parts lie within the reservation and have the room that each needs.
-        let (base, table, vacant, partial, pool) = unsafe {
+        let (base, table, far, vacant, partial, pool) = unsafe {
+            let far = pages.at(start).cast::<Far<Slab>>();
             let vacant = BitSet::new(pages.at(start + plan.vacant), plan.slabs);
-            let partial = Partial::new(pages.at(start + plan.partial), plan.slabs);
+            let partial = Partial::new(pages.at(start + plan.partial), far, plan.slabs);
             let pool = Pool::new(pages.at(start + plan.home), Pool::capacity(plan.slabs, BITMAPS));
-            (pages.at(origin), pages.at(start + plan.magazines).cast(), vacant, partial, pool)
+            (pages.at(origin), pages.at(start + plan.magazines).cast(), far, vacant, partial, pool)
         };
         Self {
             origin,
             base,
             plan,
             table,
+            far,
+            far_committed: Cell::new(0),
             vacant,
             partial,
             open: [const { Cell::new(0) }; CLASSES],
@@ -237,8 +249,13 @@ impl Slabs {
     #[inline]
     pub(super) fn slab(&self, number: usize) -> &Slab {
         debug_assert!(number < self.plan.slabs);
-        // SAFETY: the table has an entry for each slab, committed and zeroed; zeros are a valid `Slab`.
-        unsafe { &*self.table.as_ptr().sub(number + 1) }
+        // SAFETY: there is an entry for each slab, zeroed, and committed before the slab itself is; zeros are a valid `Slab`.
+        unsafe {
+            match number.checked_sub(NEAR) {
+                None => &*self.table.as_ptr().sub(number + 1),
+                Some(far) => (*self.far.as_ptr().add(far / BITS)).slab(far % BITS),
+            }
+        }
     }
 
     /// The address of a slab.
@@ -297,6 +314,16 @@ impl Slabs {
         slab.touch();
         self.open[class].set(number as u32 + 1);
         Ok(number)
+    }
+
+    /// Makes writable what is known of the first `slabs` slabs.
+    pub(super) fn commit_far(&self, slabs: usize) -> Result<(), PageError> {
+        let Some(missing) = far::missing::<Slab>(slabs, self.far_committed.get(), self.plan.far) else { return Ok(()) };
+        let (start, end) = (self.origin - self.plan.objects, missing.end);
+        // SAFETY: whole pages of the metadata's first part, never sealed.
+        unsafe { self.pages.commit(start + missing.start..start + end) }?;
+        self.far_committed.set(end);
+        Ok(())
     }
 
     fn commit_pool(&self, range: Range<usize>) -> Result<(), PageError> {

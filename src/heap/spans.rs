@@ -62,6 +62,7 @@ impl Slabs {
             return Ok(());
         }
         let commit = |end: usize| {
+            self.commit_far(end / SLAB)?;
             // SAFETY: whole pages of the objects' part of the reservation, which is never sealed.
             unsafe { self.pages.commit(self.origin + committed..self.origin + end) }?;
             self.committed.set(end);

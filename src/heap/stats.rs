@@ -158,6 +158,20 @@ impl HeapArena {
         start..start + self.slabs().plan.slabs * SLAB
     }
 
+    /// Returns the bytes of address space that the heap takes, those for what it knows of its objects included.
+    ///
+    /// Without a [chosen size](crate::HeapArenaBuilder::reservation) it says what the system granted. It never changes;
+    /// [`address_range`](Self::address_range) is the part for objects. Costs nothing.
+    ///
+    /// ```
+    /// let heap = permacode::HeapArena::new()?;
+    /// assert!(heap.address_space() >= heap.bookkeeping_range().len() + heap.address_range().len());
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn address_space(&self) -> usize {
+        self.slabs().pages.len()
+    }
+
     /// Where what is known of the objects lies, in front of them: pages that the heap writes to, and a program never. Costs nothing.
     ///
     /// All of it but the value of the [`HeapArena`] itself, which lies wherever its owner put it, until it is [leaked](Self::leak). It is a

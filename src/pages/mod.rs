@@ -36,6 +36,8 @@
 //! ```
 
 #[cfg(all(unix, not(miri)))]
+mod address_space;
+#[cfg(all(unix, not(miri)))]
 mod instruction_cache;
 #[cfg(all(target_os = "linux", not(miri)))]
 mod memory_file;
@@ -45,6 +47,7 @@ mod place;
 #[cfg(all(unix, not(miri)))]
 mod pooled;
 mod reservation;
+mod reserve;
 mod source;
 #[cfg(all(unix, not(miri)))]
 mod system;
@@ -52,7 +55,8 @@ mod system;
 pub use ordinary::OrdinaryPages;
 #[cfg(all(unix, not(miri)))]
 pub use pooled::PooledPages;
-pub(crate) use reservation::{Reservation, Source, Wish};
+pub(crate) use reservation::{Reservation, Source};
+pub(crate) use reserve::Reserve;
 pub use source::PageSource;
 #[cfg(all(unix, not(miri)))]
 pub use system::SystemPages;

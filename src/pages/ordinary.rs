@@ -52,6 +52,11 @@ unsafe impl PageSource for OrdinaryPages {
         false
     }
 
+    #[cfg(all(unix, not(miri)))]
+    fn room(&self) -> Option<usize> {
+        super::address_space::left()
+    }
+
     fn reserve(&self, bytes: usize) -> Result<NonNull<u8>, PageError> {
         let refused = PageError { call: PageCall::Reserve, bytes, code: 0 };
         let layout = Self::layout(bytes).ok_or(refused)?;

@@ -70,6 +70,12 @@ impl Place {
         if fits && self.becomes(SPARE, LIVE) { NonNull::new(self.base.load(Relaxed)) } else { None }
     }
 
+    /// The length of the spare, if there is one.
+    pub(super) fn spare(&self) -> Option<usize> {
+        // Acquire: whoever sees it spare sees its length.
+        (self.state.load(Acquire) == SPARE).then(|| self.len.load(Relaxed))
+    }
+
     /// Whatever spare there is, with its length.
     pub(super) fn take_any(&self) -> Option<(NonNull<u8>, usize)> {
         let len = self.len.load(Relaxed);

@@ -102,6 +102,12 @@ unsafe impl PageSource for PooledPages {
         SystemPages.protects()
     }
 
+    fn room(&self) -> Option<usize> {
+        // What is kept is there to be used again, so that an arena gets the size of the one before it.
+        let kept = || self.places.iter().filter_map(Place::spare).fold(0, usize::saturating_add);
+        SystemPages.room().map(|left| left.saturating_add(kept()))
+    }
+
     fn reserve(&self, bytes: usize) -> Result<NonNull<u8>, PageError> {
         if let Some(spare) = self.places.iter().find_map(|place| place.take(bytes)) {
             return Ok(spare);

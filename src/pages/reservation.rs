@@ -35,43 +35,20 @@ impl Source {
         }
     }
 
-    /// Whether the source's seal is the hardware's.
-    pub(crate) fn protects(&self) -> bool {
-        self.pages().protects()
+    /// Whether address space takes no memory until it is committed.
+    pub(crate) fn reservation_is_free(&self) -> bool {
+        self.pages().reservation_is_free()
+    }
+
+    /// Bytes of address space that are left, where the source knows.
+    pub(crate) fn room(&self) -> Option<usize> {
+        self.pages().room()
     }
 
     /// The unit of every range, or an error where the source names one that cannot be.
     pub(crate) fn page_size(&self) -> Result<PageSize, Error> {
         let bytes = self.pages().page_size();
         PageSize::new(bytes).ok_or(Error::Pages(PageError { call: PageCall::Reserve, bytes, code: 0 }))
-    }
-}
-
-/// How much address space to take when nobody said, in bytes.
-#[derive(Clone, Copy)]
-pub(crate) struct Wish {
-    /// Where it costs nothing until it is used.
-    pub(crate) full: usize,
-    /// On a source that cannot protect, where it may be memory.
-    pub(crate) ordinary: usize,
-    /// What is not halved any more.
-    pub(crate) least: usize,
-}
-
-impl Wish {
-    /// What `make` gives for the wish, for half of it where the system refuses, and so on.
-    pub(crate) fn granted<T>(
-        self,
-        source: &Source,
-        mut make: impl FnMut(usize) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let mut bytes = if source.protects() { self.full } else { self.ordinary };
-        loop {
-            match make(bytes) {
-                Err(Error::Pages(_)) if bytes > self.least => bytes /= 2,
-                made => return made,
-            }
-        }
     }
 }
 
@@ -253,38 +230,5 @@ impl Drop for Reservation {
         // SAFETY: this is the whole reservation, and whoever borrowed it is gone. A refusal leaves address space mapped that nobody
         // uses: a drop has no one to tell, and nothing dangles.
         let _ = unsafe { self.source.pages().release(self.base, self.len) };
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::OrdinaryPages;
-    use super::*;
-
-    /// The sizes that are tried where the system grants less than `bound`, and what comes of it.
-    fn tried(source: &Source, bound: usize, refusal: Error) -> (Vec<usize>, Result<usize, Error>) {
-        let mut tried = Vec::new();
-        let granted = Wish { full: 1 << 10, ordinary: 1 << 8, least: 100 }.granted(source, |bytes| {
-            tried.push(bytes);
-            if bytes < bound { Ok(bytes) } else { Err(refusal) }
-        });
-        (tried, granted)
-    }
-
-    #[test]
-    fn a_wish_is_halved_while_the_system_refuses_and_no_further_than_was_said() {
-        let (ordinary, full) = (Source::Custom(Arc::new(OrdinaryPages)), Source::Default);
-        let refused = Error::Pages(PageError { call: PageCall::Reserve, bytes: 1, code: 12 });
-        assert_eq!(tried(&ordinary, 1000, refused), (vec![256], Ok(256)));
-        assert_eq!(tried(&ordinary, 200, refused), (vec![256, 128], Ok(128)));
-        assert_eq!(tried(&ordinary, 0, refused), (vec![256, 128, 64], Err(refused)));
-        let other = Error::Exhausted { needed: 1, left: 0 };
-        assert_eq!(tried(&ordinary, 200, other), (vec![256], Err(other)), "less would not help");
-        assert_eq!(tried(&full, 2000, refused).1, Ok(if full.protects() { 1 << 10 } else { 1 << 8 }));
-        let exact = Wish { full: 256, ordinary: 256, least: 128 }.granted(&full, |bytes| {
-            assert!(bytes >= 128);
-            Err::<(), _>(refused)
-        });
-        assert_eq!(exact, Err(refused));
     }
 }

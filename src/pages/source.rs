@@ -63,6 +63,11 @@ use core::ptr::NonNull;
 /// # Ok::<(), permacode::Error>(())
 /// ```
 ///
+/// # How much it must be able to give
+///
+/// A code arena reserves its [`reservation`](crate::CodeArenaBuilder::reservation) and a quarter more for records. Its page table takes nine
+/// bytes a page. It is one call. A reservation of 1 MiB, the smallest that is tried where none is chosen, asks for some 1.4 MiB.
+///
 /// # Safety
 ///
 /// * [`page_size`](Self::page_size) is a power of two and never changes. (From 64 bytes to 64 KiB: arenas refuse others.)
@@ -85,7 +90,31 @@ pub unsafe trait PageSource: Send + Sync {
     /// Whether a sealed page is protected by the hardware, or only by the types of the crate.
     fn protects(&self) -> bool;
 
-    /// Takes `bytes` of address space without access. Once for each arena, heap or table; more often where a wish is halved.
+    /// Returns `true` if a reservation takes no memory until it is committed. Arenas, heaps and tables choose their default size by it.
+    ///
+    /// Unless it is implemented, a source that [protects](Self::protects) is taken to have addresses for nothing.
+    fn reservation_is_free(&self) -> bool {
+        self.protects()
+    }
+
+    /// Returns how many bytes this process may still reserve, or `None` where nothing limits that.
+    ///
+    /// A default reservation takes an eighth of it at most. Asked for once while an arena, a heap or a table of the default size is made.
+    /// Unless it is implemented, the answer is `None`, and a default size that is refused is halved.
+    ///
+    /// ```
+    /// use permacode::pages::{OrdinaryPages, PageSource};
+    ///
+    /// match OrdinaryPages.room() {
+    ///     None => println!("no limit"),
+    ///     Some(bytes) => println!("{bytes} bytes are left"), // `ulimit -v`
+    /// }
+    /// ```
+    fn room(&self) -> Option<usize> {
+        None
+    }
+
+    /// Takes `bytes` of address space without access. Once for each arena, heap or table; more often where a default size is halved.
     ///
     /// # Errors
     ///

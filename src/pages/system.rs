@@ -1,6 +1,6 @@
 //! Pages from a Unix kernel: `region` reserves and protects, `libc` does what `region` lacks.
 
-use super::{PageSource, instruction_cache};
+use super::{PageSource, address_space, instruction_cache};
 use crate::error::{PageCall, PageError};
 use core::ptr::NonNull;
 use region::Protection;
@@ -58,6 +58,10 @@ unsafe impl PageSource for SystemPages {
 
     fn protects(&self) -> bool {
         true
+    }
+
+    fn room(&self) -> Option<usize> {
+        address_space::left()
     }
 
     fn reserve(&self, bytes: usize) -> Result<NonNull<u8>, PageError> {

@@ -3,15 +3,15 @@
 use super::table::SideTable;
 use crate::code::CodeArena;
 use crate::error::Error;
-use crate::pages::{PageSource, Reservation, Source, Wish};
+use crate::pages::{PageSource, Reservation, Reserve, Source};
 use bytemuck::Zeroable;
 use core::fmt;
 use core::marker::PhantomData;
 use std::sync::Arc;
 
 /// Address space that a table takes when nothing is said.
-const RESERVATION: Wish =
-    Wish { full: if usize::BITS >= 64 { 1 << 30 } else { 16 << 20 }, ordinary: 1 << 20, least: 64 << 10 };
+const RESERVATION: Reserve =
+    Reserve { free: if usize::BITS >= 64 { 1 << 30 } else { 16 << 20 }, memory: 1 << 20, least: 64 << 10, share: 16 };
 
 /// Settings of a [`SideTable`] to be made. Choosing costs nothing, [`build`](Self::build) does.
 ///
@@ -37,11 +37,11 @@ pub struct SideTableBuilder<'a, T> {
 impl<'a, T: Zeroable> SideTable<'a, T> {
     /// A table for the sites of `arena`, with the default [capacity](SideTableBuilder::capacity).
     ///
-    /// Costs one system call; memory comes with the first writes.
+    /// Costs one system call and a question for the limit; memory comes with the first writes.
     ///
     /// # Errors
     ///
-    /// [`Error::Pages`] when the system grants no address space.
+    /// [`Error::Pages`] when the system grants no address space, or when a sixteenth of what is left is too little.
     ///
     /// ```
     /// # use permacode::{CodeArena, SideTable};
@@ -73,8 +73,10 @@ impl<'a, T: Zeroable> SideTableBuilder<'a, T> {
     /// Entries that the table may have, not bytes; one for each site is what it takes. Address space for them is reserved, memory is not,
     /// unless the [pages](Self::pages) are ordinary memory.
     ///
-    /// When nothing is said, as many as fit into 1 GiB on 64-bit systems, 16 MiB on others, 1 MiB where pages cannot be protected; halved
-    /// until the system grants it, down to 64 KiB. A capacity chosen here is not halved.
+    /// When nothing is said, as many as fit into 1 GiB on 64-bit systems, 16 MiB on others, 1 MiB where a reservation
+    /// [is memory](PageSource::reservation_is_free). Under a limit on address space (`ulimit -v`) the size is halved, down to 64 KiB, until the
+    /// table takes at most a sixteenth of what is left; where the system refuses it without a limit, the table takes a sixteenth of the
+    /// largest size that is to be had. A capacity chosen here is not halved.
     ///
     /// ```
     /// # use permacode::{CodeArena, SideTable};
@@ -108,8 +110,7 @@ impl<'a, T: Zeroable> SideTableBuilder<'a, T> {
         self
     }
 
-    /// Makes the table. Costs one system call, one more each time that the default capacity is halved; no memory until entries are asked
-    /// for.
+    /// Makes the table. Costs one system call, and of the default capacity a question for the limit; no memory until entries are asked for.
     ///
     /// # Errors
     ///
@@ -127,16 +128,23 @@ impl<'a, T: Zeroable> SideTableBuilder<'a, T> {
     pub fn build(self) -> Result<SideTable<'a, T>, Error> {
         match self.capacity {
             Some(capacity) => self.reserve(capacity),
-            None => RESERVATION.granted(&self.source, |bytes| self.reserve((bytes / size_of::<T>().max(1)).max(1))),
+            None => {
+                let entries = |bytes: usize| (bytes / size_of::<T>().max(1)).max(1);
+                let len = |bytes| self.len(entries(bytes));
+                RESERVATION.granted(&self.source, len, |bytes| self.reserve(entries(bytes)))
+            }
         }
     }
 
-    fn reserve(&self, capacity: usize) -> Result<SideTable<'a, T>, Error> {
+    /// Bytes of address space for so many entries.
+    fn len(&self, capacity: usize) -> Result<usize, Error> {
         let too_large = Error::TooLarge { len: capacity, element: size_of::<T>() };
         let bytes = capacity.max(1).checked_mul(size_of::<T>()).ok_or(too_large)?;
-        let bytes =
-            self.source.page_size()?.ceil(bytes).filter(|&bytes| bytes <= isize::MAX as usize).ok_or(too_large)?;
-        let pages = Reservation::new(self.source.clone(), bytes)?;
+        self.source.page_size()?.ceil(bytes).filter(|&bytes| bytes <= isize::MAX as usize).ok_or(too_large)
+    }
+
+    fn reserve(&self, capacity: usize) -> Result<SideTable<'a, T>, Error> {
+        let pages = Reservation::new(self.source.clone(), self.len(capacity)?)?;
         Ok(SideTable::from_parts(self.arena, pages, capacity))
     }
 }

@@ -363,6 +363,22 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
         self.arena
     }
 
+    /// Returns the bytes of address space that the table takes: whole pages, for [`capacity`](Self::capacity) entries.
+    ///
+    /// Without a [chosen capacity](crate::SideTableBuilder::capacity) it says what the system granted. It never changes.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, SideTable};
+    /// # use std::cell::Cell;
+    /// let arena = CodeArena::new()?;
+    /// let table: SideTable<'_, Cell<u64>> = SideTable::new(&arena)?;
+    /// assert!(table.address_space() >= table.capacity() * size_of::<u64>());
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn address_space(&self) -> usize {
+        self.pages.len()
+    }
+
     /// The addresses of all entries that there may be, for tools that look at the process from outside; the reservation ends with the page
     /// that the last one lies on. Costs nothing.
     ///

@@ -95,6 +95,8 @@ struct State<'a> {
     names: Vec<Option<&'a str>>,
     /// Bytes asked for, with their alignments.
     demand: usize,
+    /// The most loaders that were open at once.
+    open: usize,
     next_byte: u8,
 }
 
@@ -108,6 +110,7 @@ impl<'a> State<'a> {
             nodes: Nodes { all: Vec::new(), modules: Vec::new(), targets: Vec::new() },
             names: vec![None; 256],
             demand: 0,
+            open: 0,
             next_byte: 0,
         }
     }
@@ -115,15 +118,25 @@ impl<'a> State<'a> {
     pub(super) fn run(&mut self, op: &CodeOp) {
         match *op {
             CodeOp::Load => match self.arena.load("module") {
-                Ok(loader) => self.modules.push(Phase::Open(loader)),
+                Ok(loader) => {
+                    self.modules.push(Phase::Open(loader));
+                    self.count_open(0);
+                }
                 Err(error) => self.excuse(error),
             },
+            CodeOp::Native { len, sealed } => self.native(len.into(), sealed),
+            CodeOp::SealModule(at) => self.seal_module(at),
             CodeOp::Alloc(at, block) => self.alloc(at, block),
             CodeOp::Node(at) => self.node(at),
             CodeOp::Intern(at, name) => self.intern(at, name),
             CodeOp::FailingFill { loader, len, at, nested } => self.failing_fill(loader, len, at, nested),
             CodeOp::Link { loader, from, to } => self.link(loader, from, to),
-            CodeOp::Finish(at) => self.close(at, |loader| Some(loader.finish())),
+            CodeOp::Finish(at) => self.close(at, |loader| {
+                let bytes = loader.bytes();
+                let module = loader.finish();
+                assert_eq!(module.bytes(), bytes, "an open loader said otherwise");
+                Some(module)
+            }),
             CodeOp::Drop(at) => self.close(at, |loader| {
                 drop(loader);
                 None
@@ -306,6 +319,54 @@ impl<'a> State<'a> {
         refused.into_iter().for_each(|error| self.excuse(error));
     }
 
+    fn native(&mut self, len: usize, sealed: bool) {
+        let loader = match self.arena.load_native("native") {
+            Ok(loader) => loader,
+            Err(error) => return self.excuse(error),
+        };
+        self.count_open(1);
+        let (byte, module) = (self.byte(), self.modules.len());
+        let code = loader.alloc(&vec![byte; len], 16);
+        let closed = if sealed { loader.seal().map(Some) } else { Ok(drop(loader)).map(|()| None) };
+        self.modules.push(Phase::Closed(closed.unwrap_or_else(|error| {
+            self.excuse(error);
+            None
+        })));
+        match code {
+            Ok(code) => {
+                // Its pages are its own.
+                self.demand += len + 16;
+                self.add(code, Content::Filled(byte, len), module);
+            }
+            Err(error) => self.excuse(error),
+        }
+    }
+
+    fn seal_module(&mut self, at: u8) {
+        let closed: Vec<Module<'a>> = self
+            .modules
+            .iter()
+            .filter_map(|phase| if let Phase::Closed(module) = phase { *module } else { None })
+            .collect();
+        if closed.is_empty() {
+            return;
+        }
+        let module = closed[usize::from(at) % closed.len()];
+        match module.seal() {
+            Ok(sealed) => {
+                let protected = module.hardening() == Hardening::Protect;
+                assert!(sealed.held != 0 || protected == self.arena.has_protection(), "{sealed:?}");
+            }
+            Err(error) => self.excuse(error),
+        }
+    }
+
+    /// Counts open loaders, and `others` that are none of the case's.
+    fn count_open(&mut self, others: usize) {
+        let open = self.modules.iter().filter(|phase| matches!(phase, Phase::Open(_))).count();
+        self.open = self.open.max(open + others);
+    }
+
     // ── what must hold ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     fn byte(&mut self) -> u8 {
@@ -324,6 +385,8 @@ impl<'a> State<'a> {
     /// An error is excused when the system was made to fail, or when the arena is nearly full.
     fn excuse(&self, error: Error) {
         match error {
+            // Ordinary memory cannot be executed.
+            Error::Pages(error) if error.call == PageCall::SealExecutable && !self.arena.has_protection() => {}
             Error::Pages(_) => assert!(self.pages.failures() > 0, "{error} and nothing was made to fail"),
             Error::Exhausted { needed, left } | Error::Limit { needed, left, .. } => {
                 assert!(needed > left, "{error}");
@@ -338,21 +401,26 @@ impl<'a> State<'a> {
         live.sort_by_key(|block| block.start);
         let range = self.arena.address_range();
         let stats = self.arena.stats();
-        let claimed = range.start..range.start + stats.claimed;
-        let mut end = claimed.start;
+        // Data from the front, machine code from the back.
+        let data = range.start..range.start + stats.claimed - stats.native;
+        let mut claimed = [data, range.end - stats.native..range.end];
         for block in live {
-            assert!(block.start >= end, "two blocks share a byte");
+            let claimed = &mut claimed[usize::from(block.start >= range.end - stats.native)];
+            assert!(block.start >= claimed.start, "two blocks share a byte, or one lies outside of the claimed pages");
             assert!(block.start + block.len <= claimed.end, "a block lies outside of the claimed pages");
-            assert!(self.bytes(end..block.start).iter().all(|&byte| byte == 0), "a gap is not zero");
+            assert!(self.bytes(claimed.start..block.start).iter().all(|&byte| byte == 0), "a gap is not zero");
             if let Content::Filled(byte, filled) = block.content {
                 let bytes = self.bytes(block.start..block.start + block.len);
                 assert!(bytes[..filled].iter().all(|&found| found == byte), "a block was overwritten");
                 assert!(bytes[filled..].iter().all(|&found| found == 0), "padding is not zero");
             }
             self.check_location(block);
-            end = block.start + block.len;
+            claimed.start = block.start + block.len;
         }
-        assert!(self.bytes(end..claimed.end).iter().all(|&byte| byte == 0), "a tail is not zero");
+        assert!(
+            claimed.iter().all(|rest| self.bytes(rest.clone()).iter().all(|&byte| byte == 0)),
+            "a tail is not zero"
+        );
         for (name, text) in self.names.iter().enumerate() {
             assert!(text.is_none_or(|text| text == name_text(name as u8)), "an interned name was overwritten");
         }
@@ -360,11 +428,15 @@ impl<'a> State<'a> {
             assert_eq!(node.number, number);
             assert_eq!(node.next.get().map(|target| target.number), self.nodes.targets[number]);
         }
-        // A module claims at most twice what it fills, and a first run; what is skipped for an alignment counts as asked for.
+        // One and a half times what is filled, a first run for each loader that is open, at each end, and what seals pad: a page for each place
+        // that a module lies in. What is skipped for an alignment counts as asked for.
+        let page = self.arena.page_size();
+        let padded = (2 * self.modules.len() + self.demand / (16 << 10)) * page;
         assert!(
-            stats.claimed <= 3 * self.demand + (self.modules.len() + 1) * (32 << 10),
-            "{stats:?}, {} asked for",
-            self.demand
+            stats.claimed <= self.demand + self.demand / 2 + (self.open + 2) * (16 << 10).max(page) + padded,
+            "{stats:?}, {} asked for, {} open at once",
+            self.demand,
+            self.open
         );
     }
 

@@ -94,12 +94,21 @@ pub enum CodeOp {
         /// Its target.
         to: u8,
     },
+    /// Loads a module of machine code: so many bytes, each module sealed or not.
+    Native {
+        /// Bytes.
+        len: u16,
+        /// Whether its own loader seals it.
+        sealed: bool,
+    },
     /// Finishes a module.
     Finish(u8),
     /// Drops a loader.
     Drop(u8),
-    /// Seals a module.
+    /// Seals a module through its loader.
     Seal(u8),
+    /// Seals a finished module by itself.
+    SealModule(u8),
     /// Seals what is finished.
     SealArena,
     /// Makes a later page call fail, half-done or not.

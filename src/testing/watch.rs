@@ -110,6 +110,14 @@ unsafe impl PageSource for Pages {
         self.source.protects()
     }
 
+    fn reservation_is_free(&self) -> bool {
+        self.source.reservation_is_free()
+    }
+
+    fn room(&self) -> Option<usize> {
+        self.source.room()
+    }
+
     fn reserve(&self, bytes: usize) -> Result<NonNull<u8>, PageError> {
         if self.fails(PageCall::Reserve) {
             return Err(PageError { call: PageCall::Reserve, bytes, code: NO_MEMORY });

@@ -95,16 +95,19 @@ impl<'a> Blocks<'a> {
     pub(crate) fn check_apart(&self, arena: &CodeArena, others: &[Range<usize>]) {
         self.check();
         let code = arena.address_range();
-        let claimed = code.start..code.start + arena.stats().claimed;
+        let stats = arena.stats();
+        // Data from the front, machine code from the back.
+        let [mut front, mut back] =
+            [code.start..code.start + stats.claimed - stats.native, code.end - stats.native..code.end];
         let mut spans: Vec<Range<usize>> = self.iter().map(span).chain(others.iter().cloned()).collect();
         spans.sort_by_key(|span| span.start);
-        let mut end = claimed.start;
         for span in spans.into_iter().filter(|span| !span.is_empty()) {
-            assert!(span.start >= end && span.end <= claimed.end, "{span:?} overlaps or is not claimed");
-            assert!(zero(end..span.start), "a gap before {span:?} is not zero");
-            end = span.end;
+            let claimed = if span.start < back.start { &mut front } else { &mut back };
+            assert!(span.start >= claimed.start && span.end <= claimed.end, "{span:?} overlaps or is not claimed");
+            assert!(zero(claimed.start..span.start), "a gap before {span:?} is not zero");
+            claimed.start = span.end;
         }
-        assert!(zero(end..claimed.end), "the tail is not zero");
+        assert!(zero(front) && zero(back), "a tail is not zero");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Records are published, found, and taken away: whole, by as many as may.
+//! Records are published and found: whole, by as many as may.
 
 use super::published::{Published, Record};
 use crate::Watched;
@@ -7,7 +7,8 @@ use loom::thread;
 
 /// A place, used once before threads share it.
 fn empty() -> Arc<Published<Watched>> {
-    let place = Published::empty();
+    // SAFETY: what is published there is leaked.
+    let place = unsafe { Published::empty() };
     assert!(place.get().is_none());
     Arc::new(place)
 }
@@ -53,31 +54,5 @@ fn of_two_records_one_is_published_and_both_find_that_one() {
         assert!(first != second && found == found_there);
         assert_eq!(found, if first { 1 } else { 2 });
         assert_eq!(place.get().map(|found| found.read()), Some(found));
-    });
-}
-
-#[test]
-fn a_parked_record_is_one_threads_at_a_time() {
-    loom::model(|| {
-        let place = empty();
-        let parked = Watched::new();
-        parked.write(1);
-        assert!(place.set_if_empty(record(parked)).is_ok());
-        // What loaders do with a tail: take it, go on behind, leave it.
-        let go_on = |place: &Published<Watched>| {
-            let taken = place.take();
-            taken.iter().for_each(|taken| {
-                taken.write(taken.read() + 1);
-                assert!(place.set_if_empty(*taken).is_ok(), "nobody else has one to leave");
-            });
-            u32::from(taken.is_some())
-        };
-        let threads = [(); 2].map(|()| {
-            let place = place.clone();
-            thread::spawn(move || go_on(&place))
-        });
-        let taken: u32 = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
-        assert!(taken >= 1);
-        assert_eq!(place.take().map(|parked| parked.read()), Some(1 + taken));
     });
 }

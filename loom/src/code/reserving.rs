@@ -1,6 +1,6 @@
 //! Runs are claimed, made longer and given back: nobody's bytes are anybody else's.
 
-use super::watermark::Watermark;
+use super::watermark::{Claimed, End, Watermark};
 use crate::Watched;
 use core::ops::Range;
 use loom::sync::Arc;
@@ -15,14 +15,30 @@ struct Pages {
 impl Pages {
     fn new() -> Arc<Self> {
         let watermark = Watermark::new();
-        assert_eq!(watermark.get(), 0);
+        assert_eq!(watermark.get(), Claimed { front: 0, back: 0, native: false });
         Arc::new(Self { watermark, pages: [Watched::new(), Watched::new(), Watched::new()] })
     }
 
-    /// Claims so many pages, if there are.
+    /// Claims so many pages from the front, if there are.
     fn claim(&self, count: usize) -> Option<Range<usize>> {
-        let length = |start| if start + count <= self.pages.len() { Ok(count) } else { Err(()) };
-        self.watermark.claim(length).ok()
+        self.claim_from(End::Front, count)
+    }
+
+    /// Claims so many pages from one end, if there are.
+    fn claim_from(&self, end: End, count: usize) -> Option<Range<usize>> {
+        let fits = |claimed: Claimed| claimed.front + claimed.back + count <= self.pages.len();
+        let claimed = self.watermark.claim(end, |claimed| if fits(claimed) { Ok(count) } else { Err(()) }).ok()?;
+        let len = self.pages.len();
+        Some(if end == End::Front { claimed } else { len - claimed.end..len - claimed.start })
+    }
+
+    /// Claims one page behind `limit`, if nobody has claimed it.
+    fn extend(&self, limit: usize) -> Option<Range<usize>> {
+        self.watermark.claim(End::Front, |claimed| if claimed.front == limit { Ok(1) } else { Err(()) }).ok()
+    }
+
+    fn give_back(&self, claimed: &Range<usize>) -> bool {
+        self.watermark.give_back(End::Front, claimed)
     }
 
     /// Fills claimed pages, as their only owner.
@@ -55,7 +71,7 @@ fn claims_of_threads_do_not_overlap_and_leave_nothing_between() {
         assert!(claims.iter().all(|(claimed, byte)| pages.holds(claimed, *byte)));
         claims.sort_by_key(|(claimed, _)| claimed.start);
         assert!(claims.iter().enumerate().all(|(place, (claimed, _))| *claimed == (place..place + 1)));
-        assert_eq!((pages.watermark.get(), pages.claim(1)), (3, None));
+        assert_eq!((pages.watermark.get().front, pages.claim(1)), (3, None));
     });
 }
 
@@ -67,7 +83,7 @@ fn what_is_given_back_is_claimed_after_what_was_done_to_it() {
         let giver = thread::spawn(move || {
             let claimed = other.claim(2).unwrap_or(0..0);
             other.fill(&claimed, 1);
-            let given_back = other.watermark.give_back(&claimed);
+            let given_back = other.give_back(&claimed);
             (claimed, given_back)
         });
         // Two claims: the second continues where the first one was.
@@ -78,7 +94,7 @@ fn what_is_given_back_is_claimed_after_what_was_done_to_it() {
             }
         }
         let (claimed, given_back) = giver.join().unwrap();
-        let behind = pages.watermark.get() > claimed.end;
+        let behind = pages.watermark.get().front > claimed.end;
         assert!(claimed.is_empty() || given_back || behind, "only a claim behind it keeps one from being given back");
     });
 }
@@ -92,15 +108,37 @@ fn a_run_is_made_longer_by_its_owner_or_claimed_behind_by_another() {
         let claimer = thread::spawn(move || {
             let claimed = other.claim(1).unwrap();
             other.fill(&claimed, 1);
-            let back = claimed.end == 2 && other.watermark.give_back(&claimed);
+            let back = claimed.end == 2 && other.give_back(&claimed);
             (claimed, back)
         });
-        let added = pages.watermark.extend(own.end, 1);
+        let added = pages.extend(own.end);
         added.iter().for_each(|added| pages.fill(added, 2));
         let (claimed, back) = claimer.join().unwrap();
         assert!(added.as_ref().is_none_or(|added| *added == (1..2) && pages.holds(added, 2)));
         assert_eq!(claimed, if claimed.start == 2 { 2..3 } else { 1..2 });
         assert!(back || pages.holds(&claimed, 1), "it was overwritten");
         assert!(added.is_some() || claimed.start == 1, "neither has the page behind the run");
+    });
+}
+
+#[test]
+fn claims_from_both_ends_meet_and_never_cross() {
+    loom::model(|| {
+        let pages = Pages::new();
+        let claimer = |end, byte| {
+            let pages = pages.clone();
+            thread::spawn(move || {
+                let claimed = pages.claim_from(end, 2);
+                claimed.iter().for_each(|claimed| pages.fill(claimed, byte));
+                claimed.map(|claimed| (claimed, byte))
+            })
+        };
+        let threads = [claimer(End::Front, 1), claimer(End::Back, 2)];
+        let claims = threads.map(|thread| thread.join().unwrap());
+        assert_eq!(claims.iter().flatten().count(), 1, "there is room for one of them, and one has it");
+        assert!(claims.iter().flatten().all(|(claimed, byte)| pages.holds(claimed, *byte)));
+        let left = claims[0].as_ref().map_or(End::Front, |_| End::Back);
+        assert_eq!(pages.claim_from(left, 1).map(|claimed| claimed.len()), Some(1));
+        assert_eq!((pages.claim_from(End::Front, 1), pages.claim_from(End::Back, 1)), (None, None));
     });
 }
