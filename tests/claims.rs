@@ -191,3 +191,31 @@ fn ten_thousand_tails_that_fit_nothing_wait_for_what_they_fit() {
     fill(&loader, before.tails / 10, 60).unwrap();
     assert_eq!(arena.stats().claimed, before.claimed);
 }
+
+// soundness S21: many blocks of a size that no page holds two of.
+#[test]
+fn native_modules_of_many_blocks_claim_in_proportion() {
+    for builder in modes() {
+        let arena = builder.build().unwrap();
+        let mut code = 0;
+        for (round, &block) in [2100, 4200, 600, 5000, 8300, 16_000, 100_000].iter().cycle().take(140).enumerate() {
+            let loaders = [(); 3].map(|()| arena.load_native("jit").unwrap());
+            for _ in 0..12 {
+                for jit in &loaders {
+                    code += jit.alloc(&vec![0xC3; block], 16).unwrap().len() + 16;
+                }
+            }
+            for jit in loaders {
+                if round % 2 == 0 {
+                    drop(jit);
+                } else {
+                    // Ordinary memory cannot be executed.
+                    let _ = jit.seal();
+                }
+            }
+            let claimed = arena.stats().claimed;
+            assert!(claimed <= granted(code, 3, 3 * (round + 1) * page()), "{claimed} for {code} in {round}");
+        }
+        accounted(&arena.stats());
+    }
+}

@@ -15,6 +15,8 @@
 // What the models do not need.
 #![allow(dead_code, unused_imports)]
 
+// The library's minimum Rust has no `is_multiple_of`.
+#[allow(clippy::manual_is_multiple_of)]
 #[path = "../../src/layout.rs"]
 mod layout;
 mod sync;

@@ -131,7 +131,8 @@ impl<'a> Filling<'a> {
     /// Places a block that does not fit the current room.
     pub(super) fn refill(&self, bump: &Bump, block: Layout) -> Result<NonNull<u8>, Error> {
         let pages = self.arena.pages();
-        let search = Search { end: self.end, block, wish: pages.lend(self.end, &self.lent) };
+        let (wish, first) = (pages.lend(self.end, &self.lent), self.latest.get().is_none());
+        let search = Search { end: self.end, block, wish, first };
         let current = self.current.get();
         // What is left of the current room, and a hint at what may wait behind it.
         let rest = self.offset(bump.cursor().addr().get())..self.offset(bump.limit());
@@ -152,9 +153,13 @@ impl<'a> Filling<'a> {
             return self.go_on(bump, tail, block);
         }
         let claim = pages.claim(search)?;
+        let last = if self.executable() { pages.last_pages(search, &claim.range()) } else { None };
+        let room = last.unwrap_or(claim.range().start)..claim.range().end;
         // Where recording it is refused, the claim is dropped, and given back.
-        let extent = self.extent(claim.range())?;
-        claim.keep();
+        let extent = self.extent(room.clone())?;
+        let rest = Tail { range: claim.keep().start..room.start, behind: None };
+        // SAFETY: claimed just now, and nobody else has heard of it.
+        unsafe { pages.park(self.end, rest, || self.arena.board()) };
         self.enter(bump, extent, None, block)
     }
 

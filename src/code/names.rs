@@ -55,8 +55,10 @@ impl NameEntry {
 }
 
 fn no_children() -> Children {
-    // SAFETY: these are the children of a name, which is a record, or the roots of an arena's index. `insert` takes records of that arena.
-    [const { unsafe { Published::empty() } }; WAYS as usize]
+    [const {
+        // SAFETY: these are the children of a name, which is a record, or the roots of an arena's index. `insert` takes records of that arena.
+        unsafe { Published::empty() }
+    }; WAYS as usize]
 }
 
 /// The index over all names of one arena.

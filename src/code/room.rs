@@ -37,6 +37,8 @@ pub(super) struct Search {
     pub(super) block: Layout,
     /// How much the loader may wish for, see [`CodePages::lend`].
     pub(super) wish: usize,
+    /// Whether the module has no block yet.
+    pub(super) first: bool,
 }
 
 /// Room that its holder alone may write to: claimed, committed, zero. What may wait right behind it is a hint.
@@ -80,9 +82,37 @@ impl CodePages {
 
     /// Takes a piece of a tail that waits and has room for the block.
     pub(super) fn take(&self, search: Search) -> Option<Tail<'_>> {
+        let shelf = self.shelf(search.end);
+        if search.end == End::Back {
+            let mut held = shelf.take(search.block.size(), 0, |range| self.last_pages(search, range).is_some())?;
+            let start = self.last_pages(search, &held.range()).unwrap_or(held.range().start);
+            let range = held.split_off(start);
+            self.put_back(search.end, held);
+            return Some(Tail { range, behind: None });
+        }
         let fits = |range: &Range<usize>| self.need(range, search.block).is_some_and(|need| need <= range.len());
-        let held = self.shelf(search.end).take(search.block.size(), search.wish, fits)?;
-        Some(self.cut(search, held, 0))
+        Some(self.cut(search, shelf.take(search.block.size(), search.wish, fits)?, 0))
+    }
+
+    /// Where the last pages of a range begin that a block of machine code gets, if they are in it: what it needs, or for a module that has some already
+    /// a piece. They lie beside what was sealed before, so that all of it is one mapping.
+    pub(super) fn last_pages(&self, search: Search, range: &Range<usize>) -> Option<usize> {
+        let valid = range.start <= range.end && range.end <= self.len;
+        let end = valid.then(|| self.at(range.end).addr().get())?;
+        let need = layout::need_below(end, search.block.size(), search.block.align())?;
+        let start = |bytes: usize| self.page().floor(range.end.saturating_sub(bytes)).max(range.start);
+        let piece = if search.first { need } else { layout::piece(need, search.wish) };
+        (need <= range.len()).then(|| start(piece))
+    }
+
+    /// Leaves the rest of a tail that was taken, if there is one.
+    fn put_back(&self, end: End, held: Held<'_>) {
+        let shelf = self.shelf(end);
+        if held.range().is_empty() {
+            shelf.empty(held);
+        } else {
+            shelf.leave(held);
+        }
     }
 
     /// Takes a piece of what waits right behind the rest of a loader's room, if both have room for the block.
@@ -204,7 +234,7 @@ impl CodePages {
     ///
     /// [`Error::Exhausted`], [`Error::Limit`], or the system's refusal; nothing is claimed then.
     pub(super) fn claim(&self, search: Search) -> Result<Claim<'_>, Error> {
-        let Search { end, block, wish } = search;
+        let Search { end, block, wish, .. } = search;
         let units = self.watermark.claim(end, |claimed| {
             let needed = match end {
                 End::Front => self.need(&(claimed.front * self.grain..self.len), block),
@@ -239,7 +269,7 @@ impl CodePages {
     ) -> Result<(), Error> {
         let block = Layout::from_size_align(bytes, 1);
         let block = block.map_err(|_| self.full(bytes, self.left(self.watermark.get())))?;
-        let claim = self.claim(Search { end: End::Front, block, wish: bytes })?;
+        let claim = self.claim(Search { end: End::Front, block, wish: bytes, first: true })?;
         claim.populate()?;
         let tail = Tail { range: claim.keep(), behind: None };
         // SAFETY: claimed just now, and nobody else has heard of it.
@@ -398,7 +428,7 @@ impl CodePages {
             let padding = held.split(self.ceil(held.range().start));
             // SAFETY: bytes of a tail that was taken, in front of which nobody writes.
             unsafe { self.give_up(padding) };
-            if held.range().is_empty() { drop(shelf.empty(held)) } else { shelf.leave(held) }
+            self.put_back(End::Front, held);
         }
     }
 

@@ -140,6 +140,14 @@ impl<'l> Held<'l> {
         front
     }
 
+    /// Takes the bytes from `start` on, not below where it begins, out of the tail: they are the caller's.
+    pub(super) fn split_off(&mut self, start: usize) -> Range<usize> {
+        debug_assert!(self.range.start <= start && start <= self.range.end);
+        let back = start..self.range.end;
+        self.range.end = start;
+        back
+    }
+
     /// Adds bytes in front of the tail.
     ///
     /// # Safety
@@ -224,7 +232,8 @@ impl Shelf {
     /// Empties a place: what was there is the caller's.
     pub(super) fn empty(&self, held: Held<'_>) -> Range<usize> {
         let Held { spot, range } = held;
-        // Release: pairs with the acquire of the place's next owner.
+        // Release: what this owner read of the place was read before the next one, which acquires it, writes there. Loom tries no load that sees a
+        // later store, so no test of it fails without.
         spot.board.taken.fetch_and(!spot.bit(), Release);
         range
     }

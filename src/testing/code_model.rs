@@ -327,7 +327,12 @@ impl<'a> State<'a> {
         self.count_open(1);
         let (byte, module) = (self.byte(), self.modules.len());
         let code = loader.alloc(&vec![byte; len], 16);
-        let closed = if sealed { loader.seal().map(Some) } else { Ok(drop(loader)).map(|()| None) };
+        let closed = if sealed {
+            loader.seal().map(Some)
+        } else {
+            drop(loader);
+            Ok(None)
+        };
         self.modules.push(Phase::Closed(closed.unwrap_or_else(|error| {
             self.excuse(error);
             None

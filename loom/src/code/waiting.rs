@@ -16,14 +16,14 @@ struct Pages {
 }
 
 impl Pages {
-    /// Tails wait in these units. Every atomic that threads will use is used once before there are any.
-    fn new(tails: &[Range<usize>]) -> Arc<Self> {
+    /// A tail waits in these units. Every atomic that threads will use is used once before there are any.
+    fn new(tail: Range<usize>) -> Arc<Self> {
         // SAFETY: what the shelf is given is leaked.
         let pages = Self { shelf: unsafe { Shelf::new() }, units: [(); 4].map(|()| Watched::new()) };
         assert!(pages.shelf.take(1, UNIT, |_| true).is_none());
-        tails.iter().for_each(|tail| pages.leave(tail.clone()));
-        let held: Vec<_> = tails.iter().map(|_| pages.shelf.take(UNIT, UNIT, |_| true).unwrap()).collect();
-        held.into_iter().for_each(|held| pages.shelf.leave(held));
+        pages.leave(tail);
+        let held = pages.shelf.take(UNIT, UNIT, |_| true).unwrap();
+        pages.shelf.leave(held);
         Arc::new(pages)
     }
 
@@ -72,7 +72,7 @@ impl Pages {
 #[test]
 fn a_tail_is_one_threads_at_a_time_and_the_next_one_sees_what_was_done() {
     loom::model(|| {
-        let pages = Pages::new(&[0..1]);
+        let pages = Pages::new(0..1);
         let threads = [(); 2].map(|()| {
             let pages = pages.clone();
             thread::spawn(move || {
@@ -95,7 +95,7 @@ fn a_tail_is_one_threads_at_a_time_and_the_next_one_sees_what_was_done() {
 #[test]
 fn pieces_of_a_tail_do_not_overlap() {
     loom::model(|| {
-        let pages = Pages::new(&[0..3]);
+        let pages = Pages::new(0..3);
         let other = pages.clone();
         let second = thread::spawn(move || other.go_on(1));
         let first = pages.go_on(1);
@@ -114,7 +114,7 @@ fn pieces_of_a_tail_do_not_overlap() {
 #[test]
 fn a_place_that_was_filled_anew_gives_what_lies_there_now() {
     loom::model(|| {
-        let pages = Pages::new(&[0..2]);
+        let pages = Pages::new(0..2);
         let other = pages.clone();
         let second = thread::spawn(move || {
             let taken = other.go_on(2);
