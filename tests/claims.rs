@@ -110,7 +110,8 @@ fn two_loaders_open_at_once_on_huge_pages_lose_nothing_for_each_overlap() {
         fill(&a, 100, 100).unwrap();
         fill(&b, 100, 100).unwrap();
     }
-    assert!(arena.stats().claimed - before <= granted(100_000, 2, 0), "{:?}", arena.stats());
+    // What is claimed ahead is a tenth of what there was, wherever its huge pages begin.
+    assert!(arena.stats().claimed - before <= granted(100_000, 2, 0) + before / 10 + page(), "{:?}", arena.stats());
     accounted(&arena.stats());
 }
 

@@ -132,7 +132,8 @@ impl<'a> Filling<'a> {
     pub(super) fn refill(&self, bump: &Bump, block: Layout) -> Result<NonNull<u8>, Error> {
         let pages = self.arena.pages();
         let (wish, first) = (pages.lend(self.end, &self.lent), self.latest.get().is_none());
-        let search = Search { end: self.end, block, wish, first };
+        let own = if pages.huge { self.bytes(bump) } else { 0 };
+        let search = Search { end: self.end, block, wish, first, own };
         let current = self.current.get();
         // What is left of the current room, and a hint at what may wait behind it.
         let rest = self.offset(bump.cursor().addr().get())..self.offset(bump.limit());

@@ -39,6 +39,8 @@ pub(super) struct Search {
     pub(super) wish: usize,
     /// Whether the module has no block yet.
     pub(super) first: bool,
+    /// Bytes of the module so far, where huge pages are asked for.
+    pub(super) own: usize,
 }
 
 /// Room that its holder alone may write to: claimed, committed, zero. What may wait right behind it is a hint.
@@ -219,7 +221,7 @@ impl CodePages {
         let Some(need) = self.need(&rest, search.block) else { return Ok(None) };
         let more = need.saturating_sub(rest.len()).max(1);
         let ahead = search.wish.max((rest.end / AHEAD).min(LONGEST_RUN));
-        let wish = self.wish(rest.end, more.max(search.wish), more.max(ahead));
+        let wish = self.wish(search.own, rest.end, more.max(search.wish), more.max(ahead));
         let claimed = self.watermark.claim(End::Front, |claimed| {
             let here = claimed.front * self.grain == rest.end;
             let length = layout::run_length(more, wish, self.left(claimed), self.grain);
@@ -248,7 +250,7 @@ impl CodePages {
             let piece = layout::piece(needed, wish);
             let wish = match end {
                 // A loader that others cut off from its room gets no more than a piece.
-                End::Front if needed >= HUGE => self.wish(claimed.front * self.grain, needed, piece),
+                End::Front if needed >= HUGE => self.wish(search.own, claimed.front * self.grain, needed, piece),
                 _ => piece,
             };
             let length = layout::run_length(needed, wish, left, self.grain).ok_or(self.full(needed, left))?;
@@ -269,7 +271,7 @@ impl CodePages {
     ) -> Result<(), Error> {
         let block = Layout::from_size_align(bytes, 1);
         let block = block.map_err(|_| self.full(bytes, self.left(self.watermark.get())))?;
-        let claim = self.claim(Search { end: End::Front, block, wish: bytes, first: true })?;
+        let claim = self.claim(Search { end: End::Front, block, wish: bytes, first: true, own: 0 })?;
         claim.populate()?;
         let tail = Tail { range: claim.keep(), behind: None };
         // SAFETY: claimed just now, and nobody else has heard of it.
@@ -287,12 +289,12 @@ impl CodePages {
 
     /// How much to claim at `start`: `wish`, or with huge pages as much more than the `needed` bytes as ends with one, where that keeps what is
     /// claimed within one and a half times what is filled.
-    fn wish(&self, start: usize, needed: usize, wish: usize) -> usize {
+    fn wish(&self, own: usize, start: usize, needed: usize, wish: usize) -> usize {
         if !self.huge {
             return wish;
         }
         // Tails are claimed and not filled: of what is claimed then, they and the rest are to be a third.
-        let before = start.saturating_sub(3 * self.tails());
+        let before = own.max(start / (AHEAD / 2)).saturating_sub(3 * self.tails());
         match layout::rest_of_huge_page(self.at(start).addr().get(), before, needed, HUGE) {
             0 => wish,
             rest => needed + rest,
