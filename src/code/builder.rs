@@ -187,7 +187,7 @@ impl CodeArenaBuilder {
         self
     }
 
-    /// Asks for huge pages from some 4 MiB of code on. Pages are claimed up to the end of a huge page, where that is at most half of the code so far, and
+    /// Asks for huge pages from some 4 MiB of a module on, or some 20 MiB of code. From there on pages are claimed up to the end of a huge page, and
     /// what is sealed is collapsed onto huge pages where the kernel can (Linux 6.1).
     ///
     /// Fewer page faults while code is loaded and in each forked child, fewer entries of the TLB while it runs. Loaders that are open at once

@@ -287,8 +287,8 @@ impl CodePages {
         }
     }
 
-    /// How much to claim at `start`: `wish`, or with huge pages as much more than the `needed` bytes as ends with one, where that keeps what is
-    /// claimed within one and a half times what is filled.
+    /// How much to claim at `start`: `wish`, or with huge pages as much more than the `needed` bytes as ends with one. That is for a module that has
+    /// twice as much, its `own` bytes, or where it is a tenth of what is claimed.
     fn wish(&self, own: usize, start: usize, needed: usize, wish: usize) -> usize {
         if !self.huge {
             return wish;
