@@ -1,6 +1,7 @@
 //! Promotion of code with site numbers from anywhere: no number that other code can get again stands in permanent code.
 //!
 //! soundness S17 throughout: numbers of transient code are told apart by what they say themselves, not by where they were looked for.
+#![allow(clippy::disallowed_types)] // what the library must not use, tests may
 
 mod refs_support;
 

@@ -392,19 +392,25 @@ fn lost_code_that_was_patched_from_a_heap_that_is_gone_ends_like_any_other() {
 #[test]
 fn lost_code_ends_though_its_transients_were_moved_since() {
     let (arena, heap) = (arena(), heap());
-    let mut transients = Box::new(Transients::new(&arena, &heap));
+    let mut places = [Some(Transients::new(&arena, &heap)), None];
     for round in 0..10 {
-        let code = eval(&transients, round, 2).unwrap();
-        lose(patch(&code, &transients));
+        let [Some(transients), None] = &places else { unreachable!("it was moved twice") };
+        let code = eval(transients, round, 2).unwrap();
+        lose(patch(&code, transients));
         lose(code);
-        transients = Box::new(*transients);
+        places.swap(0, 1);
+        let [None, Some(transients)] = &places else { unreachable!("it was moved") };
         assert_eq!(transients.stats().regions, 2);
         if round % 2 == 0 {
-            lose(eval(&transients, round, 0).unwrap());
+            lose(eval(transients, round, 0).unwrap());
         }
-        transients = Box::new(*transients);
-        sweep(&transients, &[]);
-        nothing_is_left(&transients);
+        places.swap(0, 1);
+        let [Some(transients), None] = &places else { unreachable!("it was moved back") };
+        if round % 3 == 0 {
+            drop(eval(transients, round, 0).unwrap());
+        }
+        sweep(transients, &[]);
+        nothing_is_left(transients);
     }
 }
 

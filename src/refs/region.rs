@@ -260,11 +260,16 @@ impl<'a> Region<'a> {
         self.parts.is_empty()
     }
 
-    /// Marks what belongs to the region and to what it keeps, as far as it lies on this heap, which is the region's.
-    pub(super) fn mark_on(&self, heap: &HeapArena) {
+    /// Marks what belongs to the region and to what it keeps, as far as it lies on the region's heap.
+    ///
+    /// # Safety
+    ///
+    /// 1. The region is in a list of all regions.
+    /// 2. `heap` is its heap.
+    pub(super) unsafe fn mark_on(&self, heap: &HeapArena) {
         let kept = |region: &&Self| {
             let part = region.keeps.get().filter(|part| heap.contains(part.as_ptr()))?;
-            // SAFETY: what a listed region keeps on its own heap is live.
+            // SAFETY: the caller's promise; what a listed region keeps on its own heap is live, down the chain.
             Some(unsafe { part.as_ref().region.as_ref() })
         };
         core::iter::successors(Some(self), kept).for_each(|region| region.mark_own(heap));
@@ -329,8 +334,7 @@ impl<'a> Region<'a> {
 
     /// The same, of numbers that stand in a block: of regions that were there when it was made.
     pub(super) fn numbers_at(&self, place: usize, sites: &Sites) -> Option<&'a CodeArena> {
-        let from_place_on = self.chain().skip_while(|region| !region.contains(place));
-        from_place_on.into_iter().find_map(|region| region.own_numbers(sites))
+        self.chain().skip_while(|region| !region.contains(place)).find_map(|region| region.own_numbers(sites))
     }
 
     /// Those of other arenas may have the same numbers: each region is asked with its own arena's tag (soundness S17).

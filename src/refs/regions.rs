@@ -120,10 +120,11 @@ impl Regions {
     /// 3. No sweep of the heap has freed an object of a region in the list.
     pub(super) unsafe fn retire_unmarked(&self, heap: &HeapArena, numbers: &Numbers) -> usize {
         for region in self.all() {
-            // SAFETY: listed, hence live (3), as is what it keeps on this heap.
-            let region = unsafe { region.as_ref() };
-            if region.is_being_filled() || heap.is_marked(region) {
-                region.mark_on(heap);
+            // SAFETY: listed, hence live (3), and of this heap (1).
+            unsafe {
+                if region.as_ref().is_being_filled() || heap.is_marked(region.as_ptr()) {
+                    region.as_ref().mark_on(heap);
+                }
             }
         }
         let mut retired = 0;
