@@ -25,6 +25,8 @@ pub(crate) enum Source {
     Default,
     /// A source that the user brought.
     Custom(Arc<dyn PageSource>),
+    /// A source that lasts as long as the process, which takes no allocation.
+    Static(&'static dyn PageSource),
 }
 
 impl Source {
@@ -32,6 +34,7 @@ impl Source {
         match self {
             Self::Default => &DefaultPages {},
             Self::Custom(source) => &**source,
+            Self::Static(source) => *source,
         }
     }
 
@@ -140,6 +143,13 @@ impl Reservation {
     pub(crate) unsafe fn commit(&self, range: Range<usize>) -> Result<(), PageError> {
         // SAFETY: the caller's contract is the source's.
         self.call(range, |pages, at, bytes| unsafe { pages.commit(at, bytes) })
+    }
+
+    /// Keeps all of it out of what is written of the process when that crashes, where the system can.
+    pub(crate) fn keep_out_of_dumps(&self) {
+        if let Source::Default = self.source {
+            super::keep_out_of_dumps(self.base, self.len);
+        }
     }
 
     /// Faults the pages of `range` in.
