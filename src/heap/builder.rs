@@ -156,8 +156,12 @@ impl HeapArenaBuilder {
     /// assert_eq!(heap.stats().reserved, 16 << 20);
     /// # Ok::<(), permacode::Error>(())
     /// ```
-    pub fn pages(mut self, source: Arc<dyn PageSource>) -> Self {
-        self.source = Source::Custom(source);
+    pub fn pages(self, source: Arc<dyn PageSource>) -> Self {
+        self.source(Source::Custom(source))
+    }
+
+    pub(super) fn source(mut self, source: Source) -> Self {
+        self.source = source;
         self
     }
 

@@ -11,19 +11,18 @@
 
 use super::arena::HeapArena;
 use super::builder::RESERVATION;
-use super::classes::{LARGEST, SLAB, TABLE};
-use super::slabs::Use;
+use super::owned::Owned;
+use super::remote::Remote;
+use super::unwind::contained;
 use crate::error::Error;
-use crate::pages::{Reservation, Source};
+use crate::pages::Source;
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering::*};
+use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering::*};
 use std::alloc::System;
 
-/// Granularity of the bits that other threads set: the smallest class.
-const GRAIN: usize = 8;
 thread_local! {
     /// The allocator that this thread owns.
     static OWNED: Cell<*const GlobalHeap> = const { Cell::new(ptr::null()) };
@@ -31,13 +30,43 @@ thread_local! {
 
 /// A heap arena that can be the `#[global_allocator]`.
 ///
-/// Until a thread calls [`claim`](Self::claim), and on all other threads, it is the system's allocator; so it is for what the owner's heap
-/// has no room for. The owner's objects may be freed by any thread. They and the heap last until the process ends.
+/// Until a thread calls [`claim`](Self::claim), it is the system's allocator. From then on that thread, the owner, has a heap. Any thread may
+/// free or resize the owner's objects. They and the heap last until the process ends.
+///
+/// # Threads
+///
+/// All other threads are the system's: what they allocate comes from [`System`], before and after the claim, and so does what the owner's heap
+/// has no room for. An object of the owner's that another thread resizes moves to the system.
+///
+/// # When memory returns
+///
+/// - What the owner frees is the heap's at once, and serves its next request. It goes back to the system as the heap gives memory back:
+///   [`HeapArena::trim`], by way of [`heap`](Self::heap), returns all that can be returned now.
+/// - What another thread frees is the heap's when the owner next allocates, resizes, or calls [`heap`](Self::heap). An owner that rests
+///   for long, while others free its objects, calls `HEAP.heap().map(|heap| heap.trim())` now and then: without that nobody collects them.
+/// - What other threads allocate and free is the system's, and returns as the system has it.
+///
+/// # Signal handlers
+///
+/// A signal handler must not allocate, free or resize, must not call [`claim`](Self::claim) or [`heap`](Self::heap), and must not use the
+/// heap. One that runs on the owner may have interrupted it in the midst of such a call. No lock keeps it out, so it would not hang, as it may
+/// with other allocators: it would find the heap half changed. This covers everything that allocates, such as `format!` and a panic.
+///
+/// # Debug builds
+///
+/// With debug assertions, misuse is looked for on every thread: a double free, a free or resize with another layout, a pointer into the
+/// middle of an object, a write to a free object of the owner's. The report names the address, the layouts and the size class. It goes to
+/// the standard error, and the process is aborted. Nothing unwinds, in any build: unwinding out of a global allocator is undefined. So a
+/// check of [`HeapArena`] that would panic ends the process too, when the heap is this one.
+///
+/// Objects are filled when they are freed, so that a later write is found. Each slab of 64 KiB takes 8 bytes more for what is checked.
+///
+/// # Cost
 ///
 /// To the owner an allocation costs a thread-local read and an atomic load more than [`HeapArena::alloc`], a free such a read and two atomic
 /// loads more than [`HeapArena::free`]; no read-modify-write. Another thread's free of an object of the owner's is three atomic ORs, out of
-/// line; a resize copies it to the system. The owner gets such objects back at its next allocation or resize: for a word of each 64 slabs that
-/// were ever used, and 128 words of each slab in which something was freed.
+/// line. The owner gets such objects back for a word of each 64 slabs that were ever used, and 128 words of each slab in which something was
+/// freed.
 ///
 /// ```
 /// use permacode::GlobalHeap;
@@ -58,19 +87,21 @@ pub struct GlobalHeap {
     /// The objects' address range, once there is one.
     base: AtomicUsize,
     len: AtomicUsize,
-    /// Bits that other threads set: one for each grain of each slab, and before them one for each slab that has any.
-    remote: AtomicPtr<AtomicU64>,
-    /// Whether any is set.
+    /// Whether any of the bits in `remote` is set.
     pending: AtomicU8,
-    /// Keeps `remote`.
-    remote_pages: UnsafeCell<MaybeUninit<Reservation>>,
+    /// What other threads freed. There from when the range is.
+    remote: UnsafeCell<MaybeUninit<Remote>>,
+    /// Where the heap's pages come from.
+    pages: Owned,
 }
 
 const UNCLAIMED: u8 = 0;
 const CLAIMING: u8 = 1;
 const CLAIMED: u8 = 2;
 
-// SAFETY: the heap is only used by the thread that claimed it, the rest are atomics.
+// SAFETY: the heap is `Send` and used by one thread alone, the one that wrote it and became the owner; no other gets a reference
+// (`mine`). `remote` is `Sync`, and is written once, before the release store of the length that other threads read first (`offset`). The
+// rest are atomics.
 unsafe impl Sync for GlobalHeap {}
 
 impl Default for GlobalHeap {
@@ -95,18 +126,18 @@ impl GlobalHeap {
             heap: UnsafeCell::new(MaybeUninit::uninit()),
             base: AtomicUsize::new(0),
             len: AtomicUsize::new(0),
-            remote: AtomicPtr::new(ptr::null_mut()),
             pending: AtomicU8::new(0),
-            remote_pages: UnsafeCell::new(MaybeUninit::uninit()),
+            remote: UnsafeCell::new(MaybeUninit::uninit()),
+            pages: Owned::new(),
         }
     }
 
     /// Makes the calling thread the owner: `true` if it is now, or was before. `false` if another thread is or was, or is just becoming it,
     /// or if this one owns another allocator.
     ///
-    /// Costs four system calls the first time: a heap, and a second reservation of a 64th of its size, 256 MiB for 16 GiB. That is writable
-    /// at once, which counts where the system limits what may be written, and takes memory only where other threads free. Later calls cost
-    /// a comparison or two. Only the first call of all threads can succeed: when the owner has ended, or in a child that
+    /// Costs five system calls the first time: a heap, and a second reservation of a 64th of its size, 256 MiB for 16 GiB, for what other
+    /// threads will free. That becomes writable as the heap does, takes memory only where other threads free, and stays out of core dumps.
+    /// Later calls cost a comparison or two. Only the first call of all threads can succeed: when the owner has ended, or in a child that
     /// another thread forked, nobody can become it, the owner's objects stay valid, and what is freed of them is not used again.
     ///
     /// # Errors
@@ -137,20 +168,17 @@ impl GlobalHeap {
         Ok(true)
     }
 
-    fn make(&self, bytes: usize) -> Result<(), Error> {
-        let heap = HeapArena::builder().reservation(bytes).build()?;
-        let range = heap.address_range();
-        let words = slab_words(range.len()) + range.len() / GRAIN / 64;
-        let source = Source::default();
-        let bytes = source.page_size()?.ceil(words * 8).ok_or(Error::TooLarge { len: words, element: 8 })?;
-        let remote = Reservation::new(source, bytes)?;
-        // SAFETY: the whole reservation, new. Zeroed memory is atomics.
-        unsafe { remote.commit(0..bytes) }?;
-        self.remote.store(remote.base().cast().as_ptr(), Relaxed);
-        // SAFETY: the state says that this thread alone is making the heap.
+    fn make(&'static self, bytes: usize) -> Result<(), Error> {
+        let heap = HeapArena::builder().source(Source::Static(&self.pages)).reservation(bytes).build()?;
+        let (range, committed) = (heap.address_range(), heap.stats().committed);
+        let remote = Remote::new(range.len())?;
+        remote.cover(committed)?;
+        // SAFETY: the state says that this thread alone is making the heap, which has this range, and nothing moves or drops either from
+        // here on.
         unsafe {
             (*self.heap.get()).write(heap);
-            (*self.remote_pages.get()).write(remote);
+            let remote = (*self.remote.get()).write(remote);
+            self.pages.cover_with(NonNull::from(remote), range.start);
         }
         self.base.store(range.start, Relaxed);
         self.len.store(range.len(), Release);
@@ -202,17 +230,26 @@ impl GlobalHeap {
         (offset < len).then_some(offset)
     }
 
+    /// What other threads freed.
+    ///
+    /// # Safety
+    ///
+    /// The heap is made, which an [`offset`](Self::offset) in it shows, or that it is [`mine`](Self::mine).
+    unsafe fn remote(&self) -> &Remote {
+        // SAFETY: written before.
+        unsafe { (*self.remote.get()).assume_init_ref() }
+    }
+
     /// Leaves an object of the owner's for it to collect.
+    ///
+    /// # Safety
+    ///
+    /// It lies at this offset, and nobody uses it any more.
     #[cold]
-    fn free_remotely(&self, offset: usize) {
-        let slabs = slab_words(self.len.load(Relaxed));
-        let (slab, grain) = (offset / SLAB, offset / GRAIN);
-        let remote = self.remote.load(Relaxed);
-        // SAFETY: there is a bit for each grain and for each slab of the range.
-        unsafe {
-            (*remote.add(slabs + grain / 64)).fetch_or(1 << (grain % 64), Release);
-            (*remote.add(slab / 64)).fetch_or(1 << (slab % 64), Release);
-        }
+    unsafe fn free_remotely(&self, offset: usize) {
+        // SAFETY: an offset in the heap, of an object that it handed out.
+        let first = unsafe { self.remote().set(offset) };
+        debug_assert!(first, "two threads freed one object at once");
         // Not a store: of several threads that come here, the owner sees what each did before.
         self.pending.fetch_or(1, Release);
     }
@@ -239,94 +276,117 @@ impl GlobalHeap {
     #[cold]
     fn collect(&self, heap: &HeapArena) {
         self.pending.swap(0, Acquire);
-        let len = self.len.load(Relaxed);
-        let (slabs, remote) = (slab_words(len), self.remote.load(Relaxed));
-        // SAFETY: as in `free_remotely`.
-        let take = |word: usize| unsafe { (*remote.add(word)).swap(0, AcqRel) };
-        for slab_word in 0..slabs.min(heap.slabs().high.get().div_ceil(64)) {
-            for slab in bits(take(slab_word)).map(|bit| slab_word * 64 + bit) {
-                for word in 0..SLAB / GRAIN / 64 {
-                    for bit in bits(take(slabs + slab * (SLAB / GRAIN / 64) + word)) {
-                        self.free_collected(heap, slab, (word * 64 + bit) * GRAIN);
-                    }
-                }
-            }
-        }
-    }
-
-    fn free_collected(&self, heap: &HeapArena, slab: usize, offset: usize) {
-        let size = match heap.slabs().slab(slab).usage() {
-            Use::Class(class) => TABLE[class].size,
-            Use::Span(count) => count * SLAB,
-            // Set twice by a double free.
-            Use::Vacant | Use::Rest => return,
-        };
-        let object = heap.slabs().address(slab);
-        let layout = Layout::from_size_align(size, 1);
-        debug_assert!(size > LARGEST || offset % size == 0);
-        if let Ok(layout) = layout {
-            // SAFETY: another thread freed the object, once; its class is all that counts of its layout.
-            unsafe { heap.free(object.add(offset), layout) };
+        let slabs = heap.slabs();
+        // SAFETY: the heap is made, and was used as far as it says; what is visited are offsets in its range.
+        unsafe {
+            self.remote().take(slabs.high.get(), |offset| heap.free_collected(slabs.base.add(offset)));
         }
     }
 }
 
-/// Words with a bit for each slab.
-fn slab_words(len: usize) -> usize {
-    (len / SLAB).div_ceil(64)
+impl HeapArena {
+    /// Frees an object of a global heap's that another thread freed, whatever its layout was.
+    fn free_collected(&self, object: NonNull<u8>) {
+        match self.layout_at(object.as_ptr()) {
+            // SAFETY: another thread freed it, and it is freed here once; its class is all that counts of its layout.
+            Some((object, layout)) => unsafe { self.free(object, layout) },
+            None => self.foreign(object.as_ptr()),
+        }
+    }
 }
 
-/// The positions of the bits that are set.
-fn bits(word: u64) -> impl Iterator<Item = usize> {
-    core::iter::successors(Some(word), |rest| Some(rest & rest.wrapping_sub(1)))
-        .take_while(|&rest| rest != 0)
-        .map(|rest| rest.trailing_zeros() as usize)
+/// Whether a heap is the one of the global heap that this thread owns.
+#[cfg(debug_assertions)]
+pub(super) fn serves(heap: &HeapArena) -> bool {
+    // SAFETY: null or a static.
+    let owned = unsafe { OWNED.get().as_ref() };
+    owned.is_some_and(|owned| ptr::eq(owned.heap.get().cast(), heap))
 }
 
-// SAFETY: each object comes from the owner's heap or from the system, and goes back to where it came from, as its address tells. Neither
-// unwinds in release builds.
+/// What debug builds find, on whichever thread it happens; release builds look at nothing.
+impl GlobalHeap {
+    /// An object that is handed out, or resized, by the owner.
+    #[inline(always)]
+    fn handed_out(&self, object: NonNull<u8>, layout: Layout) -> *mut u8 {
+        #[cfg(debug_assertions)]
+        if let (Some(heap), Some(offset)) = (self.mine(), self.offset(object.as_ptr())) {
+            let usable = heap.usable_size(object.as_ptr()).unwrap_or(0);
+            // SAFETY: an offset in the heap.
+            unsafe { self.remote() }.note(offset, usable, layout);
+        }
+        let _ = layout;
+        object.as_ptr()
+    }
+
+    /// An object at an offset in the heap that is freed or resized, by any thread.
+    #[inline(always)]
+    fn check(&self, object: *mut u8, offset: usize, layout: Layout, done: &'static str) {
+        #[cfg(debug_assertions)]
+        if let Some(object) = NonNull::new(object) {
+            // SAFETY: an offset in the heap.
+            unsafe { self.remote() }.check(object, offset, layout, done);
+        }
+        let _ = (object, offset, layout, done);
+    }
+}
+
+// SAFETY: each object comes from the owner's heap or from the system, and goes back to where it came from, as its address tells. Nothing
+// unwinds: what could is `contained`.
 unsafe impl GlobalAlloc for GlobalHeap {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        match self.collected().map(|heap| heap.alloc(layout)) {
-            Some(Ok(object)) => object.as_ptr(),
+        contained(|| match self.collected().map(|heap| heap.alloc(layout)) {
+            Some(Ok(object)) => self.handed_out(object, layout),
             // SAFETY: the caller's promise.
             Some(Err(_)) | None => unsafe { System.alloc(layout) },
-        }
+        })
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        match self.collected().map(|heap| heap.alloc_zeroed(layout)) {
-            Some(Ok(object)) => object.as_ptr(),
+        contained(|| match self.collected().map(|heap| heap.alloc_zeroed(layout)) {
+            Some(Ok(object)) => self.handed_out(object, layout),
             // SAFETY: the caller's promise.
             Some(Err(_)) | None => unsafe { System.alloc_zeroed(layout) },
-        }
+        })
     }
 
     #[inline]
     unsafe fn dealloc(&self, object: *mut u8, layout: Layout) {
-        match (self.offset(object), self.mine(), NonNull::new(object)) {
-            // SAFETY: the caller's promise; the object is the owner's, which this thread is.
-            (Some(_), Some(heap), Some(object)) => unsafe { heap.free(object, layout) },
-            (Some(offset), ..) => self.free_remotely(offset),
+        contained(|| match (self.offset(object), self.mine()) {
+            (Some(offset), Some(heap)) => {
+                self.check(object, offset, layout, "freed");
+                // SAFETY: the caller's promise; the object is the owner's, which this thread is, so its address is not null.
+                unsafe { heap.free(NonNull::new_unchecked(object), layout) }
+            }
+            (Some(offset), ..) => {
+                self.check(object, offset, layout, "freed");
+                // SAFETY: the caller's promise; the object is the owner's.
+                unsafe { self.free_remotely(offset) }
+            }
             // SAFETY: the caller's promise; the object came from the system.
             (None, ..) => unsafe { System.dealloc(object, layout) },
-        }
+        })
     }
 
     #[inline]
     unsafe fn realloc(&self, object: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let Ok(new) = Layout::from_size_align(size, layout.align()) else { return ptr::null_mut() };
-        let moved = match (self.offset(object), NonNull::new(object)) {
-            (Some(_), Some(object)) => {
-                // SAFETY: the caller's promise; the object is the owner's, which this thread is.
-                self.collected().and_then(|heap| unsafe { heap.realloc(object, layout, new) }.ok())
+        contained(|| {
+            let moved = match (self.offset(object), NonNull::new(object)) {
+                (Some(offset), Some(object)) => {
+                    self.check(object.as_ptr(), offset, layout, "resized");
+                    // SAFETY: the caller's promise; the object is the owner's, which this thread is.
+                    self.collected().and_then(|heap| unsafe { heap.realloc(object, layout, new) }.ok())
+                }
+                // SAFETY: the caller's promise; the object came from the system.
+                _ => return unsafe { System.realloc(object, layout, size) },
+            };
+            match moved {
+                Some(object) => self.handed_out(object, new),
+                // SAFETY: the caller's promise: what this thread may not resize, or finds no room for, it copies.
+                None => unsafe { self.move_to_system(object, layout, new) },
             }
-            // SAFETY: the caller's promise; the object came from the system.
-            _ => return unsafe { System.realloc(object, layout, size) },
-        };
-        // SAFETY: the caller's promise: what this thread may not resize, or finds no room for, it copies.
-        moved.map_or_else(|| unsafe { self.move_to_system(object, layout, new) }, NonNull::as_ptr)
+        })
     }
 }

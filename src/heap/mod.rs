@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!   c_face · registry · global · rc · allocator   who uses a heap: C, a whole program, counted pointers, collections
+//!   remote · owned · unwind                       of a global heap: what other threads freed, its pages, the end of unwinding
 //!   builder                                       what is chosen before there is one
-//!   stats · trim · walk · fence                   what can be asked, given back, marked, kept apart (debug: the checks of debug builds)
+//!   stats · trim · walk · fence · lookup          what can be asked, given back, marked, kept apart (debug, misuse: the checks of debug builds)
 //!   resize                                        realloc: in its class, where it lies, or by a move
 //!   arena                                         a heap: alloc, free, and the fast path
 //!   ─────────────────────────────
@@ -31,15 +32,21 @@ mod debug;
 mod exchange;
 mod fence;
 mod global;
+mod lookup;
 mod magazine;
+#[cfg(debug_assertions)]
+mod misuse;
+mod owned;
 mod partial;
 mod rc;
 mod registry;
+mod remote;
 mod resize;
 mod slabs;
 mod spans;
 mod stats;
 mod trim;
+mod unwind;
 mod walk;
 mod words;
 
@@ -47,7 +54,7 @@ pub use arena::HeapArena;
 pub use builder::HeapArenaBuilder;
 pub use c_face::{
     permacode_heap_calloc, permacode_heap_free, permacode_heap_lua_alloc, permacode_heap_malloc,
-    permacode_heap_realloc, permacode_heap_usable_size,
+    permacode_heap_realloc, permacode_heap_resize, permacode_heap_usable_size,
 };
 pub use global::GlobalHeap;
 pub use rc::HeapRc;
