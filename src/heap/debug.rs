@@ -5,8 +5,9 @@
 //! undefined, as everywhere.
 
 use super::arena::{HeapArena, padded};
-use super::classes::{self, Class, LARGEST, SLAB, TABLE};
-use super::slabs::{Slab, Slabs, Use};
+use super::classes::{self, Class, LARGEST, TABLE};
+use super::slab::{Extent, Flag, Slab, Use};
+use super::slabs::Slabs;
 use super::words::BITS;
 use core::alloc::Layout;
 use core::ops::Range;
@@ -74,18 +75,20 @@ impl HeapArena {
         let slab = slabs.slab(number);
         let class = match slab.usage() {
             Use::Class(class) => &TABLE[class],
-            Use::Span(count) => {
+            Use::Span(extent) => {
                 begins(slabs.address(number));
-                fits(size > LARGEST && size.div_ceil(SLAB) == count);
+                fits(if size > LARGEST { Extent::of(size).bytes() == extent.bytes() } else { slab.is(Flag::Host) });
                 return None;
             }
-            Use::Vacant | Use::Rest => return None,
+            Use::Vacant | Use::Rest(_) => return None,
         };
         begins(slabs.address(number).map_addr(|start| start.saturating_add(index * class.size)));
         let (live, _) = slabs.check_bits(slab, class);
         let is_live = live[index / BITS].get() >> (index % BITS) & 1 == 1;
         assert!(is_live, "{object:p} is {what}, but was freed before");
-        fits(size <= LARGEST && TABLE[classes::class(size)].size == class.size);
+        // A guest is of a smaller class.
+        let fits_class = |of: usize| of == class.size || (slab.is(Flag::Host) && of < class.size);
+        fits(size <= LARGEST && fits_class(TABLE[classes::class(size)].size));
         Some((slab, class, index))
     }
 }

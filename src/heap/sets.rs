@@ -1,33 +1,34 @@
-//! For each class, the slabs that have a free object: what a refill looks for first.
+//! Several sets of slabs, side by side.
 //!
 //! ```text
-//!   heads   [ 64 chunks of 64 slabs: a word for each class ] [ … ]       bit: the chunk's word is not zero
-//!   chunks  [ slabs 0 to 63: a word for each class ] [ slabs 64 to 127: … ] [ … ]
-//!             ◀────────── 704 bytes ─────────▶
+//!   heads   [ 64 chunks of 64 slabs: a word for each set ] [ … ]       bit: the chunk's word is not zero
+//!   chunks  [ slabs 0 to 63: a word for each set ] [ slabs 64 to 127: … ] [ … ]
+//!             ◀──── 8 bytes × the number of sets ────▶
 //! ```
 //!
-//! What belongs to the same slabs lies together, whatever its class. So a heap that is small writes to one page of each part, however many
-//! classes it uses, and a forked child copies no more than that. The search for a class's first slab steps from head to head, each of
-//! which says in one word what is in 256 MiB.
+//! A heap has two of these: the slabs that have a free object, a set for each class; and what holds of vacant slabs and of huge pages, a set
+//! for each [fact](super::vacant). Words of the same slabs lie together, whatever their set. So a heap that is small writes to one page of
+//! each, however many classes it uses, and a forked child copies no more than that. A search steps from head to head, each of which says
+//! in one word what is in 256 MiB.
 
-use super::classes::CLASSES;
 use super::words::BITS;
 use core::cell::Cell;
+use core::ops::Range;
 use core::ptr::NonNull;
 use core::slice;
 
-/// A word for each class.
-type Row = [Cell<u64>; CLASSES];
+/// A word for each set.
+type Row<const N: usize> = [Cell<u64>; N];
 
-/// Sets of slabs, one for each class, in zeroed rows that outlive them.
-pub(super) struct Partial {
+/// `N` sets of slabs, in zeroed rows that outlive them.
+pub(super) struct Sets<const N: usize> {
     /// `heads` rows of heads, behind them `chunks` rows.
-    rows: NonNull<Row>,
+    rows: NonNull<Row<N>>,
     heads: usize,
     chunks: usize,
 }
 
-impl Partial {
+impl<const N: usize> Sets<N> {
     const fn heads(bound: usize) -> usize {
         bound.div_ceil(BITS * BITS)
     }
@@ -38,7 +39,7 @@ impl Partial {
 
     /// Bytes of the sets of slabs below `bound`.
     pub(super) const fn bytes(bound: usize) -> usize {
-        (Self::heads(bound) + Self::chunks(bound)) * size_of::<Row>()
+        (Self::heads(bound) + Self::chunks(bound)) * size_of::<Row<N>>()
     }
 
     /// Empty sets of slabs below `bound`.
@@ -50,50 +51,95 @@ impl Partial {
         Self { rows: at.cast(), heads: Self::heads(bound), chunks: Self::chunks(bound) }
     }
 
-    fn rows(&self) -> (&[Row], &[Row]) {
+    #[inline]
+    fn rows(&self) -> (&[Row<N>], &[Row<N>]) {
         // SAFETY: the promise of `new`; any bits are valid words.
         unsafe { slice::from_raw_parts(self.rows.as_ptr(), self.heads + self.chunks) }.split_at(self.heads)
     }
 
-    #[cold]
-    pub(super) fn insert(&self, class: usize, slab: usize) {
-        let (heads, chunks) = self.rows();
-        let (head, chunk) = (&heads[slab / BITS / BITS][class], &chunks[slab / BITS][class]);
-        chunk.set(chunk.get() | 1 << (slab % BITS));
-        head.set(head.get() | 1 << (slab / BITS % BITS));
+    /// The members among the slabs from `64 * chunk` on, a bit each; none behind the bound.
+    #[inline]
+    pub(super) fn word(&self, set: usize, chunk: usize) -> u64 {
+        self.rows().1.get(chunk).map_or(0, |row| row[set].get())
     }
 
-    pub(super) fn remove(&self, class: usize, slab: usize) {
+    /// Changes the members of a chunk.
+    #[inline]
+    fn set_word(&self, set: usize, chunk: usize, word: u64) {
         let (heads, chunks) = self.rows();
-        let (head, chunk) = (&heads[slab / BITS / BITS][class], &chunks[slab / BITS][class]);
-        chunk.set(chunk.get() & !(1 << (slab % BITS)));
-        if chunk.get() == 0 {
-            head.set(head.get() & !(1 << (slab / BITS % BITS)));
+        let (head, bit) = (&heads[chunk / BITS][set], 1 << (chunk % BITS));
+        chunks[chunk][set].set(word);
+        head.set(if word == 0 { head.get() & !bit } else { head.get() | bit });
+    }
+
+    pub(super) fn contains(&self, set: usize, slab: usize) -> bool {
+        self.word(set, slab / BITS) >> (slab % BITS) & 1 == 1
+    }
+
+    #[inline]
+    pub(super) fn insert(&self, set: usize, slab: usize) {
+        self.set_word(set, slab / BITS, self.word(set, slab / BITS) | 1 << (slab % BITS));
+    }
+
+    #[inline]
+    pub(super) fn remove(&self, set: usize, slab: usize) {
+        self.set_word(set, slab / BITS, self.word(set, slab / BITS) & !(1 << (slab % BITS)));
+    }
+
+    /// Puts the slabs of a range into a set, or takes them out.
+    pub(super) fn assign(&self, set: usize, slabs: Range<usize>, member: bool) {
+        let mut at = slabs.start;
+        while at < slabs.end {
+            let count = (BITS - at % BITS).min(slabs.end - at);
+            let bits = u64::MAX >> (BITS - count) << (at % BITS);
+            let word = self.word(set, at / BITS);
+            self.set_word(set, at / BITS, if member { word | bits } else { word & !bits });
+            at += count;
         }
     }
 
-    /// The first slab of a class's set in `from..bound`.
-    pub(super) fn next(&self, class: usize, from: usize, bound: usize) -> Option<usize> {
-        let (heads, chunks) = self.rows();
-        let in_chunk = |chunk: usize, from: usize| {
-            let rest = chunks[chunk][class].get() >> from;
-            (rest != 0).then(|| chunk * BITS + from + rest.trailing_zeros() as usize)
-        };
-        if from >= bound {
-            return None;
+    /// The first chunk from `from` on in which one of the sets has a member.
+    pub(super) fn next_chunk(&self, sets: &[usize], from: usize) -> Option<usize> {
+        let heads = self.rows().0;
+        let any = |head: &Row<N>| sets.iter().fold(0, |any, &set| any | head[set].get());
+        let mut head = from / BITS;
+        let mut rest = any(heads.get(head)?) >> (from % BITS) << (from % BITS);
+        while rest == 0 {
+            head += 1;
+            rest = any(heads.get(head)?);
         }
-        if let Some(found) = in_chunk(from / BITS, from % BITS) {
-            return Some(found).filter(|&found| found < bound);
+        Some(head * BITS + rest.trailing_zeros() as usize)
+    }
+
+    /// The first slab of a set from `from` on.
+    pub(super) fn next(&self, set: usize, from: usize) -> Option<usize> {
+        let chunk = from / BITS;
+        let rest = self.word(set, chunk) >> (from % BITS);
+        if rest != 0 {
+            return Some(from + rest.trailing_zeros() as usize);
         }
-        let mut chunk = from / BITS + 1;
-        while chunk * BITS < bound {
-            let rest = heads[chunk / BITS][class].get() >> (chunk % BITS);
-            if rest != 0 {
-                return in_chunk(chunk + rest.trailing_zeros() as usize, 0).filter(|&found| found < bound);
-            }
-            chunk = (chunk / BITS + 1) * BITS;
+        let chunk = self.next_chunk(&[set], chunk + 1)?;
+        Some(chunk * BITS + self.word(set, chunk).trailing_zeros() as usize)
+    }
+
+    /// The last slab of a set before `bound`.
+    pub(super) fn last(&self, set: usize, bound: usize) -> Option<usize> {
+        let (chunk, above) = (bound / BITS, BITS - bound % BITS);
+        let in_chunk = |chunk: usize, word: u64| chunk * BITS + (BITS - 1 - word.leading_zeros() as usize);
+        // What lies below the bound; a shift by all bits is none.
+        let rest = self.word(set, chunk) & u64::MAX.checked_shr(above as u32).unwrap_or(0);
+        if rest != 0 {
+            return Some(in_chunk(chunk, rest));
         }
-        None
+        let heads = self.rows().0;
+        let mut head = chunk / BITS;
+        let mut rest = heads.get(head).map_or(0, |row| row[set].get()) & !(u64::MAX << (chunk % BITS));
+        while rest == 0 {
+            head = head.checked_sub(1)?;
+            rest = heads.get(head).map_or(0, |row| row[set].get());
+        }
+        let chunk = head * BITS + (BITS - 1 - rest.leading_zeros() as usize);
+        Some(in_chunk(chunk, self.word(set, chunk)))
     }
 }
 
@@ -104,25 +150,35 @@ mod tests {
 
     #[test]
     fn the_sets_are_sets() {
+        const N: usize = 16;
         let bound = 3 * BITS * BITS + 100;
-        let mut memory = vec![0u64; Partial::bytes(bound) / 8];
+        let mut memory = vec![0u64; Sets::<N>::bytes(bound) / 8];
         // SAFETY: aligned, as long as needed, zero, and used by nobody else.
-        let partial = unsafe { Partial::new(NonNull::from(memory.as_mut_slice()).cast(), bound) };
-        let mut model = [const { BTreeSet::new() }; CLASSES];
+        let sets: Sets<N> = unsafe { Sets::new(NonNull::from(memory.as_mut_slice()).cast(), bound) };
+        let mut model = [const { BTreeSet::new() }; N];
         let mut random = 1u64;
-        for _ in 0..20_000 {
+        for _ in 0..5_000 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let (class, slab) = ((random >> 60) as usize, (random >> 30) as usize % bound / 7 * 7);
+            let (set, slab) = ((random >> 60) as usize, (random >> 30) as usize % bound / 7 * 7);
             if random >> 20 & 3 == 0 {
-                partial.remove(class, slab);
-                model[class].remove(&slab);
+                sets.remove(set, slab);
+                model[set].remove(&slab);
             } else if random >> 20 & 3 == 1 {
-                partial.insert(class, slab);
-                model[class].insert(slab);
+                sets.insert(set, slab);
+                model[set].insert(slab);
             }
-            let (from, to) = (slab / 2, bound - slab / 3);
-            let expected = model[class].range(from..to.max(from)).next().copied();
-            assert_eq!(partial.next(class, from, to), expected);
+            if random >> 20 & 31 == 2 {
+                let (range, member) = (slab / 2..slab, random >> 50 & 1 == 0);
+                sets.assign(set, range.clone(), member);
+                range.for_each(|slab| _ = if member { model[set].insert(slab) } else { model[set].remove(&slab) });
+            }
+            let at = (random >> 10) as usize % (bound + 1);
+            assert_eq!(sets.next(set, at), model[set].range(at..).next().copied());
+            assert_eq!(sets.last(set, at), model[set].range(..at).next_back().copied());
+            assert_eq!(sets.contains(set, at), model[set].contains(&at));
+            let other = (set + 1) % N;
+            let least = model[set].range(at / BITS * BITS..).chain(model[other].range(at / BITS * BITS..)).min();
+            assert_eq!(sets.next_chunk(&[set, other], at / BITS), least.map(|slab| slab / BITS));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Bits out of line: sets over all slabs, and a pool of bitmaps over the objects of one.
+//! Bits out of line: a pool of bitmaps over the objects of slabs.
 //!
 //! ```text
 //!   pool   [ ... ┆ free of slab 1 │ marks of slab 1 ┆ free of slab 0 │ marks of slab 0 ]     grows down
@@ -16,77 +16,8 @@ use core::slice;
 /// Bits of a word.
 pub(super) const BITS: usize = 64;
 
-/// A set of small numbers, in zeroed words that outlive it.
-pub(super) struct BitSet {
-    words: NonNull<Cell<u64>>,
-    len: usize,
-}
-
-impl BitSet {
-    /// Bytes of a set of numbers below `bound`.
-    pub(super) const fn bytes(bound: usize) -> usize {
-        bound.div_ceil(BITS) * 8
-    }
-
-    /// An empty set of numbers below `bound`.
-    ///
-    /// # Safety
-    ///
-    /// `at` is aligned, [`bytes`](Self::bytes) long, zero, and for this set alone as long as it lives.
-    pub(super) unsafe fn new(at: NonNull<u8>, bound: usize) -> Self {
-        Self { words: at.cast(), len: bound.div_ceil(BITS) }
-    }
-
-    #[inline]
-    fn words(&self) -> &[Cell<u64>] {
-        // SAFETY: the promise of `new`; any bits are valid words.
-        unsafe { slice::from_raw_parts(self.words.as_ptr(), self.len) }
-    }
-
-    pub(super) fn insert(&self, number: usize) {
-        let word = &self.words()[number / BITS];
-        word.set(word.get() | 1 << (number % BITS));
-    }
-
-    pub(super) fn remove(&self, number: usize) {
-        let word = &self.words()[number / BITS];
-        word.set(word.get() & !(1 << (number % BITS)));
-    }
-
-    pub(super) fn contains(&self, number: usize) -> bool {
-        self.words()[number / BITS].get() >> (number % BITS) & 1 == 1
-    }
-
-    /// The least member in `from..bound`.
-    pub(super) fn next(&self, from: usize, bound: usize) -> Option<usize> {
-        let mut number = from;
-        while number < bound {
-            let rest = self.words()[number / BITS].get() >> (number % BITS);
-            if rest != 0 {
-                return Some(number + rest.trailing_zeros() as usize).filter(|&found| found < bound);
-            }
-            number = (number / BITS + 1) * BITS;
-        }
-        None
-    }
-
-    /// The first `count` consecutive members in `from..bound` of which the first satisfies `fits`.
-    pub(super) fn run(&self, from: usize, bound: usize, count: usize, fits: impl Fn(usize) -> bool) -> Option<usize> {
-        let mut start = self.next(from, bound)?;
-        loop {
-            // First, so that no member is looked at again and again.
-            if !fits(start) {
-                start = self.next(start + 1, bound)?;
-                continue;
-            }
-            let broken = (start..start + count).find(|&number| number >= bound || !self.contains(number));
-            match broken {
-                None => return Some(start),
-                Some(gap) => start = self.next(gap, bound)?,
-            }
-        }
-    }
-}
+/// Words of the longest bitmap of a slab.
+pub(super) const WORDS: usize = super::classes::SLAB / 8 / BITS;
 
 /// Bitmaps over the objects of slabs, taken and given back.
 pub(super) struct Pool {
@@ -142,7 +73,8 @@ impl Pool {
         let spare = &self.spare[words.ilog2() as usize];
         if spare.get() != 0 {
             let taken = spare.get();
-            let bitmap = self.bitmap(taken, words);
+            // SAFETY: a spare one of this length, which `give_back` was given.
+            let bitmap = unsafe { self.bitmap(taken, words) };
             spare.set(bitmap[0].get() as u32);
             bitmap.iter().for_each(|word| word.set(0));
             return Ok(Some(taken));
@@ -160,46 +92,43 @@ impl Pool {
         Ok(u32::try_from(end).ok())
     }
 
-    /// Gives back what [`take`](Self::take) gave for as many words.
-    pub(super) fn give_back(&self, bitmap: u32, words: usize) {
+    /// Gives a bitmap back.
+    ///
+    /// # Safety
+    ///
+    /// 1. [`take`](Self::take) gave it for as many words, and it was not given back since.
+    /// 2. Nobody refers to its words any more.
+    pub(super) unsafe fn give_back(&self, bitmap: u32, words: usize) {
         let words = words.next_power_of_two();
         let spare = &self.spare[words.ilog2() as usize];
-        self.bitmap(bitmap, words)[0].set(u64::from(spare.get()));
+        // SAFETY: the caller's promise: it has as many words, at least one.
+        unsafe { self.word(bitmap, 0) }.set(u64::from(spare.get()));
         spare.set(bitmap);
     }
 
-    /// One word of a bitmap that was taken, which has more words than `word`.
+    /// One word of a bitmap.
+    ///
+    /// # Safety
+    ///
+    /// 1. [`take`](Self::take) gave the bitmap, for more words than `word`.
+    /// 2. The reference is not used when the pool is gone.
     #[inline]
-    pub(super) fn word(&self, bitmap: u32, word: usize) -> &Cell<u64> {
+    pub(super) unsafe fn word(&self, bitmap: u32, word: usize) -> &Cell<u64> {
         debug_assert!(bitmap as usize > word && bitmap as usize <= self.used.get());
-        // SAFETY: a number that `take` gave, so its words are committed and in the pool.
+        // SAFETY: the caller's promise: a number that `take` gave, so its words are committed and in the pool.
         unsafe { &*self.end.as_ptr().sub(bitmap as usize - word) }
     }
 
-    /// The words of a bitmap that was taken.
+    /// The first `words` words of a bitmap.
+    ///
+    /// # Safety
+    ///
+    /// 1. [`take`](Self::take) gave the bitmap, for at least so many words.
+    /// 2. The slice is not used when the pool is gone.
     #[inline]
-    pub(super) fn bitmap(&self, bitmap: u32, words: usize) -> &[Cell<u64>] {
+    pub(super) unsafe fn bitmap(&self, bitmap: u32, words: usize) -> &[Cell<u64>] {
         debug_assert!(bitmap as usize >= words && bitmap as usize <= self.used.get());
-        // SAFETY: a number that `take` gave, so the words are committed and in the pool.
+        // SAFETY: the caller's promise: a number that `take` gave, so the words are committed and in the pool.
         unsafe { slice::from_raw_parts(self.end.as_ptr().sub(bitmap as usize), words) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_aligned_run_is_found_without_a_look_at_each_run_that_is_not() {
-        let bound = 1 << 18;
-        let mut memory = vec![u64::MAX; bound / BITS];
-        // SAFETY: aligned, as long as needed, and used by nobody else; that it is not zero makes it a full set.
-        let set = unsafe { BitSet::new(NonNull::from(memory.as_mut_slice()).cast(), bound) };
-        // Looking at whole runs at every number would take minutes here.
-        let count = bound / 2;
-        assert_eq!(set.run(1, bound, count, |number| number % count == 0), Some(count));
-        set.remove(bound - 1);
-        assert_eq!(set.run(1, bound, count, |number| number % count == 0), None);
-        assert_eq!(set.run(1, bound, count, |number| number % 2 == 0), Some(2));
     }
 }
