@@ -13,7 +13,7 @@ use core::array;
 use std::sync::Arc;
 
 /// Address space that a heap takes when nothing is said.
-pub(super) const RESERVATION: Wish =
+const RESERVATION: Wish =
     Wish { full: if usize::BITS >= 64 { 16 << 30 } else { 256 << 20 }, ordinary: 16 << 20, least: 1 << 20 };
 /// Bytes of a heap in ordinary pages: eight huge pages' worth, so that one that is hardly used is a small part of the whole.
 const DEFAULT_HUGE: usize = 16 << 20;
@@ -260,6 +260,18 @@ impl HeapArenaBuilder {
         // SAFETY: the reservation was made for this plan, and what is first in it is committed and untouched.
         let slabs = unsafe { Slabs::new(reservation, start + plan.objects, plan, choices) };
         Ok(HeapArena::from_parts(magazines, slabs))
+    }
+
+    /// What `make` gives for these choices; if no reservation was chosen, for the default one, halved until the system grants it.
+    pub(super) fn granted<T>(self, mut make: impl FnMut(Self) -> Result<T, Error>) -> Result<T, Error> {
+        match self.reservation {
+            Some(_) => make(self),
+            None => RESERVATION.granted(&self.source, |bytes| make(self.clone().reservation(bytes))),
+        }
+    }
+
+    pub(super) fn source(&self) -> &Source {
+        &self.source
     }
 
     /// Bytes of slabs on small pages, of so many in all. `None` where no huge page has room behind them.

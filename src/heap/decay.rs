@@ -275,9 +275,10 @@ impl DecayState {
     /// Learns whether what went before was used again, now that so much lies there.
     fn learn(&self, lies: usize) {
         let (returned, regretted) = (self.returned_large.replace(0), self.regretted_large.replace(0));
-        let regrets = match returned != 0 && 2 * regretted >= returned {
-            true => (self.regrets.get() + 1).min(2 * REGRETS),
-            false => self.regrets.get().saturating_sub(1),
+        let regrets = match returned {
+            0 => self.regrets.get(),
+            _ if 2 * regretted >= returned => (self.regrets.get() + 1).min(2 * REGRETS),
+            _ => self.regrets.get().saturating_sub(1),
         };
         self.regrets.set(regrets);
         if regrets >= REGRETS {

@@ -10,11 +10,11 @@
 //! owner is gone: its objects stay where they are, and everybody is served by the system. No lock is taken anywhere (invariant 5).
 
 use super::arena::HeapArena;
-use super::builder::RESERVATION;
+use super::builder::HeapArenaBuilder;
 use super::classes::{LARGEST, SLAB, TABLE};
 use super::slab::Use;
 use crate::error::Error;
-use crate::pages::{Reservation, Source};
+use crate::pages::Reservation;
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
@@ -70,7 +70,9 @@ const UNCLAIMED: u8 = 0;
 const CLAIMING: u8 = 1;
 const CLAIMED: u8 = 2;
 
-// SAFETY: the heap is only used by the thread that claimed it, the rest are atomics.
+// SAFETY: `heap` and `remote_pages` are written by the one thread that moved `state` from `UNCLAIMED`, before it makes itself the owner, and
+// are read by the owner alone, which `OWNED` names in its own thread. A thread-local flag cannot be another thread's, and a forked child has
+// copies of both. All other fields are atomics.
 unsafe impl Sync for GlobalHeap {}
 
 impl Default for GlobalHeap {
@@ -104,7 +106,7 @@ impl GlobalHeap {
     /// Makes the calling thread the owner: `true` if it is now, or was before. `false` if another thread is or was, or is just becoming it,
     /// or if this one owns another allocator.
     ///
-    /// Costs four system calls the first time: a heap, and a second reservation of a 64th of its size, 256 MiB for 16 GiB. That is writable
+    /// Costs five system calls the first time: a heap, and a second reservation of a 64th of its size, 256 MiB for 16 GiB. That is writable
     /// at once, which counts where the system limits what may be written, and takes memory only where other threads free. Later calls cost
     /// a comparison or two. Only the first call of all threads can succeed: when the owner has ended, or in a child that
     /// another thread forked, nobody can become it, the owner's objects stay valid, and what is freed of them is not used again.
@@ -123,6 +125,28 @@ impl GlobalHeap {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn claim(&'static self) -> Result<bool, Error> {
+        self.claim_with(HeapArena::builder())
+    }
+
+    /// Makes the calling thread the owner, as [`claim`](Self::claim) does, of a heap with these choices.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`HeapArenaBuilder::build`]; nobody is the owner then, and the call can be repeated.
+    ///
+    /// ```
+    /// use permacode::{Decay, GlobalHeap, HeapArena};
+    ///
+    /// static HEAP: GlobalHeap = GlobalHeap::new();
+    /// assert!(HEAP.claim_with(HeapArena::builder().reservation(1 << 30).decay(Decay::Now))?);
+    /// assert_eq!(HEAP.heap().map(|heap| heap.stats().reserved), Some(1 << 30));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    ///
+    /// # Cost
+    ///
+    /// As for [`claim`](Self::claim). A pool of pages ([`HeapArenaBuilder::pages`]) serves for the heap, and for what other threads free.
+    pub fn claim_with(&'static self, choices: HeapArenaBuilder) -> Result<bool, Error> {
         let owned = OWNED.get();
         if !owned.is_null() {
             return Ok(ptr::eq(owned, self));
@@ -130,18 +154,19 @@ impl GlobalHeap {
         if self.state.compare_exchange(UNCLAIMED, CLAIMING, Acquire, Relaxed).is_err() {
             return Ok(false);
         }
-        let made = RESERVATION.granted(&Source::default(), |bytes| self.make(bytes));
+        let made = choices.granted(|choices| self.make(choices));
         self.state.store(if made.is_ok() { CLAIMED } else { UNCLAIMED }, Release);
         made?;
         OWNED.set(self);
         Ok(true)
     }
 
-    fn make(&self, bytes: usize) -> Result<(), Error> {
-        let heap = HeapArena::builder().reservation(bytes).build()?;
+    fn make(&self, choices: HeapArenaBuilder) -> Result<(), Error> {
+        let source = choices.source().clone();
+        let heap = choices.build()?;
+        heap.slabs().has_fallback.set(true);
         let range = heap.address_range();
         let words = slab_words(range.len()) + range.len() / GRAIN / 64;
-        let source = Source::default();
         let bytes = source.page_size()?.ceil(words * 8).ok_or(Error::TooLarge { len: words, element: 8 })?;
         let remote = Reservation::new(source, bytes)?;
         // SAFETY: the whole reservation, new. Zeroed memory is atomics.
@@ -191,6 +216,23 @@ impl GlobalHeap {
     /// ```
     pub fn heap(&'static self) -> Option<&'static HeapArena> {
         self.collected()
+    }
+
+    /// Returns memory that nobody uses to the system, because the owner is about to rest: as [`HeapArena::idle`], after it got back what other
+    /// threads freed. Returns how many bytes stay that could go; 0 on other threads, which have none.
+    ///
+    /// ```
+    /// static HEAP: permacode::GlobalHeap = permacode::GlobalHeap::new();
+    /// HEAP.claim()?;
+    /// assert!(HEAP.idle() <= 2 << 20); // before it waits for input
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    ///
+    /// # Cost
+    ///
+    /// As for [`heap`](Self::heap) and [`HeapArena::idle`].
+    pub fn idle(&'static self) -> usize {
+        self.collected().map_or(0, HeapArena::idle)
     }
 
     /// How far behind the first slab an address of the owner's lies.

@@ -11,6 +11,7 @@ use super::sets::Sets;
 use super::slab::Slab;
 use super::vacant::FACTS;
 use super::words::Pool;
+use crate::layout::RECORD_ALIGN;
 use core::ops::Range;
 
 /// Bytes of slabs that are made writable at a time, at least.
@@ -29,7 +30,7 @@ pub(super) struct Plan {
     pub(super) slabs: usize,
     /// The end of the pool, and room for the `HeapArena` itself, if it is leaked.
     pub(super) home: usize,
-    /// Facts of vacant slabs.
+    /// Facts of vacant slabs; what is known of the pool's chunks grows down from there.
     pub(super) vacant: usize,
     /// For each class, slabs with free objects.
     pub(super) partial: usize,
@@ -49,8 +50,10 @@ impl Plan {
             return None;
         }
         let home = (Pool::capacity(slabs, BITMAPS) * 8).next_multiple_of(page);
-        let vacant = home + size_of::<super::HeapArena>().next_multiple_of(page);
-        let partial = vacant + Sets::<FACTS>::bytes(slabs).next_multiple_of(page);
+        let known = Pool::known(Pool::capacity(slabs, BITMAPS));
+        // What is known of the pool's first chunks lies on the first page of the sets.
+        let vacant = (home + size_of::<super::HeapArena>() + known).next_multiple_of(page) + RECORD_ALIGN;
+        let partial = (vacant + Sets::<FACTS>::bytes(slabs)).next_multiple_of(page);
         // The first magazines end with a page, and the table ends where they begin.
         let table = partial + Sets::<CLASSES>::bytes(slabs).next_multiple_of(page) + slabs * size_of::<Slab>();
         let magazines = (table + FIRST_BYTES).next_multiple_of(page) - FIRST_BYTES;

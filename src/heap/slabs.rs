@@ -102,7 +102,8 @@ impl Slabs {
         let (base, table, vacant, partial, pool) = unsafe {
             let vacant = Sets::new(pages.at(start + plan.vacant), plan.slabs);
             let partial = Sets::new(pages.at(start + plan.partial), plan.slabs);
-            let pool = Pool::new(pages.at(start + plan.home), Pool::capacity(plan.slabs, BITMAPS));
+            let known = pages.at(start + plan.vacant);
+            let pool = Pool::new(pages.at(start + plan.home), known, Pool::capacity(plan.slabs, BITMAPS));
             (pages.at(origin), pages.at(start + plan.magazines).cast(), vacant, partial, pool)
         };
         Self {
@@ -262,6 +263,23 @@ impl Slabs {
             self.give_up_class(class, number);
         }
         empty
+    }
+
+    /// Returns the memory of bitmaps that no slab has.
+    pub(super) fn trim_pool(&self) {
+        let end = self.origin - self.plan.objects + self.plan.home;
+        self.pool.trim(|range| {
+            let bytes = end - range.end..end - range.start;
+            // SAFETY: whole pages of the pool's part of the reservation, never sealed; nobody relies on what they hold. If they are not
+            // returned, they are made as if they were, where they may still be written to.
+            unsafe {
+                self.pages.discard(bytes.clone()).is_ok()
+                    || self.pages.commit(bytes.clone()).is_ok_and(|()| {
+                        self.pages.at(bytes.start).write_bytes(0, bytes.len());
+                        true
+                    })
+            }
+        });
     }
 
     pub(super) fn commit_pool(&self, range: Range<usize>) -> Result<(), PageError> {

@@ -41,7 +41,9 @@ impl HeapArena {
         for number in 0..slabs.high.get() {
             bytes += slabs.settle(number)?;
         }
-        Ok(bytes + slabs.cut_tails(0, || false)?.1)
+        bytes += slabs.cut_tails(0, || false)?.1;
+        slabs.trim_pool();
+        Ok(bytes)
     }
 
     /// Frees every object at once and gives the memory back. No destructor runs.
