@@ -371,14 +371,16 @@ fn freeing_or_resizing_what_was_freed_panics_in_debug() {
     }
 }
 
+// soundness S31
 #[test]
-fn shrinking_may_be_refused_and_the_object_stays() {
+fn shrinking_is_not_refused_where_there_is_no_room_beside() {
     let heap = HeapArena::builder().reservation(1 << 20).limit(64 << 11).build().unwrap();
     let c = C { heap, ..C::new() };
     let object = c.lua(ptr::null_mut(), 5, 100_000);
     c.fill(object, 100_000, 8);
-    assert!(c.lua(object, 100_000, 40).is_null(), "there is no room beside it");
-    assert!(c.holds(object, 100_000, 8));
-    assert!(c.lua(object, 100_000, 0).is_null());
+    let shrunk = c.lua(object, 100_000, 40);
+    assert!(!shrunk.is_null() && c.holds(shrunk, 40, 8));
+    assert_eq!(c.heap.stats().live, 48);
+    assert!(c.lua(shrunk, 40, 0).is_null());
     assert_eq!(c.heap.stats().live, 0);
 }

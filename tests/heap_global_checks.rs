@@ -148,7 +148,10 @@ fn a_second_free_is_found_whoever_did_the_first() {
             }),
         ];
         for text in texts {
-            says(&text, &["freed before"]);
+            // A slab that was empty may serve objects of another class by then, which is what the report finds.
+            let found = ["freed before", "with another layout", "does not begin there"];
+            assert!(found.iter().any(|found| text.contains(found)), "{text:?}");
+            says(&text, &[]);
         }
     }
 }

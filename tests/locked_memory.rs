@@ -76,9 +76,9 @@ fn a_trim_gives_memory_back() {
         objects.free_if(|index| index != 0 && index != last);
         heap.trim().unwrap();
         objects.check();
-        // Before Linux 5.18, what takes the place of locked pages is locked as well, and resident.
+        // What is writable ahead is resident where memory is locked. Before Linux 5.18, so is what takes the place of locked pages.
         if !kernel.contains("before") {
-            assert!(resident(&heap) < 2 << 20, "{} of {full} bytes stay on {kernel}", resident(&heap));
+            assert!(resident(&heap) < 5 << 20, "{} of {full} bytes stay on {kernel}", resident(&heap));
         }
     });
 }

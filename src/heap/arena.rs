@@ -11,17 +11,22 @@
 
 use super::classes::{self, CLASSES, LARGEST, SMALL, TABLE};
 use super::magazine::Magazine;
-use super::slabs::{Slabs, Use};
+use super::slabs::Slabs;
 use crate::error::Error;
 use core::alloc::Layout;
 use core::fmt;
 use core::ptr::NonNull;
 
+/// Requests that are refused from one flush of all magazines to the next, where there is somebody else to ask.
+const PATIENCE: u32 = 4096;
+/// Objects that a large one counts as, on its way through slow paths.
+const SPAN_COUNTS: usize = 16;
+
 /// A heap for one thread at a time: `Send`, not `Sync`.
 ///
 /// Allocates and frees objects of any layout. All that it knows of them lies apart, so that object pages are written by the program only;
 /// in debug builds also by checks, which fill what is freed. Dropping it gives everything back in one system call and runs no destructors.
-/// `&HeapArena` is an `Allocator`, so that collections can lie in it. The value itself has some 4 KiB and lies wherever its owner puts it.
+/// `&HeapArena` is an `Allocator`, so that collections can lie in it. The value itself has some 5 KiB and lies wherever its owner puts it.
 ///
 /// ```
 /// use allocator_api2::vec::Vec;
@@ -47,12 +52,12 @@ unsafe impl Send for HeapArena {}
 impl HeapArena {
     /// Gives the heap away for the rest of the process, to the thread that calls.
     ///
-    /// Costs one move of some 4 KiB into memory of its own, no system call and no allocation; it cannot fail.
+    /// Costs one move of some 5 KiB into memory of its own, no system call and no allocation; it cannot fail.
     ///
     /// ```
     /// let heap: &'static permacode::HeapArena = permacode::HeapArena::new()?.leak();
     /// assert!(heap.bookkeeping_range().contains(&std::ptr::from_ref(heap).addr())); // it lies in its own pages
-    /// assert_eq!(heap.stats().system_calls, 2); // those that made it
+    /// assert_eq!(heap.stats().system_calls, 3); // those that made it
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn leak(self) -> &'static Self {
@@ -108,7 +113,7 @@ impl HeapArena {
     ///     heap.alloc(Layout::new::<[u64; 8]>())?;
     /// }
     /// assert_eq!(heap.stats().live, 640_000); // no header
-    /// assert_eq!(heap.stats().system_calls, 2); // those that made the heap
+    /// assert_eq!(heap.stats().system_calls, 3); // those that made the heap
     /// # Ok::<(), permacode::Error>(())
     /// ```
     #[inline(always)]
@@ -200,6 +205,17 @@ impl HeapArena {
     /// ```
     #[inline(always)]
     pub unsafe fn free(&self, object: NonNull<u8>, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { self.free_as_given(self.slabs.own(object), layout) }
+    }
+
+    /// Frees an object that is handed out again with the right to its memory that this pointer has.
+    ///
+    /// # Safety
+    ///
+    /// As for [`free`](Self::free).
+    #[inline(always)]
+    pub(super) unsafe fn free_as_given(&self, object: NonNull<u8>, layout: Layout) {
         self.coming_back(object, layout);
         let last = last(layout);
         if last >= SMALL || !self.magazines[classes::small_class(last)].push(object) {
@@ -210,30 +226,51 @@ impl HeapArena {
     #[cold]
     #[inline(never)]
     fn refilled(&self, class: usize) -> Result<NonNull<u8>, Error> {
+        self.slabs.decay.class_used(class);
         // A class that has many objects out is refilled less often.
         if self.slabs.out[class].get() >= 8 * self.magazines[class].size() {
             self.grown(class);
         }
-        let refill = || self.slabs.refill(class, &self.magazines[class]);
+        let refill = || match self.slabs.starves(class) {
+            Some(error) => Err(error),
+            None => self.slabs.refill(class, &self.magazines[class], 0),
+        };
         // What lies in other classes' magazines may be what is missing.
-        refill().or_else(|error| if self.flush_all() { refill() } else { Err(error) })?;
+        let count = refill().or_else(|error| if self.flush_for_room() { refill() } else { Err(error) })?;
         let object = self.magazines[class].pop().ok_or(Error::Exhausted { needed: TABLE[class].size, left: 0 })?;
+        self.spend(count);
         Ok(self.handed_out(object))
+    }
+
+    /// An object of a class in exchange for another one of `lent` bytes, which the caller frees next, at the limit of what may be live.
+    pub(super) fn alloc_lent(&self, class: usize, lent: usize) -> Option<NonNull<u8>> {
+        let magazine = &self.magazines[class];
+        if magazine.len() == 0 {
+            self.slabs.refill(class, magazine, lent).ok()?;
+        }
+        magazine.pop().map(|object| self.handed_out(object))
     }
 
     #[cold]
     #[inline(never)]
     fn flushed(&self, class: usize, object: NonNull<u8>) {
         let magazine = &self.magazines[class];
-        if self.slabs.is_fenced(object) {
-            return self.slabs.take_back(class, &[object]);
+        self.slabs.decay.class_used(class);
+        if magazine.is_closed() && self.freed_apart(class, object) {
+            return self.spend(1);
         }
+        let mut count = 0;
         if magazine.len() == magazine.size() && !self.grown(class) {
-            let oldest = magazine.len().div_ceil(2);
-            self.slabs.take_back(class, &magazine.entries()[..oldest]);
-            magazine.forget_oldest(oldest);
+            count = magazine.len().div_ceil(2);
+            // SAFETY: nobody pushes meanwhile; that many of its entries are forgotten.
+            unsafe {
+                self.slabs.take_back(class, &magazine.entries()[..count]);
+                magazine.forget_oldest(count);
+            }
         }
-        magazine.push_within(object);
+        // SAFETY: it has grown, or forgotten half, or is closed with room, as each is that was refilled.
+        unsafe { magazine.push_within(object) };
+        self.spend(count);
     }
 
     /// Lets a magazine have twice as many entries; `false` if it has all it may have.
@@ -242,16 +279,31 @@ impl HeapArena {
         unsafe { self.magazines[class].grow(self.slabs.magazines(), class) }
     }
 
-    /// Empties every magazine; whether there was anything in one.
+    /// Empties the magazines because something was refused, so that what lies there serves any size. Returns `true` if there was anything.
+    ///
+    /// A heap that has the system to fall back on does so once in a while only: it is refused all the time once it is full, and classes that
+    /// have room are better left alone.
+    fn flush_for_room(&self) -> bool {
+        let refusals = self.slabs.refusals.get().wrapping_add(1);
+        self.slabs.refusals.set(refusals);
+        (!self.slabs.has_fallback.get() || refusals % PATIENCE == 1) && self.flush_all()
+    }
+
+    /// Empties every magazine, and gives up open slabs of which nothing is out. Returns `true` if there was anything.
     pub(super) fn flush_all(&self) -> bool {
-        (0..CLASSES).fold(false, |any, class| self.flush(class) | any)
+        (0..CLASSES).fold(false, |any, class| self.flush(class) | self.slabs.vacate_open(class) | any)
     }
 
     pub(super) fn flush(&self, class: usize) -> bool {
         let magazine = &self.magazines[class];
         let count = magazine.len();
-        self.slabs.take_back(class, magazine.entries());
-        magazine.forget_oldest(count);
+        if count != 0 {
+            // SAFETY: nobody pushes meanwhile; all of its entries are forgotten.
+            unsafe {
+                self.slabs.take_back(class, magazine.entries());
+                magazine.forget_oldest(count);
+            }
+        }
         count != 0
     }
 
@@ -265,7 +317,9 @@ impl HeapArena {
         }
         if size > LARGEST {
             let span = || self.slabs.alloc_span(size, layout.align(), zeroed);
-            return span().or_else(|error| if self.flush_all() { span() } else { Err(error) });
+            let object = span().or_else(|error| if self.flush_for_room() { span() } else { Err(error) })?;
+            self.spend(SPAN_COUNTS);
+            return Ok(object);
         }
         let class = classes::class(size);
         let object = match self.magazines[class].pop() {
@@ -284,8 +338,9 @@ impl HeapArena {
     fn free_large(&self, object: NonNull<u8>, layout: Layout) {
         let size = padded(layout);
         if size > LARGEST {
-            if let Some((first, count)) = self.slabs.span_at(object) {
-                self.slabs.free_span(first, count);
+            if let Some((first, extent)) = self.slabs.span_at(object) {
+                self.slabs.free_span(first, extent);
+                self.spend(SPAN_COUNTS);
             }
         } else if size > 0 {
             let class = classes::class(size);
@@ -321,17 +376,6 @@ pub(super) fn last(layout: Layout) -> usize {
 #[inline(always)]
 pub(super) fn padded(layout: Layout) -> usize {
     last(layout).wrapping_add(1)
-}
-
-impl Slabs {
-    /// The first slab and the length of the large object that begins at an address.
-    pub(super) fn span_at(&self, object: NonNull<u8>) -> Option<(usize, usize)> {
-        let number = self.offset(object.addr().get())? / classes::SLAB;
-        match self.slab(number).usage() {
-            Use::Span(count) => Some((number, count)),
-            _ => None,
-        }
-    }
 }
 
 impl fmt::Debug for HeapArena {

@@ -63,13 +63,15 @@ impl HeapArena {
             self.foreign(object);
             return ptr::null_mut();
         };
+        let live = self.slabs().own(live);
         // SAFETY: an object of this heap; its layout has its class, which is all that counts.
-        match unsafe { self.realloc(live, old_layout, new_layout) } {
-            Ok(moved) => or_null(Some(moved)),
-            // It has the bytes that are asked for, and nobody remembers how many it had.
-            Err(_) if new <= old_layout.size() && object.addr() % ALIGN == 0 => or_null(Some(live)),
-            Err(_) => ptr::null_mut(),
-        }
+        let moved = unsafe {
+            let moved = self.realloc_fast(live, old_layout, new_layout);
+            moved.or_else(|| self.try_realloc(live, old_layout, new_layout).ok())
+        };
+        // Where there is no smaller place it stays in its own: it is freed by its address, so nobody has to know.
+        let stays = new_layout.size() <= old_layout.size() && object.addr() % ALIGN == 0;
+        or_null(moved.or(if stays { Some(live) } else { None }))
     }
 
     /// # Safety

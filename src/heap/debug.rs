@@ -5,9 +5,10 @@
 //! Release builds have none of it: there a double free is undefined, as everywhere.
 
 use super::arena::{HeapArena, padded};
-use super::classes::{self, Class, LARGEST, SLAB, TABLE};
+use super::classes::{self, Class, LARGEST, TABLE};
 use super::misuse::{Kind, Misuse, Wrong};
-use super::slabs::{Slab, Slabs, Use};
+use super::slab::{Extent, Flag, Slab, Use};
+use super::slabs::Slabs;
 use super::words::BITS;
 use core::alloc::Layout;
 use core::ops::Range;
@@ -82,17 +83,20 @@ impl HeapArena {
         let slab = slabs.slab(number);
         let (start, class) = match slab.usage() {
             Use::Class(class) => (index * TABLE[class].size, &TABLE[class]),
-            Use::Span(count) => {
+            Use::Span(extent) => {
                 check(object == slabs.address(number), Wrong::Middle(kind));
-                check(size > LARGEST && size.div_ceil(SLAB) == count, Wrong::Layout(kind));
+                let same = size > LARGEST && Extent::of(size).bytes() == extent.bytes();
+                check(same || size <= LARGEST && slab.is(Flag::Host), Wrong::Layout(kind));
                 return None;
             }
-            Use::Vacant | Use::Rest => return None,
+            Use::Vacant | Use::Rest(_) => return None,
         };
         check(object.addr().get() == slabs.address(number).addr().get() + start, Wrong::Middle(kind));
         let (live, _) = slabs.check_bits(slab, class);
         check(live[index / BITS].get() >> (index % BITS) & 1 == 1, Wrong::Freed(kind));
-        check(size <= LARGEST && TABLE[classes::class(size)].size == class.size, Wrong::Layout(kind));
+        // A guest is of a smaller class.
+        let fits_class = |of: usize| of == class.size || (slab.is(Flag::Host) && of < class.size);
+        check(size <= LARGEST && fits_class(TABLE[classes::class(size)].size), Wrong::Layout(kind));
         Some((slab, class, index))
     }
 }
@@ -102,8 +106,8 @@ impl Slabs {
     fn kind(&self, number: usize) -> Kind {
         match self.slab(number).usage() {
             Use::Class(class) => Kind(TABLE[class].size),
-            Use::Span(count) => Kind(count * SLAB),
-            Use::Vacant | Use::Rest => Kind(0),
+            Use::Span(extent) => Kind(extent.bytes()),
+            Use::Vacant | Use::Rest(_) => Kind(0),
         }
     }
 

@@ -10,7 +10,7 @@
 //! owner is gone: its objects stay where they are, and everybody is served by the system. No lock is taken anywhere (invariant 5).
 
 use super::arena::HeapArena;
-use super::builder::RESERVATION;
+use super::builder::HeapArenaBuilder;
 use super::owned::Owned;
 use super::remote::Remote;
 use super::unwind::contained;
@@ -40,10 +40,11 @@ thread_local! {
 ///
 /// # When memory returns
 ///
-/// - What the owner frees is the heap's at once, and serves its next request. It goes back to the system as the heap gives memory back:
-///   [`HeapArena::trim`], by way of [`heap`](Self::heap), returns all that can be returned now.
-/// - What another thread frees is the heap's when the owner next allocates, resizes, or calls [`heap`](Self::heap). An owner that rests
-///   for long, while others free its objects, calls `HEAP.heap().map(|heap| heap.trim())` now and then: without that nobody collects them.
+/// - What the owner frees is the heap's at once, and serves its next request. It goes back to the system by itself while the owner uses the
+///   heap, as its [`Decay`](crate::Decay) says.
+/// - What another thread frees is the heap's when the owner next allocates, resizes, or calls [`heap`](Self::heap) or [`idle`](Self::idle).
+/// - While the owner rests, nothing returns. An owner that is about to wait calls [`idle`](Self::idle): for its own memory, and for what
+///   other threads freed until then. [`HeapArena::trim`], by way of [`heap`](Self::heap), returns all that can be returned now.
 /// - What other threads allocate and free is the system's, and returns as the system has it.
 ///
 /// # Signal handlers
@@ -111,7 +112,7 @@ impl Default for GlobalHeap {
 }
 
 impl GlobalHeap {
-    /// An allocator that nobody owns yet. Costs nothing: it has some 4 KiB, zero or not initialised, so it may be a `static`.
+    /// An allocator that nobody owns yet. Costs nothing: it has some 5 KiB, zero or not initialised, so it may be a `static`.
     ///
     /// ```
     /// static HEAP: permacode::GlobalHeap = permacode::GlobalHeap::new();
@@ -135,7 +136,7 @@ impl GlobalHeap {
     /// Makes the calling thread the owner: `true` if it is now, or was before. `false` if another thread is or was, or is just becoming it,
     /// or if this one owns another allocator.
     ///
-    /// Costs five system calls the first time: a heap, and a second reservation of a 64th of its size, 256 MiB for 16 GiB, for what other
+    /// Costs six system calls the first time: a heap, and a second reservation of a 64th of its size, 256 MiB for 16 GiB, for what other
     /// threads will free. That becomes writable as the heap does, takes memory only where other threads free, and stays out of core dumps.
     /// Later calls cost a comparison or two. Only the first call of all threads can succeed: when the owner has ended, or in a child that
     /// another thread forked, nobody can become it, the owner's objects stay valid, and what is freed of them is not used again.
@@ -154,6 +155,28 @@ impl GlobalHeap {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn claim(&'static self) -> Result<bool, Error> {
+        self.claim_with(HeapArena::builder())
+    }
+
+    /// Makes the calling thread the owner, as [`claim`](Self::claim) does, of a heap with these choices.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`HeapArenaBuilder::build`]; nobody is the owner then, and the call can be repeated.
+    ///
+    /// ```
+    /// use permacode::{Decay, GlobalHeap, HeapArena};
+    ///
+    /// static HEAP: GlobalHeap = GlobalHeap::new();
+    /// assert!(HEAP.claim_with(HeapArena::builder().reservation(1 << 30).decay(Decay::Now))?);
+    /// assert_eq!(HEAP.heap().map(|heap| heap.stats().reserved), Some(1 << 30));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    ///
+    /// # Cost
+    ///
+    /// As for [`claim`](Self::claim). A pool of pages ([`HeapArenaBuilder::pages`]) serves for the heap, and for what other threads free.
+    pub fn claim_with(&'static self, choices: HeapArenaBuilder) -> Result<bool, Error> {
         let owned = OWNED.get();
         if !owned.is_null() {
             return Ok(ptr::eq(owned, self));
@@ -161,17 +184,21 @@ impl GlobalHeap {
         if self.state.compare_exchange(UNCLAIMED, CLAIMING, Acquire, Relaxed).is_err() {
             return Ok(false);
         }
-        let made = RESERVATION.granted(&Source::default(), |bytes| self.make(bytes));
+        let made = choices.granted(|choices| self.make(choices));
         self.state.store(if made.is_ok() { CLAIMED } else { UNCLAIMED }, Release);
         made?;
         OWNED.set(self);
         Ok(true)
     }
 
-    fn make(&'static self, bytes: usize) -> Result<(), Error> {
-        let heap = HeapArena::builder().source(Source::Static(&self.pages)).reservation(bytes).build()?;
+    fn make(&'static self, choices: HeapArenaBuilder) -> Result<(), Error> {
+        let source = choices.source().clone();
+        // SAFETY: the state says that this thread alone is making the heap, and that there is none yet.
+        unsafe { self.pages.take_from(source.clone()) };
+        let heap = choices.with_source(Source::Static(&self.pages)).build()?;
+        heap.slabs().has_fallback.set(true);
         let (range, committed) = (heap.address_range(), heap.stats().committed);
-        let remote = Remote::new(range.len())?;
+        let remote = Remote::new(source, range.len())?;
         remote.cover(committed)?;
         // SAFETY: the state says that this thread alone is making the heap, which has this range, and nothing moves or drops either from
         // here on.
@@ -213,12 +240,29 @@ impl GlobalHeap {
     /// HEAP.claim()?;
     /// let heap = HEAP.heap().expect("this thread owns it");
     /// heap.fence(); // before a fork
-    /// assert_eq!(heap.stats().system_calls, 2);
+    /// assert_eq!(heap.stats().system_calls, 3);
     /// assert!(std::thread::spawn(|| HEAP.heap().is_none()).join().unwrap());
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn heap(&'static self) -> Option<&'static HeapArena> {
         self.collected()
+    }
+
+    /// Returns memory that nobody uses to the system, because the owner is about to rest: as [`HeapArena::idle`], after it got back what other
+    /// threads freed. Returns how many bytes stay that could go; 0 on other threads, which have none.
+    ///
+    /// ```
+    /// static HEAP: permacode::GlobalHeap = permacode::GlobalHeap::new();
+    /// HEAP.claim()?;
+    /// assert!(HEAP.idle() <= 2 << 20); // before it waits for input
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    ///
+    /// # Cost
+    ///
+    /// As for [`heap`](Self::heap) and [`HeapArena::idle`].
+    pub fn idle(&'static self) -> usize {
+        self.collected().map_or(0, HeapArena::idle)
     }
 
     /// How far behind the first slab an address of the owner's lies.
@@ -289,7 +333,7 @@ impl HeapArena {
     fn free_collected(&self, object: NonNull<u8>) {
         match self.layout_at(object.as_ptr()) {
             // SAFETY: another thread freed it, and it is freed here once; its class is all that counts of its layout.
-            Some((object, layout)) => unsafe { self.free(object, layout) },
+            Some((object, layout)) => unsafe { self.free_as_given(object, layout) },
             None => self.foreign(object.as_ptr()),
         }
     }
@@ -356,8 +400,10 @@ unsafe impl GlobalAlloc for GlobalHeap {
         contained(|| match (self.offset(object), self.mine()) {
             (Some(offset), Some(heap)) => {
                 self.check(object, offset, layout, "freed");
+                // Its place is handed out again with the pointer that came back, not with one made of the heap's own: to the compiler a
+                // global allocator's objects are allocations of their own, which no other pointer may reach (yvt/rlsf#20).
                 // SAFETY: the caller's promise; the object is the owner's, which this thread is, so its address is not null.
-                unsafe { heap.free(NonNull::new_unchecked(object), layout) }
+                unsafe { heap.free_as_given(NonNull::new_unchecked(object), layout) }
             }
             (Some(offset), ..) => {
                 self.check(object, offset, layout, "freed");
@@ -377,7 +423,7 @@ unsafe impl GlobalAlloc for GlobalHeap {
                 (Some(offset), Some(object)) => {
                     self.check(object.as_ptr(), offset, layout, "resized");
                     // SAFETY: the caller's promise; the object is the owner's, which this thread is.
-                    self.collected().and_then(|heap| unsafe { heap.realloc(object, layout, new) }.ok())
+                    self.collected().and_then(|heap| unsafe { heap.realloc_as_given(object, layout, new) }.ok())
                 }
                 // SAFETY: the caller's promise; the object came from the system.
                 _ => return unsafe { System.realloc(object, layout, size) },

@@ -1,17 +1,17 @@
 //! What is known of an object by its address alone: for C, and for what another thread freed.
 
 use super::arena::HeapArena;
-use super::classes::{LARGEST, SLAB, TABLE};
-use super::slabs::Use;
+use super::classes::TABLE;
+use super::slab::Use;
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
 impl HeapArena {
     /// The bytes that the object at an address has, from what is known of its slab; `None` where no object begins.
     ///
-    /// That is the size of its class, or of the slabs of a large object: at least what was asked for. Of a free object it may tell the size
-    /// as well. Costs a division by multiplication and a read of 8 bytes known of the slab, in the middle of a large object of each slab of
-    /// 64 KiB before; no write. The address is not dereferenced.
+    /// That is the size of its class, or in units of 4 KiB that of a large object: at least what was asked for. Of a free object it may tell
+    /// the size as well. Costs a division by multiplication and a read of 12 bytes known of the slab; no write. The address is not
+    /// dereferenced.
     ///
     /// ```
     /// use std::alloc::Layout;
@@ -21,7 +21,7 @@ impl HeapArena {
     /// assert_eq!(heap.usable_size(object), Some(104));
     /// assert_eq!(heap.usable_size(object.wrapping_add(1)), None); // no object begins there
     /// let large = heap.alloc(Layout::new::<[u8; 40_000]>())?.as_ptr();
-    /// assert_eq!(heap.usable_size(large), Some(64 << 10));
+    /// assert_eq!(heap.usable_size(large), Some(40 << 10));
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn usable_size(&self, object: *const u8) -> Option<usize> {
@@ -29,8 +29,8 @@ impl HeapArena {
         let (number, index) = slabs.object_at(object.addr())?;
         let (start, size) = match slabs.slab(number).usage() {
             Use::Class(class) => (index * TABLE[class].size, TABLE[class].size),
-            Use::Span(count) => (0, count * SLAB),
-            Use::Vacant | Use::Rest => return None,
+            Use::Span(extent) => (0, extent.bytes()),
+            Use::Vacant | Use::Rest(_) => return None,
         };
         (slabs.address(number).addr().get() + start == object.addr()).then_some(size)
     }
@@ -38,8 +38,8 @@ impl HeapArena {
     /// A layout that frees the object at an address as well as the one that it was allocated with.
     pub(super) fn layout_at(&self, object: *const u8) -> Option<(NonNull<u8>, Layout)> {
         let size = self.usable_size(object)?;
-        // A class of 8 bytes has no alignment of 16; large objects' sizes are whole slabs.
-        let align = if size > LARGEST { 16 } else { 1 };
+        // A class that is no multiple of 16 does not keep that alignment; nothing of C's is of one.
+        let align = if size % 16 == 0 { 16 } else { 1 };
         Some((NonNull::new(object.cast_mut())?, Layout::from_size_align(size, align).ok()?))
     }
 

@@ -5,13 +5,15 @@
 //!   remote · owned · unwind                       of a global heap: what other threads freed, its pages, the end of unwinding
 //!   builder                                       what is chosen before there is one
 //!   stats · trim · walk · fence · lookup          what can be asked, given back, marked, kept apart (debug, misuse: the checks of debug builds)
-//!   resize                                        realloc: in its class, where it lies, or by a move
-//!   arena                                         a heap: alloc, free, and the fast path
+//!   resize · guests                               realloc: in its class, where it lies, by a move, or as it is
+//!   arena · step                                  a heap: alloc, free, and the fast path; a look at what could go back
 //!   ─────────────────────────────
 //!   exchange · spans                              objects by the hundred between bits and magazines; slabs in a row
-//!   slabs                                         the reservation, and what is known of each slab
-//!   magazine · partial                            addresses of free objects; which slabs have some
-//!   words                                         sets and bitmaps
+//!   chunks · returns                              where slabs are taken from; what gives their memory back
+//!   slabs · vacant                                the reservation; slabs that nobody has
+//!   decay                                         when memory goes back, and what is learned about a program
+//!   plan · slab · sets · magazine                 the parts of the reservation; what is known of a slab; sets of slabs; free objects
+//!   words                                         bitmaps
 //!   classes                                       sizes, pure arithmetic
 //! ```
 //!
@@ -24,29 +26,39 @@
 
 mod allocator;
 mod arena;
+#[cfg(feature = "testing")]
+mod audit;
 mod builder;
 mod c_face;
+mod chunks;
 mod classes;
 #[cfg(debug_assertions)]
 mod debug;
+mod decay;
 mod exchange;
 mod fence;
 mod global;
+mod guests;
 mod lookup;
 mod magazine;
 #[cfg(debug_assertions)]
 mod misuse;
 mod owned;
-mod partial;
+mod plan;
 mod rc;
 mod registry;
 mod remote;
 mod resize;
+mod returns;
+mod sets;
+mod slab;
 mod slabs;
 mod spans;
 mod stats;
+mod step;
 mod trim;
 mod unwind;
+mod vacant;
 mod walk;
 mod words;
 
@@ -56,6 +68,7 @@ pub use c_face::{
     permacode_heap_calloc, permacode_heap_free, permacode_heap_lua_alloc, permacode_heap_malloc,
     permacode_heap_realloc, permacode_heap_resize, permacode_heap_usable_size,
 };
+pub use decay::Decay;
 pub use global::GlobalHeap;
 pub use rc::HeapRc;
 pub use registry::Registered;

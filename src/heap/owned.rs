@@ -1,13 +1,15 @@
-//! The pages of a global heap: the default source's, each covered by bits for other threads before it can hold an object.
+//! The pages of a global heap: another source's, each covered by bits for other threads before it can hold an object.
 
 use super::remote::Remote;
 use crate::error::PageError;
-use crate::pages::{DefaultPages, PageSource};
+use crate::pages::{PageSource, Source};
+use core::cell::UnsafeCell;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*};
 
-/// What the default source gives, and [`Remote`] bits for it.
+/// What a source gives, and [`Remote`] bits for it.
 pub(super) struct Owned {
+    source: UnsafeCell<Source>,
     /// Address of the first object, once there is one.
     base: AtomicUsize,
     /// The bits; null before there are any.
@@ -16,7 +18,26 @@ pub(super) struct Owned {
 
 impl Owned {
     pub(super) const fn new() -> Self {
-        Self { base: AtomicUsize::new(0), remote: AtomicPtr::new(ptr::null_mut()) }
+        Self {
+            source: UnsafeCell::new(Source::Default),
+            base: AtomicUsize::new(0),
+            remote: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+
+    /// Takes pages from this source from now on.
+    ///
+    /// # Safety
+    ///
+    /// No heap has pages from here, and no other thread makes one.
+    pub(super) unsafe fn take_from(&self, source: Source) {
+        // SAFETY: the caller's promise: nobody has a reference to it.
+        unsafe { *self.source.get() = source };
+    }
+
+    fn pages(&self) -> &dyn PageSource {
+        // SAFETY: it changes only while there is no heap, so while nobody calls.
+        unsafe { &*self.source.get() }.pages()
     }
 
     /// Covers what is committed from now on.
@@ -30,18 +51,21 @@ impl Owned {
     }
 }
 
-// SAFETY: all that touches pages is the default source's. A commit that is refused for want of bits has committed nothing.
+// SAFETY: the source changes only while one thread makes the heap, before any other can know of it; the rest are atomics.
+unsafe impl Sync for Owned {}
+
+// SAFETY: all that touches pages is another source's. A commit that is refused for want of bits has committed nothing.
 unsafe impl PageSource for Owned {
     fn page_size(&self) -> usize {
-        DefaultPages {}.page_size()
+        self.pages().page_size()
     }
 
     fn protects(&self) -> bool {
-        DefaultPages {}.protects()
+        self.pages().protects()
     }
 
     fn reserve(&self, bytes: usize) -> Result<NonNull<u8>, PageError> {
-        DefaultPages {}.reserve(bytes)
+        self.pages().reserve(bytes)
     }
 
     unsafe fn commit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
@@ -52,41 +76,46 @@ unsafe impl PageSource for Owned {
             remote.cover(end.unwrap_or(0))?;
         }
         // SAFETY: the caller's contract.
-        unsafe { DefaultPages {}.commit(at, bytes) }
+        unsafe { self.pages().commit(at, bytes) }
     }
 
     unsafe fn populate(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         // SAFETY: the caller's contract.
-        unsafe { DefaultPages {}.populate(at, bytes) }
+        unsafe { self.pages().populate(at, bytes) }
     }
 
     unsafe fn seal(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         // SAFETY: the caller's contract.
-        unsafe { DefaultPages {}.seal(at, bytes) }
+        unsafe { self.pages().seal(at, bytes) }
     }
 
     unsafe fn huge(&self, at: NonNull<u8>, bytes: usize, sealed: bool) -> Result<(), PageError> {
         // SAFETY: the caller's contract.
-        unsafe { DefaultPages {}.huge(at, bytes, sealed) }
+        unsafe { self.pages().huge(at, bytes, sealed) }
+    }
+
+    unsafe fn plain(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        // SAFETY: the caller's contract.
+        unsafe { self.pages().plain(at, bytes) }
     }
 
     unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         // SAFETY: the caller's contract.
-        unsafe { DefaultPages {}.decommit(at, bytes) }
+        unsafe { self.pages().decommit(at, bytes) }
     }
 
     unsafe fn discard(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         // SAFETY: the caller's contract.
-        unsafe { DefaultPages {}.discard(at, bytes) }
+        unsafe { self.pages().discard(at, bytes) }
     }
 
     unsafe fn resident(&self, at: NonNull<u8>, bytes: usize) -> Result<usize, PageError> {
         // SAFETY: the caller's contract.
-        unsafe { DefaultPages {}.resident(at, bytes) }
+        unsafe { self.pages().resident(at, bytes) }
     }
 
     unsafe fn release(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         // SAFETY: the caller's contract.
-        unsafe { DefaultPages {}.release(at, bytes) }
+        unsafe { self.pages().release(at, bytes) }
     }
 }

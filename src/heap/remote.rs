@@ -37,8 +37,8 @@ pub(super) struct Remote {
 
 impl Remote {
     /// Bits for so many bytes of objects, none of which are writable but those of slabs.
-    pub(super) fn new(len: usize) -> Result<Self, Error> {
-        let (source, slabs) = (Source::default(), len / SLAB);
+    pub(super) fn new(source: Source, len: usize) -> Result<Self, Error> {
+        let slabs = len / SLAB;
         let words = slabs.div_ceil(64) + slabs * STRIDE;
         let too_large = Error::TooLarge { len: words, element: 8 };
         let bytes = words.checked_mul(8).and_then(|bytes| source.page_size().ok()?.ceil(bytes)).ok_or(too_large)?;
@@ -143,7 +143,10 @@ mod checks {
             // SAFETY: of an object that was just handed out.
             let word = unsafe { self.word(self.words(offset / SLAB).1 + GRAINS) };
             let (size, before) = (padded(layout), word.load(Relaxed));
-            let of_its_class = usable > LARGEST || size <= LARGEST && TABLE[classes::class(size)].size == usable;
+            let of_its_class = match usable > LARGEST {
+                true => size > LARGEST,
+                false => size <= LARGEST && TABLE[classes::class(size)].size == usable,
+            };
             let mixed = if before & !MIXED == usable as u64 { before & MIXED } else { 0 };
             word.store(usable as u64 | mixed | if of_its_class { 0 } else { MIXED }, Relaxed);
         }
@@ -164,12 +167,12 @@ mod checks {
             if usable == 0 {
                 wrong(self.large_before(slab).map_or(Wrong::NoObject, |bytes| Wrong::Middle(Kind(bytes))));
             }
-            let (middle, fits) = if usable > LARGEST {
+            let (middle, same) = if usable > LARGEST {
                 (within, size > LARGEST && size <= usable && usable - size < SLAB)
             } else {
-                let same = size <= LARGEST && size != 0 && TABLE[classes::class(size)].size == usable;
-                (within % usable, same || noted & MIXED != 0 && size <= usable)
+                (within % usable, size <= LARGEST && size != 0 && TABLE[classes::class(size)].size == usable)
             };
+            let fits = same || noted & MIXED != 0 && size <= usable;
             if middle != 0 {
                 wrong(Wrong::Middle(Kind(usable)));
             }

@@ -167,6 +167,11 @@ unsafe impl PageSource for PooledPages {
         unsafe { SystemPages.huge(at, bytes, sealed) }
     }
 
+    unsafe fn plain(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        // SAFETY: the caller's contract.
+        unsafe { SystemPages.plain(at, bytes) }
+    }
+
     unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         // SAFETY: the caller's contract.
         unsafe { SystemPages.decommit(at, bytes) }

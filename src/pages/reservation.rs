@@ -30,7 +30,8 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    fn pages(&self) -> &dyn PageSource {
+    /// The source itself.
+    pub(crate) fn pages(&self) -> &dyn PageSource {
         match self {
             Self::Default => &DefaultPages {},
             Self::Custom(source) => &**source,
@@ -212,6 +213,16 @@ impl Reservation {
         self.call(range, |pages, at, bytes| unsafe { pages.huge(at, bytes, sealed) })
     }
 
+    /// Asks that `range` lie on small pages, even where the system uses huge ones unasked.
+    ///
+    /// # Safety
+    ///
+    /// Whole pages of this reservation, none of them sealed.
+    pub(crate) unsafe fn plain(&self, range: Range<usize>) -> Result<(), PageError> {
+        // SAFETY: the caller's contract is the source's.
+        self.call(range, |pages, at, bytes| unsafe { pages.plain(at, bytes) })
+    }
+
     /// Gives the memory of `range` back and takes its access away.
     ///
     /// # Safety
@@ -222,7 +233,7 @@ impl Reservation {
         self.call(range, |pages, at, bytes| unsafe { pages.decommit(at, bytes) })
     }
 
-    /// Gives the memory of `range` back and keeps its access.
+    /// Gives the memory of `range` back and keeps its access; a refusal may have taken it.
     ///
     /// # Safety
     ///

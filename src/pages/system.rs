@@ -137,6 +137,12 @@ unsafe impl PageSource for SystemPages {
         check(PageCall::Huge, bytes, unsafe { libc::madvise(at.as_ptr().cast(), bytes, advice) })
     }
 
+    #[cfg(target_os = "linux")]
+    unsafe fn plain(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        // SAFETY: the caller's range; the advice changes no contents.
+        check(PageCall::Plain, bytes, unsafe { libc::madvise(at.as_ptr().cast(), bytes, libc::MADV_NOHUGEPAGE) })
+    }
+
     unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         // SAFETY: nobody holds a reference into the caller's range, so its contents may go.
         unsafe {
