@@ -176,6 +176,14 @@ impl Slabs {
         }
     }
 
+    /// The first run of vacant slabs that a growing object should lie in; not one for which something else must give way.
+    pub(super) fn run_to_grow_in(&self, count: usize, align: usize) -> Option<usize> {
+        if self.vacancy.is_refused(count) {
+            return None;
+        }
+        self.vacant_run(count, align, false).or_else(|| self.raise(count, align, false).ok())
+    }
+
     /// Sixteenths that are dirty in chunks of classes, or were a class's before they.
     fn class_dirt(&self) -> usize {
         self.vacancy.dirty.get() - self.vacancy.large.get()
