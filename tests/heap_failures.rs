@@ -2,18 +2,21 @@
 #![cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 
 mod heap_support;
+#[path = "support/taking.rs"]
+mod taking;
 
 use allocator_api2::vec::Vec as HeapVec;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use heap_support::{Objects, layout};
-use permacode::pages::{OrdinaryPages, PageSource, SystemPages};
+use permacode::pages::{OrdinaryPages, PageSource};
 use permacode::testing::Pages;
 use permacode::{
     Decay, Error, HeapArena, HeapRc, PageCall, PageError, permacode_heap_calloc, permacode_heap_free,
     permacode_heap_malloc,
 };
 use std::sync::Arc;
+use taking::Taking;
 
 /// How many errors a workload met, each of them from the system.
 #[derive(Default)]
@@ -264,81 +267,17 @@ fn zeroed_memory_is_zero_whatever_a_refused_trim_left_in_it() {
     }
 }
 
-/// Pages of the system, of which a refused discard has lost its access, and a commit after it may be refused too: what Windows may do.
-struct Taking {
-    discards: AtomicUsize,
-    commits: AtomicUsize,
-}
-
-impl Taking {
-    /// Counts down to the call that is refused.
-    fn refuses(left: &AtomicUsize) -> bool {
-        left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)) == Ok(0)
-    }
-}
-
-// SAFETY: every call is forwarded to the system's pages; a discard that is refused takes the access of its range, as the contract allows.
-unsafe impl PageSource for Taking {
-    fn page_size(&self) -> usize {
-        SystemPages.page_size()
-    }
-
-    fn protects(&self) -> bool {
-        true
-    }
-
-    fn reserve(&self, bytes: usize) -> Result<NonNull<u8>, PageError> {
-        SystemPages.reserve(bytes)
-    }
-
-    unsafe fn commit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        if Self::refuses(&self.commits) {
-            return Err(PageError { call: PageCall::Commit, bytes, code: libc::ENOMEM });
-        }
-        // SAFETY: handed on.
-        unsafe { SystemPages.commit(at, bytes) }
-    }
-
-    unsafe fn populate(&self, _at: NonNull<u8>, _bytes: usize) -> Result<(), PageError> {
-        unreachable!("a heap does not")
-    }
-
-    unsafe fn seal(&self, _at: NonNull<u8>, _bytes: usize) -> Result<(), PageError> {
-        unreachable!("a heap does not")
-    }
-
-    unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: handed on.
-        unsafe { SystemPages.decommit(at, bytes) }
-    }
-
-    unsafe fn discard(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        if Self::refuses(&self.discards) {
-            // SAFETY: nobody relies on what the range holds.
-            unsafe { SystemPages.decommit(at, bytes) }?;
-            return Err(PageError { call: PageCall::Discard, bytes, code: libc::ENOMEM });
-        }
-        // SAFETY: handed on.
-        unsafe { SystemPages.discard(at, bytes) }
-    }
-
-    unsafe fn release(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: handed on.
-        unsafe { SystemPages.release(at, bytes) }
-    }
-}
-
 // soundness S16, S20: a use of what was taken would end this process.
 #[test]
 fn what_a_refused_discard_took_is_committed_before_it_is_used() {
     for nth in [1, 2, 3, 5, 8, 13, 21] {
         for commit_too in [false, true] {
-            let pages = Arc::new(Taking { discards: AtomicUsize::new(0), commits: AtomicUsize::new(0) });
+            let pages = Taking::new();
             let builder = HeapArena::builder().reservation(64 << 20).huge_pages_from(0).decay(Decay::Now);
             let mut heap = builder.pages(pages.clone()).build().unwrap();
             {
                 let mut objects = Objects::new(&heap);
-                pages.discards.store(nth, Relaxed);
+                pages.refuse_discard(nth);
                 for round in 0..3 {
                     for size in [40, 700, 5000, 20_000, 33_000, 100_000, 9 << 20] {
                         let count = (1 << 20) / size + 1;
@@ -347,8 +286,8 @@ fn what_a_refused_discard_took_is_committed_before_it_is_used() {
                             let _ = objects.alloc(layout(size, 8)).or_else(|_| objects.alloc(layout(size, 8)));
                         }
                     }
-                    if commit_too && pages.discards.load(Relaxed) > 0 {
-                        pages.commits.store(1, Relaxed);
+                    if commit_too && pages.refuses_a_discard() {
+                        pages.refuse_commit(1);
                     }
                     objects.free_if(|index| (index + round) % 3 != 0);
                     let _ = heap.trim();
@@ -363,7 +302,7 @@ fn what_a_refused_discard_took_is_committed_before_it_is_used() {
                 }
                 objects.free_all();
             }
-            pages.commits.store(0, Relaxed);
+            pages.refuse_commit(0);
             heap.trim().unwrap();
             assert_eq!((heap.stats().live, heap.stats().slabs), (0, 0));
             Objects::of(&heap, 60, 1 << 20).check();

@@ -135,7 +135,8 @@ impl Slabs {
         let mut new = Extent::of(bytes);
         if new.bytes() > old.bytes() {
             let last = first + old.slabs - 1;
-            if self.afford(new.bytes() - old.bytes()).is_err() || self.recommit(last..last + 1).is_err() {
+            let unsure = self.slab(last).is(Flag::Unsure);
+            if self.afford(new.bytes() - old.bytes()).is_err() || (unsure && self.recommit(last..last + 1).is_err()) {
                 return false;
             }
         }
