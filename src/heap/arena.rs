@@ -85,16 +85,9 @@ impl HeapArena {
 
     /// Allocates an object of any size and alignment, in bytes. What its bytes are is not said.
     ///
-    /// It takes the size of its class: its own, rounded up to its alignment and then, up to 512 bytes, to a multiple of 8; up to 32 KiB to
-    /// one of four sizes in each doubling, at most a quarter more; above to a multiple of 64 KiB. Without bytes it takes nothing and lies
-    /// nowhere.
-    ///
-    /// Up to 32 KiB it costs three reads and one write in the heap's own words, none of them to the object. A magazine that is empty is
-    /// filled from bitmaps before, half of what it has room for and commonly at most 64 objects. Above 32 KiB it costs a search of one bit
-    /// for each slab of 64 KiB and a write of 8 bytes for each that is taken. A system call is made only for more memory: one for 1 MiB,
-    /// later for a quarter of the heap, two where [huge pages](crate::HeapArenaBuilder::huge_pages_from) are asked for; and one for each 64
-    /// KiB of bitmaps, which serve 16 MiB of objects of 64 bytes. An allocation that is refused has looked at every slab that has a free
-    /// object.
+    /// It counts as the size of its class: its own, rounded up to its alignment and then, up to 512 bytes, to a multiple of 8; up to 32 KiB to
+    /// one of four sizes in each doubling, at most a quarter more; above to a multiple of 4 KiB, in address space of 64 KiB. Without bytes it
+    /// takes nothing and lies nowhere.
     ///
     /// # Errors
     ///
@@ -116,6 +109,16 @@ impl HeapArena {
     /// assert_eq!(heap.stats().system_calls, 3); // those that made the heap
     /// # Ok::<(), permacode::Error>(())
     /// ```
+    ///
+    /// # Cost
+    ///
+    /// * Up to 32 KiB three reads and one write in the heap's own words, none of them to the object. A magazine that is empty is filled from
+    ///   bitmaps before, half of what it has room for and commonly at most 64 objects.
+    /// * Above 32 KiB a search of a bit for each slab of 64 KiB, 64 at a time, and a write of 12 bytes for each that is taken.
+    /// * A system call for more memory: one for 1 MiB, later for a quarter of the heap, one more where [huge
+    ///   pages](crate::HeapArenaBuilder::huge_pages_from) are asked for; and one for each 64 KiB of bitmaps, which serve 16 MiB of objects of
+    ///   64 bytes. On its slow paths a heap also [returns](crate::Decay) memory that nobody uses, by at most some 256 calls at a time.
+    /// * An allocation that is refused empties every magazine; in a [`GlobalHeap`](crate::GlobalHeap) one of 4,096 does.
     #[inline(always)]
     pub fn alloc(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
         match self.alloc_fast(layout) {
@@ -179,10 +182,8 @@ impl HeapArena {
 
     /// Frees an object.
     ///
-    /// Never a system call; memory goes back by [`trim`](Self::trim) and [`reset`](Self::reset) only. Up to 32 KiB it costs two writes,
-    /// none of them to the object. A magazine that is full grows, from 32 addresses to at most 2,048 or 128 KiB of objects, and then gives
-    /// its oldest half back to the bitmaps. Above 32 KiB it costs a write of 8 bytes and of a bit for each slab of 64 KiB. Debug builds
-    /// fill an object of up to 32 KiB besides, so that a write after the free is found.
+    /// Memory in which nothing is left serves objects of any size, and goes back to the system after a while ([`Decay`](crate::Decay)). Debug
+    /// builds fill an object of up to 32 KiB, so that a write after the free is found.
     ///
     /// # Panics
     ///
@@ -190,7 +191,8 @@ impl HeapArena {
     ///
     /// # Safety
     ///
-    /// `object` came from this heap with this layout, was not freed since, and is not used any more.
+    /// 1. `object` came from this heap with this layout, and was not freed since.
+    /// 2. It is not used any more.
     ///
     /// ```
     /// use std::alloc::Layout;
@@ -203,6 +205,13 @@ impl HeapArena {
     /// assert_eq!(heap.alloc(layout)?, one); // what was freed last is handed out first
     /// # Ok::<(), permacode::Error>(())
     /// ```
+    ///
+    /// # Cost
+    ///
+    /// * Up to 32 KiB two writes, none of them to the object. A magazine that is full grows, from 32 addresses to at most 2,048 or 128 KiB of
+    ///   objects, and then gives its oldest half back to the bitmaps.
+    /// * Above 32 KiB a write of 12 bytes and of a bit or two for each slab of 64 KiB.
+    /// * No system call on the fast path. On the slow one memory may be returned, by at most some 256 calls at a time.
     #[inline(always)]
     pub unsafe fn free(&self, object: NonNull<u8>, layout: Layout) {
         // SAFETY: the caller's promise.

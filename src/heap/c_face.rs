@@ -96,7 +96,7 @@ impl HeapArena {
 /// ```
 ///
 /// Costs what [`HeapArena::alloc`], [`realloc`](HeapArena::realloc) or [`free`](HeapArena::free) costs. Sizes are in bytes. Null says that
-/// there is no memory, also when an object should shrink: the manual of Lua 5.3 still rules that out (`lua_Alloc`), that of 5.4 does not.
+/// there is no memory, never when an object should shrink: the manuals of Lua 5.1 to 5.4 rule that out (`lua_Alloc`).
 /// C finds it by its name with feature `c-symbols`.
 ///
 /// ```
@@ -321,7 +321,7 @@ pub unsafe extern "C" fn permacode_heap_resize(
 /// void permacode_heap_free(const void *heap, void *object);
 /// ```
 ///
-/// Costs what [`HeapArena::usable_size`] and [`HeapArena::free`] cost; never a system call. Null is ignored. C finds it by its name with
+/// Costs what [`HeapArena::usable_size`] and [`HeapArena::free`] cost. Null is ignored. C finds it by its name with
 /// feature `c-symbols`.
 ///
 /// ```

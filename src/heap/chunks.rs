@@ -25,6 +25,8 @@ use crate::error::Error;
 use crate::pages::HUGE;
 use core::ops::Range;
 
+/// Sixteenths of slabs in chunks of classes that are dirty before large objects take some: 4 MiB.
+const MUCH: usize = 1024;
 /// Slabs of a chunk.
 pub(super) const CHUNK: usize = HUGE / SLAB;
 
@@ -148,9 +150,10 @@ impl Slabs {
             return Err(self.exhausted(count));
         }
         let run = |all: bool| self.vacant_run(count, align, all);
+        // What classes left and is resident still is better used than other memory beside it, but not for the sake of a few MiB.
+        let much_lies_there = || self.class_dirt() >= (count / 2).saturating_mul(GRAINS).saturating_add(MUCH);
         let found = run(false)
-            // What classes left and is resident still is better used than other memory beside it.
-            .or_else(|| if self.class_dirt() * 2 >= count.saturating_mul(GRAINS) { run(true) } else { None })
+            .or_else(|| if much_lies_there() { run(true) } else { None })
             .or_else(|| self.renew_held(count).and_then(|()| run(false)));
         if let Some(first) = found {
             return self.take(first..first + count);
@@ -176,7 +179,15 @@ impl Slabs {
         }
     }
 
-    /// Sixteenths that are dirty in chunks of classes, or were a class's before they.
+    /// The first run of vacant slabs that a growing object should lie in; not one for which something else must give way.
+    pub(super) fn run_to_grow_in(&self, count: usize, align: usize) -> Option<usize> {
+        if self.vacancy.is_refused(count) {
+            return None;
+        }
+        self.vacant_run(count, align, false).or_else(|| self.raise(count, align, false).ok())
+    }
+
+    /// Sixteenths that are dirty and were a class's.
     fn class_dirt(&self) -> usize {
         self.vacancy.dirty.get() - self.vacancy.large.get()
     }
@@ -238,6 +249,7 @@ impl Slabs {
             return if chunks.is_empty() { self.unadvise(slabs) } else { self.advise(chunks) };
         }
         self.unadvise(slabs.clone());
+        // A chunk in which no class has anything is for anybody again.
         let mut at = slabs.start.max(self.mixed);
         while at < slabs.end {
             let chunk = self.chunk_of(at);

@@ -141,6 +141,13 @@ impl HeapArena {
             return Ok(object);
         }
         let (from, to) = (padded(old), padded(new));
+        if to > from && from > LARGEST {
+            if let Some(moved) = self.slabs().alloc_with_room(to, new.align()) {
+                // SAFETY: the caller's object, and one that was just allocated.
+                unsafe { self.move_to(moved, new, object, old) };
+                return Ok(moved);
+            }
+        }
         let moved = self.alloc(new).or_else(|error| match error {
             // The magazines are empty now. What lies behind a large object may have been free objects only.
             _ if from > LARGEST && to > LARGEST && self.resize_in_place(object, old, new) => Ok(object),
@@ -152,9 +159,6 @@ impl HeapArena {
         })?;
         if moved == object {
             return Ok(object);
-        }
-        if to > from && from > LARGEST {
-            self.slabs().leave_room(moved);
         }
         // SAFETY: the caller's object, and one that was just allocated.
         unsafe { self.move_to(moved, new, object, old) };

@@ -31,7 +31,12 @@ impl Slabs {
                 self.unadvise(edge..edge + 1);
             }
         }
-        let result = self.discard(slabs.start * SLAB..slabs.end * SLAB);
+        // Only what is committed may be discarded.
+        let sure = match slabs.clone().any(|number| self.slab(number).is(Flag::Unsure)) {
+            true => self.recommit(slabs.clone()),
+            false => Ok(()),
+        };
+        let result = sure.and_then(|()| self.discard(slabs.start * SLAB..slabs.end * SLAB));
         match result {
             Ok(()) => self.returned(slabs, alone),
             Err(_) => self.return_refused(slabs),
@@ -207,6 +212,9 @@ impl Slabs {
         let end = page.ceil((extent.last + tail) * GRAIN).unwrap_or(SLAB).min(SLAB);
         if start < end {
             self.unadvise(last..last + 1);
+            if self.slab(last).is(Flag::Unsure) {
+                self.recommit(last..last + 1)?;
+            }
             if let Err(error) = self.discard(last * SLAB + start..last * SLAB + end) {
                 // It may hold anything up to its end, and may have lost its access.
                 self.slab(last).note(Flag::Unsure, true);

@@ -13,6 +13,7 @@
 //!   cost address space alone.
 
 use super::classes::{GRAIN, SLAB};
+use super::decay::Decay;
 use super::slab::{Extent, Flag, GRAINS, Use};
 use super::slabs::Slabs;
 use super::vacant::{DIRTY, VACANT};
@@ -25,6 +26,11 @@ const RATHER_RETURNED: usize = 8 << 20;
 /// Slabs that a span keeps behind it at most.
 const MOST_SLACK: usize = 4096;
 
+/// Slabs that a span keeps behind it, if it can.
+fn room(extent: Extent) -> usize {
+    (extent.slabs / 2).clamp(1, MOST_SLACK)
+}
+
 impl Slabs {
     /// A large object of at least `bytes`, zeroed if asked.
     pub(super) fn alloc_span(&self, bytes: usize, align: usize, zeroed: bool) -> Result<NonNull<u8>, Error> {
@@ -34,13 +40,30 @@ impl Slabs {
         let slabs = first..first + extent.slabs;
         self.settle_span(slabs.clone());
         if zeroed {
-            self.zero_touched(slabs.clone(), bytes)?;
+            self.zero_touched(slabs, bytes)?;
         }
+        Ok(self.found_span(first, extent))
+    }
+
+    /// A large object that had to move in order to grow, at a place where it can grow further; `None` where there is none.
+    pub(super) fn alloc_with_room(&self, bytes: usize, align: usize) -> Option<NonNull<u8>> {
+        let extent = Extent::of(bytes);
+        self.afford(extent.bytes()).ok()?;
+        let first = self.run_to_grow_in(extent.slabs.checked_add(room(extent))?, align)?;
+        self.take(first..first + extent.slabs).ok()?;
+        self.settle_span(first..first + extent.slabs);
+        let object = self.found_span(first, extent);
+        self.leave_room(first, extent);
+        Some(object)
+    }
+
+    /// Makes slabs that were taken a span.
+    fn found_span(&self, first: usize, extent: Extent) -> NonNull<u8> {
         self.slab(first).becomes_span(extent);
-        (first + 1..slabs.end).for_each(|number| self.slab(number).becomes_rest(number - first));
+        (first + 1..first + extent.slabs).for_each(|number| self.slab(number).becomes_rest(number - first));
         self.out_bytes.set(self.out_bytes.get() + extent.bytes());
         self.count_span(first, extent);
-        Ok(self.address(first))
+        self.address(first)
     }
 
     /// Adds a span to what is counted, and notes that its slabs are written to.
@@ -112,7 +135,8 @@ impl Slabs {
         let mut new = Extent::of(bytes);
         if new.bytes() > old.bytes() {
             let last = first + old.slabs - 1;
-            if self.afford(new.bytes() - old.bytes()).is_err() || self.recommit(last..last + 1).is_err() {
+            let unsure = self.slab(last).is(Flag::Unsure);
+            if self.afford(new.bytes() - old.bytes()).is_err() || (unsure && self.recommit(last..last + 1).is_err()) {
                 return false;
             }
         }
@@ -152,30 +176,23 @@ impl Slabs {
         true
     }
 
-    /// Lets a span that had to move, as it grew, keep clean slabs behind it: half of what it has.
-    pub(super) fn leave_room(&self, object: NonNull<u8>) {
-        let first = self.number_of(object);
-        let Use::Span(mut extent) = self.slab(first).usage() else { return };
-        let (from, wished) = (first + extent.owned(), (extent.slabs / 2).clamp(1, MOST_SLACK));
-        let clean = |&number: &usize| {
-            let known = self.vacancy.is(VACANT, number) && !self.vacancy.is(DIRTY, number);
-            known || (number >= self.high.get() && (number + 1) * SLAB <= self.committed.get())
-        };
-        let end = (from..(from + wished).min(self.plan.slabs)).take_while(clean).last().map_or(from, |last| last + 1);
-        if end == from {
+    /// Lets a span keep the vacant slabs behind it to grow into. Their memory is returned first, so that they cost address space alone.
+    fn leave_room(&self, first: usize, extent: Extent) {
+        let from = first + extent.slabs;
+        let vacant = |&number: &usize| self.vacancy.is(VACANT, number);
+        let known = from..(from + room(extent)).min(self.high.get());
+        let end = known.take_while(vacant).last().map_or(from, |last| last + 1);
+        let dirty = self.vacancy.sets.next(DIRTY, from).is_some_and(|number| number < end);
+        if end == from || (dirty && (self.decay.policy() == Decay::Never || self.give_back(from..end, false).is_err()))
+        {
             return;
         }
-        if end > self.high.get() {
-            self.raised(end);
+        if self.take(from..end).is_ok() {
+            self.settle_span(from..end);
+            (from..end).for_each(|number| self.slab(number).becomes_rest(number - first));
+            self.slab(first).becomes_span(Extent { slack: end - from, ..extent });
+            self.slack.set(self.slack.get() + end - from);
         }
-        if self.take(from..end).is_err() {
-            return;
-        }
-        self.settle_span(from..end);
-        (from..end).for_each(|number| self.slab(number).becomes_rest(number - first));
-        extent.slack += end - from;
-        self.slab(first).becomes_span(extent);
-        self.slack.set(self.slack.get() + end - from);
     }
 
     /// Takes from all spans what they keep to grow into. Returns `true` if there was any.

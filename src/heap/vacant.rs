@@ -180,7 +180,6 @@ impl Slabs {
                 slab.note(Flag::Returned, alone);
             }
             slab.note(Flag::Old, false);
-            slab.note(Flag::Unsure, false);
             slab.cut(0);
         }
         for (set, member) in [(DIRTY, false), (LARGE, false), (HELD, false), (VACANT, true)] {
