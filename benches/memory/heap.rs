@@ -1,6 +1,7 @@
 //! An allocator, watched: what is live after each call, and now and then what is resident.
 
 use crate::Outcome;
+use crate::resident::resident;
 use crate::subjects::Subject;
 use std::alloc::{GlobalAlloc, Layout};
 
@@ -32,16 +33,6 @@ pub(crate) struct Heap {
     next: (usize, usize),
     samples: Vec<Sample>,
     moments: Vec<(&'static str, Sample)>,
-}
-
-/// Bytes of this process that are in memory and its own: anonymous pages, less those that the kernel may take.
-fn resident() -> Outcome<f64> {
-    let text = std::fs::read_to_string("/proc/self/smaps_rollup")?;
-    let field = |name: &str| -> Outcome<f64> {
-        let line = text.lines().find_map(|line| line.strip_prefix(name)).ok_or("no such field in smaps_rollup")?;
-        Ok(line.trim().trim_end_matches("kB").trim().parse::<f64>()? * 1024.0)
-    };
-    Ok(field("Anonymous:")? - field("LazyFree:")?)
 }
 
 impl Heap {

@@ -25,6 +25,8 @@ mod options;
 mod patterns;
 mod picture;
 mod report;
+#[path = "../heap/resident.rs"]
+mod resident;
 mod shapes;
 mod subjects;
 mod threads;

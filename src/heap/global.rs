@@ -13,15 +13,12 @@ use super::arena::HeapArena;
 use super::builder::HeapArenaBuilder;
 use super::owned::Owned;
 use super::remote::Remote;
-use super::unwind::contained;
 use crate::error::Error;
 use crate::pages::Source;
-use core::alloc::{GlobalAlloc, Layout};
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering::*};
-use std::alloc::System;
 
 thread_local! {
     /// The allocator that this thread owns.
@@ -35,7 +32,7 @@ thread_local! {
 ///
 /// # Threads
 ///
-/// All other threads are the system's: what they allocate comes from [`System`], before and after the claim, and so does what the owner's heap
+/// All other threads are the system's: what they allocate comes from [`System`](std::alloc::System), before and after the claim, and so does what the owner's heap
 /// has no room for. An object of the owner's that another thread resizes moves to the system.
 ///
 /// # When memory returns
@@ -214,14 +211,14 @@ impl GlobalHeap {
 
     /// The heap, if the calling thread owns it.
     #[inline(always)]
-    fn mine(&self) -> Option<&HeapArena> {
+    pub(super) fn mine(&self) -> Option<&HeapArena> {
         // SAFETY: only `claim` makes a thread the owner, after it wrote the heap; no other thread gets here.
         ptr::eq(OWNED.get(), self).then(|| unsafe { (*self.heap.get()).assume_init_ref() })
     }
 
     /// The heap, if the calling thread owns it, after it got back what other threads left.
     #[inline(always)]
-    fn collected(&self) -> Option<&HeapArena> {
+    pub(super) fn collected(&self) -> Option<&HeapArena> {
         let heap = self.mine()?;
         if self.pending.load(Relaxed) != 0 {
             self.collect(heap);
@@ -267,7 +264,7 @@ impl GlobalHeap {
 
     /// How far behind the first slab an address of the owner's lies.
     #[inline(always)]
-    fn offset(&self, object: *mut u8) -> Option<usize> {
+    pub(super) fn offset(&self, object: *mut u8) -> Option<usize> {
         // In this order: who sees the length sees the base.
         let len = self.len.load(Acquire);
         let offset = object.addr().wrapping_sub(self.base.load(Relaxed));
@@ -279,7 +276,7 @@ impl GlobalHeap {
     /// # Safety
     ///
     /// The heap is made, which an [`offset`](Self::offset) in it shows, or that it is [`mine`](Self::mine).
-    unsafe fn remote(&self) -> &Remote {
+    pub(super) unsafe fn remote(&self) -> &Remote {
         // SAFETY: written before.
         unsafe { (*self.remote.get()).assume_init_ref() }
     }
@@ -290,30 +287,12 @@ impl GlobalHeap {
     ///
     /// It lies at this offset, and nobody uses it any more.
     #[cold]
-    unsafe fn free_remotely(&self, offset: usize) {
+    pub(super) unsafe fn free_remotely(&self, offset: usize) {
         // SAFETY: an offset in the heap, of an object that it handed out.
         let first = unsafe { self.remote().set(offset) };
         debug_assert!(first, "two threads freed one object at once");
         // Not a store: of several threads that come here, the owner sees what each did before.
         self.pending.fetch_or(1, Release);
-    }
-
-    /// Moves an object of the owner's to the system.
-    ///
-    /// # Safety
-    ///
-    /// As for `GlobalAlloc::realloc`.
-    #[cold]
-    unsafe fn move_to_system(&self, object: *mut u8, old: Layout, new: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise; both are objects of at least the size that is copied, and the old one is given up after.
-        unsafe {
-            let moved = System.alloc(new);
-            if !moved.is_null() {
-                moved.copy_from_nonoverlapping(object, old.size().min(new.size()));
-                self.dealloc(object, old);
-            }
-            moved
-        }
     }
 
     /// Frees what other threads left.
@@ -345,94 +324,4 @@ pub(super) fn serves(heap: &HeapArena) -> bool {
     // SAFETY: null or a static.
     let owned = unsafe { OWNED.get().as_ref() };
     owned.is_some_and(|owned| ptr::eq(owned.heap.get().cast(), heap))
-}
-
-/// What debug builds find, on whichever thread it happens; release builds look at nothing.
-impl GlobalHeap {
-    /// An object that is handed out, or resized, by the owner.
-    #[inline(always)]
-    fn handed_out(&self, object: NonNull<u8>, layout: Layout) -> *mut u8 {
-        #[cfg(debug_assertions)]
-        if let (Some(heap), Some(offset)) = (self.mine(), self.offset(object.as_ptr())) {
-            let usable = heap.usable_size(object.as_ptr()).unwrap_or(0);
-            // SAFETY: an offset in the heap.
-            unsafe { self.remote() }.note(offset, usable, layout);
-        }
-        let _ = layout;
-        object.as_ptr()
-    }
-
-    /// An object at an offset in the heap that is freed or resized, by any thread.
-    #[inline(always)]
-    fn check(&self, object: *mut u8, offset: usize, layout: Layout, done: &'static str) {
-        #[cfg(debug_assertions)]
-        if let Some(object) = NonNull::new(object) {
-            // SAFETY: an offset in the heap.
-            unsafe { self.remote() }.check(object, offset, layout, done);
-        }
-        let _ = (object, offset, layout, done);
-    }
-}
-
-// SAFETY: each object comes from the owner's heap or from the system, and goes back to where it came from, as its address tells. Nothing
-// unwinds: what could is `contained`.
-unsafe impl GlobalAlloc for GlobalHeap {
-    #[inline]
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        contained(|| match self.collected().map(|heap| heap.alloc(layout)) {
-            Some(Ok(object)) => self.handed_out(object, layout),
-            // SAFETY: the caller's promise.
-            Some(Err(_)) | None => unsafe { System.alloc(layout) },
-        })
-    }
-
-    #[inline]
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        contained(|| match self.collected().map(|heap| heap.alloc_zeroed(layout)) {
-            Some(Ok(object)) => self.handed_out(object, layout),
-            // SAFETY: the caller's promise.
-            Some(Err(_)) | None => unsafe { System.alloc_zeroed(layout) },
-        })
-    }
-
-    #[inline]
-    unsafe fn dealloc(&self, object: *mut u8, layout: Layout) {
-        contained(|| match (self.offset(object), self.mine()) {
-            (Some(offset), Some(heap)) => {
-                self.check(object, offset, layout, "freed");
-                // Its place is handed out again with the pointer that came back, not with one made of the heap's own: to the compiler a
-                // global allocator's objects are allocations of their own, which no other pointer may reach (yvt/rlsf#20).
-                // SAFETY: the caller's promise; the object is the owner's, which this thread is, so its address is not null.
-                unsafe { heap.free_as_given(NonNull::new_unchecked(object), layout) }
-            }
-            (Some(offset), ..) => {
-                self.check(object, offset, layout, "freed");
-                // SAFETY: the caller's promise; the object is the owner's.
-                unsafe { self.free_remotely(offset) }
-            }
-            // SAFETY: the caller's promise; the object came from the system.
-            (None, ..) => unsafe { System.dealloc(object, layout) },
-        })
-    }
-
-    #[inline]
-    unsafe fn realloc(&self, object: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        let Ok(new) = Layout::from_size_align(size, layout.align()) else { return ptr::null_mut() };
-        contained(|| {
-            let moved = match (self.offset(object), NonNull::new(object)) {
-                (Some(offset), Some(object)) => {
-                    self.check(object.as_ptr(), offset, layout, "resized");
-                    // SAFETY: the caller's promise; the object is the owner's, which this thread is.
-                    self.collected().and_then(|heap| unsafe { heap.realloc_as_given(object, layout, new) }.ok())
-                }
-                // SAFETY: the caller's promise; the object came from the system.
-                _ => return unsafe { System.realloc(object, layout, size) },
-            };
-            match moved {
-                Some(object) => self.handed_out(object, new),
-                // SAFETY: the caller's promise: what this thread may not resize, or finds no room for, it copies.
-                None => unsafe { self.move_to_system(object, layout, new) },
-            }
-        })
-    }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   c_face · registry · global · rc · allocator   who uses a heap: C, a whole program, counted pointers, collections
-//!   remote · owned · unwind                       of a global heap: what other threads freed, its pages, the end of unwinding
+//!   global_alloc · remote · owned · unwind        of a global heap: its calls, what other threads freed, its pages, the end of unwinding
 //!   builder                                       what is chosen before there is one
 //!   stats · trim · walk · fence · lookup          what can be asked, given back, marked, kept apart (debug, misuse: the checks of debug builds)
 //!   resize · guests                               realloc: in its class, where it lies, by a move, or as it is
@@ -38,6 +38,7 @@ mod decay;
 mod exchange;
 mod fence;
 mod global;
+mod global_alloc;
 mod guests;
 mod lookup;
 mod magazine;
