@@ -69,7 +69,7 @@ impl DualArena {
     /// use permacode::{CodeArena, DualArena, HeapArena};
     ///
     /// let DualArena { code, heap } = DualArena::new()?;
-    /// assert_eq!(code.stats().system_calls + heap.stats().system_calls, 4);
+    /// assert_eq!(code.stats().system_calls + heap.stats().system_calls, 5);
     /// let small = DualArena { code: CodeArena::builder().reservation(1 << 20).build()?, heap: HeapArena::new()? };
     /// assert_eq!(small.code.stats().reserved, 1 << 20);
     /// # Ok::<(), permacode::Error>(())

@@ -160,6 +160,8 @@ pub enum PageCall {
     Fix,
     /// Huge pages.
     Huge,
+    /// Small pages alone.
+    Plain,
     /// Memory and access given back, the address space kept.
     Decommit,
     /// Memory given back, access and address space kept.
@@ -263,6 +265,7 @@ impl fmt::Display for PageCall {
             Self::Replace => "put a sealed memory file in the place of pages",
             Self::Fix => "fix a mapping for ever",
             Self::Huge => "use huge pages",
+            Self::Plain => "use small pages alone",
             Self::Decommit => "give pages back",
             Self::Discard => "give memory back",
             Self::Resident => "say what is resident",

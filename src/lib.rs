@@ -107,9 +107,9 @@ pub use code::{
 pub use dual::{DualArena, Region};
 pub use error::{Error, LinkError, PageCall, PageError};
 pub use heap::{
-    ClassStats, GlobalHeap, HeapArena, HeapArenaBuilder, HeapRc, HeapStats, Registered, Swept, permacode_heap_calloc,
-    permacode_heap_free, permacode_heap_lua_alloc, permacode_heap_malloc, permacode_heap_realloc,
-    permacode_heap_usable_size,
+    ClassStats, Decay, GlobalHeap, HeapArena, HeapArenaBuilder, HeapRc, HeapStats, Registered, Swept,
+    permacode_heap_calloc, permacode_heap_free, permacode_heap_lua_alloc, permacode_heap_malloc,
+    permacode_heap_realloc, permacode_heap_resize, permacode_heap_usable_size,
 };
 #[cfg(feature = "derive")]
 pub use permacode_derive::Permanent;

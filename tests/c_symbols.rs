@@ -5,13 +5,14 @@
 use object::{Object, ObjectSymbol};
 use permacode::{CodeArena, HeapArena};
 
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 8] = [
     "permacode_code_contains",
     "permacode_heap_calloc",
     "permacode_heap_free",
     "permacode_heap_lua_alloc",
     "permacode_heap_malloc",
     "permacode_heap_realloc",
+    "permacode_heap_resize",
     "permacode_heap_usable_size",
 ];
 
@@ -54,6 +55,7 @@ mod c {
         fn permacode_heap_lua_alloc(heap: *mut c_void, object: *mut c_void, old: usize, new: usize) -> *mut c_void;
         fn permacode_heap_malloc(heap: *const c_void, size: usize) -> *mut c_void;
         fn permacode_heap_realloc(heap: *const c_void, object: *mut c_void, size: usize) -> *mut c_void;
+        fn permacode_heap_resize(heap: *const c_void, object: *mut c_void, size: usize) -> *mut c_void;
         fn permacode_heap_usable_size(object: *const c_void) -> usize;
     }
 
@@ -69,7 +71,7 @@ mod c {
             let object = permacode_heap_realloc(heap, object, 5000);
             assert!(permacode_heap_usable_size(object) >= 5000);
             permacode_heap_free(heap, object);
-            permacode_heap_free(heap, permacode_heap_calloc(heap, 3, 100));
+            permacode_heap_free(heap, permacode_heap_resize(heap, permacode_heap_calloc(heap, 3, 100), 0));
             let object = permacode_heap_lua_alloc(heap, core::ptr::null_mut(), 0, 40);
             assert!(permacode_heap_lua_alloc(heap, object, 40, 0).is_null());
         }

@@ -8,7 +8,7 @@ use core::ptr;
 use heap_support::{all, layout};
 use permacode::{
     HeapArena, permacode_heap_calloc, permacode_heap_free, permacode_heap_lua_alloc, permacode_heap_malloc,
-    permacode_heap_realloc,
+    permacode_heap_realloc, permacode_heap_resize,
 };
 use permacode_witness::{Child, End};
 
@@ -25,6 +25,7 @@ struct C {
     malloc: Malloc,
     calloc: Calloc,
     realloc: Realloc,
+    resize: Realloc,
     free: Free,
     lua: LuaAlloc,
 }
@@ -36,6 +37,7 @@ impl C {
             malloc: permacode_heap_malloc,
             calloc: permacode_heap_calloc,
             realloc: permacode_heap_realloc,
+            resize: permacode_heap_resize,
             free: permacode_heap_free,
             lua: permacode_heap_lua_alloc,
         }
@@ -54,6 +56,11 @@ impl C {
     fn realloc(&self, object: *mut u8, size: usize) -> *mut u8 {
         // SAFETY: a heap of this thread; tests give up what they pass, or pass what is refused.
         unsafe { (self.realloc)(&self.heap, object.cast(), size).cast() }
+    }
+
+    fn resize(&self, object: *mut u8, size: usize) -> *mut u8 {
+        // SAFETY: a heap of this thread; tests give up what they pass, or pass what is refused.
+        unsafe { (self.resize)(&self.heap, object.cast(), size).cast() }
     }
 
     fn free(&self, object: *mut u8) {
@@ -168,6 +175,60 @@ fn realloc_to_nothing_frees_and_free_of_null_does_nothing() {
     assert_eq!(c.heap.stats().objects, 0);
 }
 
+#[test]
+fn resizing_never_frees_and_is_otherwise_reallocation() {
+    let c = C::new();
+    for from in SIZES {
+        for to in SIZES {
+            let object = c.malloc(from);
+            c.fill(object, from, 9);
+            let moved = c.resize(object, to);
+            assert!(c.holds(moved, from.min(to), 9) && moved.addr() % 16 == 0, "{from} to {to}");
+            c.fill(moved, to, 3);
+            let nothing = c.resize(moved, 0);
+            assert_eq!(c.heap.usable_size(nothing), Some(16), "{to} to nothing");
+            let one = c.resize(c.resize(nothing, 0), 1);
+            c.fill(one, 1, 4);
+            let again = c.resize(one, from);
+            assert!(c.holds(again, 1, 4) && c.heap.usable_size(again).unwrap() >= from);
+            c.free(again);
+        }
+        assert_eq!(c.heap.stats().live, 0);
+    }
+    let none = c.resize(ptr::null_mut(), 0);
+    assert_eq!((c.heap.usable_size(none), c.heap.stats().objects), (Some(16), 1));
+    assert!(c.resize(none, isize::MAX as usize).is_null() && c.resize(ptr::null_mut(), usize::MAX).is_null());
+    c.free(none);
+    assert_eq!(c.heap.stats().live, 0);
+}
+
+// soundness S31: a program in C that makes an object smaller does not expect to be told that there is no memory.
+#[test]
+fn an_object_whose_size_nobody_remembers_gets_smaller_at_the_limit_and_in_a_full_reservation() {
+    let full = || HeapArena::builder().reservation(1 << 20).build().unwrap();
+    let limited = || HeapArena::builder().reservation(64 << 20).limit(1 << 20).build().unwrap();
+    for heap in [full(), limited()] {
+        let c = C { heap, ..C::new() };
+        let all: Vec<_> = SIZES
+            .iter()
+            .cycle()
+            .map_while(|&size| Some((c.malloc(size), size)).filter(|(object, _)| !object.is_null()))
+            .collect();
+        // Whatever is left, in every class.
+        while SIZES.iter().any(|&size| size <= 4096 && !c.malloc(size).is_null()) {}
+        for &(object, size) in &all {
+            c.fill(object, size, 6);
+            let mut at = object;
+            for to in [size, size / 2, size / 9, 1, 0] {
+                at = c.resize(at, to);
+                assert!(!at.is_null(), "{size} to {to}");
+                assert!(c.holds(at, to, 6));
+            }
+            assert!(!c.realloc(at, 1).is_null());
+        }
+    }
+}
+
 // What C frees may have come through Rust, with whatever alignment.
 #[test]
 fn an_object_of_the_rust_face_can_be_freed_and_resized_by_c() {
@@ -279,6 +340,7 @@ fn freeing_or_resizing_a_foreign_pointer_panics_in_debug_and_does_nothing_in_rel
         let resized = end(|c| {
             let pointer = foreign(c)[index];
             assert!(c.realloc(pointer, 100).is_null() && c.realloc(pointer, 0).is_null());
+            assert!(c.resize(pointer, 100).is_null() && c.resize(pointer, 0).is_null());
             assert_eq!(c.heap.stats().objects, 2);
         });
         assert_eq!(resized, expected, "pointer {index}");
@@ -290,12 +352,13 @@ fn freeing_or_resizing_a_foreign_pointer_panics_in_debug_and_does_nothing_in_rel
 fn freeing_or_resizing_what_was_freed_panics_in_debug() {
     for size in [40, 3000, 200_000] {
         type Again = fn(&C, *mut u8, usize);
-        let again: [Again; 5] = [
+        let again: [Again; 6] = [
             |c, object, _| c.free(object),
             |c, object, _| _ = c.realloc(object, 0),
             |c, object, size| _ = c.realloc(object, size),
             |c, object, size| _ = c.realloc(object, size * 3),
             |c, object, size| _ = c.lua(object, size, size),
+            |c, object, _| _ = c.resize(object, 0),
         ];
         for (index, again) in again.into_iter().enumerate() {
             let ended = end(|c| {
@@ -308,14 +371,16 @@ fn freeing_or_resizing_what_was_freed_panics_in_debug() {
     }
 }
 
+// soundness S31
 #[test]
-fn shrinking_may_be_refused_and_the_object_stays() {
+fn shrinking_is_not_refused_where_there_is_no_room_beside() {
     let heap = HeapArena::builder().reservation(1 << 20).limit(64 << 11).build().unwrap();
     let c = C { heap, ..C::new() };
     let object = c.lua(ptr::null_mut(), 5, 100_000);
     c.fill(object, 100_000, 8);
-    assert!(c.lua(object, 100_000, 40).is_null(), "there is no room beside it");
-    assert!(c.holds(object, 100_000, 8));
-    assert!(c.lua(object, 100_000, 0).is_null());
+    let shrunk = c.lua(object, 100_000, 40);
+    assert!(!shrunk.is_null() && c.holds(shrunk, 40, 8));
+    assert_eq!(c.heap.stats().live, 48);
+    assert!(c.lua(shrunk, 40, 0).is_null());
     assert_eq!(c.heap.stats().live, 0);
 }

@@ -106,6 +106,26 @@ fn a_free_with_another_layout_is_found() {
     assert_eq!(heap.stats().live, 0);
 }
 
+// soundness S34
+#[test]
+fn a_report_names_the_address_both_layouts_and_the_size_class() {
+    let heap = small_heap();
+    let object = alloc(&heap, 90);
+    let class = "the size class of 96 bytes, for layouts of 89 to 96 bytes";
+    let given = "the layout given has 20 bytes aligned to 4, which is the size class of 24 bytes, for layouts of 17 to 24 bytes";
+    let says_all = |at: NonNull<u8>, given: &str, body: &dyn Fn()| {
+        let panic = panics(body);
+        assert!(panic.starts_with(&format!("{at:p} ")) && panic.contains(class) && panic.contains(given), "{panic:?}");
+    };
+    says_all(object, given, &|| free(&heap, object, layout(20, 4)));
+    says_all(add(object, 8), given, &|| free(&heap, add(object, 8), layout(20, 4)));
+    free(&heap, object, layout(90, 8));
+    says_all(object, "the layout given has 90 bytes aligned to 8", &|| free(&heap, object, layout(90, 8)));
+    // SAFETY: none: this is the write after free that is to be found. The memory is the heap's and nobody else uses it.
+    unsafe { object.write(1) };
+    says_all(object, "", &|| while alloc(&heap, 90) != object {});
+}
+
 #[test]
 fn a_free_of_an_objects_middle_is_found() {
     let heap = small_heap();

@@ -2,6 +2,8 @@
 #![cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 
 mod heap_support;
+#[path = "support/taking.rs"]
+mod taking;
 
 use allocator_api2::vec::Vec as HeapVec;
 use core::ptr::NonNull;
@@ -10,9 +12,11 @@ use heap_support::{Objects, layout};
 use permacode::pages::{OrdinaryPages, PageSource};
 use permacode::testing::Pages;
 use permacode::{
-    Error, HeapArena, HeapRc, PageCall, PageError, permacode_heap_calloc, permacode_heap_free, permacode_heap_malloc,
+    Decay, Error, HeapArena, HeapRc, PageCall, PageError, permacode_heap_calloc, permacode_heap_free,
+    permacode_heap_malloc,
 };
 use std::sync::Arc;
+use taking::Taking;
 
 /// How many errors a workload met, each of them from the system.
 #[derive(Default)]
@@ -260,5 +264,49 @@ fn zeroed_memory_is_zero_whatever_a_refused_trim_left_in_it() {
         zeroed(&heap);
         pages.discards.store(true, Relaxed);
         heap.reset().unwrap();
+    }
+}
+
+// soundness S16, S20: a use of what was taken would end this process.
+#[test]
+fn what_a_refused_discard_took_is_committed_before_it_is_used() {
+    for nth in [1, 2, 3, 5, 8, 13, 21] {
+        for commit_too in [false, true] {
+            let pages = Taking::new();
+            let builder = HeapArena::builder().reservation(64 << 20).huge_pages_from(0).decay(Decay::Now);
+            let mut heap = builder.pages(pages.clone()).build().unwrap();
+            {
+                let mut objects = Objects::new(&heap);
+                pages.refuse_discard(nth);
+                for round in 0..3 {
+                    for size in [40, 700, 5000, 20_000, 33_000, 100_000, 9 << 20] {
+                        let count = (1 << 20) / size + 1;
+                        for _ in 0..count {
+                            // What is refused for lack of pages may be asked for again.
+                            let _ = objects.alloc(layout(size, 8)).or_else(|_| objects.alloc(layout(size, 8)));
+                        }
+                    }
+                    if commit_too && pages.refuses_a_discard() {
+                        pages.refuse_commit(1);
+                    }
+                    objects.free_if(|index| (index + round) % 3 != 0);
+                    let _ = heap.trim();
+                    if let Ok(object) = heap.alloc_zeroed(layout(10 << 20, 8)) {
+                        // SAFETY: a new object of this layout, zeroed, freed once.
+                        unsafe {
+                            assert!(heap_support::all(core::slice::from_raw_parts(object.as_ptr(), 10 << 20), 0));
+                            heap.free(object, layout(10 << 20, 8));
+                        }
+                    }
+                    agrees(&heap, &objects);
+                }
+                objects.free_all();
+            }
+            pages.refuse_commit(0);
+            heap.trim().unwrap();
+            assert_eq!((heap.stats().live, heap.stats().slabs), (0, 0));
+            Objects::of(&heap, 60, 1 << 20).check();
+            let _ = heap.reset();
+        }
     }
 }

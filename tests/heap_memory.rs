@@ -44,7 +44,7 @@ fn a_million_small_objects_take_hardly_more_memory_than_they_are_large() {
         // SAFETY: live until now, with this layout.
         unsafe { heap.free(at, object) };
     }
-    assert!(resident(&heap) >= live, "memory comes back on request only");
+    assert!(resident(&heap) >= live / 2, "memory comes back on request, or after a while");
     heap.trim().unwrap();
     assert_eq!((resident(&heap), heap.resident()), (0, Ok(0)));
     assert!(with_metadata(&heap) < 2_000_000, "{}", with_metadata(&heap));
@@ -121,7 +121,8 @@ fn a_reset_frees_everything_at_once_and_the_heap_starts_again() {
 // soundness S16
 #[test]
 fn a_limit_holds_to_the_byte() {
-    for (limit, size, class) in [(1000, 8, 8), (10_000, 100, 104), (100_000, 3000, 3072), (1 << 20, 100_000, 2 << 16)] {
+    for (limit, size, class) in [(1000, 8, 8), (10_000, 100, 104), (100_000, 3000, 3072), (1 << 20, 100_000, 25 << 12)]
+    {
         for spare in [0, 1, class - 1] {
             let limit = limit / class * class + spare;
             let heap = HeapArena::builder().reservation(8 * MEGABYTE).limit(limit).build().unwrap();
@@ -151,7 +152,7 @@ fn a_limit_holds_to_the_byte() {
 fn what_other_classes_hold_free_is_not_counted() {
     let heap = HeapArena::builder().reservation(MEGABYTE).limit(MEGABYTE).build().unwrap();
     for size in [8, 64, 3000, 30_000, 100_000, 500_000, 16, 24] {
-        let mut objects = Objects::of(&heap, MEGABYTE * 9 / 10 / heap_class(size), size);
+        let mut objects = Objects::of(&heap, MEGABYTE * 9 / 10 / place(size), size);
         objects.free_all();
         assert_eq!(heap.stats().live, 0);
     }
@@ -198,9 +199,11 @@ fn a_limit_holds_where_there_are_more_free_objects_than_it_allows() {
     }
 }
 
-fn heap_class(size: usize) -> usize {
+/// Bytes of address space that an object takes.
+fn place(size: usize) -> usize {
     let heap = reserved(MEGABYTE);
-    heap.usable_size(heap.alloc(layout(size, 8)).unwrap().as_ptr()).unwrap()
+    let usable = heap.usable_size(heap.alloc(layout(size, 8)).unwrap().as_ptr()).unwrap();
+    if usable <= 32 << 10 { usable } else { usable.next_multiple_of(64 << 10) }
 }
 
 // An empty heap has room for whatever it ever had room for.
@@ -339,7 +342,7 @@ fn memory_is_used_to_the_last_of_what_the_system_grants() {
             }
         };
         assert!(matches!(error, Error::Pages(error) if error.call == PageCall::Commit), "{error}");
-        assert!(heap.stats().live > 95 * MEGABYTE, "{}", heap.stats().live);
+        assert!(heap.stats().live > 89 * MEGABYTE, "{}", heap.stats().live);
         objects.check();
         objects.free_all();
         Objects::of(&heap, 1000, 60_000).check();
@@ -348,9 +351,9 @@ fn memory_is_used_to_the_last_of_what_the_system_grants() {
 
 #[test]
 fn nothing_is_left_of_a_heap_that_could_not_be_made() {
-    for nth in 0..2 {
+    for call in [PageCall::Reserve, PageCall::Commit] {
         let pages = Pages::system();
-        pages.fail_nth(nth);
+        pages.fail_call(call, 0);
         let refused = HeapArena::builder().reservation(MEGABYTE).pages(pages.clone()).build();
         assert!(matches!(refused, Err(Error::Pages(_))));
         assert_eq!((pages.live(), pages.violations()), (0, 0));

@@ -45,10 +45,10 @@ fn an_object_is_found_while_its_heap_is_registered() {
         let first = one.register().unwrap();
         assert_eq!((usable(small), usable(large)), (24, 0));
         let second = two.register().unwrap();
-        assert_eq!((usable(small), usable(large)), (24, 128 << 10));
+        assert_eq!((usable(small), usable(large)), (24, 100 << 10));
         assert!(ptr::eq(first.heap(), &one) && ptr::eq(second.heap(), &two));
         drop(first);
-        assert_eq!((usable(small), usable(large)), (0, 128 << 10));
+        assert_eq!((usable(small), usable(large)), (0, 100 << 10));
         drop(second);
         assert_eq!((usable(small), usable(large)), (0, 0));
     });
@@ -121,7 +121,7 @@ fn threads_register_find_and_forget_at_once() {
                         let registered = heap.register().unwrap();
                         for _ in 0..20 {
                             assert_eq!(usable(small), (8 + round % 500).next_multiple_of(8));
-                            assert_eq!(usable(large), 128 << 10);
+                            assert_eq!(usable(large), 72 << 10);
                         }
                         found.fetch_add(1, Relaxed);
                         drop(registered);

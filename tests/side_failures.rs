@@ -1,6 +1,9 @@
 //! A system that refuses pages or address space: a side table says so, loses nothing, and works on.
 
 mod support;
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
+#[path = "support/taking.rs"]
+mod taking;
 
 use permacode::testing::Pages;
 use permacode::{CodeArena, Error, PageCall, SideTable, Sites};
@@ -158,6 +161,25 @@ fn two_that_make_the_table_grow_at_once_get_what_the_farther_one_needs() {
     assert_eq!(source.pages.calls(), calls, "what is writable stays so");
     assert_eq!(table.reset(), Ok(()));
     assert_eq!(table.of(far).unwrap()[59_999].get(), 0);
+}
+
+// soundness S16, S20: a look at what was taken would end this process.
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
+#[test]
+fn a_reset_whose_refusal_takes_access_leaves_entries_that_are_zero_or_none() {
+    for commit_too in [false, true] {
+        let (arena, pages) = (arena(), taking::Taking::new());
+        let builder = SideTable::<Entry>::builder(&arena).capacity(CAPACITY);
+        let mut table = builder.pages(pages.clone()).build().unwrap();
+        let sites = arena.load("m").unwrap().sites(5000).unwrap();
+        table.of(sites).unwrap().iter().for_each(|entry| entry.set([7; 5]));
+        pages.refuse_discard(1);
+        pages.refuse_commit(usize::from(commit_too));
+        assert!(matches!(table.reset(), Err(Error::Pages(error)) if error.call == PageCall::Discard));
+        assert_eq!(table.present(sites).len(), if commit_too { 0 } else { 5000 });
+        assert!(table.of(sites).unwrap().iter().all(|entry| entry.get() == [0; 5]));
+        table.reset().unwrap();
+    }
 }
 
 #[cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]

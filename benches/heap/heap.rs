@@ -16,6 +16,7 @@ mod memory;
 #[path = "../harness/options.rs"]
 mod options;
 mod replay;
+mod resident;
 mod subjects;
 mod trace;
 

@@ -6,6 +6,7 @@
 use crate::harness::{Clock, print_table};
 use crate::options::Options;
 use crate::replay::{Replay, table};
+use crate::resident::resident;
 use crate::subjects::{FREEING, Heaps, Job, Subject};
 use crate::trace::{NAMES, Trace};
 use crate::{Outcome, right};
@@ -18,15 +19,6 @@ const MILLION: usize = 1_000_000;
 const MIB: f64 = (1 << 20) as f64;
 /// The load that is not a trace.
 const OBJECTS: usize = NAMES.len();
-
-fn resident() -> Outcome<f64> {
-    let text = std::fs::read_to_string("/proc/self/smaps_rollup")?;
-    let field = |name: &str| -> Outcome<f64> {
-        let line = text.lines().find_map(|line| line.strip_prefix(name)).ok_or("no such field in smaps_rollup")?;
-        Ok(line.trim().trim_end_matches("kB").trim().parse::<f64>()? * 1024.0)
-    };
-    Ok(field("Anonymous:")? - field("LazyFree:")?)
-}
 
 struct Fill<'t>(&'t mut [NonNull<u64>]);
 

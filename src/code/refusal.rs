@@ -4,7 +4,7 @@ use crate::error::{PageCall, PageError};
 use core::sync::atomic::{AtomicU64, Ordering::*};
 
 /// What a refusal can name; its place in here is what the word holds. A source of the user's may name any.
-const CALLS: [PageCall; 15] = [
+const CALLS: [PageCall; 16] = [
     PageCall::Reserve,
     PageCall::Commit,
     PageCall::Populate,
@@ -16,6 +16,7 @@ const CALLS: [PageCall; 15] = [
     PageCall::Replace,
     PageCall::Fix,
     PageCall::Huge,
+    PageCall::Plain,
     PageCall::Decommit,
     PageCall::Discard,
     PageCall::Resident,

@@ -36,6 +36,7 @@ unsafe fn resize_slow(heap: &HeapArena, object: NonNull<u8>, old: Layout, new: L
 /// As for [`HeapArena::realloc`].
 #[inline(always)]
 unsafe fn resize(heap: &HeapArena, object: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<[u8]>> {
+    let object = heap.slabs().own(object);
     // SAFETY: the caller's promise, of which the first attempt uses nothing up if it fails.
     unsafe {
         match heap.realloc_fast(object, old, new) {

@@ -11,17 +11,22 @@
 
 use super::classes::{self, CLASSES, LARGEST, SMALL, TABLE};
 use super::magazine::Magazine;
-use super::slabs::{Slabs, Use};
+use super::slabs::Slabs;
 use crate::error::Error;
 use core::alloc::Layout;
 use core::fmt;
 use core::ptr::NonNull;
 
+/// Requests that are refused from one flush of all magazines to the next, where there is somebody else to ask.
+const PATIENCE: u32 = 4096;
+/// Objects that a large one counts as, on its way through slow paths.
+const SPAN_COUNTS: usize = 16;
+
 /// A heap for one thread at a time: `Send`, not `Sync`.
 ///
 /// Allocates and frees objects of any layout. All that it knows of them lies apart, so that object pages are written by the program only;
 /// in debug builds also by checks, which fill what is freed. Dropping it gives everything back in one system call and runs no destructors.
-/// `&HeapArena` is an `Allocator`, so that collections can lie in it. The value itself has some 4 KiB and lies wherever its owner puts it.
+/// `&HeapArena` is an `Allocator`, so that collections can lie in it. The value itself has some 5 KiB and lies wherever its owner puts it.
 ///
 /// ```
 /// use allocator_api2::vec::Vec;
@@ -47,12 +52,12 @@ unsafe impl Send for HeapArena {}
 impl HeapArena {
     /// Gives the heap away for the rest of the process, to the thread that calls.
     ///
-    /// Costs one move of some 4 KiB into memory of its own, no system call and no allocation; it cannot fail.
+    /// Costs one move of some 5 KiB into memory of its own, no system call and no allocation; it cannot fail.
     ///
     /// ```
     /// let heap: &'static permacode::HeapArena = permacode::HeapArena::new()?.leak();
     /// assert!(heap.bookkeeping_range().contains(&std::ptr::from_ref(heap).addr())); // it lies in its own pages
-    /// assert_eq!(heap.stats().system_calls, 2); // those that made it
+    /// assert_eq!(heap.stats().system_calls, 3); // those that made it
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn leak(self) -> &'static Self {
@@ -80,16 +85,9 @@ impl HeapArena {
 
     /// Allocates an object of any size and alignment, in bytes. What its bytes are is not said.
     ///
-    /// It takes the size of its class: its own, rounded up to its alignment and then, up to 512 bytes, to a multiple of 8; up to 32 KiB to
-    /// one of four sizes in each doubling, at most a quarter more; above to a multiple of 64 KiB. Without bytes it takes nothing and lies
-    /// nowhere.
-    ///
-    /// Up to 32 KiB it costs three reads and one write in the heap's own words, none of them to the object. A magazine that is empty is
-    /// filled from bitmaps before, half of what it has room for and commonly at most 64 objects. Above 32 KiB it costs a search of one bit
-    /// for each slab of 64 KiB and a write of 8 bytes for each that is taken. A system call is made only for more memory: one for 1 MiB,
-    /// later for a quarter of the heap, two where [huge pages](crate::HeapArenaBuilder::huge_pages_from) are asked for; and one for each 64
-    /// KiB of bitmaps, which serve 16 MiB of objects of 64 bytes. An allocation that is refused has looked at every slab that has a free
-    /// object.
+    /// It counts as the size of its class: its own, rounded up to its alignment and then, up to 512 bytes, to a multiple of 8; up to 32 KiB to
+    /// one of four sizes in each doubling, at most a quarter more; above to a multiple of 4 KiB, in address space of 64 KiB. Without bytes it
+    /// takes nothing and lies nowhere.
     ///
     /// # Errors
     ///
@@ -108,9 +106,19 @@ impl HeapArena {
     ///     heap.alloc(Layout::new::<[u64; 8]>())?;
     /// }
     /// assert_eq!(heap.stats().live, 640_000); // no header
-    /// assert_eq!(heap.stats().system_calls, 2); // those that made the heap
+    /// assert_eq!(heap.stats().system_calls, 3); // those that made the heap
     /// # Ok::<(), permacode::Error>(())
     /// ```
+    ///
+    /// # Cost
+    ///
+    /// * Up to 32 KiB three reads and one write in the heap's own words, none of them to the object. A magazine that is empty is filled from
+    ///   bitmaps before, half of what it has room for and commonly at most 64 objects.
+    /// * Above 32 KiB a search of a bit for each slab of 64 KiB, 64 at a time, and a write of 12 bytes for each that is taken.
+    /// * A system call for more memory: one for 1 MiB, later for a quarter of the heap, one more where [huge
+    ///   pages](crate::HeapArenaBuilder::huge_pages_from) are asked for; and one for each 64 KiB of bitmaps, which serve 16 MiB of objects of
+    ///   64 bytes. On its slow paths a heap also [returns](crate::Decay) memory that nobody uses, by at most some 256 calls at a time.
+    /// * An allocation that is refused empties every magazine; in a [`GlobalHeap`](crate::GlobalHeap) one of 4,096 does.
     #[inline(always)]
     pub fn alloc(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
         match self.alloc_fast(layout) {
@@ -174,10 +182,8 @@ impl HeapArena {
 
     /// Frees an object.
     ///
-    /// Never a system call; memory goes back by [`trim`](Self::trim) and [`reset`](Self::reset) only. Up to 32 KiB it costs two writes,
-    /// none of them to the object. A magazine that is full grows, from 32 addresses to at most 2,048 or 128 KiB of objects, and then gives
-    /// its oldest half back to the bitmaps. Above 32 KiB it costs a write of 8 bytes and of a bit for each slab of 64 KiB. Debug builds
-    /// fill an object of up to 32 KiB besides, so that a write after the free is found.
+    /// Memory in which nothing is left serves objects of any size, and goes back to the system after a while ([`Decay`](crate::Decay)). Debug
+    /// builds fill an object of up to 32 KiB, so that a write after the free is found.
     ///
     /// # Panics
     ///
@@ -185,7 +191,8 @@ impl HeapArena {
     ///
     /// # Safety
     ///
-    /// `object` came from this heap with this layout, was not freed since, and is not used any more.
+    /// 1. `object` came from this heap with this layout, and was not freed since.
+    /// 2. It is not used any more.
     ///
     /// ```
     /// use std::alloc::Layout;
@@ -198,8 +205,26 @@ impl HeapArena {
     /// assert_eq!(heap.alloc(layout)?, one); // what was freed last is handed out first
     /// # Ok::<(), permacode::Error>(())
     /// ```
+    ///
+    /// # Cost
+    ///
+    /// * Up to 32 KiB two writes, none of them to the object. A magazine that is full grows, from 32 addresses to at most 2,048 or 128 KiB of
+    ///   objects, and then gives its oldest half back to the bitmaps.
+    /// * Above 32 KiB a write of 12 bytes and of a bit or two for each slab of 64 KiB.
+    /// * No system call on the fast path. On the slow one memory may be returned, by at most some 256 calls at a time.
     #[inline(always)]
     pub unsafe fn free(&self, object: NonNull<u8>, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { self.free_as_given(self.slabs.own(object), layout) }
+    }
+
+    /// Frees an object that is handed out again with the right to its memory that this pointer has.
+    ///
+    /// # Safety
+    ///
+    /// As for [`free`](Self::free).
+    #[inline(always)]
+    pub(super) unsafe fn free_as_given(&self, object: NonNull<u8>, layout: Layout) {
         self.coming_back(object, layout);
         let last = last(layout);
         if last >= SMALL || !self.magazines[classes::small_class(last)].push(object) {
@@ -210,30 +235,51 @@ impl HeapArena {
     #[cold]
     #[inline(never)]
     fn refilled(&self, class: usize) -> Result<NonNull<u8>, Error> {
+        self.slabs.decay.class_used(class);
         // A class that has many objects out is refilled less often.
         if self.slabs.out[class].get() >= 8 * self.magazines[class].size() {
             self.grown(class);
         }
-        let refill = || self.slabs.refill(class, &self.magazines[class]);
+        let refill = || match self.slabs.starves(class) {
+            Some(error) => Err(error),
+            None => self.slabs.refill(class, &self.magazines[class], 0),
+        };
         // What lies in other classes' magazines may be what is missing.
-        refill().or_else(|error| if self.flush_all() { refill() } else { Err(error) })?;
+        let count = refill().or_else(|error| if self.flush_for_room() { refill() } else { Err(error) })?;
         let object = self.magazines[class].pop().ok_or(Error::Exhausted { needed: TABLE[class].size, left: 0 })?;
+        self.spend(count);
         Ok(self.handed_out(object))
+    }
+
+    /// An object of a class in exchange for another one of `lent` bytes, which the caller frees next, at the limit of what may be live.
+    pub(super) fn alloc_lent(&self, class: usize, lent: usize) -> Option<NonNull<u8>> {
+        let magazine = &self.magazines[class];
+        if magazine.len() == 0 {
+            self.slabs.refill(class, magazine, lent).ok()?;
+        }
+        magazine.pop().map(|object| self.handed_out(object))
     }
 
     #[cold]
     #[inline(never)]
     fn flushed(&self, class: usize, object: NonNull<u8>) {
         let magazine = &self.magazines[class];
-        if self.slabs.is_fenced(object) {
-            return self.slabs.take_back(class, &[object]);
+        self.slabs.decay.class_used(class);
+        if magazine.is_closed() && self.freed_apart(class, object) {
+            return self.spend(1);
         }
+        let mut count = 0;
         if magazine.len() == magazine.size() && !self.grown(class) {
-            let oldest = magazine.len().div_ceil(2);
-            self.slabs.take_back(class, &magazine.entries()[..oldest]);
-            magazine.forget_oldest(oldest);
+            count = magazine.len().div_ceil(2);
+            // SAFETY: nobody pushes meanwhile; that many of its entries are forgotten.
+            unsafe {
+                self.slabs.take_back(class, &magazine.entries()[..count]);
+                magazine.forget_oldest(count);
+            }
         }
-        magazine.push_within(object);
+        // SAFETY: it has grown, or forgotten half, or is closed with room, as each is that was refilled.
+        unsafe { magazine.push_within(object) };
+        self.spend(count);
     }
 
     /// Lets a magazine have twice as many entries; `false` if it has all it may have.
@@ -242,16 +288,31 @@ impl HeapArena {
         unsafe { self.magazines[class].grow(self.slabs.magazines(), class) }
     }
 
-    /// Empties every magazine; whether there was anything in one.
+    /// Empties the magazines because something was refused, so that what lies there serves any size. Returns `true` if there was anything.
+    ///
+    /// A heap that has the system to fall back on does so once in a while only: it is refused all the time once it is full, and classes that
+    /// have room are better left alone.
+    fn flush_for_room(&self) -> bool {
+        let refusals = self.slabs.refusals.get().wrapping_add(1);
+        self.slabs.refusals.set(refusals);
+        (!self.slabs.has_fallback.get() || refusals % PATIENCE == 1) && self.flush_all()
+    }
+
+    /// Empties every magazine, and gives up open slabs of which nothing is out. Returns `true` if there was anything.
     pub(super) fn flush_all(&self) -> bool {
-        (0..CLASSES).fold(false, |any, class| self.flush(class) | any)
+        (0..CLASSES).fold(false, |any, class| self.flush(class) | self.slabs.vacate_open(class) | any)
     }
 
     pub(super) fn flush(&self, class: usize) -> bool {
         let magazine = &self.magazines[class];
         let count = magazine.len();
-        self.slabs.take_back(class, magazine.entries());
-        magazine.forget_oldest(count);
+        if count != 0 {
+            // SAFETY: nobody pushes meanwhile; all of its entries are forgotten.
+            unsafe {
+                self.slabs.take_back(class, magazine.entries());
+                magazine.forget_oldest(count);
+            }
+        }
         count != 0
     }
 
@@ -265,7 +326,9 @@ impl HeapArena {
         }
         if size > LARGEST {
             let span = || self.slabs.alloc_span(size, layout.align(), zeroed);
-            return span().or_else(|error| if self.flush_all() { span() } else { Err(error) });
+            let object = span().or_else(|error| if self.flush_for_room() { span() } else { Err(error) })?;
+            self.spend(SPAN_COUNTS);
+            return Ok(object);
         }
         let class = classes::class(size);
         let object = match self.magazines[class].pop() {
@@ -284,8 +347,9 @@ impl HeapArena {
     fn free_large(&self, object: NonNull<u8>, layout: Layout) {
         let size = padded(layout);
         if size > LARGEST {
-            if let Some((first, count)) = self.slabs.span_at(object) {
-                self.slabs.free_span(first, count);
+            if let Some((first, extent)) = self.slabs.span_at(object) {
+                self.slabs.free_span(first, extent);
+                self.spend(SPAN_COUNTS);
             }
         } else if size > 0 {
             let class = classes::class(size);
@@ -321,17 +385,6 @@ pub(super) fn last(layout: Layout) -> usize {
 #[inline(always)]
 pub(super) fn padded(layout: Layout) -> usize {
     last(layout).wrapping_add(1)
-}
-
-impl Slabs {
-    /// The first slab and the length of the large object that begins at an address.
-    pub(super) fn span_at(&self, object: NonNull<u8>) -> Option<(usize, usize)> {
-        let number = self.offset(object.addr().get())? / classes::SLAB;
-        match self.slab(number).usage() {
-            Use::Span(count) => Some((number, count)),
-            _ => None,
-        }
-    }
 }
 
 impl fmt::Debug for HeapArena {

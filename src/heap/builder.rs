@@ -2,8 +2,10 @@
 
 use super::arena::HeapArena;
 use super::classes::{CLASSES, SLAB};
+use super::decay::{Clock, Decay, DecayState};
 use super::magazine::Magazine;
-use super::slabs::{Plan, Slabs};
+use super::plan::Plan;
+use super::slabs::{Choices, Slabs};
 use crate::error::{Error, PageCall, PageError};
 use crate::layout;
 use crate::pages::{HUGE, PageSource, Reservation, Reserve, Source};
@@ -11,7 +13,7 @@ use core::array;
 use std::sync::Arc;
 
 /// Address space that a heap takes when nothing is said.
-pub(super) const RESERVATION: Reserve =
+const RESERVATION: Reserve =
     Reserve { free: if usize::BITS >= 64 { 8 << 30 } else { 256 << 20 }, memory: 16 << 20, least: 1 << 20, share: 8 };
 /// Bytes of a heap in ordinary pages: eight huge pages' worth, so that one that is hardly used is a small part of the whole.
 const DEFAULT_HUGE: usize = 16 << 20;
@@ -36,6 +38,9 @@ pub struct HeapArenaBuilder {
     reservation: Option<usize>,
     limit: Option<usize>,
     huge_from: Option<usize>,
+    huge_spans: bool,
+    decay: Decay,
+    clock: Clock,
     source: Source,
 }
 
@@ -47,16 +52,16 @@ impl HeapArena {
     /// [`address_space`](Self::address_space) says what was granted. A program with more objects
     /// [chooses a size](HeapArenaBuilder::reservation).
     ///
-    /// Costs two system calls and a question for the limit; the address space is free until it is used. The first object touches a page or two of bookkeeping, and none
-    /// makes a call before 16 slabs of 64 KiB are in use.
+    /// Costs three system calls and a question for the limit; the address space is free until it is used. The first object touches a page
+    /// or two of bookkeeping, and none makes a call before 16 slabs of 64 KiB are in use.
     ///
     /// # Errors
     ///
-    /// [`Error::Pages`] when the system grants no address space or no memory, or when an eighth of what is left is too little.
+    /// [`Error::Pages`] when the system grants no address space or no memory.
     ///
     /// ```
     /// let heap = permacode::HeapArena::new()?;
-    /// assert_eq!((heap.stats().system_calls, heap.stats().slabs), (2, 0));
+    /// assert_eq!((heap.stats().system_calls, heap.stats().slabs), (3, 0));
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn new() -> Result<Self, Error> {
@@ -101,8 +106,8 @@ impl HeapArenaBuilder {
         self
     }
 
-    /// Bytes that may be live at once, each object counted with the size of its class; no limit unless it is set. An object that would
-    /// exceed it is refused with [`Error::Limit`].
+    /// Bytes that may be live at once, each object counted with the size of its class, above 32 KiB in units of 4 KiB; no limit unless it is
+    /// set. An object that would exceed it is refused with [`Error::Limit`]; making one smaller is not.
     ///
     /// It holds to the byte. Costs a division whenever a magazine is filled, a comparison for each object above 32 KiB.
     ///
@@ -111,8 +116,8 @@ impl HeapArenaBuilder {
     /// use std::alloc::Layout;
     ///
     /// let heap = HeapArena::builder().limit(64 << 10).build()?;
-    /// let refused = heap.alloc(Layout::new::<[u8; (64 << 10) + 1]>()); // takes two slabs
-    /// assert_eq!(refused, Err(Error::Limit { limit: 64 << 10, needed: 128 << 10, left: 64 << 10 }));
+    /// let refused = heap.alloc(Layout::new::<[u8; (64 << 10) + 1]>()); // takes 4 KiB more
+    /// assert_eq!(refused, Err(Error::Limit { limit: 64 << 10, needed: 68 << 10, left: 64 << 10 }));
     /// assert!(heap.alloc(Layout::new::<[u8; 64 << 10]>()).is_ok());
     /// # Ok::<(), Error>(())
     /// ```
@@ -121,14 +126,15 @@ impl HeapArenaBuilder {
         self
     }
 
-    /// How many bytes of the heap lie in pages of the ordinary size; behind them the heap asks for huge ones, where the system has them (on
-    /// Linux 2 MiB, and only if transparent huge pages are not switched off). Rounded up to 2 MiB, less half a MiB if it is not 0; 16 MiB unless
-    /// it is set; `usize::MAX` is never, and so is what leaves no room for one.
+    /// How many bytes of the heap lie in pages of the ordinary size; behind them the heap asks for huge ones for small objects, where the
+    /// system has them (on Linux 2 MiB, and only if transparent huge pages are not switched off). Rounded up to 2 MiB, less half a MiB if it is
+    /// not 0; 16 MiB unless it is set; `usize::MAX` is never, and so is what leaves no room for one.
     ///
     /// Huge pages make a large heap faster: a fault for each 2 MiB instead of each 4 KiB, and fewer misses of the processor's translations.
-    /// They cost at most 2 MiB that are resident and not used, and one more system call whenever the heap grows, by a quarter each time.
-    /// A trim still gives single pages back, but the system may keep a part of a huge page until memory is short. A forked child that
-    /// writes copies single pages, as before, on Linux 5.8 and later; older kernels copy huge ones if they find the memory.
+    /// They are for stretches of 2 MiB that objects of up to 32 KiB will fill. Everything else is kept on small pages, also where the
+    /// system would use huge ones unasked: bookkeeping, and objects above 32 KiB unless [`huge_spans`](Self::huge_spans) says so. Before a
+    /// part of such a stretch is given back, the wish for huge pages is withdrawn there, so that the system does not undo it. A forked child
+    /// that writes copies single pages, on Linux 5.8 and later; older kernels copy huge ones if they find the memory.
     ///
     /// ```
     /// use permacode::{Error, HeapArena};
@@ -136,22 +142,80 @@ impl HeapArenaBuilder {
     ///
     /// let calls = |from: usize| -> Result<usize, Error> {
     ///     let heap = HeapArena::builder().huge_pages_from(from).build()?;
+    ///     heap.alloc(Layout::new::<u64>())?;
+    ///     Ok(heap.stats().system_calls)
+    /// };
+    /// assert_eq!((calls(usize::MAX)?, calls(0)?), (3, 5)); // 2 MiB are made writable, and huge pages asked for
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Cost
+    ///
+    /// A system call for each quarter that the heap grows by. At most 2 MiB are resident and not used.
+    pub fn huge_pages_from(mut self, bytes: usize) -> Self {
+        self.huge_from = Some(bytes);
+        self
+    }
+
+    /// Asks for huge pages for large objects too, for each whole 2 MiB of theirs behind
+    /// [`huge_pages_from`](Self::huge_pages_from); not unless it is set.
+    ///
+    /// For programs with large tables that are dense. One that is sparse takes 2 MiB of memory for each byte that is written far from others.
+    ///
+    /// ```
+    /// use permacode::{Error, HeapArena};
+    /// use std::alloc::Layout;
+    ///
+    /// let calls = |huge: bool| -> Result<usize, Error> {
+    ///     let heap = HeapArena::builder().huge_pages_from(0).huge_spans(huge).build()?;
     ///     heap.alloc(Layout::new::<[u8; 8 << 20]>())?;
     ///     Ok(heap.stats().system_calls)
     /// };
-    /// assert_eq!((calls(usize::MAX)?, calls(0)?), (3, 4)); // one more to ask for them
+    /// assert_eq!((calls(false)?, calls(true)?), (4, 5));
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn huge_pages_from(mut self, bytes: usize) -> Self {
-        self.huge_from = Some(bytes);
+    pub fn huge_spans(mut self, huge: bool) -> Self {
+        self.huge_spans = huge;
+        self
+    }
+
+    /// When memory that nobody uses goes back to the system by itself: within 8 seconds unless it is set. See [`Decay`].
+    ///
+    /// ```
+    /// use permacode::{Decay, HeapArena};
+    ///
+    /// let heap = HeapArena::builder().decay(Decay::Never).build()?; // what `trim` is called for alone
+    /// assert_eq!(heap.trim()?, 0);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn decay(mut self, decay: Decay) -> Self {
+        self.decay = decay;
+        self
+    }
+
+    /// The time that [`decay`](Self::decay) goes by, since any moment: for tests, which need not wait then. The system's unless it is set.
+    ///
+    /// ```
+    /// use permacode::HeapArena;
+    /// use std::cell::Cell;
+    /// use std::time::Duration;
+    ///
+    /// thread_local! { static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) } }
+    /// let heap = HeapArena::builder().clock(|| NOW.get()).build()?;
+    /// NOW.set(Duration::from_secs(60)); // a minute passes
+    /// assert_eq!(heap.idle(), 0);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn clock(mut self, now: fn() -> core::time::Duration) -> Self {
+        self.clock = Clock::Given(now);
         self
     }
 
     /// Where pages come from, which must be of at most 64 KiB: [`OrdinaryPages`](crate::pages::OrdinaryPages), a source for tests, one of
     /// your own.
     ///
-    /// Costs an indirect call for each call to the source. Where a reservation [is memory](PageSource::reservation_is_free), the
-    /// default is 16 MiB.
+    /// Costs an indirect call for each call to the source. Where the source cannot protect, a reservation may be memory, so the default is
+    /// 16 MiB.
     ///
     /// ```
     /// use permacode::{HeapArena, pages::OrdinaryPages};
@@ -160,15 +224,19 @@ impl HeapArenaBuilder {
     /// assert_eq!(heap.stats().reserved, 16 << 20);
     /// # Ok::<(), permacode::Error>(())
     /// ```
-    pub fn pages(mut self, source: Arc<dyn PageSource>) -> Self {
-        self.source = Source::Custom(source);
+    pub fn pages(self, source: Arc<dyn PageSource>) -> Self {
+        self.with_source(Source::Custom(source))
+    }
+
+    pub(super) fn with_source(mut self, source: Source) -> Self {
+        self.source = source;
         self
     }
 
     /// Makes the heap.
     ///
-    /// Costs two system calls: one reserves, one makes the first bookkeeping and the first 1 MiB of objects writable. Nothing is touched
-    /// but the 4 KiB of the value itself.
+    /// Costs three system calls: one reserves, one asks for small pages, one makes the first bookkeeping and the first 1 MiB of objects
+    /// writable. Nothing is touched but the 5 KiB of the value itself.
     ///
     /// # Errors
     ///
@@ -191,17 +259,43 @@ impl HeapArenaBuilder {
             let all = reservation.at(start + plan.magazines);
             array::from_fn(|class| Magazine::new(all, class))
         };
-        let limit = self.limit.unwrap_or(usize::MAX);
+        let choices = Choices {
+            limit: self.limit.unwrap_or(usize::MAX),
+            huge_from: huge_from.unwrap_or(usize::MAX),
+            huge_spans: self.huge_spans,
+            decay: DecayState::new(self.decay, self.clock),
+        };
         // SAFETY: the reservation was made for this plan, and what is first in it is committed and untouched.
-        let slabs = unsafe { Slabs::new(reservation, start + plan.objects, plan, limit, huge_from) };
+        let slabs = unsafe { Slabs::new(reservation, start + plan.objects, plan, choices) };
         Ok(HeapArena::from_parts(magazines, slabs))
     }
 
-    /// How many of so many bytes of slabs lie before those that huge pages are asked for. `None` where no huge page has room behind them.
-    fn before_huge(&self, slabs: usize) -> Option<usize> {
+    /// What `make` gives for these choices; if no reservation was chosen, for the default one, halved until the system grants it. Whoever
+    /// makes it takes `beside` so many bytes of address space more.
+    pub(super) fn granted<T>(
+        self,
+        beside: impl Fn(usize) -> usize,
+        mut make: impl FnMut(Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        match self.reservation {
+            Some(_) => make(self),
+            None => RESERVATION.granted(
+                &self.source,
+                |bytes| Ok(self.len(bytes)?.saturating_add(beside(bytes))),
+                |bytes| make(self.clone().reservation(bytes)),
+            ),
+        }
+    }
+
+    pub(super) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Bytes of slabs on small pages, of so many in all. `None` where no huge page has room behind them.
+    fn huge_from(&self, slabs: usize) -> Option<usize> {
         let rounded = self.huge_from.unwrap_or(DEFAULT_HUGE).checked_next_multiple_of(HUGE)?;
-        let before = rounded.saturating_sub(BEFORE);
-        slabs.checked_sub(before).filter(|&behind| behind >= HUGE).map(|_| before)
+        let huge_from = rounded.saturating_sub(BEFORE);
+        slabs.checked_sub(huge_from).filter(|&behind| behind >= HUGE).map(|_| huge_from)
     }
 
     /// The plan for so many bytes of objects, behind how many of them huge pages are asked for, and a multiple of what these begin at.
@@ -211,24 +305,28 @@ impl HeapArenaBuilder {
             return Err(Error::Pages(PageError { call: PageCall::Reserve, bytes: page, code: 0 }));
         }
         let plan = Plan::new(bytes, page).ok_or(Error::TooLarge { len: bytes, element: 1 })?;
-        let huge_from = self.before_huge(plan.slabs * SLAB);
+        let huge_from = self.huge_from(plan.slabs * SLAB);
         Ok((plan, huge_from, huge_from.map_or(SLAB, |_| HUGE)))
     }
 
     /// Bytes of address space that a heap for so many bytes of objects takes.
-    pub(super) fn len(&self, bytes: usize) -> Result<usize, Error> {
+    fn len(&self, bytes: usize) -> Result<usize, Error> {
         // So much more that what begins at a multiple can do so.
         self.plan(bytes).map(|(plan, _, align)| plan.len + align)
     }
 
     /// Address space with a plan for it, where in it the plan begins, and behind how many bytes of slabs huge pages are asked for.
-    fn reserve(&self, bytes: usize) -> Result<(Reservation, usize, Plan, usize), Error> {
+    fn reserve(&self, bytes: usize) -> Result<(Reservation, usize, Plan, Option<usize>), Error> {
         let (plan, huge_from, align) = self.plan(bytes)?;
         let reservation = Reservation::new(self.source.clone(), plan.len + align)?;
         let start = layout::pad(reservation.base().addr().get() + plan.objects + huge_from.unwrap_or(0), align);
         let first = plan.first();
-        // SAFETY: whole pages of a reservation that nothing was done with yet.
-        unsafe { reservation.commit(start + first.start..start + first.end) }?;
-        Ok((reservation, start, plan, huge_from.unwrap_or(usize::MAX)))
+        // SAFETY: whole pages of a reservation that nothing was done with yet. If the advice is refused, a system that uses huge pages
+        // unasked goes on with that.
+        unsafe {
+            let _ = reservation.plain(0..plan.len + align);
+            reservation.commit(start + first.start..start + first.end)
+        }?;
+        Ok((reservation, start, plan, huge_from))
     }
 }

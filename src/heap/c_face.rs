@@ -3,17 +3,22 @@
 //! They are Rust items to be passed as function pointers; feature `c-symbols` gives them their names as symbols too, for C that declares
 //! them.
 //!
-//! Objects are aligned to 16 bytes. What has the old size or not, and who knows the heap, differs between virtual machines:
+//! Objects are aligned to 16 bytes. Machines differ in three things: whether they tell the old size, whether they pass the heap, and what
+//! they mean by a reallocation to size 0.
 //!
-//! | function | for example | old size | heap |
+//! | machine | where it takes them | functions of this page | in between |
 //! | --- | --- | --- | --- |
-//! | [`permacode_heap_lua_alloc`] | `lua_newstate` | given, and exact | given |
-//! | [`permacode_heap_malloc`], [`…_calloc`](permacode_heap_calloc), [`…_realloc`](permacode_heap_realloc), [`…_free`](permacode_heap_free) | `JSMallocFunctions` of QuickJS-ng | found | given |
-//! | [`permacode_heap_usable_size`] | its `js_malloc_usable_size` | found | found among the [registered](HeapArena::register) |
+//! | Lua 5.1 to 5.5, LuaJIT (`LUAJIT_USE_SYSMALLOC` or GC64) | `lua_newstate` | [`permacode_heap_lua_alloc`] | nothing |
+//! | CPython 3 | `PyMem_SetAllocator`, domains `MEM` and `OBJ` | [`…_malloc`](permacode_heap_malloc), [`…_calloc`](permacode_heap_calloc), [`…_resize`](permacode_heap_resize), [`…_free`](permacode_heap_free) | nothing; the raw domain is called without the interpreter's lock and stays the system's |
+//! | QuickJS-ng | `JS_NewRuntime2` | [`…_malloc`](permacode_heap_malloc), [`…_calloc`](permacode_heap_calloc), [`…_realloc`](permacode_heap_realloc), [`…_free`](permacode_heap_free), [`…_usable_size`](permacode_heap_usable_size) | nothing |
+//! | QuickJS (Bellard) | `JS_NewRuntime2` | [`…_malloc`](permacode_heap_malloc), [`…_realloc`](permacode_heap_realloc), [`…_free`](permacode_heap_free), [`…_usable_size`](permacode_heap_usable_size) | a line each: the heap is the `opaque` of a `JSMallocState *` |
+//! | Duktape | `duk_create_heap` | [`…_malloc`](permacode_heap_malloc), [`…_realloc`](permacode_heap_realloc), [`…_free`](permacode_heap_free) | nothing |
+//! | mruby | `mrb_open_allocf` | [`…_realloc`](permacode_heap_realloc), [`…_free`](permacode_heap_free) | a line: `size ? realloc : free`, because it frees null by size 0; the heap is the last parameter |
+//! | Wren | `WrenConfiguration::reallocateFn` | [`…_realloc`](permacode_heap_realloc), [`…_free`](permacode_heap_free) | a line, as for mruby |
+//! | SQLite | `SQLITE_CONFIG_MALLOC` | [`…_malloc`](permacode_heap_malloc), [`…_resize`](permacode_heap_resize), [`…_free`](permacode_heap_free), [`…_usable_size`](permacode_heap_usable_size) | a line each: the heap is a variable of the program's |
 //!
-//! Lua and QuickJS-ng take them as they are, with the heap as `ud` or `opaque`. Others need a function of a line around each: Bellard's
-//! QuickJS gives a `JSMallocState *` whose `opaque` is the heap; mruby's `mrb_allocf` has four parameters, of which the last is the heap,
-//! and frees null by size 0, for which `realloc` would allocate: there it is `size ? realloc : free`.
+//! [`permacode_heap_lua_alloc`] is told the old size, which must be exact. All others find it. [`permacode_heap_usable_size`] is told nothing
+//! but the address, and finds the heap among the [registered](HeapArena::register).
 //!
 //! What odd arguments do, in debug and in release alike unless it says otherwise. [`permacode_heap_lua_alloc`] looks nothing up and
 //! believes the old size, so for it the last two lines are undefined in release:
@@ -21,16 +26,15 @@
 //! | | |
 //! | --- | --- |
 //! | size 0 to allocate | an object of 16 bytes that is freed like any other, as from `malloc` |
-//! | size 0 to reallocate | frees, returns null |
+//! | size 0 to reallocate | frees, returns null. [`permacode_heap_resize`] keeps an object of 16 bytes and never returns null for it |
 //! | null to free | nothing |
 //! | null to reallocate | allocates, size 0 too; [`permacode_heap_lua_alloc`] returns null for that |
 //! | a size that overflows, or no memory | null; what was there stays |
+//! | a smaller size, and no memory | the object stays where it is. [`permacode_heap_lua_alloc`] returns null |
 //! | a pointer that is no object of the heap | never dereferenced. Free does nothing, reallocate returns null, its usable size is 0. In debug builds free and reallocate panic, which ends the process at a C frame |
 //! | a pointer that was freed | debug builds panic; in release as for `free`, undefined |
 
 use super::arena::HeapArena;
-use super::classes::{LARGEST, SLAB, TABLE};
-use super::slabs::Use;
 use core::alloc::Layout;
 use core::ffi::c_void;
 use core::ptr::{self, NonNull};
@@ -47,52 +51,9 @@ fn or_null(object: Option<NonNull<u8>>) -> *mut c_void {
 }
 
 impl HeapArena {
-    /// The bytes that the object at an address has, from what is known of its slab; `None` where no object begins.
-    ///
-    /// That is the size of its class, or of the slabs of a large object: at least what was asked for. Of a free object it may tell the size
-    /// as well. Costs a division by multiplication and a read of 8 bytes known of the slab, in the middle of a large object of each slab of
-    /// 64 KiB before; no write. The address is not dereferenced.
-    ///
-    /// ```
-    /// use std::alloc::Layout;
-    ///
-    /// let heap = permacode::HeapArena::new()?;
-    /// let object = heap.alloc(Layout::new::<[u8; 100]>())?.as_ptr();
-    /// assert_eq!(heap.usable_size(object), Some(104));
-    /// assert_eq!(heap.usable_size(object.wrapping_add(1)), None); // no object begins there
-    /// let large = heap.alloc(Layout::new::<[u8; 40_000]>())?.as_ptr();
-    /// assert_eq!(heap.usable_size(large), Some(64 << 10));
-    /// # Ok::<(), permacode::Error>(())
-    /// ```
-    pub fn usable_size(&self, object: *const u8) -> Option<usize> {
-        let slabs = self.slabs();
-        let (number, index) = slabs.object_at(object.addr())?;
-        let (start, size) = match slabs.slab(number).usage() {
-            Use::Class(class) => (index * TABLE[class].size, TABLE[class].size),
-            Use::Span(count) => (0, count * SLAB),
-            Use::Vacant | Use::Rest => return None,
-        };
-        (slabs.address(number).addr().get() + start == object.addr()).then_some(size)
-    }
-
-    /// A layout that frees the object at an address as well as the one that it was allocated with.
-    fn layout_at(&self, object: *const u8) -> Option<(NonNull<u8>, Layout)> {
-        let size = self.usable_size(object)?;
-        // A class of 8 bytes has no alignment of 16; large objects' sizes are whole slabs.
-        let align = if size > LARGEST { ALIGN } else { 1 };
-        Some((NonNull::new(object.cast_mut())?, Layout::from_size_align(size, align).ok()?))
-    }
-
-    /// A foreign pointer, reported in debug builds.
-    fn foreign(&self, object: *const u8) {
-        if cfg!(debug_assertions) {
-            panic!("{object:p} is given back, but is no object of this heap");
-        }
-    }
-
     /// # Safety
     ///
-    /// `object` is null, foreign, or an object of this heap that the caller gives up if this succeeds.
+    /// `object` is null, foreign, or a live object of this heap that the caller gives up if this succeeds.
     unsafe fn c_realloc(&self, object: *mut u8, new: usize) -> *mut c_void {
         let Some(new_layout) = layout(new) else { return ptr::null_mut() };
         if object.is_null() {
@@ -102,13 +63,28 @@ impl HeapArena {
             self.foreign(object);
             return ptr::null_mut();
         };
+        let live = self.slabs().own(live);
         // SAFETY: an object of this heap; its layout has its class, which is all that counts.
-        unsafe {
-            if new == 0 {
-                self.free(live, old_layout);
-                return ptr::null_mut();
-            }
-            or_null(self.realloc(live, old_layout, new_layout).ok())
+        let moved = unsafe {
+            let moved = self.realloc_fast(live, old_layout, new_layout);
+            moved.or_else(|| self.try_realloc(live, old_layout, new_layout).ok())
+        };
+        // Where there is no smaller place it stays in its own: it is freed by its address, so nobody has to know.
+        let stays = new_layout.size() <= old_layout.size() && object.addr() % ALIGN == 0;
+        or_null(moved.or(if stays { Some(live) } else { None }))
+    }
+
+    /// # Safety
+    ///
+    /// `object` is null, foreign, or a live object of this heap that the caller gives up.
+    unsafe fn c_free(&self, object: *mut u8) {
+        if object.is_null() {
+            return;
+        }
+        match self.layout_at(object) {
+            // SAFETY: an object of this heap; its layout has its class, which is all that counts.
+            Some((live, layout)) => unsafe { self.free(live, layout) },
+            None => self.foreign(object),
         }
     }
 }
@@ -120,7 +96,7 @@ impl HeapArena {
 /// ```
 ///
 /// Costs what [`HeapArena::alloc`], [`realloc`](HeapArena::realloc) or [`free`](HeapArena::free) costs. Sizes are in bytes. Null says that
-/// there is no memory, also when an object should shrink: the manual of Lua 5.3 still rules that out (`lua_Alloc`), that of 5.4 does not.
+/// there is no memory, never when an object should shrink: the manuals of Lua 5.1 to 5.4 rule that out (`lua_Alloc`).
 /// C finds it by its name with feature `c-symbols`.
 ///
 /// ```
@@ -272,9 +248,65 @@ pub unsafe extern "C" fn permacode_heap_calloc(heap: *const HeapArena, count: us
 ///
 /// # Safety
 ///
-/// As for [`permacode_heap_malloc`]; if `object` is one of the heap's, the caller gives it up if this succeeds.
+/// 1. `heap` points to a [`HeapArena`] that this thread may use.
+/// 2. `object` is null, or was never an object of this heap, or is one that was not freed since. A pointer that was freed is none of these.
+/// 3. If this succeeds, or `size` is 0, only the pointer that it returns is used from then on.
 #[cfg_attr(feature = "c-symbols", unsafe(no_mangle))]
 pub unsafe extern "C" fn permacode_heap_realloc(
+    heap: *const HeapArena,
+    object: *mut c_void,
+    size: usize,
+) -> *mut c_void {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if size == 0 && !object.is_null() {
+            (*heap).c_free(object.cast());
+            return ptr::null_mut();
+        }
+        (*heap).c_realloc(object.cast(), size)
+    }
+}
+
+/// Resizes an object as [`permacode_heap_realloc`] does, but never frees it: size 0 keeps an object of 16 bytes. `heap` is a [`HeapArena`].
+///
+/// ```c
+/// void *permacode_heap_resize(const void *heap, void *object, size_t size);
+/// ```
+///
+/// For machines that take null for a lack of memory whatever the size was: CPython, SQLite. Null says that there is no memory, and the
+/// object is as it was. An object that gets no larger is never refused. C finds it by its name with feature `c-symbols`.
+///
+/// ```
+/// use permacode::{HeapArena, permacode_heap_free, permacode_heap_malloc, permacode_heap_resize};
+///
+/// let heap = HeapArena::new()?;
+/// // SAFETY: the heap is this thread's; only the newest address is used.
+/// unsafe {
+///     let object = permacode_heap_malloc(&heap, 1000);
+///     let nothing = permacode_heap_resize(&heap, object, 0);
+///     assert!(!nothing.is_null());
+///     assert_eq!(heap.usable_size(nothing.cast()), Some(16));
+///     permacode_heap_free(&heap, nothing);
+/// }
+/// assert_eq!(heap.stats().objects, 0);
+/// # Ok::<(), permacode::Error>(())
+/// ```
+///
+/// # Panics
+///
+/// As [`permacode_heap_realloc`].
+///
+/// # Safety
+///
+/// 1. `heap` points to a [`HeapArena`] that this thread may use.
+/// 2. `object` is null, or was never an object of this heap, or is one that was not freed since. A pointer that was freed is none of these.
+/// 3. If this succeeds, only the pointer that it returns is used from then on.
+///
+/// # Cost
+///
+/// That of [`HeapArena::usable_size`] and [`HeapArena::realloc`].
+#[cfg_attr(feature = "c-symbols", unsafe(no_mangle))]
+pub unsafe extern "C" fn permacode_heap_resize(
     heap: *const HeapArena,
     object: *mut c_void,
     size: usize,
@@ -289,7 +321,7 @@ pub unsafe extern "C" fn permacode_heap_realloc(
 /// void permacode_heap_free(const void *heap, void *object);
 /// ```
 ///
-/// Costs what [`HeapArena::usable_size`] and [`HeapArena::free`] cost; never a system call. Null is ignored. C finds it by its name with
+/// Costs what [`HeapArena::usable_size`] and [`HeapArena::free`] cost. Null is ignored. C finds it by its name with
 /// feature `c-symbols`.
 ///
 /// ```
@@ -312,13 +344,13 @@ pub unsafe extern "C" fn permacode_heap_realloc(
 ///
 /// # Safety
 ///
-/// As for [`permacode_heap_malloc`]; if `object` is one of the heap's, nobody uses it any more.
+/// 1. `heap` points to a [`HeapArena`] that this thread may use.
+/// 2. `object` is null, or was never an object of this heap, or is one that was not freed since. A pointer that was freed is none of these.
+/// 3. Nobody uses it any more.
 #[cfg_attr(feature = "c-symbols", unsafe(no_mangle))]
 pub unsafe extern "C" fn permacode_heap_free(heap: *const HeapArena, object: *mut c_void) {
-    if !object.is_null() {
-        // SAFETY: the caller's promise; size 0 frees.
-        unsafe { (*heap).c_realloc(object.cast(), 0) };
-    }
+    // SAFETY: the caller's promise.
+    unsafe { (*heap).c_free(object.cast()) }
 }
 
 /// The bytes that an object has, in whichever [registered](HeapArena::register) heap it lies; 0 for null and for what is no object.

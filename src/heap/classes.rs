@@ -1,7 +1,7 @@
 //! Size classes: which sizes slabs are cut into. Pure arithmetic, no memory.
 //!
 //! ```text
-//!   8 16 24 … 504 512 │ 640 768 896 1024 │ 1280 … 2048 │ … │ 20480 24576 28672 32768 │ spans of slabs
+//!   8 16 24 … 504 512 │ 640 768 896 1024 │ 1280 … 2048 │ … │ 20480 24576 28672 32768 │ spans: steps of 4096
 //!    64 steps of 8     │  four per doubling, 24 in all                              │
 //! ```
 //!
@@ -11,6 +11,8 @@
 
 /// Bytes of a slab: the unit that has one size class.
 pub(super) const SLAB: usize = 64 << 10;
+/// What sizes above the classes are counted in: a sixteenth of a slab, at most an eighth of such a size.
+pub(super) const GRAIN: usize = SLAB / 16;
 /// The largest size that finds its class by a shift.
 pub(super) const SMALL: usize = 512;
 /// The largest size that shares a slab.

@@ -1,12 +1,14 @@
 //! The checks of debug builds: an exact bit for each object that a program has, and poison in those that it gave back.
 //!
 //! They find a free of what is not this heap's, is no object's beginning, has another layout, or is free already, and a write to a free
-//! object of a class, not to one of whole slabs. Each ends in a panic that says which. Release builds have none of it: there a double free is
-//! undefined, as everywhere.
+//! object of a class, not to one of whole slabs. Each ends in a panic that says which, under a global heap in the end of the process (`misuse.rs`).
+//! Release builds have none of it: there a double free is undefined, as everywhere.
 
 use super::arena::{HeapArena, padded};
-use super::classes::{self, Class, LARGEST, SLAB, TABLE};
-use super::slabs::{Slab, Slabs, Use};
+use super::classes::{self, Class, LARGEST, TABLE};
+use super::misuse::{Kind, Misuse, Wrong};
+use super::slab::{Extent, Flag, Slab, Use};
+use super::slabs::Slabs;
 use super::words::BITS;
 use core::alloc::Layout;
 use core::ops::Range;
@@ -23,16 +25,16 @@ impl HeapArena {
         let Some((slab, class, index)) = slabs.small_object(object) else { return object };
         let (live, poisoned) = slabs.check_bits(slab, class);
         let (word, bit) = (index / BITS, 1 << (index % BITS));
-        assert!(live[word].get() & bit == 0, "{object:p} was handed out twice: it had been freed twice");
+        let wrong = |wrong| Misuse { object: object.as_ptr(), done: "handed out", layout: None, wrong }.report(self);
+        if live[word].get() & bit != 0 {
+            wrong(Wrong::Twice(Kind(class.size)));
+        }
         if poisoned[word].get() & bit != 0 {
             // SAFETY: a free object, whole and initialised when it was poisoned.
             let bytes = unsafe { slice::from_raw_parts(object.as_ptr(), class.size) };
-            let changed = bytes.iter().position(|&byte| byte != POISON);
-            assert!(
-                changed.is_none(),
-                "{object:p} was written to after it was freed, at byte {}",
-                changed.unwrap_or(0)
-            );
+            if let Some(changed) = bytes.iter().position(|&byte| byte != POISON) {
+                wrong(Wrong::Written(Kind(class.size), changed));
+            }
         }
         poisoned[word].set(poisoned[word].get() & !bit);
         live[word].set(live[word].get() | bit);
@@ -56,41 +58,59 @@ impl HeapArena {
     }
 
     /// The slab, class and number of an object that the program has; `None` for one that shares no slab.
-    fn checked(&self, object: NonNull<u8>, layout: Layout, what: &str) -> Option<(&Slab, &'static Class, usize)> {
+    fn checked(
+        &self,
+        object: NonNull<u8>,
+        layout: Layout,
+        done: &'static str,
+    ) -> Option<(&Slab, &'static Class, usize)> {
         let (slabs, size) = (self.slabs(), padded(layout));
-        let fits = |fits: bool| assert!(fits, "{object:p} is {what} with another layout: {layout:?}");
+        let check = |right: bool, wrong: Wrong| {
+            if !right {
+                Misuse { object: object.as_ptr(), done, layout: Some(layout), wrong }.report(self);
+            }
+        };
+        let found = slabs.object_at(object.addr().get());
+        let kind = found.map_or(Kind(0), |(number, _)| slabs.kind(number));
         if size == 0 {
             // What has no bytes lies at its alignment, wherever that is.
-            fits(object.addr().get() == layout.align() || !self.contains(object.as_ptr()));
+            check(object.addr().get() == layout.align() || !self.contains(object.as_ptr()), Wrong::Layout(kind));
             return None;
         }
-        assert!(self.contains(object.as_ptr()), "{object:p} is {what}, but is not of this heap");
-        let begins = |address: NonNull<u8>| {
-            assert!(object == address, "{object:p} is {what}, but an object does not begin there");
-        };
-        let (number, index) = slabs
-            .object_at(object.addr().get())
-            .unwrap_or_else(|| panic!("{object:p} is {what}, but is no object, or was freed before"));
+        check(self.contains(object.as_ptr()), Wrong::Foreign);
+        check(found.is_some(), Wrong::NoObject);
+        let (number, index) = found?;
         let slab = slabs.slab(number);
-        let class = match slab.usage() {
-            Use::Class(class) => &TABLE[class],
-            Use::Span(count) => {
-                begins(slabs.address(number));
-                fits(size > LARGEST && size.div_ceil(SLAB) == count);
+        let (start, class) = match slab.usage() {
+            Use::Class(class) => (index * TABLE[class].size, &TABLE[class]),
+            Use::Span(extent) => {
+                check(object == slabs.address(number), Wrong::Middle(kind));
+                let same = size > LARGEST && Extent::of(size).bytes() == extent.bytes();
+                check(same || size <= LARGEST && slab.is(Flag::Host), Wrong::Layout(kind));
                 return None;
             }
-            Use::Vacant | Use::Rest => return None,
+            Use::Vacant | Use::Rest(_) => return None,
         };
-        begins(slabs.address(number).map_addr(|start| start.saturating_add(index * class.size)));
+        check(object.addr().get() == slabs.address(number).addr().get() + start, Wrong::Middle(kind));
         let (live, _) = slabs.check_bits(slab, class);
-        let is_live = live[index / BITS].get() >> (index % BITS) & 1 == 1;
-        assert!(is_live, "{object:p} is {what}, but was freed before");
-        fits(size <= LARGEST && TABLE[classes::class(size)].size == class.size);
+        check(live[index / BITS].get() >> (index % BITS) & 1 == 1, Wrong::Freed(kind));
+        // A guest is of a smaller class.
+        let fits_class = |of: usize| of == class.size || (slab.is(Flag::Host) && of < class.size);
+        check(size <= LARGEST && fits_class(TABLE[classes::class(size)].size), Wrong::Layout(kind));
         Some((slab, class, index))
     }
 }
 
 impl Slabs {
+    /// What is known of the objects of a slab.
+    fn kind(&self, number: usize) -> Kind {
+        match self.slab(number).usage() {
+            Use::Class(class) => Kind(TABLE[class].size),
+            Use::Span(extent) => Kind(extent.bytes()),
+            Use::Vacant | Use::Rest(_) => Kind(0),
+        }
+    }
+
     /// The slab, class and number of an object that shares a slab.
     fn small_object(&self, object: NonNull<u8>) -> Option<(&Slab, &'static Class, usize)> {
         let (number, index) = self.object_at(object.addr().get())?;

@@ -11,8 +11,9 @@
 
 use super::classes::{Class, SLAB, TABLE};
 use super::magazine::Magazine;
-use super::slabs::{Slabs, WORDS};
-use super::words::BITS;
+use super::slab::{Flag, Slab};
+use super::slabs::Slabs;
+use super::words::{BITS, WORDS};
 use crate::error::Error;
 use crate::prefetch::prefetch;
 use core::mem::MaybeUninit;
@@ -22,28 +23,48 @@ use core::ptr::NonNull;
 const BATCH: usize = 64;
 
 impl Slabs {
-    /// Fills an empty magazine: from slabs that have free objects, then from what nobody touched, then from a new slab.
-    pub(super) fn refill(&self, class: usize, magazine: &Magazine) -> Result<(), Error> {
+    /// Fills an empty magazine: from slabs that have free objects, then from what nobody touched, then from a new slab. Returns how many
+    /// objects those are. If bytes are `lent`, beyond the limit, exactly one.
+    pub(super) fn refill(&self, class: usize, magazine: &Magazine, lent: usize) -> Result<usize, Error> {
         let size = TABLE[class].size;
-        let affordable = (self.limit - self.out_bytes.get()) / size;
-        let want = magazine.size().div_ceil(2).min(BATCH).min(affordable);
+        let left = self.limit.saturating_sub(self.out_bytes.get());
+        let affordable = left.saturating_add(lent) / size;
+        let most = if lent == 0 { BATCH } else { 1 };
+        let want = magazine.size().div_ceil(2).min(most).min(affordable);
         if want == 0 {
-            return Err(Error::Limit { limit: self.limit, needed: size, left: self.limit - self.out_bytes.get() });
+            return Err(Error::Limit { limit: self.limit, needed: size, left });
         }
-        let taken = match self.partial.next(class, self.fence.get(), self.high.get()) {
-            Some(number) => self.take_free(class, number, want, affordable.min(magazine.size()), magazine),
-            None => self.take_fresh(class, self.open_slab(class)?, want, magazine),
+        let taken = match self.partial.next(class, 0) {
+            Some(number) if lent == 0 => self.take_free(class, number, want, affordable.min(magazine.size()), magazine),
+            Some(number) => self.take_free(class, number, want, want, magazine),
+            None => self.take_fresh(class, self.open_or_starve(class)?, want, magazine),
         };
         self.out[class].set(self.out[class].get() + taken);
         self.out_bytes.set(self.out_bytes.get() + taken * size);
-        Ok(())
+        Ok(taken)
+    }
+
+    /// A slab with objects that nobody touched. That there is none is remembered.
+    fn open_or_starve(&self, class: usize) -> Result<usize, Error> {
+        self.open_slab(class).inspect_err(|error| {
+            if matches!(error, Error::Exhausted { .. }) {
+                self.starved[class].set(self.vacancy.epoch());
+            }
+        })
+    }
+
+    /// What a refill will say of a class that was refused a slab, if nothing has become free since.
+    #[inline]
+    pub(super) fn starves(&self, class: usize) -> Option<Error> {
+        (self.starved[class].get() == self.vacancy.epoch()).then(|| self.exhausted(1))
     }
 
     /// Takes whole words of a slab's free objects in the order of their addresses, at least `want` objects if there are so many, at most
     /// `most`.
     fn take_free(&self, class: usize, number: usize, want: usize, most: usize, magazine: &Magazine) -> usize {
-        let table = &TABLE[class];
-        let (free, _) = self.bits(self.slab(number), table);
+        let (table, entry) = (&TABLE[class], self.slab(number));
+        let (free, _) = self.bits(entry, table);
+        debug_assert_eq!(free.iter().map(|word| word.get().count_ones()).sum::<u32>(), u32::from(entry.free.get()));
         let first = free.iter().position(|word| word.get() != 0).unwrap_or(0);
         let (mut end, mut count) = (first, 0);
         while count < want && end < free.len() {
@@ -56,7 +77,8 @@ impl Slabs {
         }
         let count = count.min(most);
         // What is popped first is written last.
-        let mut places = magazine.refill(count).iter().rev();
+        // SAFETY: empty, as every magazine that is filled, and it has room for `most`.
+        let mut places = unsafe { magazine.refill(count) }.iter().rev();
         let slab = self.address(number);
         let object = |index: usize| {
             // SAFETY: an object of the slab, because its bit is set.
@@ -77,7 +99,8 @@ impl Slabs {
             }
             word.set(rest);
         }
-        if free[end - 1..].iter().all(|word| word.get() == 0) {
+        entry.free.set(entry.free.get() - count as u16);
+        if entry.free.get() == 0 {
             self.partial.remove(class, number);
         }
         count
@@ -88,7 +111,8 @@ impl Slabs {
         let (slab, table) = (self.slab(number), &TABLE[class]);
         let fresh = usize::from(slab.fresh.get());
         let count = want.min(table.objects - fresh);
-        for (place, index) in magazine.refill(count).iter().rev().zip(fresh..) {
+        // SAFETY: empty, as every magazine that is filled, and it has room for twice as many as are wanted.
+        for (place, index) in unsafe { magazine.refill(count) }.iter().rev().zip(fresh..) {
             // SAFETY: an object of the slab.
             place.set(MaybeUninit::new(unsafe { self.address(number).add(index * table.size) }));
         }
@@ -135,16 +159,33 @@ impl Slabs {
         self.came_back(class, table, objects.len());
     }
 
-    /// Marks objects as free, by their bits in one word of one slab.
+    /// Marks objects as free, by their bits in one word of one slab. A slab to which all have come back is vacant then.
     #[inline(always)]
     fn set_free(&self, class: usize, at: usize, bits: u64) {
         let (number, word) = (at / WORDS, at % WORDS);
-        let free = self.pool.word(self.slab(number).link(), word);
+        let slab = self.slab(number);
+        if !slab.is_of(class) {
+            // Freed twice, and its slab is somebody else's now: nothing here is believed any more.
+            debug_assert!(false, "an object is freed twice");
+            return;
+        }
+        // SAFETY: the slab is of this class, whose bitmap has a word for each object that lies in it.
+        let free = unsafe { self.pool.word(slab.bitmap(), word) };
         let old = free.get();
         debug_assert!(old & bits == 0, "an object is freed twice");
         free.set(old | bits);
-        if old == 0 {
-            self.partial.insert(class, number);
+        self.freed(class, number, slab, (bits & !old).count_ones(), old == 0);
+    }
+
+    /// Notes that objects of a slab came back to its bits; whether it may not have had any `before`.
+    #[inline(always)]
+    pub(super) fn freed(&self, class: usize, number: usize, slab: &Slab, count: u32, before: bool) {
+        slab.free.set(slab.free.get() + count as u16);
+        slab.note(Flag::Settled, false);
+        if slab.free.get() == slab.fresh.get() && self.open[class].get() as usize != number + 1 {
+            self.give_up_class(class, number);
+        } else if before {
+            self.offer(class, number);
         }
     }
 

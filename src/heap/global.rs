@@ -10,22 +10,16 @@
 //! owner is gone: its objects stay where they are, and everybody is served by the system. No lock is taken anywhere (invariant 5).
 
 use super::arena::HeapArena;
-use super::builder::RESERVATION;
-use super::classes::{LARGEST, SLAB, TABLE};
-use super::slabs::Use;
+use super::builder::HeapArenaBuilder;
+use super::owned::Owned;
+use super::remote::Remote;
 use crate::error::Error;
-use crate::pages::{Reservation, Source};
-use core::alloc::{GlobalAlloc, Layout};
+use crate::pages::Source;
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering::*};
-use std::alloc::System;
+use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering::*};
 
-/// Granularity of the bits that other threads set: the smallest class.
-const GRAIN: usize = 8;
-/// Bytes of these bits that are made writable at a time, at least: those of 4 MiB of objects, and whole pages.
-const REMOTE_STEP: usize = 64 << 10;
 thread_local! {
     /// The allocator that this thread owns.
     static OWNED: Cell<*const GlobalHeap> = const { Cell::new(ptr::null()) };
@@ -33,13 +27,44 @@ thread_local! {
 
 /// A heap arena that can be the `#[global_allocator]`.
 ///
-/// Until a thread calls [`claim`](Self::claim), and on all other threads, it is the system's allocator; so it is for what the owner's heap
-/// has no room for. The owner's objects may be freed by any thread. They and the heap last until the process ends.
+/// Until a thread calls [`claim`](Self::claim), it is the system's allocator. From then on that thread, the owner, has a heap. Any thread may
+/// free or resize the owner's objects. They and the heap last until the process ends.
+///
+/// # Threads
+///
+/// All other threads are the system's: what they allocate comes from [`System`](std::alloc::System), before and after the claim, and so does what the owner's heap
+/// has no room for. An object of the owner's that another thread resizes moves to the system.
+///
+/// # When memory returns
+///
+/// - What the owner frees is the heap's at once, and serves its next request. It goes back to the system by itself while the owner uses the
+///   heap, as its [`Decay`](crate::Decay) says.
+/// - What another thread frees is the heap's when the owner next allocates, resizes, or calls [`heap`](Self::heap) or [`idle`](Self::idle).
+/// - While the owner rests, nothing returns. An owner that is about to wait calls [`idle`](Self::idle): for its own memory, and for what
+///   other threads freed until then. [`HeapArena::trim`], by way of [`heap`](Self::heap), returns all that can be returned now.
+/// - What other threads allocate and free is the system's, and returns as the system has it.
+///
+/// # Signal handlers
+///
+/// A signal handler must not allocate, free or resize, must not call [`claim`](Self::claim) or [`heap`](Self::heap), and must not use the
+/// heap. One that runs on the owner may have interrupted it in the midst of such a call. No lock keeps it out, so it would not hang, as it may
+/// with other allocators: it would find the heap half changed. This covers everything that allocates, such as `format!` and a panic.
+///
+/// # Debug builds
+///
+/// With debug assertions, misuse is looked for on every thread: a double free, a free or resize with another layout, a pointer into the
+/// middle of an object, a write to a free object of the owner's. The report names the address, the layouts and the size class. It goes to
+/// the standard error, and the process is aborted. Nothing unwinds, in any build: unwinding out of a global allocator is undefined. So a
+/// check of [`HeapArena`] that would panic ends the process too, when the heap is this one.
+///
+/// Objects are filled when they are freed, so that a later write is found. Each slab of 64 KiB takes 8 bytes more for what is checked.
+///
+/// # Cost
 ///
 /// To the owner an allocation costs a thread-local read and an atomic load more than [`HeapArena::alloc`], a free such a read and two atomic
 /// loads more than [`HeapArena::free`]; no read-modify-write. Another thread's free of an object of the owner's is three atomic ORs, out of
-/// line; a resize copies it to the system. The owner gets such objects back at its next allocation or resize: for a word of each 64 slabs that
-/// were ever used, and 128 words of each slab in which something was freed.
+/// line. The owner gets such objects back for a word of each 64 slabs that were ever used, and 128 words of each slab in which something was
+/// freed.
 ///
 /// ```
 /// use permacode::GlobalHeap;
@@ -62,23 +87,21 @@ pub struct GlobalHeap {
     len: AtomicUsize,
     /// Bytes that were reserved.
     address_space: AtomicUsize,
-    /// Bits that other threads set: one for each grain of each slab, and before them one for each slab that has any.
-    remote: AtomicPtr<AtomicU64>,
-    /// Bytes of `remote`, from its beginning, that are writable.
-    writable: AtomicUsize,
-    /// What other threads freed while the system refused memory for its bit: the latest object, whose first word names the one before it.
-    strays: AtomicPtr<u8>,
-    /// Whether any bit is set, or any object is a stray.
+    /// Whether any of the bits in `remote` is set.
     pending: AtomicU8,
-    /// Where `remote` lies.
-    remote_pages: UnsafeCell<MaybeUninit<Reservation>>,
+    /// What other threads freed. There from when the range is.
+    remote: UnsafeCell<MaybeUninit<Remote>>,
+    /// Where the heap's pages come from.
+    pages: Owned,
 }
 
 const UNCLAIMED: u8 = 0;
 const CLAIMING: u8 = 1;
 const CLAIMED: u8 = 2;
 
-// SAFETY: the heap is only used by the thread that claimed it, the rest are atomics.
+// SAFETY: the heap is `Send` and used by one thread alone, the one that wrote it and became the owner; no other gets a reference
+// (`mine`). `remote` is `Sync`, and is written once, before the release store of the length that other threads read first (`offset`). The
+// rest are atomics.
 unsafe impl Sync for GlobalHeap {}
 
 impl Default for GlobalHeap {
@@ -88,7 +111,7 @@ impl Default for GlobalHeap {
 }
 
 impl GlobalHeap {
-    /// An allocator that nobody owns yet. Costs nothing: it has some 4 KiB, zero or not initialised, so it may be a `static`.
+    /// An allocator that nobody owns yet. Costs nothing: it has some 5 KiB, zero or not initialised, so it may be a `static`.
     ///
     /// ```
     /// static HEAP: permacode::GlobalHeap = permacode::GlobalHeap::new();
@@ -104,21 +127,19 @@ impl GlobalHeap {
             base: AtomicUsize::new(0),
             len: AtomicUsize::new(0),
             address_space: AtomicUsize::new(0),
-            remote: AtomicPtr::new(ptr::null_mut()),
-            writable: AtomicUsize::new(0),
-            strays: AtomicPtr::new(ptr::null_mut()),
             pending: AtomicU8::new(0),
-            remote_pages: UnsafeCell::new(MaybeUninit::uninit()),
+            remote: UnsafeCell::new(MaybeUninit::uninit()),
+            pages: Owned::new(),
         }
     }
 
     /// Makes the calling thread the owner: `true` if it is now, or was before. `false` if another thread is or was, or is just becoming it,
     /// or if this one owns another allocator.
     ///
-    /// Costs four system calls and a question for the limit the first time: a heap, and a second reservation of a 64th of its size, 128 MiB for
-    /// 8 GiB, for what other threads free. Of that, 64 KiB are writable at once, and more as they are used. Later calls cost a comparison or
-    /// two. Only the first call of all threads can succeed: when the owner has ended, or in a child that another thread forked, nobody can
-    /// become it, the owner's objects stay valid, and what is freed of them is not used again.
+    /// Costs six system calls and a question for the limit the first time: a heap, and a second reservation of a 64th of its size, 128 MiB
+    /// for 8 GiB, for what other threads will free. That becomes writable as the heap does, takes memory only where other threads free, and stays out of core dumps.
+    /// Later calls cost a comparison or two. Only the first call of all threads can succeed: when the owner has ended, or in a child that
+    /// another thread forked, nobody can become it, the owner's objects stay valid, and what is freed of them is not used again.
     ///
     /// # Errors
     ///
@@ -134,6 +155,28 @@ impl GlobalHeap {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn claim(&'static self) -> Result<bool, Error> {
+        self.claim_with(HeapArena::builder())
+    }
+
+    /// Makes the calling thread the owner, as [`claim`](Self::claim) does, of a heap with these choices.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`HeapArenaBuilder::build`]; nobody is the owner then, and the call can be repeated.
+    ///
+    /// ```
+    /// use permacode::{Decay, GlobalHeap, HeapArena};
+    ///
+    /// static HEAP: GlobalHeap = GlobalHeap::new();
+    /// assert!(HEAP.claim_with(HeapArena::builder().reservation(1 << 30).decay(Decay::Now))?);
+    /// assert_eq!(HEAP.heap().map(|heap| heap.stats().reserved), Some(1 << 30));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    ///
+    /// # Cost
+    ///
+    /// As for [`claim`](Self::claim). A pool of pages ([`HeapArenaBuilder::pages`]) serves for the heap, and for what other threads free.
+    pub fn claim_with(&'static self, choices: HeapArenaBuilder) -> Result<bool, Error> {
         let owned = OWNED.get();
         if !owned.is_null() {
             return Ok(ptr::eq(owned, self));
@@ -141,29 +184,29 @@ impl GlobalHeap {
         if self.state.compare_exchange(UNCLAIMED, CLAIMING, Acquire, Relaxed).is_err() {
             return Ok(false);
         }
-        let len = |bytes| Ok(HeapArena::builder().len(bytes)? + remote_bytes(bytes));
-        let made = RESERVATION.granted(&Source::default(), len, |bytes| self.make(bytes));
+        let made = choices.granted(Remote::address_space, |choices| self.make(choices));
         self.state.store(if made.is_ok() { CLAIMED } else { UNCLAIMED }, Release);
         made?;
         OWNED.set(self);
         Ok(true)
     }
 
-    fn make(&self, bytes: usize) -> Result<(), Error> {
-        let heap = HeapArena::builder().reservation(bytes).build()?;
-        let range = heap.address_range();
-        let remote = Reservation::new(Source::default(), remote_bytes(range.len()))?;
-        // The bits of the slabs, and those of some objects.
-        let first = (slab_words(range.len()) * 8 + 1).next_multiple_of(REMOTE_STEP);
-        // SAFETY: whole pages of the reservation, which is new. Zeroed memory is atomics.
-        unsafe { remote.commit(0..first) }?;
-        self.writable.store(first, Relaxed);
-        self.address_space.store(heap.address_space() + remote.len(), Relaxed);
-        self.remote.store(remote.base().cast().as_ptr(), Relaxed);
-        // SAFETY: the state says that this thread alone is making the heap.
+    fn make(&'static self, choices: HeapArenaBuilder) -> Result<(), Error> {
+        let source = choices.source().clone();
+        // SAFETY: the state says that this thread alone is making the heap, and that there is none yet.
+        unsafe { self.pages.take_from(source.clone()) };
+        let heap = choices.with_source(Source::Static(&self.pages)).build()?;
+        heap.slabs().has_fallback.set(true);
+        let (range, committed) = (heap.address_range(), heap.stats().committed);
+        let remote = Remote::new(source, range.len())?;
+        remote.cover(committed)?;
+        self.address_space.store(heap.address_space() + remote.len(), Release);
+        // SAFETY: the state says that this thread alone is making the heap, which has this range, and nothing moves or drops either from
+        // here on.
         unsafe {
             (*self.heap.get()).write(heap);
-            (*self.remote_pages.get()).write(remote);
+            let remote = (*self.remote.get()).write(remote);
+            self.pages.cover_with(NonNull::from(remote), range.start);
         }
         self.base.store(range.start, Relaxed);
         self.len.store(range.len(), Release);
@@ -172,14 +215,14 @@ impl GlobalHeap {
 
     /// The heap, if the calling thread owns it.
     #[inline(always)]
-    fn mine(&self) -> Option<&HeapArena> {
+    pub(super) fn mine(&self) -> Option<&HeapArena> {
         // SAFETY: only `claim` makes a thread the owner, after it wrote the heap; no other thread gets here.
         ptr::eq(OWNED.get(), self).then(|| unsafe { (*self.heap.get()).assume_init_ref() })
     }
 
     /// The heap, if the calling thread owns it, after it got back what other threads left.
     #[inline(always)]
-    fn collected(&self) -> Option<&HeapArena> {
+    pub(super) fn collected(&self) -> Option<&HeapArena> {
         let heap = self.mine()?;
         if self.pending.load(Relaxed) != 0 {
             self.collect(heap);
@@ -198,12 +241,29 @@ impl GlobalHeap {
     /// HEAP.claim()?;
     /// let heap = HEAP.heap().expect("this thread owns it");
     /// heap.fence(); // before a fork
-    /// assert_eq!(heap.stats().system_calls, 2);
+    /// assert_eq!(heap.stats().system_calls, 3);
     /// assert!(std::thread::spawn(|| HEAP.heap().is_none()).join().unwrap());
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn heap(&'static self) -> Option<&'static HeapArena> {
         self.collected()
+    }
+
+    /// Returns memory that nobody uses to the system, because the owner is about to rest: as [`HeapArena::idle`], after it got back what other
+    /// threads freed. Returns how many bytes stay that could go; 0 on other threads, which have none.
+    ///
+    /// ```
+    /// static HEAP: permacode::GlobalHeap = permacode::GlobalHeap::new();
+    /// HEAP.claim()?;
+    /// assert!(HEAP.idle() <= 2 << 20); // before it waits for input
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    ///
+    /// # Cost
+    ///
+    /// As for [`heap`](Self::heap) and [`HeapArena::idle`].
+    pub fn idle(&'static self) -> usize {
+        self.collected().map_or(0, HeapArena::idle)
     }
 
     /// Returns the bytes of address space that were taken for the owner's heap and what belongs to it; 0 until a thread has
@@ -217,191 +277,69 @@ impl GlobalHeap {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn address_space(&self) -> usize {
-        self.address_space.load(Relaxed)
+        self.address_space.load(Acquire)
     }
 
     /// How far behind the first slab an address of the owner's lies.
     #[inline(always)]
-    fn offset(&self, object: *mut u8) -> Option<usize> {
+    pub(super) fn offset(&self, object: *mut u8) -> Option<usize> {
         // In this order: who sees the length sees the base.
         let len = self.len.load(Acquire);
         let offset = object.addr().wrapping_sub(self.base.load(Relaxed));
         (offset < len).then_some(offset)
     }
 
+    /// What other threads freed.
+    ///
+    /// # Safety
+    ///
+    /// The heap is made, which an [`offset`](Self::offset) in it shows, or that it is [`mine`](Self::mine).
+    pub(super) unsafe fn remote(&self) -> &Remote {
+        // SAFETY: written before.
+        unsafe { (*self.remote.get()).assume_init_ref() }
+    }
+
     /// Leaves an object of the owner's for it to collect.
     ///
     /// # Safety
     ///
-    /// 1. The object lies `offset` bytes behind the first slab.
-    /// 2. It is live, of at least a word, and the caller gives it up.
+    /// It lies at this offset, and nobody uses it any more.
     #[cold]
-    unsafe fn free_remotely(&self, object: *mut u8, offset: usize) {
-        let slabs = slab_words(self.len.load(Relaxed));
-        let (slab, grain) = (offset / SLAB, offset / GRAIN);
-        let remote = self.remote.load(Relaxed);
-        if self.remote_writable((slabs + (slab + 1) * (SLAB / GRAIN / 64)) * 8) {
-            // SAFETY: there is a bit for each grain and for each slab of the range; those of the slabs were writable from the beginning, those
-            // of this slab's objects are now.
-            unsafe {
-                (*remote.add(slabs + grain / 64)).fetch_or(1 << (grain % 64), Release);
-                (*remote.add(slab / 64)).fetch_or(1 << (slab % 64), Release);
-            }
-        } else {
-            let mut before = self.strays.load(Relaxed);
-            loop {
-                // SAFETY: the object is the caller's, which nobody uses any more; it has room for a word, at a multiple of 8.
-                unsafe { object.cast::<*mut u8>().write(before) };
-                match self.strays.compare_exchange_weak(before, object, Release, Relaxed) {
-                    Ok(_) => break,
-                    Err(now) => before = now,
-                }
-            }
-        }
+    pub(super) unsafe fn free_remotely(&self, offset: usize) {
+        // SAFETY: an offset in the heap, of an object that it handed out.
+        let first = unsafe { self.remote().set(offset) };
+        debug_assert!(first, "two threads freed one object at once");
         // Not a store: of several threads that come here, the owner sees what each did before.
         self.pending.fetch_or(1, Release);
-    }
-
-    /// Makes the first `end` bytes of the bits writable, and some more. `false` where the system refuses.
-    fn remote_writable(&self, end: usize) -> bool {
-        let writable = self.writable.load(Acquire);
-        if end <= writable {
-            return true;
-        }
-        // SAFETY: written before there was a length, without which no object is the owner's.
-        let remote = unsafe { (*self.remote_pages.get()).assume_init_ref() };
-        let ahead = (end + end / 4).next_multiple_of(REMOTE_STEP).min(remote.len());
-        // SAFETY: whole pages of the reservation, never sealed. Another thread may have committed some of them: that keeps what they hold.
-        let committed = unsafe { remote.commit(writable..ahead) };
-        if committed.is_ok() {
-            self.writable.fetch_max(ahead, Release);
-        }
-        committed.is_ok()
-    }
-
-    /// Moves an object of the owner's to the system.
-    ///
-    /// # Safety
-    ///
-    /// As for `GlobalAlloc::realloc`.
-    #[cold]
-    unsafe fn move_to_system(&self, object: *mut u8, old: Layout, new: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise; both are objects of at least the size that is copied, and the old one is given up after.
-        unsafe {
-            let moved = System.alloc(new);
-            if !moved.is_null() {
-                moved.copy_from_nonoverlapping(object, old.size().min(new.size()));
-                self.dealloc(object, old);
-            }
-            moved
-        }
     }
 
     /// Frees what other threads left.
     #[cold]
     fn collect(&self, heap: &HeapArena) {
         self.pending.swap(0, Acquire);
-        let mut stray = self.strays.swap(ptr::null_mut(), Acquire);
-        while let Some(offset) = self.offset(stray) {
-            // SAFETY: `free_remotely` wrote the one before it, or null, there.
-            let before = unsafe { stray.cast::<*mut u8>().read() };
-            self.free_collected(heap, offset / SLAB, offset % SLAB);
-            stray = before;
-        }
-        let len = self.len.load(Relaxed);
-        let (slabs, remote) = (slab_words(len), self.remote.load(Relaxed));
-        // SAFETY: as in `free_remotely`: a slab whose bit is set has writable bits for its objects.
-        let take = |word: usize| unsafe { (*remote.add(word)).swap(0, AcqRel) };
-        for slab_word in 0..slabs.min(heap.slabs().high.get().div_ceil(64)) {
-            for slab in bits(take(slab_word)).map(|bit| slab_word * 64 + bit) {
-                for word in 0..SLAB / GRAIN / 64 {
-                    for bit in bits(take(slabs + slab * (SLAB / GRAIN / 64) + word)) {
-                        self.free_collected(heap, slab, (word * 64 + bit) * GRAIN);
-                    }
-                }
-            }
-        }
-    }
-
-    fn free_collected(&self, heap: &HeapArena, slab: usize, offset: usize) {
-        let size = match heap.slabs().slab(slab).usage() {
-            Use::Class(class) => TABLE[class].size,
-            Use::Span(count) => count * SLAB,
-            // Set twice by a double free.
-            Use::Vacant | Use::Rest => return,
-        };
-        let object = heap.slabs().address(slab);
-        let layout = Layout::from_size_align(size, 1);
-        debug_assert!(size > LARGEST || offset % size == 0);
-        if let Ok(layout) = layout {
-            // SAFETY: another thread freed the object, once; its class is all that counts of its layout.
-            unsafe { heap.free(object.add(offset), layout) };
+        let slabs = heap.slabs();
+        // SAFETY: the heap is made, and was used as far as it says; what is visited are offsets in its range.
+        unsafe {
+            self.remote().take(slabs.high.get(), |offset| heap.free_collected(slabs.base.add(offset)));
         }
     }
 }
 
-/// Bytes for the bits of all slabs and objects in `len` bytes, whole pages.
-fn remote_bytes(len: usize) -> usize {
-    (slab_words(len) * 8 + len / GRAIN / 8).next_multiple_of(REMOTE_STEP)
-}
-
-/// Words with a bit for each slab.
-fn slab_words(len: usize) -> usize {
-    (len / SLAB).div_ceil(64)
-}
-
-/// The positions of the bits that are set.
-fn bits(word: u64) -> impl Iterator<Item = usize> {
-    core::iter::successors(Some(word), |rest| Some(rest & rest.wrapping_sub(1)))
-        .take_while(|&rest| rest != 0)
-        .map(|rest| rest.trailing_zeros() as usize)
-}
-
-// SAFETY: each object comes from the owner's heap or from the system, and goes back to where it came from, as its address tells. Neither
-// unwinds in release builds.
-unsafe impl GlobalAlloc for GlobalHeap {
-    #[inline]
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        match self.collected().map(|heap| heap.alloc(layout)) {
-            Some(Ok(object)) => object.as_ptr(),
-            // SAFETY: the caller's promise.
-            Some(Err(_)) | None => unsafe { System.alloc(layout) },
+impl HeapArena {
+    /// Frees an object of a global heap's that another thread freed, whatever its layout was.
+    fn free_collected(&self, object: NonNull<u8>) {
+        match self.layout_at(object.as_ptr()) {
+            // SAFETY: another thread freed it, and it is freed here once; its class is all that counts of its layout.
+            Some((object, layout)) => unsafe { self.free_as_given(object, layout) },
+            None => self.foreign(object.as_ptr()),
         }
     }
+}
 
-    #[inline]
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        match self.collected().map(|heap| heap.alloc_zeroed(layout)) {
-            Some(Ok(object)) => object.as_ptr(),
-            // SAFETY: the caller's promise.
-            Some(Err(_)) | None => unsafe { System.alloc_zeroed(layout) },
-        }
-    }
-
-    #[inline]
-    unsafe fn dealloc(&self, object: *mut u8, layout: Layout) {
-        match (self.offset(object), self.mine(), NonNull::new(object)) {
-            // SAFETY: the caller's promise; the object is the owner's, which this thread is.
-            (Some(_), Some(heap), Some(object)) => unsafe { heap.free(object, layout) },
-            // SAFETY: the caller's promise: the object is the owner's, live, and given up; no class is smaller than a word.
-            (Some(offset), ..) => unsafe { self.free_remotely(object, offset) },
-            // SAFETY: the caller's promise; the object came from the system.
-            (None, ..) => unsafe { System.dealloc(object, layout) },
-        }
-    }
-
-    #[inline]
-    unsafe fn realloc(&self, object: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        let Ok(new) = Layout::from_size_align(size, layout.align()) else { return ptr::null_mut() };
-        let moved = match (self.offset(object), NonNull::new(object)) {
-            (Some(_), Some(object)) => {
-                // SAFETY: the caller's promise; the object is the owner's, which this thread is.
-                self.collected().and_then(|heap| unsafe { heap.realloc(object, layout, new) }.ok())
-            }
-            // SAFETY: the caller's promise; the object came from the system.
-            _ => return unsafe { System.realloc(object, layout, size) },
-        };
-        // SAFETY: the caller's promise: what this thread may not resize, or finds no room for, it copies.
-        moved.map_or_else(|| unsafe { self.move_to_system(object, layout, new) }, NonNull::as_ptr)
-    }
+/// Whether a heap is the one of the global heap that this thread owns.
+#[cfg(debug_assertions)]
+pub(super) fn serves(heap: &HeapArena) -> bool {
+    // SAFETY: null or a static.
+    let owned = unsafe { OWNED.get().as_ref() };
+    owned.is_some_and(|owned| ptr::eq(owned.heap.get().cast(), heap))
 }

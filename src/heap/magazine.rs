@@ -117,8 +117,12 @@ impl Magazine {
     }
 
     /// Entries, oldest first.
-    pub(super) fn entries(&self) -> &[NonNull<u8>] {
-        // SAFETY: from `bottom` to `top` lie entries; nobody pushes or pops while they are borrowed from here.
+    ///
+    /// # Safety
+    ///
+    /// While the slice is used, nothing but [`pop`](Self::pop) and [`len`](Self::len) is called.
+    pub(super) unsafe fn entries(&self) -> &[NonNull<u8>] {
+        // SAFETY: from `bottom` to `top` lie entries, which nobody overwrites by the caller's promise.
         unsafe { slice::from_raw_parts(self.bottom.get(), self.len()) }
     }
 
@@ -173,24 +177,33 @@ impl Magazine {
         self.limit.set(unsafe { self.bottom.get().add(self.size()) });
     }
 
-    fn is_closed(&self) -> bool {
+    pub(super) fn is_closed(&self) -> bool {
         self.limit.get() == self.bottom.get()
     }
 
-    /// Adds an entry even to a closed magazine, which must have room.
-    pub(super) fn push_within(&self, object: NonNull<u8>) {
+    /// Adds an entry even to a closed magazine.
+    ///
+    /// # Safety
+    ///
+    /// It has fewer entries than its [`size`](Self::size).
+    pub(super) unsafe fn push_within(&self, object: NonNull<u8>) {
         debug_assert!(self.len() < self.size());
-        // SAFETY: below the size there is room.
+        // SAFETY: the caller's promise: below the size there is room.
         unsafe {
             self.top.get().write(object);
             self.top.set(self.top.get().add(1));
         }
     }
 
-    /// Makes `count` entries of an empty magazine, to be written by the caller; the last is popped first.
-    pub(super) fn refill(&self, count: usize) -> &[Cell<MaybeUninit<NonNull<u8>>>] {
+    /// Makes `count` entries, to be written by the caller; the last is popped first.
+    ///
+    /// # Safety
+    ///
+    /// 1. The magazine is empty, and `count` is at most its [`size`](Self::size).
+    /// 2. The caller writes an object to each place before anything else is called.
+    pub(super) unsafe fn refill(&self, count: usize) -> &[Cell<MaybeUninit<NonNull<u8>>>] {
         debug_assert!(self.len() == 0 && count <= self.size());
-        // SAFETY: within the size, in memory that this magazine alone uses and that needs no value yet.
+        // SAFETY: the caller's promise: within the size, in memory that this magazine alone uses and that needs no value yet.
         unsafe {
             self.top.set(self.bottom.get().add(count));
             slice::from_raw_parts(self.bottom.get().cast(), count)
@@ -198,9 +211,13 @@ impl Magazine {
     }
 
     /// Forgets the oldest `count` entries.
-    pub(super) fn forget_oldest(&self, count: usize) {
+    ///
+    /// # Safety
+    ///
+    /// It has at least so many.
+    pub(super) unsafe fn forget_oldest(&self, count: usize) {
         let rest = self.len() - count;
-        // SAFETY: both ranges lie in the array's entries; they may overlap.
+        // SAFETY: the caller's promise: both ranges lie in the array's entries; they may overlap.
         unsafe {
             let bottom = self.bottom.get();
             bottom.copy_from(bottom.add(count), rest);

@@ -2,16 +2,19 @@
 //!
 //! ```text
 //!   c_face · registry · global · rc · allocator   who uses a heap: C, a whole program, counted pointers, collections
+//!   global_alloc · remote · owned · unwind        of a global heap: its calls, what other threads freed, its pages, the end of unwinding
 //!   builder                                       what is chosen before there is one
-//!   stats · trim · walk · fence                   what can be asked, given back, marked, kept apart (debug: the checks of debug builds)
-//!   resize                                        realloc: in its class, where it lies, or by a move
-//!   arena                                         a heap: alloc, free, and the fast path
+//!   stats · trim · walk · fence · lookup          what can be asked, given back, marked, kept apart (debug, misuse: the checks of debug builds)
+//!   resize · guests                               realloc: in its class, where it lies, by a move, or as it is
+//!   arena · step                                  a heap: alloc, free, and the fast path; a look at what could go back
 //!   ─────────────────────────────
 //!   exchange · spans                              objects by the hundred between bits and magazines; slabs in a row
-//!   slabs                                         the reservation, and what is known of each slab
-//!   magazine · partial                            addresses of free objects; which slabs have some
+//!   chunks · returns                              where slabs are taken from; what gives their memory back
+//!   slabs · vacant                                the reservation; slabs that nobody has
+//!   decay                                         when memory goes back, and what is learned about a program
+//!   plan · slab · sets · magazine                 the parts of the reservation; what is known of a slab; sets of slabs; free objects
 //!   far                                           where it is told of slabs behind the first GiB
-//!   words                                         sets and bitmaps
+//!   words                                         bitmaps
 //!   classes                                       sizes, pure arithmetic
 //! ```
 //!
@@ -24,24 +27,41 @@
 
 mod allocator;
 mod arena;
+#[cfg(feature = "testing")]
+mod audit;
 mod builder;
 mod c_face;
+mod chunks;
 mod classes;
 #[cfg(debug_assertions)]
 mod debug;
+mod decay;
 mod exchange;
 mod far;
 mod fence;
 mod global;
+mod global_alloc;
+mod guests;
+mod lookup;
 mod magazine;
-mod partial;
+#[cfg(debug_assertions)]
+mod misuse;
+mod owned;
+mod plan;
 mod rc;
 mod registry;
+mod remote;
 mod resize;
+mod returns;
+mod sets;
+mod slab;
 mod slabs;
 mod spans;
 mod stats;
+mod step;
 mod trim;
+mod unwind;
+mod vacant;
 mod walk;
 mod words;
 
@@ -49,8 +69,9 @@ pub use arena::HeapArena;
 pub use builder::HeapArenaBuilder;
 pub use c_face::{
     permacode_heap_calloc, permacode_heap_free, permacode_heap_lua_alloc, permacode_heap_malloc,
-    permacode_heap_realloc, permacode_heap_usable_size,
+    permacode_heap_realloc, permacode_heap_resize, permacode_heap_usable_size,
 };
+pub use decay::Decay;
 pub use global::GlobalHeap;
 pub use rc::HeapRc;
 pub use registry::Registered;

@@ -1,7 +1,8 @@
 //! Changing an object's size: within its class, where it lies, or by a move to another place.
 
 use super::arena::{HeapArena, last, padded};
-use super::classes::{self, LARGEST, SMALL};
+use super::classes::{self, LARGEST, SMALL, TABLE};
+use super::slab::Use;
 use crate::error::Error;
 use core::alloc::Layout;
 use core::ptr::NonNull;
@@ -9,14 +10,13 @@ use core::ptr::NonNull;
 impl HeapArena {
     /// Changes an object's size, where it lies if that is possible. The first bytes, as many as both sizes have, stay what they are.
     ///
-    /// Within a class it costs a comparison and no write. An object above 32 KiB that stays above gives slabs up, or takes those behind it
-    /// if nothing is there, for a write of 8 bytes and of a bit for each; no byte is copied. Everything else costs an
-    /// [`alloc`](Self::alloc), a copy of the smaller size and a [`free`](Self::free), so making an object smaller can be refused as well.
-    /// Memory that is given up stays with the heap.
+    /// Making an object smaller is not refused, neither at the limit nor in a full reservation: where there is no smaller place, the object
+    /// stays in its own, which counts until it is freed or resized again. (A larger *alignment* can be refused, if the object does not lie at
+    /// a multiple of it by chance.)
     ///
     /// # Errors
     ///
-    /// As for [`alloc`](Self::alloc); the object is then as it was.
+    /// As for [`alloc`](Self::alloc), for a size or an alignment that is larger; the object is then as it was.
     ///
     /// # Panics
     ///
@@ -24,7 +24,8 @@ impl HeapArena {
     ///
     /// # Safety
     ///
-    /// `object` came from this heap with layout `old` and was not freed since. After an `Ok` only the new address is used.
+    /// 1. `object` came from this heap with layout `old` and was not freed since.
+    /// 2. After an `Ok` only the new address is used.
     ///
     /// ```
     /// use std::alloc::Layout;
@@ -37,8 +38,31 @@ impl HeapArena {
     /// assert_eq!(grown, object); // nothing lay behind it, so nothing was copied
     /// # Ok::<(), permacode::Error>(())
     /// ```
+    ///
+    /// # Cost
+    ///
+    /// Within a class a comparison and no write. An object above 32 KiB that stays above gives slabs up, or takes those behind it if nothing
+    /// is there, for a write of 12 bytes and of a bit for each; no byte is copied. Everything else an [`alloc`](Self::alloc), a copy of the
+    /// smaller size and a [`free`](Self::free). An object above 32 KiB that had to move keeps address space behind it, half of its size, to
+    /// grow into.
     #[inline]
     pub unsafe fn realloc(&self, object: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, Error> {
+        // SAFETY: the caller's promise.
+        unsafe { self.realloc_as_given(self.slabs().own(object), old, new) }
+    }
+
+    /// Resizes an object whose place has, for whoever gets it next, the right that this pointer has.
+    ///
+    /// # Safety
+    ///
+    /// As for [`realloc`](Self::realloc).
+    #[inline]
+    pub(super) unsafe fn realloc_as_given(
+        &self,
+        object: NonNull<u8>,
+        old: Layout,
+        new: Layout,
+    ) -> Result<NonNull<u8>, Error> {
         // SAFETY: the caller's promise, of which the first attempt uses nothing up if it fails.
         unsafe {
             match self.realloc_fast(object, old, new) {
@@ -57,8 +81,8 @@ impl HeapArena {
     pub(super) unsafe fn realloc_fast(&self, object: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
         self.still_out(object, old);
         let (from, to) = (last(old), last(new));
-        // Both are small if both together are, because the bound is a power of two.
-        if (from | to) >= SMALL {
+        // Both are small if both together are, because the bound is a power of two. A guest's class says nothing of its alignment.
+        if (from | to) >= SMALL || new.align() > old.align() {
             return None;
         }
         if classes::small_class(from) == classes::small_class(to) {
@@ -80,7 +104,7 @@ impl HeapArena {
         // SAFETY: objects of at least that size; a new object does not overlap one that is not freed.
         unsafe {
             moved.copy_from_nonoverlapping(object, old.size().min(new.size()));
-            self.free(object, old);
+            self.free_as_given(object, old);
         }
     }
 
@@ -97,40 +121,79 @@ impl HeapArena {
         old: Layout,
         new: Layout,
     ) -> Result<NonNull<u8>, Error> {
+        // SAFETY: the caller's promise, of which a refused attempt uses nothing up.
+        let moved = unsafe { self.try_realloc(object, old, new) };
+        moved.or_else(|error| if self.stays(object, old, new) { Ok(object) } else { Err(error) })
+    }
+
+    /// Resizes an object where it lies, or moves it to a place of the new size.
+    ///
+    /// # Safety
+    ///
+    /// As for [`realloc`](Self::realloc).
+    pub(super) unsafe fn try_realloc(
+        &self,
+        object: NonNull<u8>,
+        old: Layout,
+        new: Layout,
+    ) -> Result<NonNull<u8>, Error> {
         if self.resize_in_place(object, old, new) {
             return Ok(object);
         }
-        let moved = match self.alloc(new) {
-            Ok(moved) => moved,
-            Err(error) => return if self.resize_among_free(object, old, new) { Ok(object) } else { Err(error) },
-        };
+        let (from, to) = (padded(old), padded(new));
+        if to > from && from > LARGEST {
+            if let Some(moved) = self.slabs().alloc_with_room(to, new.align()) {
+                // SAFETY: the caller's object, and one that was just allocated.
+                unsafe { self.move_to(moved, new, object, old) };
+                return Ok(moved);
+            }
+        }
+        let moved = self.alloc(new).or_else(|error| match error {
+            // The magazines are empty now. What lies behind a large object may have been free objects only.
+            _ if from > LARGEST && to > LARGEST && self.resize_in_place(object, old, new) => Ok(object),
+            // What will be given up is lent.
+            Error::Limit { .. } if to <= LARGEST && to < from => {
+                self.alloc_lent(classes::class(to), self.counted(object)).ok_or(error)
+            }
+            error => Err(error),
+        })?;
+        if moved == object {
+            return Ok(object);
+        }
         // SAFETY: the caller's object, and one that was just allocated.
         unsafe { self.move_to(moved, new, object, old) };
+        if from <= LARGEST && self.slabs().out_bytes.get() > self.slabs().limit {
+            self.flush(classes::class(from));
+        }
         Ok(moved)
+    }
+
+    /// Bytes that an object counts.
+    fn counted(&self, object: NonNull<u8>) -> usize {
+        match self.slabs().slab(self.slabs().number_of(object)).usage() {
+            Use::Class(class) => TABLE[class].size,
+            Use::Span(extent) => extent.bytes(),
+            Use::Vacant | Use::Rest(_) => 0,
+        }
     }
 
     fn resize_in_place(&self, object: NonNull<u8>, old: Layout, new: Layout) -> bool {
         let (from, to) = (padded(old), padded(new));
         // Nothing lies where its old alignment put it.
-        if old.size() == 0 || new.size() == 0 {
+        if old.size() == 0 || new.size() == 0 || object.addr().get() % new.align() != 0 {
             return false;
         }
         match (from <= LARGEST, to <= LARGEST) {
             (true, true) => classes::class(from) == classes::class(to),
-            (false, false) if object.addr().get() % new.align() == 0 => {
-                self.slabs().span_at(object).is_some_and(|(first, count)| self.slabs().resize_span(first, count, to))
+            (false, false) => {
+                let span = self.slabs().span_at(object);
+                let resized = span.is_some_and(|(first, extent)| self.slabs().resize_span(first, extent, to));
+                if resized {
+                    self.spend(1);
+                }
+                resized
             }
             _ => false,
         }
-    }
-
-    /// Resizes a large object where it lies once an allocation was refused, so that the magazines are empty: what lies behind it may be slabs
-    /// of free objects only.
-    fn resize_among_free(&self, object: NonNull<u8>, old: Layout, new: Layout) -> bool {
-        if padded(old).min(padded(new)) <= LARGEST {
-            return false;
-        }
-        self.slabs().vacate_empty();
-        self.resize_in_place(object, old, new)
     }
 }

@@ -6,166 +6,31 @@
 //!                                                                                 64 KiB                        high
 //! ```
 //!
-//! The sets are the vacant slabs, and for each class the slabs with free objects ([`Partial`]). A small heap writes to the first pages of
-//! each part; of the table and the magazines, that is one page. If the heap may grow so large that it asks for huge pages, slab 0 lies so
-//! that these begin where they can. What is known of slabs behind the first GiB is [far](super::far): it is made writable as they are.
+//! The sets are [facts of vacant slabs](super::vacant), and for each class the slabs with free objects. A small heap writes to the first
+//! pages of each part; of the table and the magazines, that is one page. If the heap may grow so large that it asks for huge pages, slab 0
+//! lies so that these begin where they can. What is known of slabs behind the first GiB is [far](super::far): it is made writable as they are.
 //!
-//! * A slab is **vacant**, of one **class**, or part of a **span** of slabs that hold one large object.
-//! * In a slab of a class, objects below `fresh` were handed out at least once; a bit says which of them came back. Objects above were
-//!   never touched by anybody.
+//! * A slab is **vacant**, of one **class**, or part of a **span** of slabs that hold one large object. All below `high` are one of these;
+//!   those behind were not used yet, and are as the system gives them.
+//! * In a slab of a class, objects below `fresh` were handed out at least once; a bit says which of them came back, and `free` how many.
 //! * An object is *out* when it is in neither: then a program has it, or a magazine.
+//! * A slab of which every object came back is vacant at once and serves anybody, unless it is the one that its class goes on in.
 //! * Nothing is ever written to object pages from here: no links, no headers. A stray write to a free object corrupts nothing, a free dirties
 //!   no page that a forked child shares.
 
-use super::classes::{CLASSES, Class, SLAB, TABLE};
+use super::classes::{CLASSES, Class, GRAIN, SLAB, TABLE};
+use super::decay::DecayState;
 use super::far::{self, Far, NEAR};
-use super::magazine::FIRST_BYTES;
-use super::partial::Partial;
-use super::words::{BITS, BitSet, Pool};
+use super::plan::{BITMAPS, Plan};
+use super::sets::Sets;
+use super::slab::{Flag, GRAINS, Slab, Use};
+use super::vacant::Vacancy;
+use super::words::{BITS, Pool};
 use crate::error::{Error, PageError};
 use crate::pages::Reservation;
 use core::cell::Cell;
 use core::ops::Range;
 use core::ptr::NonNull;
-
-/// What a slab is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Use {
-    /// Nothing.
-    Vacant,
-    /// Objects of a class.
-    Class(usize),
-    /// A large object that begins here and takes so many slabs.
-    Span(usize),
-    /// A large object that began before.
-    Rest,
-}
-
-/// What is known of one slab. All zeros: vacant, never touched.
-pub(super) struct Slab {
-    /// 0: vacant. 1 and 2: a span and its rest. Above: a class.
-    tag: Cell<u8>,
-    /// Whether anything may have been written here since its memory was last given back.
-    touched: Cell<bool>,
-    /// Objects that were handed out at least once. Of a span, 1 if it is marked.
-    pub(super) fresh: Cell<u16>,
-    /// A class's bitmap in the pool; a span's length.
-    link: Cell<u32>,
-}
-
-/// Bytes of slabs that are made writable at a time, at least.
-pub(super) const COMMIT: usize = 1 << 20;
-
-pub(super) const SPAN: u8 = 1;
-pub(super) const REST: u8 = 2;
-const FIRST_CLASS: u8 = 3;
-
-/// Words of the longest bitmap of a slab.
-pub(super) const WORDS: usize = SLAB / 8 / BITS;
-
-/// Bitmaps of a slab of a class.
-pub(super) const BITMAPS: usize = if cfg!(debug_assertions) { 4 } else { 2 };
-
-impl Slab {
-    pub(super) fn set_use(&self, tag: u8, link: u32) {
-        self.tag.set(tag);
-        self.link.set(link);
-    }
-
-    pub(super) fn link(&self) -> u32 {
-        self.link.get()
-    }
-
-    pub(super) fn is_touched(&self) -> bool {
-        self.touched.get()
-    }
-
-    pub(super) fn touch(&self) {
-        self.touched.set(true);
-    }
-
-    /// Says that the slab's memory was given back and reads as zeros.
-    pub(super) fn clean(&self) {
-        self.touched.set(false);
-    }
-
-    /// Marks a span; whether it was not marked.
-    pub(super) fn mark(&self) -> bool {
-        self.fresh.replace(1) == 0
-    }
-
-    pub(super) fn is_marked(&self) -> bool {
-        self.fresh.get() != 0
-    }
-
-    /// Takes a span's mark away; whether there was one.
-    pub(super) fn unmark(&self) -> bool {
-        self.fresh.replace(0) != 0
-    }
-
-    pub(super) fn usage(&self) -> Use {
-        match self.tag.get() {
-            0 => Use::Vacant,
-            SPAN => Use::Span(self.link.get() as usize),
-            REST => Use::Rest,
-            tag => Use::Class(usize::from(tag - FIRST_CLASS)),
-        }
-    }
-}
-
-/// Where the parts of a heap's reservation lie, as offsets from the first of them; all but the magazines begin at a page.
-///
-/// What a small heap uses lies around one place, just before the first slab: the pool and the table grow down, away from there. So one call
-/// makes it all writable, and it shares page tables of the kernel's, each of which costs more to make than a page does.
-#[derive(Clone, Copy)]
-pub(super) struct Plan {
-    /// Slabs that there is address space for.
-    pub(super) slabs: usize,
-    /// Bytes of what is known of far slabs, with which the metadata begins.
-    pub(super) far: usize,
-    /// The end of the pool, and room for the `HeapArena` itself, if it is leaked.
-    pub(super) home: usize,
-    pub(super) vacant: usize,
-    pub(super) partial: usize,
-    /// Where the table ends and the magazines begin, which may be in the middle of a page: what is used first of both lies there.
-    pub(super) magazines: usize,
-    /// Slab 0.
-    pub(super) objects: usize,
-    /// Bytes of all parts.
-    pub(super) len: usize,
-}
-
-impl Plan {
-    /// The parts for `bytes` of objects. `None` where the sum is more than an allocation may have.
-    pub(super) fn new(bytes: usize, page: usize) -> Option<Self> {
-        let slabs = bytes.max(1).checked_next_multiple_of(SLAB)? / SLAB;
-        if u32::try_from(slabs).is_err() || slabs.checked_mul(2 * SLAB)? > isize::MAX as usize {
-            return None;
-        }
-        let far = far::bytes::<Slab>(slabs).next_multiple_of(page);
-        let home = far + (Pool::capacity(slabs, BITMAPS) * 8).next_multiple_of(page);
-        let vacant = home + size_of::<super::HeapArena>().next_multiple_of(page);
-        let partial = vacant + BitSet::bytes(slabs).next_multiple_of(page);
-        // The first magazines end with a page, and the table ends where they begin.
-        let table =
-            partial + Partial::<Slab>::bytes(slabs).next_multiple_of(page) + slabs.min(NEAR) * size_of::<Slab>();
-        let magazines = (table + FIRST_BYTES).next_multiple_of(page) - FIRST_BYTES;
-        // A page to spare, so that a write just before the first object hits nothing that is used.
-        let objects = (magazines + super::magazine::bytes()).next_multiple_of(page) + page;
-        let len = objects + slabs * SLAB;
-        Some(Self { slabs, far, home, vacant, partial, magazines, objects, len })
-    }
-
-    /// What is writable from the beginning: the metadata, of the pool its first chunk, and some of the objects.
-    pub(super) fn first(&self) -> Range<usize> {
-        self.home - Pool::FIRST * 8..self.objects + self.first_objects()
-    }
-
-    /// Bytes of objects among these.
-    fn first_objects(&self) -> usize {
-        COMMIT.min(self.slabs * SLAB)
-    }
-}
 
 /// The slabs of one heap.
 pub(super) struct Slabs {
@@ -177,46 +42,75 @@ pub(super) struct Slabs {
     pub(super) plan: Plan,
     /// The end of the table: the entry of slab 0 lies just before it, that of slab 1 before that.
     table: NonNull<Slab>,
-    /// The entries of slabs that are not in the table.
-    far: NonNull<Far<Slab>>,
-    /// Bytes of these that are writable.
+    /// What is known of slabs that are not in the table.
+    far: NonNull<Far>,
+    /// Bytes of that which are writable.
     far_committed: Cell<usize>,
-    /// Slabs below `high` that are vacant.
-    pub(super) vacant: BitSet,
-    /// For each class, slabs that have a free object whose bit says so.
-    pub(super) partial: Partial<Slab>,
+    pub(super) vacancy: Vacancy,
+    /// For each class, slabs that have a free object whose bit says so, and that may hand it out.
+    pub(super) partial: Sets<CLASSES>,
     /// For each class, one more than the slab that still has objects nobody touched; 0: none.
     pub(super) open: [Cell<u32>; CLASSES],
     /// For each class, objects that are out.
     pub(super) out: [Cell<usize>; CLASSES],
+    /// For each class, the time in which it was refused a slab, or 0.
+    pub(super) starved: [Cell<u32>; CLASSES],
     /// Bytes of objects and spans that are out.
     pub(super) out_bytes: Cell<usize>,
     pub(super) limit: usize,
-    /// Bytes of slabs behind which huge pages are asked for; what follows is aligned to one.
-    pub(super) huge_from: usize,
+    /// The first slab of the chunks that are for classes or for spans; those before are for both. See `chunks.rs`.
+    pub(super) mixed: usize,
+    /// Whether large objects ask for huge pages.
+    pub(super) huge_spans: bool,
     pub(super) pool: Pool,
-    /// Slabs that were ever used.
+    /// Slabs that were ever used or set aside for classes.
     pub(super) high: Cell<usize>,
     /// Bytes of slabs that are writable.
     pub(super) committed: Cell<usize>,
-    /// Slabs below this one take no new objects.
-    pub(super) fence: Cell<usize>,
+    /// Whether slabs that are [old](Flag::Old) take no new objects.
+    pub(super) fenced: Cell<bool>,
+    /// Slabs that are of a class.
+    pub(super) class_slabs: Cell<usize>,
+    /// Chunks that were set aside for classes.
+    pub(super) granted: Cell<usize>,
+    /// Sixteenths of spans, and of what may be resident behind their ends.
+    pub(super) span_grains: Cell<usize>,
+    pub(super) tail_grains: Cell<usize>,
+    /// Slabs that spans keep to grow into.
+    pub(super) slack: Cell<usize>,
+    /// Slabs in which an object of another class may lie, and for each class how many of its objects do.
+    pub(super) hosts: Cell<usize>,
+    pub(super) guests: [Cell<u32>; CLASSES],
+    /// Requests that were refused, and whether somebody else serves these.
+    pub(super) refusals: Cell<u32>,
+    pub(super) has_fallback: Cell<bool>,
+    pub(super) decay: DecayState,
+}
+
+/// What a builder chose, as slabs need it.
+pub(super) struct Choices {
+    pub(super) limit: usize,
+    /// Bytes of slabs before the first chunk.
+    pub(super) huge_from: usize,
+    pub(super) huge_spans: bool,
+    pub(super) decay: DecayState,
 }
 
 impl Slabs {
     /// # Safety
     ///
-    /// `pages` was made for `plan`, with its objects at `origin`; what the plan has [`first`](Plan::first) is committed, zero, and for this
-    /// value alone.
-    pub(super) unsafe fn new(pages: Reservation, origin: usize, plan: Plan, limit: usize, huge_from: usize) -> Self {
+    /// 1. `pages` was made for `plan`, with its objects at `origin`.
+    /// 2. What the plan has [`first`](Plan::first) is committed, zero, and for this value alone.
+    pub(super) unsafe fn new(pages: Reservation, origin: usize, plan: Plan, choices: Choices) -> Self {
         let start = origin - plan.objects;
         // SAFETY: the plan's parts lie within the reservation and have the room that each needs.
         let (base, table, far, vacant, partial, pool) = unsafe {
-            let far = pages.at(start).cast::<Far<Slab>>();
-            let vacant = BitSet::new(pages.at(start + plan.vacant), plan.slabs);
-            let partial = Partial::new(pages.at(start + plan.partial), far, plan.slabs);
-            let pool = Pool::new(pages.at(start + plan.home), Pool::capacity(plan.slabs, BITMAPS));
-            (pages.at(origin), pages.at(start + plan.magazines).cast(), far, vacant, partial, pool)
+            let far = pages.at(start);
+            let vacant = Sets::new(pages.at(start + plan.vacant), plan.slabs, NEAR, Far::facts(far));
+            let partial = Sets::new(pages.at(start + plan.partial), plan.slabs, NEAR, Far::partial(far));
+            let known = pages.at(start + plan.vacant);
+            let pool = Pool::new(pages.at(start + plan.home), known, Pool::capacity(plan.slabs, BITMAPS));
+            (pages.at(origin), pages.at(start + plan.magazines).cast(), far.cast(), vacant, partial, pool)
         };
         Self {
             origin,
@@ -225,17 +119,29 @@ impl Slabs {
             table,
             far,
             far_committed: Cell::new(0),
-            vacant,
+            vacancy: Vacancy::new(vacant),
             partial,
             open: [const { Cell::new(0) }; CLASSES],
             out: [const { Cell::new(0) }; CLASSES],
+            starved: [const { Cell::new(0) }; CLASSES],
             out_bytes: Cell::new(0),
-            limit,
-            huge_from,
+            limit: choices.limit,
+            mixed: (choices.huge_from / SLAB).min(plan.slabs),
+            huge_spans: choices.huge_spans,
             pool,
             high: Cell::new(0),
             committed: Cell::new(plan.first_objects()),
-            fence: Cell::new(0),
+            fenced: Cell::new(false),
+            class_slabs: Cell::new(0),
+            granted: Cell::new(0),
+            span_grains: Cell::new(0),
+            tail_grains: Cell::new(0),
+            slack: Cell::new(0),
+            hosts: Cell::new(0),
+            guests: [const { Cell::new(0) }; CLASSES],
+            refusals: Cell::new(0),
+            has_fallback: Cell::new(false),
+            decay: choices.decay,
             pages,
         }
     }
@@ -246,24 +152,53 @@ impl Slabs {
         unsafe { self.pages.at(self.origin - self.plan.objects + self.plan.magazines) }
     }
 
+    /// What is known of a slab. Checked, so that no caller promises anything: a number that is none panics as an index does.
     #[inline]
     pub(super) fn slab(&self, number: usize) -> &Slab {
-        debug_assert!(number < self.plan.slabs);
-        // SAFETY: there is an entry for each slab, zeroed, and committed before the slab itself is; zeros are a valid `Slab`.
-        unsafe {
-            match number.checked_sub(NEAR) {
-                None => &*self.table.as_ptr().sub(number + 1),
-                Some(far) => (*self.far.as_ptr().add(far / BITS)).slab(far % BITS),
-            }
+        let near = self.plan.slabs.min(NEAR);
+        if let Some(far) = number.checked_sub(NEAR) {
+            // SAFETY: as many as are writable, and zeroed; zeros are valid.
+            let known = unsafe { core::slice::from_raw_parts(self.far.as_ptr(), self.known_far()) };
+            return known[far / BITS].slab(far % BITS);
         }
+        // SAFETY: the table has an entry for each near slab, committed and zeroed, and zeros are a valid `Slab`.
+        let table = unsafe { core::slice::from_raw_parts(self.table.as_ptr().sub(near), near) };
+        &table[near - 1 - number]
     }
 
-    /// The address of a slab.
+    /// Groups of 64 far slabs that are known.
+    fn known_far(&self) -> usize {
+        self.far_committed.get() / size_of::<Far>()
+    }
+
+    /// Makes writable what is known of the first `slabs` slabs.
+    pub(super) fn commit_far(&self, slabs: usize) -> Result<(), PageError> {
+        let all = self.plan.far;
+        let Some(missing) = far::missing(slabs, self.far_committed.get(), all) else { return Ok(()) };
+        let (start, end) = (self.origin - self.plan.objects, missing.end);
+        // SAFETY: whole pages of the metadata's first part, never sealed.
+        unsafe { self.pages.commit(start + missing.start..start + end) }?;
+        self.far_committed.set(end);
+        // SAFETY: writable since now, and there is one for each 64 slabs.
+        unsafe {
+            self.vacancy.sets.know(self.known_far());
+            self.partial.know(self.known_far());
+        }
+        Ok(())
+    }
+
+    /// The address of a slab, or of the end of all. No access is made, so nothing is promised.
     #[inline]
     pub(super) fn address(&self, number: usize) -> NonNull<u8> {
         debug_assert!(number <= self.plan.slabs);
-        // SAFETY: within the reservation.
-        unsafe { self.base.add(number * SLAB) }
+        self.base.map_addr(|base| base.saturating_add(number * SLAB))
+    }
+
+    /// The object at an address, known by that alone. So it has the heap's own right to its memory, whatever a program that gave it back
+    /// had: a slice's destructor has no more than the slice (soundness S26). It costs no instruction.
+    #[inline(always)]
+    pub(super) fn own(&self, object: NonNull<u8>) -> NonNull<u8> {
+        self.base.with_addr(object.addr())
     }
 
     /// How far an address lies behind the first slab, if it lies in a slab that was ever used.
@@ -273,15 +208,25 @@ impl Slabs {
         (offset < self.high.get() * SLAB).then_some(offset)
     }
 
+    /// The number of the slab that an address lies in, which must be one of an object that is out.
+    #[inline]
+    pub(super) fn number_of(&self, object: NonNull<u8>) -> usize {
+        object.addr().get().wrapping_sub(self.base.addr().get()) / SLAB
+    }
+
     /// The bits of a slab of a class: which objects are free, which are marked.
     pub(super) fn bits(&self, slab: &Slab, class: &Class) -> (&[Cell<u64>], &[Cell<u64>]) {
-        self.pool.bitmap(slab.link.get(), 2 * class.words).split_at(class.words)
+        debug_assert!(matches!(slab.usage(), Use::Class(_)));
+        // SAFETY: the slab is of this class, so it took a bitmap of so many words when it became that.
+        unsafe { self.pool.bitmap(slab.bitmap(), 2 * class.words) }.split_at(class.words)
     }
 
     /// More bits, for the checks of debug builds: which objects a program has, which were poisoned when they were freed.
     #[cfg(debug_assertions)]
     pub(super) fn check_bits(&self, slab: &Slab, class: &Class) -> (&[Cell<u64>], &[Cell<u64>]) {
-        self.pool.bitmap(slab.link.get(), BITMAPS * class.words)[2 * class.words..].split_at(class.words)
+        // SAFETY: as in `bits`, of a debug build's length.
+        let all = unsafe { self.pool.bitmap(slab.bitmap(), BITMAPS * class.words) };
+        all[2 * class.words..].split_at(class.words)
     }
 
     /// The objects of a slab that were handed out and have not come back, a word at a time.
@@ -299,36 +244,88 @@ impl Slabs {
         if let Some(number) = (self.open[class].get() as usize).checked_sub(1) {
             return Ok(number);
         }
-        let number = self.take_slabs(1, 1)?;
-        let bitmap = self.pool.take(BITMAPS * TABLE[class].words, |range| self.commit_pool(range));
-        let bitmap = match bitmap {
-            Ok(Some(bitmap)) => bitmap,
-            refused => {
-                self.vacate(number..number + 1);
-                return Err(refused.map_or_else(Error::Pages, |_| Error::Bookkeeping { capacity: self.plan.home }));
-            }
-        };
-        let slab = self.slab(number);
-        slab.set_use(FIRST_CLASS + class as u8, bitmap);
-        slab.fresh.set(0);
-        slab.touch();
+        let number = self.take_slab()?;
+        if let Err(error) = self.found_class(class, number) {
+            self.vacate(number..number + 1, false);
+            return Err(error);
+        }
         self.open[class].set(number as u32 + 1);
         Ok(number)
     }
 
-    /// Makes writable what is known of the first `slabs` slabs.
-    pub(super) fn commit_far(&self, slabs: usize) -> Result<(), PageError> {
-        let Some(missing) = far::missing::<Slab>(slabs, self.far_committed.get(), self.plan.far) else { return Ok(()) };
-        let (start, end) = (self.origin - self.plan.objects, missing.end);
-        // SAFETY: whole pages of the metadata's first part, never sealed.
-        unsafe { self.pages.commit(start + missing.start..start + end) }?;
-        self.far_committed.set(end);
+    /// Makes a slab that is nobody's one of a class.
+    pub(super) fn found_class(&self, class: usize, number: usize) -> Result<(), Error> {
+        let bitmap = self.pool.take(BITMAPS * TABLE[class].words, |range| self.commit_pool(range));
+        let bitmap = bitmap.map_err(Error::Pages)?.ok_or(Error::Bookkeeping { capacity: self.plan.home })?;
+        self.slab(number).becomes_class(class, bitmap);
+        self.class_slabs.set(self.class_slabs.get() + 1);
+        self.decay.slab_used();
+        self.touch_chunk(number);
         Ok(())
     }
 
-    fn commit_pool(&self, range: Range<usize>) -> Result<(), PageError> {
+    /// Makes a slab vacant of which every object of its class has come back.
+    pub(super) fn give_up_class(&self, class: usize, number: usize) {
+        let slab = self.slab(number);
+        slab.touch((usize::from(slab.fresh.get()) * TABLE[class].size).div_ceil(GRAIN).min(GRAINS));
+        // SAFETY: the slab took this bitmap for this class, and gives it up with it.
+        unsafe { self.pool.give_back(slab.bitmap(), BITMAPS * TABLE[class].words) };
+        self.partial.remove(class, number);
+        if self.open[class].get() as usize == number + 1 {
+            self.open[class].set(0);
+        }
+        self.class_slabs.set(self.class_slabs.get() - 1);
+        self.vacate(number..number + 1, false);
+    }
+
+    /// Lets a slab of a class hand out its free objects, if it may.
+    #[inline]
+    pub(super) fn offer(&self, class: usize, number: usize) {
+        let slab = self.slab(number);
+        let held_back = slab.is(Flag::Unsure) || (self.fenced.get() && slab.is(Flag::Old));
+        if !held_back {
+            self.partial.insert(class, number);
+            self.starved[class].set(0);
+        }
+    }
+
+    /// Gives a class's open slab up if nothing of it is out. Returns `true` if so.
+    pub(super) fn vacate_open(&self, class: usize) -> bool {
+        let Some(number) = (self.open[class].get() as usize).checked_sub(1) else { return false };
+        let slab = self.slab(number);
+        let empty = slab.free.get() == slab.fresh.get();
+        if empty {
+            self.give_up_class(class, number);
+        }
+        empty
+    }
+
+    /// Returns the memory of bitmaps that no slab has.
+    pub(super) fn trim_pool(&self) {
+        let end = self.origin - self.plan.objects + self.plan.home;
+        self.pool.trim(|range| {
+            let bytes = end - range.end..end - range.start;
+            // SAFETY: whole pages of the pool's part of the reservation, never sealed; nobody relies on what they hold. If they are not
+            // returned, they are made as if they were, where they may still be written to.
+            unsafe {
+                self.pages.discard(bytes.clone()).is_ok()
+                    || self.pages.commit(bytes.clone()).is_ok_and(|()| {
+                        self.pages.at(bytes.start).write_bytes(0, bytes.len());
+                        true
+                    })
+            }
+        });
+    }
+
+    pub(super) fn commit_pool(&self, range: Range<usize>) -> Result<(), PageError> {
         let end = self.origin - self.plan.objects + self.plan.home;
         // SAFETY: whole pages of the pool's part of the reservation, which is never sealed.
         unsafe { self.pages.commit(end - range.end..end - range.start) }
     }
+}
+
+/// The first slab from one on whose address is a multiple of `align`.
+pub(super) fn aligned_slab(base: NonNull<u8>, number: usize, align: usize) -> usize {
+    let at = base.addr().get().wrapping_add(number.wrapping_mul(SLAB));
+    number.saturating_add(crate::layout::pad(at, align.max(SLAB)) / SLAB)
 }

@@ -1,206 +1,231 @@
-//! Whole slabs: for classes, and in a row for objects larger than any class.
+//! Objects larger than any class: whole slabs in a row, of which the last is used in part.
 //!
 //! ```text
-//!   ├ class ┼ span ┼ rest ┼ rest ┼ vacant ┼ vacant ┼ class ┤ … high
-//!             ◀────── 3 slabs ──▶ may grow in place ▶
+//!   ├ class ┼ span ┼ rest ┼ rest ▒▒┼ slack ┼ vacant ┼ class ┤ … high
+//!             ◀────── bytes ────▶ ▒▒ end of its last slab
+//!             ◀────────── owned ──────────▶ may grow in place ▶
 //! ```
+//!
+//! * A span takes address space by the slab and counts by sixteenths of one, which is all that it makes resident: what lies behind its
+//!   end is not written to. Where memory was used before, such an end may be resident all the same; the sum of these ends is kept, and
+//!   they are [returned](super::returns) when they grow to much.
+//! * A span that had to move in order to grow keeps slabs behind it to grow into, as long as nobody else wants them. They are clean, so they
+//!   cost address space alone.
 
-use super::classes::{SLAB, TABLE};
-use super::slabs::{BITMAPS, COMMIT, REST, SPAN, Slabs};
+use super::classes::{GRAIN, SLAB};
+use super::decay::Decay;
+use super::slab::{Extent, Flag, GRAINS, Use};
+use super::slabs::Slabs;
+use super::vacant::{DIRTY, VACANT};
 use crate::error::Error;
-use crate::pages::HUGE;
 use core::ops::Range;
 use core::ptr::NonNull;
 
+/// From so many bytes on that somebody wrote to before, a zeroed span's memory is returned and not written to once more.
+const RATHER_RETURNED: usize = 8 << 20;
+/// Slabs that a span keeps behind it at most.
+const MOST_SLACK: usize = 4096;
+
+/// Slabs that a span keeps behind it, if it can.
+fn room(extent: Extent) -> usize {
+    (extent.slabs / 2).clamp(1, MOST_SLACK)
+}
+
 impl Slabs {
-    /// Takes `count` slabs in a row, of which the first begins at a multiple of `align` bytes.
-    pub(super) fn take_slabs(&self, count: usize, align: usize) -> Result<usize, Error> {
-        if let Some(first) = self.find_vacant(count, align) {
-            return Ok(first);
-        }
-        match self.raise(count, align) {
-            Ok(first) => Ok(first),
-            // Slabs that lie empty in their classes serve as well, once nothing else does.
-            Err(error) => match self.vacate_empty() {
-                0 => Err(error),
-                _ => self.find_vacant(count, align).map_or_else(|| self.raise(count, align), Ok),
-            },
-        }
-    }
-
-    fn find_vacant(&self, count: usize, align: usize) -> Option<usize> {
-        let fits = |first: usize| self.address(first).addr().get() % align == 0;
-        let first = self.vacant.run(self.fence.get(), self.high.get(), count, fits)?;
-        (first..first + count).for_each(|number| self.vacant.remove(number));
-        Some(first)
-    }
-
-    /// Takes slabs that were never used, and vacant ones just before them. There is no room among the vacant ones.
-    fn raise(&self, count: usize, align: usize) -> Result<usize, Error> {
-        let high = self.high.get();
-        // Vacant slabs at the end are too few, but the first of those that are needed.
-        let vacant = (self.fence.get()..high).rev().take_while(|&number| self.vacant.contains(number));
-        let end = vacant.last().unwrap_or(high);
-        let skipped = crate::layout::pad(self.address(end).addr().get(), align.max(SLAB)) / SLAB;
-        let left = self.plan.slabs - end;
-        if count > left || skipped > left - count {
-            let needed = count.saturating_add(skipped).saturating_mul(SLAB);
-            return Err(Error::Exhausted { needed, left: left * SLAB });
-        }
-        let first = end + skipped;
-        self.commit((first + count) * SLAB)?;
-        self.high.set(first + count);
-        (high..first).for_each(|number| self.vacant.insert(number));
-        (first..high).for_each(|number| self.vacant.remove(number));
-        Ok(first)
-    }
-
-    /// Makes the first `end` bytes of slabs writable, and some ahead if the system grants them.
-    fn commit(&self, end: usize) -> Result<(), Error> {
-        let committed = self.committed.get();
-        if end <= committed {
-            return Ok(());
-        }
-        let commit = |end: usize| {
-            self.commit_far(end / SLAB)?;
-            // SAFETY: whole pages of the objects' part of the reservation, which is never sealed.
-            unsafe { self.pages.commit(self.origin + committed..self.origin + end) }?;
-            self.committed.set(end);
-            self.prefer_huge(committed..end);
-            Ok(())
-        };
-        let ahead = end.max(committed + COMMIT.max(committed / 4));
-        // A huge page comes of a range that is writable as a whole.
-        let ahead = match ahead.checked_sub(self.huge_from) {
-            None | Some(0) => ahead.next_multiple_of(SLAB),
-            Some(huge) => self.huge_from + huge.next_multiple_of(HUGE),
-        };
-        let ahead = ahead.min(self.plan.slabs * SLAB);
-        commit(ahead).or_else(|error: Error| if end < ahead { commit(end) } else { Err(error) })
-    }
-
-    /// Asks for huge pages for what was just made writable, as far as it lies behind what a small heap has.
-    fn prefer_huge(&self, slabs: Range<usize>) {
-        // With the beginning of the huge page that it begins in, which was made writable before.
-        let start = self.huge_from.saturating_add(slabs.start.saturating_sub(self.huge_from) / HUGE * HUGE);
-        if start < slabs.end {
-            // SAFETY: whole pages of slabs, because slabs and where this begins are multiples of a slab; committed and never sealed. A
-            // refusal changes nothing but how fast it is.
-            let _ = unsafe { self.pages.huge(self.origin + start..self.origin + slabs.end, false) };
-        }
-    }
-
-    /// Marks slabs as vacant that nothing is in.
-    pub(super) fn vacate(&self, slabs: Range<usize>) {
-        for number in slabs {
-            self.slab(number).set_use(0, 0);
-            self.slab(number).fresh.set(0);
-            self.vacant.insert(number);
-        }
-    }
-
-    /// Takes the slabs that have no object out away from their classes. Returns how many.
-    pub(super) fn vacate_empty(&self) -> usize {
-        let (mut count, high) = (0, self.high.get());
-        for (class, table) in TABLE.iter().enumerate() {
-            let mut next = self.partial.next(class, 0, high);
-            while let Some(number) = next {
-                let (free, _) = self.bits(self.slab(number), table);
-                let free: usize = free.iter().map(|word| word.get().count_ones() as usize).sum();
-                if free == usize::from(self.slab(number).fresh.get()) {
-                    self.take_away(class, number);
-                    count += 1;
-                }
-                next = self.partial.next(class, number + 1, high);
-            }
-        }
-        count
-    }
-
-    /// Takes a slab that has no object out away from its class.
-    pub(super) fn take_away(&self, class: usize, number: usize) {
-        self.pool.give_back(self.slab(number).link(), BITMAPS * TABLE[class].words);
-        self.partial.remove(class, number);
-        if self.open[class].get() as usize == number + 1 {
-            self.open[class].set(0);
-        }
-        self.vacate(number..number + 1);
-    }
-
-    // ── large objects ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    /// A large object: at least `bytes`, zeroed if asked.
+    /// A large object of at least `bytes`, zeroed if asked.
     pub(super) fn alloc_span(&self, bytes: usize, align: usize, zeroed: bool) -> Result<NonNull<u8>, Error> {
-        let count = bytes.div_ceil(SLAB);
-        self.afford(count)?;
-        let first = self.take_slabs(count, align)?;
-        self.slab(first).set_use(SPAN, count as u32);
-        (first + 1..first + count).for_each(|number| self.slab(number).set_use(REST, 0));
-        self.out_bytes.set(self.out_bytes.get() + count * SLAB);
+        let extent = Extent::of(bytes);
+        self.afford(extent.bytes())?;
+        let first = self.take_slabs(extent.slabs, align)?;
+        let slabs = first..first + extent.slabs;
+        self.settle_span(slabs.clone());
         if zeroed {
-            self.zero_touched(first, bytes);
+            self.zero_touched(slabs, bytes)?;
         }
-        (first..first + count).for_each(|number| self.slab(number).touch());
-        Ok(self.address(first))
+        Ok(self.found_span(first, extent))
     }
 
-    fn afford(&self, slabs: usize) -> Result<(), Error> {
+    /// A large object that had to move in order to grow, at a place where it can grow further; `None` where there is none.
+    pub(super) fn alloc_with_room(&self, bytes: usize, align: usize) -> Option<NonNull<u8>> {
+        let extent = Extent::of(bytes);
+        self.afford(extent.bytes()).ok()?;
+        let first = self.run_to_grow_in(extent.slabs.checked_add(room(extent))?, align)?;
+        self.take(first..first + extent.slabs).ok()?;
+        self.settle_span(first..first + extent.slabs);
+        let object = self.found_span(first, extent);
+        self.leave_room(first, extent);
+        Some(object)
+    }
+
+    /// Makes slabs that were taken a span.
+    fn found_span(&self, first: usize, extent: Extent) -> NonNull<u8> {
+        self.slab(first).becomes_span(extent);
+        (first + 1..first + extent.slabs).for_each(|number| self.slab(number).becomes_rest(number - first));
+        self.out_bytes.set(self.out_bytes.get() + extent.bytes());
+        self.count_span(first, extent);
+        self.address(first)
+    }
+
+    /// Adds a span to what is counted, and notes that its slabs are written to.
+    fn count_span(&self, first: usize, extent: Extent) {
+        let last = first + extent.slabs - 1;
+        (first..last).for_each(|number| self.slab(number).touch(GRAINS));
+        self.slab(last).touch(extent.last);
+        self.span_grains.set(self.span_grains.get() + extent.bytes() / GRAIN);
+        self.tail_grains.set(self.tail_grains.get() + self.tail(first, extent));
+        self.slack.set(self.slack.get() + extent.slack);
+        self.decay.has_tails(self.span_grains.get(), self.tail_grains.get());
+    }
+
+    /// Takes a span out of what is counted.
+    fn discount_span(&self, first: usize, extent: Extent) {
+        self.span_grains.set(self.span_grains.get() - extent.bytes() / GRAIN);
+        self.tail_grains.set(self.tail_grains.get() - self.tail(first, extent));
+        self.slack.set(self.slack.get() - extent.slack);
+    }
+
+    /// Sixteenths behind the end of a span that may be resident.
+    pub(super) fn tail(&self, first: usize, extent: Extent) -> usize {
+        self.slab(first + extent.slabs - 1).touched() - extent.last
+    }
+
+    /// Says that nothing is resident behind the end of a span any more.
+    pub(super) fn tail_returned(&self, first: usize, extent: Extent) {
+        self.tail_grains.set(self.tail_grains.get() - self.tail(first, extent));
+        self.slab(first + extent.slabs - 1).cut(extent.last);
+    }
+
+    fn afford(&self, needed: usize) -> Result<(), Error> {
         let left = self.limit - self.out_bytes.get();
-        let needed = slabs.saturating_mul(SLAB);
         if needed > left { Err(Error::Limit { limit: self.limit, needed, left }) } else { Ok(()) }
     }
 
-    /// Zeroes the first `bytes` of a span where somebody wrote before; pages that nobody touched are zero.
-    fn zero_touched(&self, first: usize, bytes: usize) {
-        for (number, start) in (first..).zip((0..bytes).step_by(SLAB)) {
-            if self.slab(number).is_touched() {
-                // SAFETY: within the span, which nobody uses yet.
-                unsafe { self.address(number).write_bytes(0, SLAB.min(bytes - start)) };
+    /// Zeroes the first `bytes` of slabs where somebody wrote before; pages that nobody touched are zero.
+    fn zero_touched(&self, slabs: Range<usize>, bytes: usize) -> Result<(), Error> {
+        let touched: usize = slabs.clone().map(|number| self.slab(number).touched()).sum();
+        if touched * GRAIN > RATHER_RETURNED {
+            if self.discard(slabs.start * SLAB..slabs.end * SLAB).is_ok() {
+                slabs.for_each(|number| self.slab(number).cut(0));
+                return Ok(());
+            }
+            // They may hold anything now, and may have lost their access.
+            slabs.clone().for_each(|number| self.slab(number).touch(GRAINS));
+            if let Err(error) = self.recommit(slabs.clone()) {
+                self.vacate(slabs, true);
+                return Err(error);
             }
         }
+        for (number, start) in slabs.zip((0..bytes).step_by(SLAB)) {
+            let written = (self.slab(number).touched() * GRAIN).min(bytes - start);
+            // SAFETY: within a slab of the span, which nobody uses yet.
+            unsafe { self.address(number).write_bytes(0, written) };
+        }
+        Ok(())
     }
 
     /// Takes a large object back.
-    pub(super) fn free_span(&self, first: usize, count: usize) {
-        self.slab(first).unmark();
-        self.vacate(first..first + count);
-        self.out_bytes.set(self.out_bytes.get() - count * SLAB);
+    pub(super) fn free_span(&self, first: usize, extent: Extent) {
+        self.discount_span(first, extent);
+        self.vacate(first..first + extent.owned(), true);
+        self.out_bytes.set(self.out_bytes.get() - extent.bytes());
     }
 
-    /// Makes a large object of `count` slabs larger or smaller where it lies; `false` if something lies behind it.
-    pub(super) fn resize_span(&self, first: usize, count: usize, bytes: usize) -> bool {
-        let wanted = bytes.div_ceil(SLAB);
-        if wanted > count && !self.extend_span(first + count, wanted - count) {
+    /// Makes a large object larger or smaller where it lies; `false` if something lies behind it. Making it smaller never fails.
+    pub(super) fn resize_span(&self, first: usize, old: Extent, bytes: usize) -> bool {
+        let mut new = Extent::of(bytes);
+        if new.bytes() > old.bytes() {
+            let last = first + old.slabs - 1;
+            let unsure = self.slab(last).is(Flag::Unsure);
+            if self.afford(new.bytes() - old.bytes()).is_err() || (unsure && self.recommit(last..last + 1).is_err()) {
+                return false;
+            }
+        }
+        if new.slabs > old.owned() && !self.extend_span(first, old, new.slabs) {
             return false;
         }
-        if wanted < count {
-            self.vacate(first + wanted..first + count);
+        self.discount_span(first, old);
+        // What it grew into it keeps; what it gives up is somebody else's.
+        new.slack = if new.slabs >= old.slabs { old.owned().saturating_sub(new.slabs) } else { 0 };
+        if new.owned() < old.owned() {
+            self.vacate(first + new.owned()..first + old.owned(), true);
         }
-        self.slab(first).set_use(SPAN, wanted as u32);
-        self.out_bytes.set(self.out_bytes.get() + wanted * SLAB - count * SLAB);
+        self.slab(first).becomes_span(new);
+        self.out_bytes.set(self.out_bytes.get() - old.bytes() + new.bytes());
+        self.count_span(first, new);
         true
     }
 
-    /// Takes the slabs from `end` on, if they are all vacant or were never used.
-    fn extend_span(&self, end: usize, count: usize) -> bool {
-        let used = self.high.get().saturating_sub(end).min(count);
-        let vacant = end >= self.fence.get() && (end..end + used).all(|number| self.vacant.contains(number));
-        if !vacant || self.afford(count).is_err() || (used < count && !self.raise_by(end + count)) {
+    /// Takes the slabs behind a span, up to `owned` in all, if they are all vacant or were never used.
+    fn extend_span(&self, first: usize, old: Extent, owned: usize) -> bool {
+        let (from, Some(end)) = (first + old.owned(), first.checked_add(owned)) else { return false };
+        let known = self.high.get().min(end);
+        if !(from..known).all(|number| self.vacancy.is(VACANT, number)) {
             return false;
         }
-        for number in end..end + count {
-            self.vacant.remove(number);
-            self.slab(number).set_use(REST, 0);
-            self.slab(number).touch();
+        if end > known {
+            if end > self.plan.slabs || self.commit(end * SLAB).is_err() {
+                return false;
+            }
+            self.raised(end);
         }
+        if self.take(from..end).is_err() {
+            return false;
+        }
+        self.settle_span(from..end);
+        (from..end).for_each(|number| self.slab(number).becomes_rest(number - first));
         true
     }
 
-    fn raise_by(&self, high: usize) -> bool {
-        let fits = high <= self.plan.slabs && self.commit(high * SLAB).is_ok();
-        if fits {
-            self.high.set(high);
+    /// Lets a span keep the vacant slabs behind it to grow into. Their memory is returned first, so that they cost address space alone.
+    fn leave_room(&self, first: usize, extent: Extent) {
+        let from = first + extent.slabs;
+        let vacant = |&number: &usize| self.vacancy.is(VACANT, number);
+        let known = from..(from + room(extent)).min(self.high.get());
+        let end = known.take_while(vacant).last().map_or(from, |last| last + 1);
+        let dirty = self.vacancy.sets.next(DIRTY, from).is_some_and(|number| number < end);
+        if end == from || (dirty && (self.decay.policy() == Decay::Never || self.give_back(from..end, false).is_err()))
+        {
+            return;
         }
-        fits
+        if self.take(from..end).is_ok() {
+            self.settle_span(from..end);
+            (from..end).for_each(|number| self.slab(number).becomes_rest(number - first));
+            self.slab(first).becomes_span(Extent { slack: end - from, ..extent });
+            self.slack.set(self.slack.get() + end - from);
+        }
+    }
+
+    /// Takes from all spans what they keep to grow into. Returns `true` if there was any.
+    pub(super) fn cut_slack(&self) -> bool {
+        if self.slack.get() == 0 {
+            return false;
+        }
+        let mut number = 0;
+        while number < self.high.get() {
+            number += match self.slab(number).usage() {
+                Use::Span(extent) => {
+                    self.slab(number).becomes_span(Extent { slack: 0, ..extent });
+                    self.vacate(number + extent.slabs..number + extent.owned(), false);
+                    extent.owned()
+                }
+                _ => 1,
+            };
+        }
+        self.slack.set(0);
+        true
+    }
+
+    /// The large object that begins at an address.
+    pub(super) fn span_at(&self, object: NonNull<u8>) -> Option<(usize, Extent)> {
+        let number = self.offset(object.addr().get())? / SLAB;
+        match self.slab(number).usage() {
+            Use::Span(extent) => Some((number, extent)),
+            _ => None,
+        }
+    }
+
+    /// Marks a span. Returns `true` if it was not marked.
+    pub(super) fn mark_span(&self, first: usize) -> bool {
+        !self.slab(first).note(Flag::Marked, true)
     }
 }

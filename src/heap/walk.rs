@@ -6,7 +6,8 @@
 
 use super::arena::HeapArena;
 use super::classes::{SLAB, TABLE};
-use super::slabs::{Slabs, Use};
+use super::slab::{Flag, Use};
+use super::slabs::Slabs;
 use super::words::BITS;
 use core::ptr::NonNull;
 
@@ -27,14 +28,14 @@ use core::ptr::NonNull;
 pub struct Swept {
     /// Objects.
     pub objects: usize,
-    /// Bytes, each object counted with the size of its class, a large one with that of its slabs.
+    /// Bytes, each object counted with the size of its class, a large one in units of 4 KiB.
     pub bytes: usize,
 }
 
 impl HeapArena {
     /// Calls `visit` with the address and the size of every live object, in the order of their addresses.
     ///
-    /// The size is that of the class, or of the slabs of a large object. `visit` may allocate and free: what it frees is not visited any
+    /// The size is that of the class, or in units of 4 KiB that of a large object. `visit` may allocate and free: what it frees is not visited any
     /// more, what it allocates may or may not be.
     ///
     /// Costs a look at the bits of each slab and a flush of the magazine of each class that is met, so that what lies there counts as free:
@@ -48,14 +49,14 @@ impl HeapArena {
     /// let (small, large) = (heap.alloc(Layout::new::<[u8; 100]>())?, heap.alloc(Layout::new::<[u8; 40_000]>())?);
     /// let mut found = Vec::new();
     /// heap.walk(|object, size| found.push((object, size)));
-    /// assert_eq!(found, [(small, 104), (large, 64 << 10)]);
+    /// assert_eq!(found, [(small, 104), (large, 40 << 10)]);
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn walk(&self, mut visit: impl FnMut(NonNull<u8>, usize)) {
         for number in 0..self.slabs().high.get() {
             match self.slabs().slab(number).usage() {
-                Use::Vacant | Use::Rest => {}
-                Use::Span(count) => visit(self.slabs().address(number), count * SLAB),
+                Use::Vacant | Use::Rest(_) => {}
+                Use::Span(extent) => visit(self.slabs().address(number), extent.bytes()),
                 Use::Class(class) => self.walk_slab(number, class, &mut visit),
             }
         }
@@ -89,8 +90,8 @@ impl HeapArena {
     /// Marks the object that holds an address; whether it was not marked before. `None` where no object of this heap can be.
     ///
     /// The address may point into the object, as a conservative collector's do; it is never dereferenced. Costs a division by
-    /// multiplication and a write of one word, out of line, also if the mark is there already; in the middle of a large object a look at
-    /// each slab of 64 KiB before. A free place can be marked as well, which keeps nothing alive.
+    /// multiplication and a write of one word, out of line, also if the mark is there already. A free place can be marked as well, which
+    /// keeps nothing alive.
     ///
     /// A mark belongs to a place: it stays when an object that shares a slab is freed, and the next one there has it. So between marking
     /// and sweeping free nothing by hand, or [`clear_marks`](Self::clear_marks) and begin again.
@@ -109,7 +110,7 @@ impl HeapArena {
         let slabs = self.slabs();
         let (number, index) = slabs.object_at(address.cast::<u8>().addr())?;
         let slab = slabs.slab(number);
-        let Use::Class(class) = slab.usage() else { return Some(slab.mark()) };
+        let Use::Class(class) = slab.usage() else { return Some(slabs.mark_span(number)) };
         let (_, marks) = slabs.bits(slab, &TABLE[class]);
         let (word, bit) = (&marks[index / BITS], 1 << (index % BITS));
         let new = word.get() & bit == 0;
@@ -134,7 +135,7 @@ impl HeapArena {
         let slabs = self.slabs();
         let Some((number, index)) = slabs.object_at(address.cast::<u8>().addr()) else { return false };
         let slab = slabs.slab(number);
-        let Use::Class(class) = slab.usage() else { return slab.is_marked() };
+        let Use::Class(class) = slab.usage() else { return slab.is(Flag::Marked) };
         let (_, marks) = slabs.bits(slab, &TABLE[class]);
         marks[index / BITS].get() >> (index % BITS) & 1 == 1
     }
@@ -162,7 +163,7 @@ impl HeapArena {
     /// A heap that holds transient code is swept with [`Transients::sweep`](crate::Transients::sweep), which ends the code that it frees.
     ///
     /// Costs a flush of all magazines, and a look at the bits of each slab and a write for each word of them, 64 objects at a time. No
-    /// object is touched, and no system call made: memory goes back by [`trim`](Self::trim).
+    /// object is touched. Memory goes back as after frees ([`Decay`](crate::Decay)).
     ///
     /// # Safety
     ///
@@ -191,6 +192,7 @@ impl HeapArena {
             swept.objects += dead.objects;
             swept.bytes += dead.bytes;
         }
+        self.spend(swept.objects);
         swept
     }
 }
@@ -200,13 +202,14 @@ impl Slabs {
     pub(super) fn object_at(&self, address: usize) -> Option<(usize, usize)> {
         let offset = self.offset(address)?;
         let number = offset / SLAB;
+        let in_span = |first: usize| match self.slab(first).usage() {
+            Use::Span(extent) => (offset - first * SLAB < extent.bytes()).then_some((first, 0)),
+            _ => None,
+        };
         match self.slab(number).usage() {
             Use::Vacant => None,
-            Use::Span(_) => Some((number, 0)),
-            Use::Rest => {
-                let first = (0..number).rev().find(|&first| self.slab(first).usage() != Use::Rest)?;
-                Some((first, 0))
-            }
+            Use::Span(_) => in_span(number),
+            Use::Rest(distance) => in_span(number - distance),
             Use::Class(class) => {
                 let index = TABLE[class].index(offset % SLAB);
                 (index < usize::from(self.slab(number).fresh.get())).then_some((number, index))
@@ -221,18 +224,18 @@ impl Slabs {
                 let (_, marks) = self.bits(slab, &TABLE[class]);
                 marks.iter().filter(|word| word.get() != 0).for_each(|word| word.set(0));
             }
-            _ => _ = slab.unmark(),
+            _ => _ = slab.note(Flag::Marked, false),
         }
     }
 
     fn sweep_slab(&self, number: usize) -> Swept {
         let slab = self.slab(number);
         match slab.usage() {
-            Use::Vacant | Use::Rest => Swept::default(),
-            Use::Span(_) if slab.unmark() => Swept::default(),
-            Use::Span(count) => {
-                self.free_span(number, count);
-                Swept { objects: 1, bytes: count * SLAB }
+            Use::Vacant | Use::Rest(_) => Swept::default(),
+            Use::Span(_) if slab.note(Flag::Marked, false) => Swept::default(),
+            Use::Span(extent) => {
+                self.free_span(number, extent);
+                Swept { objects: 1, bytes: extent.bytes() }
             }
             Use::Class(class) => {
                 let table = &TABLE[class];
@@ -247,8 +250,8 @@ impl Slabs {
                 }
                 self.clear_marks(number);
                 if objects != 0 {
-                    self.partial.insert(class, number);
                     self.came_back(class, table, objects);
+                    self.freed(class, number, slab, objects as u32, true);
                 }
                 Swept { objects, bytes: objects * table.size }
             }

@@ -38,7 +38,11 @@
 #[cfg(all(unix, not(miri)))]
 mod address_space;
 #[cfg(all(unix, not(miri)))]
+mod discard;
+#[cfg(all(unix, not(miri)))]
 mod instruction_cache;
+#[cfg(all(unix, not(miri)))]
+mod leak_sanitizer;
 #[cfg(all(target_os = "linux", not(miri)))]
 mod memory_file;
 mod ordinary;
@@ -60,6 +64,8 @@ pub(crate) use reserve::Reserve;
 pub use source::PageSource;
 #[cfg(all(unix, not(miri)))]
 pub use system::SystemPages;
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(miri), not(permacode_ordinary_pages)))]
+pub(crate) use system::keep_out_of_dumps;
 
 /// Bytes of a huge page, where there are such: of most processors with small pages of 4 KiB. Elsewhere advice goes unheard.
 pub(crate) const HUGE: usize = 2 << 20;
@@ -70,3 +76,7 @@ pub(crate) type DefaultPages = SystemPages;
 /// The source that an arena uses unless told otherwise.
 #[cfg(not(all(unix, not(miri), not(permacode_ordinary_pages))))]
 pub(crate) type DefaultPages = OrdinaryPages;
+
+/// Ordinary memory is dumped with the rest.
+#[cfg(not(all(any(target_os = "linux", target_os = "android"), not(miri), not(permacode_ordinary_pages))))]
+pub(crate) fn keep_out_of_dumps(_base: core::ptr::NonNull<u8>, _bytes: usize) {}

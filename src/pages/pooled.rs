@@ -14,7 +14,7 @@
 //! of its own; one that another thread was making, or mapping anew, is nobody's there.
 
 use super::place::Place;
-use super::{PageSource, SystemPages};
+use super::{PageSource, SystemPages, leak_sanitizer};
 use crate::error::{Error, PageError};
 use core::fmt;
 use core::ops::Range;
@@ -173,6 +173,11 @@ unsafe impl PageSource for PooledPages {
         unsafe { SystemPages.huge(at, bytes, sealed) }
     }
 
+    unsafe fn plain(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        // SAFETY: the caller's contract.
+        unsafe { SystemPages.plain(at, bytes) }
+    }
+
     unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         // SAFETY: the caller's contract.
         unsafe { SystemPages.decommit(at, bytes) }
@@ -213,12 +218,13 @@ impl fmt::Debug for PooledPages {
 /// A whole reservation that nobody uses any more.
 #[cold]
 unsafe fn give_up(base: NonNull<u8>, len: usize, used: Range<usize>, refusal: PageError) -> Result<(), PageError> {
+    leak_sanitizer::forget(base, len);
     let unmap = |part: Range<usize>| {
         if part.is_empty() {
             return Ok(());
         }
         // SAFETY: a part of the caller's reservation, whole pages that are there.
-        unsafe { SystemPages.release(base.add(part.start), part.len()) }
+        unsafe { SystemPages::unmap(base.add(part.start), part.len()) }
     };
     unmap(0..used.start)?;
     unmap(used.end..len)?;

@@ -25,13 +25,17 @@ pub(crate) enum Source {
     Default,
     /// A source that the user brought.
     Custom(Arc<dyn PageSource>),
+    /// A source that lasts as long as the process, which takes no allocation.
+    Static(&'static dyn PageSource),
 }
 
 impl Source {
-    fn pages(&self) -> &dyn PageSource {
+    /// The source itself.
+    pub(crate) fn pages(&self) -> &dyn PageSource {
         match self {
             Self::Default => &DefaultPages {},
             Self::Custom(source) => &**source,
+            Self::Static(source) => *source,
         }
     }
 
@@ -119,6 +123,13 @@ impl Reservation {
         self.call(range, |pages, at, bytes| unsafe { pages.commit(at, bytes) })
     }
 
+    /// Keeps all of it out of what is written of the process when that crashes, where the system can.
+    pub(crate) fn keep_out_of_dumps(&self) {
+        if let Source::Default = self.source {
+            super::keep_out_of_dumps(self.base, self.len);
+        }
+    }
+
     /// Faults the pages of `range` in.
     ///
     /// # Safety
@@ -179,6 +190,16 @@ impl Reservation {
         self.call(range, |pages, at, bytes| unsafe { pages.huge(at, bytes, sealed) })
     }
 
+    /// Asks that `range` lie on small pages, even where the system uses huge ones unasked.
+    ///
+    /// # Safety
+    ///
+    /// Whole pages of this reservation, none of them sealed.
+    pub(crate) unsafe fn plain(&self, range: Range<usize>) -> Result<(), PageError> {
+        // SAFETY: the caller's contract is the source's.
+        self.call(range, |pages, at, bytes| unsafe { pages.plain(at, bytes) })
+    }
+
     /// Gives the memory of `range` back and takes its access away.
     ///
     /// # Safety
@@ -189,7 +210,7 @@ impl Reservation {
         self.call(range, |pages, at, bytes| unsafe { pages.decommit(at, bytes) })
     }
 
-    /// Gives the memory of `range` back and keeps its access.
+    /// Gives the memory of `range` back and keeps its access; a refusal may have taken it.
     ///
     /// # Safety
     ///

@@ -74,7 +74,8 @@ use core::ptr::NonNull;
 /// * What [`reserve`](Self::reserve) returned is `bytes` long, aligned to the page size, overlaps nothing else in the process, and stays
 ///   so until it is released.
 /// * After [`commit`](Self::commit) succeeds the range is readable and writable, and it reads as zeros where nothing was written. It may be
-///   called again on pages that are committed, even while other threads read and write there, and keeps what they hold.
+///   called again on pages that are committed, even while other threads read and write there, and keeps what they hold. Pages that a refused
+///   `discard` or a `decommit` took access from have it again, and hold whatever the refusal left, or zeros.
 /// * [`seal`](Self::seal) leaves the bytes as they are, whether it succeeds or fails; a failed one may have taken write permission
 ///   from a part of the range. It may be called again on sealed and on half-sealed pages, also by two threads at once.
 /// * [`decommit`](Self::decommit) makes the range read as zeros at its next commit. It may be called on pages whose commit failed.
@@ -237,6 +238,32 @@ pub unsafe trait PageSource: Send + Sync {
         Err(PageError { call: PageCall::Huge, bytes, code: 0 })
     }
 
+    /// Asks that a range lie on small pages, even where the system uses huge ones unasked; takes an earlier wish for [huge](Self::huge) ones
+    /// back. A heap asks for it when it is made, and before it gives a part of a huge page back, so that the system does not make one again.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses; nothing changes. A source that never uses huge pages unasked has nothing to do, as this does unless it is
+    /// implemented.
+    ///
+    /// # Safety
+    ///
+    /// The range is whole pages of one reservation of this source, none of them sealed.
+    ///
+    /// ```
+    /// # use permacode::pages::{OrdinaryPages, PageSource};
+    /// let (page, base) = (OrdinaryPages.page_size(), OrdinaryPages.reserve(4096)?);
+    /// // SAFETY: the whole reservation, of which nothing is sealed, and which nobody uses.
+    /// unsafe {
+    ///     OrdinaryPages.plain(base, page)?; // there are no others
+    ///     OrdinaryPages.release(base, page)?;
+    /// }
+    /// # Ok::<(), permacode::PageError>(())
+    /// ```
+    unsafe fn plain(&self, _at: NonNull<u8>, _bytes: usize) -> Result<(), PageError> {
+        Ok(())
+    }
+
     /// Gives the memory of a range back and takes its access away; the address space stays reserved. Asked for when a commit of code pages
     /// was refused.
     ///
@@ -265,21 +292,26 @@ pub unsafe trait PageSource: Send + Sync {
     /// ```
     unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError>;
 
-    /// Gives the memory of a range back and keeps its access: it reads as zeros from now on. A source that cannot give it back zeroes it,
-    /// as this does unless it is implemented: a write to each byte. Asked for by trims and resets of heaps and side tables. The example of
-    /// [`resident`](Self::resident) uses it.
+    /// Gives the memory of a range back and keeps its access: it reads as zeros from now on. Asked for by heaps and side tables, when they are
+    /// trimmed or reset, and by heaps on their own. The example of [`resident`](Self::resident) uses it.
+    ///
+    /// Unless it is implemented, a [`decommit`](Self::decommit) and a [`commit`](Self::commit), which is what a system does that gives memory
+    /// back together with its access.
     ///
     /// # Errors
     ///
-    /// The system refuses; the contents of the range are then unspecified.
+    /// The system refuses. Then the contents of the range are unspecified, and a part of it may have lost its access: its owner commits it
+    /// before it is used again. (Windows takes the access away first, and may refuse to give it back.)
     ///
     /// # Safety
     ///
     /// The range is whole pages, all of them committed and not sealed, and nobody relies on what they hold.
     unsafe fn discard(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: committed, and nobody relies on what it holds.
-        unsafe { at.write_bytes(0, bytes) };
-        Ok(())
+        // SAFETY: whole pages, not sealed, and nobody relies on what they hold.
+        unsafe {
+            self.decommit(at, bytes)?;
+            self.commit(at, bytes)
+        }
     }
 
     /// How many bytes of a range are in physical memory now. Asked for by `resident` of heaps and side tables.

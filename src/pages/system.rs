@@ -1,13 +1,14 @@
 //! Pages from a Unix kernel: `region` reserves and protects, `libc` does what `region` lacks.
 
-use super::{PageSource, address_space, instruction_cache};
+use super::{PageSource, address_space, discard, instruction_cache, leak_sanitizer};
 use crate::error::{PageCall, PageError};
 use core::ptr::NonNull;
 use region::Protection;
 
 /// Pages of the operating system, protected by the hardware once sealed.
 ///
-/// A call is one system call; a decommit two, asking what is resident one for each 1,024 pages (4 MiB of small ones), and a replacement by
+/// A call is one system call, the first discard of a process five; a decommit two, and so is a discard where the kernel's advice does not
+/// make pages zero; asking what is resident one for each 1,024 pages (4 MiB of small ones), and a replacement by
 /// a memory file nine, or some more on kernels before 6.7, where it also allocates: nothing else does. Reserved address space costs nothing
 /// until it is committed, committed memory nothing until touched. Units are the system's pages, in bytes; a refusal carries the system's
 /// error number. Memory files and huge pages are Linux's, fixed mappings of Linux on 64 bits; elsewhere they are refused with number 0.
@@ -35,6 +36,16 @@ impl SystemPages {
         result.map_err(|error| refused(call, bytes, error.raw_os_error()))
     }
 
+    /// Gives a part of a reservation back, of which the leak checker was told nothing or that it is gone.
+    ///
+    /// # Safety
+    ///
+    /// Whole pages of a reservation of this source that nobody uses any more.
+    pub(super) unsafe fn unmap(at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        // SAFETY: the caller's promise.
+        check(PageCall::Release, bytes, unsafe { libc::munmap(at.as_ptr().cast(), bytes) })
+    }
+
     /// Maps new pages without access in the place of others: one system call. What those held is gone.
     ///
     /// # Safety
@@ -50,7 +61,7 @@ impl SystemPages {
 }
 
 // SAFETY: `mmap` returns page-aligned private ranges that overlap nothing; anonymous memory reads as zeros at its first touch and again
-// after `drop_contents`; `mprotect` keeps contents and may be repeated; none of the calls takes a lock of this process.
+// where `discard::advised` says so or it was mapped anew; `mprotect` keeps contents and may be repeated; none of the calls takes a lock of this process.
 unsafe impl PageSource for SystemPages {
     fn page_size(&self) -> usize {
         region::page::size()
@@ -69,7 +80,9 @@ unsafe impl PageSource for SystemPages {
             .map_err(|error| refused(PageCall::Reserve, bytes, error.raw_os_error()))?;
         // Owned by the reservation from here on: `region` would ignore a refusal to release it.
         let (base, _) = mapping.into_raw_parts();
-        NonNull::new(base).ok_or(PageError { call: PageCall::Reserve, bytes, code: 0 })
+        let base = NonNull::new(base).ok_or(PageError { call: PageCall::Reserve, bytes, code: 0 })?;
+        leak_sanitizer::note(base, bytes);
+        Ok(base)
     }
 
     unsafe fn commit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
@@ -128,15 +141,32 @@ unsafe impl PageSource for SystemPages {
         check(PageCall::Huge, bytes, unsafe { libc::madvise(at.as_ptr().cast(), bytes, advice) })
     }
 
+    #[cfg(target_os = "linux")]
+    unsafe fn plain(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        // SAFETY: the caller's range; the advice changes no contents.
+        check(PageCall::Plain, bytes, unsafe { libc::madvise(at.as_ptr().cast(), bytes, libc::MADV_NOHUGEPAGE) })
+    }
+
     unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         // SAFETY: nobody holds a reference into the caller's range, so its contents may go.
-        unsafe { drop_contents(PageCall::Decommit, at, bytes) }?;
+        unsafe {
+            if !discard::advised(at, bytes) {
+                return Self::renew(at, bytes);
+            }
+        }
         Self::protect(at, bytes, Protection::NONE, PageCall::Decommit)
     }
 
     unsafe fn discard(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         // SAFETY: nobody relies on what the caller's range holds.
-        unsafe { drop_contents(PageCall::Discard, at, bytes) }
+        unsafe {
+            if discard::advised(at, bytes) {
+                return Ok(());
+            }
+            // Without access first, which cannot be refused for want of memory: so nothing else is ever mapped there.
+            Self::renew(at, bytes)?;
+        }
+        Self::protect(at, bytes, Protection::READ_WRITE, PageCall::Discard)
     }
 
     unsafe fn resident(&self, at: NonNull<u8>, bytes: usize) -> Result<usize, PageError> {
@@ -153,31 +183,17 @@ unsafe impl PageSource for SystemPages {
     }
 
     unsafe fn release(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller passes a whole mapping of `reserve` that nobody uses any more.
-        check(PageCall::Release, bytes, unsafe { libc::munmap(at.as_ptr().cast(), bytes) })
+        leak_sanitizer::forget(at, bytes);
+        // SAFETY: the caller's promise.
+        unsafe { Self::unmap(at, bytes) }
     }
 }
 
-/// Makes private anonymous pages read as zeros again, and gives their memory back.
-///
-/// # Safety
-///
-/// Whole pages of one mapping of `reserve`, whose contents nobody relies on.
-unsafe fn drop_contents(call: PageCall, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    {
-        // SAFETY: the caller's promise. On Linux, private anonymous memory reads as zeros after this advice (madvise(2)).
-        check(call, bytes, unsafe { libc::madvise(at.as_ptr().cast(), bytes, libc::MADV_DONTNEED) })
-    }
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    {
-        // Elsewhere the advice may keep the contents: the pages are mapped anew in their place.
-        let access = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_FIXED;
-        // SAFETY: the caller's promise: the range is the caller's own mapping.
-        let mapped = unsafe { libc::mmap(at.as_ptr().cast(), bytes, access, flags, -1, 0) };
-        check(call, bytes, if mapped == libc::MAP_FAILED { -1 } else { 0 })
-    }
+/// Keeps a reservation out of core dumps. A refusal changes nothing but their size.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn keep_out_of_dumps(base: NonNull<u8>, bytes: usize) {
+    // SAFETY: the advice changes no contents and no access.
+    unsafe { libc::madvise(base.as_ptr().cast(), bytes, libc::MADV_DONTDUMP) };
 }
 
 fn check(call: PageCall, bytes: usize, result: libc::c_int) -> Result<(), PageError> {

@@ -247,7 +247,8 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
     /// # Errors
     ///
     /// [`Error::Pages`] when the system does not take the memory back. Entries are zero all the same: every byte that was made writable is
-    /// then written, and takes memory.
+    /// then written, and takes memory. If the system has taken write permission away and does not give it back, the table has no entries,
+    /// until [`of`](Self::of) makes them anew.
     ///
     /// ```
     /// # use permacode::{CodeArena, SideTable};
@@ -265,9 +266,19 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
         // SAFETY: whole pages of the reservation, all writable; no entry is borrowed.
         let discarded = unsafe { self.pages.discard(bytes.clone()) };
         if discarded.is_err() {
-            // What a refused discard leaves behind is unspecified, and need not be a `T`.
+            // What a refused discard leaves behind is unspecified, need not be a `T`, and may have no access.
             // SAFETY: as above.
-            unsafe { self.pages.base().write_bytes(0, bytes.end) };
+            if unsafe { self.pages.commit(bytes.clone()) }.is_ok() {
+                // SAFETY: writable again.
+                unsafe { self.pages.base().write_bytes(0, bytes.end) };
+            } else {
+                // Nobody has an entry until it can be made writable anew, which makes it zero; nor for good, if even that is not sure.
+                self.committed.store(0, Release);
+                // SAFETY: as above.
+                if unsafe { self.pages.decommit(bytes) }.is_err() {
+                    self.capacity = 0;
+                }
+            }
         }
         discarded.map_err(Error::Pages)
     }

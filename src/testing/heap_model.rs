@@ -6,6 +6,8 @@
 //! * zeroed objects are zero, also where memory was used before (S2, S15);
 //! * a walk visits exactly what is live; marks and a sweep free exactly what is not marked;
 //! * the limit holds to the byte, statistics agree, a failed call changes nothing (S16), and a large object grows where nothing stands behind;
+//! * an object that lies where it may is made smaller, however full the heap is (S31);
+//! * the heap's own records agree;
 //! * the page source saw no misuse, and everything came back (S13).
 
 use super::Pages;
@@ -14,12 +16,22 @@ use crate::Error;
 use crate::error::PageCall;
 use crate::heap::*;
 use core::alloc::Layout;
+use core::cell::Cell;
+use core::ops::Range;
 use core::ptr::NonNull;
+use core::time::Duration;
 use std::collections::{BTreeMap, HashSet};
 
 /// An object above this has slabs of its own.
 const LARGEST: usize = 32 << 10;
 const SLAB: usize = 64 << 10;
+/// What such an object counts in.
+const GRAIN: usize = 4 << 10;
+
+std::thread_local! {
+    /// The time of the heap on this thread.
+    static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
 
 /// How an object was allocated, and how it is therefore resized and freed.
 #[derive(Clone, Copy, PartialEq)]
@@ -59,8 +71,17 @@ impl HeapCase {
     /// ```
     pub fn check(&self) {
         let pages = self.reserve.pages();
-        let mut builder =
-            HeapArena::builder().reservation((usize::from(self.megabytes % 32) + 1) << 20).pages(pages.clone());
+        let decay = match self.megabytes / 32 % 4 {
+            0 | 1 => Decay::default(),
+            2 => Decay::Now,
+            _ => Decay::Never,
+        };
+        let mut builder = HeapArena::builder()
+            .reservation((usize::from(self.megabytes % 32) + 1) << 20)
+            .huge_pages_from(if self.megabytes < 128 { 16 << 20 } else { 0 })
+            .pages(pages.clone())
+            .clock(|| NOW.get())
+            .decay(decay);
         let limit = self.limit.map(|limit| usize::from(limit) << 10);
         if let Some(limit) = limit {
             builder = builder.limit(limit);
@@ -83,7 +104,7 @@ struct State<'p> {
     /// By address; objects without size are not kept.
     live: BTreeMap<usize, Live>,
     next_byte: u8,
-    /// Pages on which no new object may lie, behind a fence.
+    /// Slabs in which no new object may lie, behind a fence.
     fenced: HashSet<usize>,
 }
 
@@ -113,11 +134,15 @@ impl<'p> State<'p> {
                 self.realloc(old, Layout::from_size_align(size, layout.align()).expect("small sizes fit"));
             }
             HeapOp::Trim => self.excuse(self.heap.trim().map(|_| ())),
+            HeapOp::Idle(seconds) => {
+                NOW.set(NOW.get() + Duration::from_secs(seconds.into()));
+                self.heap.idle();
+            }
             HeapOp::Walk => self.check(),
             HeapOp::Sweep(bit) => self.sweep(bit % 8),
             HeapOp::Fence => {
                 self.heap.fence();
-                self.fenced = self.live.iter().flat_map(|(&start, live)| pages(start, live.layout.size())).collect();
+                self.fenced = self.live.iter().flat_map(|(&start, live)| slabs(start, live.layout.size())).collect();
             }
             HeapOp::LiftFence => {
                 self.heap.lift_fence();
@@ -145,7 +170,7 @@ impl<'p> State<'p> {
         match object {
             Ok(object) => {
                 assert!(!zeroed || holds(object, layout.size(), 0), "a zeroed object is not zero");
-                self.add(object, layout, Face::Rust);
+                self.add(object, layout, Face::Rust, 0, 0..0);
             }
             Err(error) => self.excuse(Err(error)),
         }
@@ -161,7 +186,7 @@ impl<'p> State<'p> {
         };
         if let Some(object) = NonNull::new(object.cast::<u8>()) {
             assert!(size % 2 == 0 || holds(object, size, 0), "a zeroed object is not zero");
-            self.add(object, c_layout(size), Face::C);
+            self.add(object, c_layout(size), Face::C, 0, 0..0);
         }
     }
 
@@ -170,12 +195,12 @@ impl<'p> State<'p> {
         // SAFETY: the heap is this thread's. For a new object, the old size means nothing.
         let object = unsafe { permacode_heap_lua_alloc(heap, core::ptr::null_mut(), size % 10, size) };
         if let Some(object) = NonNull::new(object.cast::<u8>()) {
-            self.add(object, c_layout(size), Face::Lua);
+            self.add(object, c_layout(size), Face::Lua, 0, 0..0);
         }
     }
 
-    /// Notes and fills a new object.
-    fn add(&mut self, object: NonNull<u8>, layout: Layout, face: Face) {
+    /// Notes and fills an object: a new one, into which so many bytes were copied, or one that kept the slabs that it had.
+    fn add(&mut self, object: NonNull<u8>, layout: Layout, face: Face, copied: usize, kept: Range<usize>) {
         let start = object.addr().get();
         assert_eq!(start % layout.align(), 0, "{layout:?} is not aligned");
         if layout.size() == 0 {
@@ -184,12 +209,30 @@ impl<'p> State<'p> {
         assert!(self.heap.contains(object.as_ptr()));
         let before = self.live.range(..start + layout.size()).next_back();
         assert!(before.is_none_or(|(&other, live)| other + live.layout.size() <= start), "two objects share a byte");
-        let shared = pages(start, layout.size()).any(|page| self.fenced.contains(&page));
-        assert!(!shared, "a new object lies on a page that was in use before the fence");
+        self.reused(object, layout.size(), copied, kept);
         self.next_byte = self.next_byte % 200 + 1;
         // SAFETY: a new object of this layout.
         unsafe { object.write_bytes(self.next_byte, layout.size()) };
         self.live.insert(start, Live { layout, byte: self.next_byte, face });
+    }
+
+    /// A new object, or the end of one that grew in place, lies where something lay before the fence: in slabs that were returned since, so that
+    /// they are nobody else's. What is returned is zero, until somebody copies something there.
+    fn reused(&mut self, object: NonNull<u8>, size: usize, copied: usize, kept: Range<usize>) {
+        let start = object.addr().get();
+        for slab in slabs(start, size).filter(|slab| !kept.contains(slab)) {
+            if !self.fenced.remove(&slab) {
+                continue;
+            }
+            let (first, end) = (slab * SLAB, (slab + 1) * SLAB);
+            let others = self.live.range(..end).next_back().is_some_and(|(&at, live)| at + live.layout.size() > first);
+            assert!(!others, "a new object lies in a slab that was in use before the fence");
+            let until = end.min(start + size) - start;
+            let from = first.saturating_sub(start).max(copied).min(until);
+            // SAFETY: a part of the object.
+            let zeros = unsafe { object.add(from) };
+            assert!(holds(zeros, until - from, 0), "a new object lies on a page that was in use before the fence");
+        }
     }
 
     fn nth(&self, at: usize) -> Option<usize> {
@@ -228,6 +271,8 @@ impl<'p> State<'p> {
         let align = if matches!(live.face, Face::Rust) { new.align() } else { live.layout.align() };
         let new = Layout::from_size_align(size, align).expect("small sizes fit");
         let (heap, c) = ((&raw const self.heap).cast_mut().cast(), object.as_ptr().cast());
+        // C does not know how much of it is used.
+        let usable = self.heap.usable_size(object.as_ptr()).expect("a live object");
         // SAFETY: live until now, with this layout; resized as it was allocated.
         let moved = unsafe {
             match live.face {
@@ -240,19 +285,17 @@ impl<'p> State<'p> {
             }
         };
         let Some(moved) = moved else {
+            let fits = new.pad_to_align().size() <= live.layout.pad_to_align().size();
+            assert!(!fits || address % align != 0, "a shrink was refused");
             self.check_bytes(address, &live, live.layout.size());
             self.live.insert(address, live);
             return;
         };
-        self.check_bytes(moved.addr().get(), &live, live.layout.size().min(size));
-        if moved == object {
-            // It may lie on fenced pages, as it did before.
-            let fenced = core::mem::take(&mut self.fenced);
-            self.add(moved, new, live.face);
-            self.fenced = fenced;
-        } else {
-            self.add(moved, new, live.face);
-        }
+        let copied = live.layout.size().min(size);
+        self.check_bytes(moved.addr().get(), &live, copied);
+        // It may lie in fenced slabs if it did before.
+        let kept = if moved == object { slabs(address, live.layout.size()) } else { 0..0 };
+        self.add(moved, new, live.face, usable.min(size), kept);
     }
 
     fn sweep(&mut self, bit: u8) {
@@ -303,6 +346,7 @@ impl<'p> State<'p> {
             let usable = self.heap.usable_size(core::ptr::without_provenance(address));
             assert!(usable == Some(walked[&address]) && usable >= Some(live.layout.size()));
         }
+        self.heap.audit();
         let stats = self.heap.stats();
         assert_eq!(stats.live, walked.values().sum::<usize>());
         assert_eq!(stats.objects, self.live.len());
@@ -325,9 +369,10 @@ impl<'p> State<'p> {
         self.excuse(Err(*error));
         let span = |layout: Layout| Some(layout.pad_to_align().size()).filter(|&size| size > LARGEST);
         let (Some(from), Some(to)) = (span(old), span(new)) else { return };
-        let (from, to) = (from.next_multiple_of(SLAB), to.next_multiple_of(SLAB));
-        let fits = address % new.align() == 0 && address + to <= self.heap.address_range().end;
-        let stands_alone = self.live.range(address..address + to).next().is_none();
+        let (from, to) = (from.next_multiple_of(GRAIN), to.next_multiple_of(GRAIN));
+        let slabs = to.next_multiple_of(SLAB);
+        let fits = address % new.align() == 0 && address + slabs <= self.heap.address_range().end;
+        let stands_alone = self.live.range(address..address + slabs).next().is_none();
         let affordable = self.limit.is_none_or(|limit| self.heap.stats().live - from + to <= limit);
         let undisturbed = self.pages.failures() == 0 && self.fenced.is_empty();
         assert!(!(fits && stands_alone && affordable && undisturbed), "it could grow where it lies: {error}");
@@ -345,16 +390,16 @@ impl<'p> State<'p> {
         self.heap.walk(|_, _| panic!("nothing is live"));
         // An empty heap has room for whatever it could ever hold.
         self.run(HeapOp::LiftFence);
-        let room = stats.reserved.min(self.limit.unwrap_or(usize::MAX) & !0xFFFF);
+        let room = stats.reserved.min(self.limit.unwrap_or(usize::MAX) & !(GRAIN - 1));
         let layout = Layout::from_size_align(room, 8).expect("smaller than the address space");
         assert!(self.heap.alloc(layout).is_ok(), "an empty heap has no room");
         assert_eq!(self.heap.stats().live, room);
     }
 }
 
-/// The numbers of the pages on which bytes lie.
-fn pages(start: usize, size: usize) -> impl Iterator<Item = usize> {
-    start / 4096..(start + size).div_ceil(4096)
+/// The numbers of the slabs in which bytes lie.
+fn slabs(start: usize, size: usize) -> Range<usize> {
+    start / SLAB..(start + size).div_ceil(SLAB)
 }
 
 /// Whether an object is filled with a byte; quick in a debug build.

@@ -17,7 +17,8 @@ use core::alloc::Layout;
 pub struct HeapCase {
     /// Where pages come from.
     pub reserve: Reserve,
-    /// Megabytes to reserve, less one, modulo 32.
+    /// Megabytes to reserve, less one, modulo 32. Above: when memory goes back by itself (after 8 seconds, from 64 on at once, from 96 on
+    /// never); from 128 on the same, with huge pages from the first byte on.
     pub megabytes: u8,
     /// Kilobytes that may be live, if there is a limit.
     pub limit: Option<u16>,
@@ -58,6 +59,8 @@ pub enum HeapOp {
     Grow(u16, u8),
     /// Gives memory back.
     Trim,
+    /// Rests for so many seconds.
+    Idle(u8),
     /// Looks at everything.
     Walk,
     /// Marks each object whose number has this bit set, and sweeps the others.

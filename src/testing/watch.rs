@@ -184,6 +184,13 @@ unsafe impl PageSource for Pages {
         self.call(PageCall::Huge, (at, bytes), |state| state == wanted, |state| state, forward)
     }
 
+    unsafe fn plain(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        // SAFETY: the caller's contract, on the range or its beginning.
+        let forward = |bytes| unsafe { self.source.plain(at, bytes) };
+        let legal = |state| !matches!(state, SEALED | PERHAPS_SEALED);
+        self.call(PageCall::Plain, (at, bytes), legal, |state| state, forward)
+    }
+
     unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         // SAFETY: the caller's contract, on the range or its beginning.
         let forward = |bytes| unsafe { self.source.decommit(at, bytes) };

@@ -1,0 +1,80 @@
+//! Where the parts of a heap's reservation lie.
+//!
+//! ```text
+//!   ├ far ▶ ┄ no access ┄ ◀ pool of bitmaps │ home │ vacant │ partial │ ◀ table │ magazines ┼ slab 0 ┼ slab 1 ┼ ┄┄ ┤ ┄ no access ┄ ┤
+//!                                                                                                64 KiB
+//! ```
+
+use super::classes::{CLASSES, SLAB};
+use super::far::{self, NEAR};
+use super::magazine::FIRST_BYTES;
+use super::sets::Sets;
+use super::slab::Slab;
+use super::vacant::FACTS;
+use super::words::Pool;
+use crate::layout::RECORD_ALIGN;
+use core::ops::Range;
+
+/// Bytes of slabs that are made writable at a time, at least.
+pub(super) const COMMIT: usize = 1 << 20;
+
+/// Bitmaps of a slab of a class.
+pub(super) const BITMAPS: usize = if cfg!(debug_assertions) { 4 } else { 2 };
+
+/// Where the parts of a heap's reservation lie, as offsets from the first of them; all but the magazines begin at a page.
+///
+/// What a small heap uses lies around one place, just before the first slab: the pool and the table grow down, away from there. So one call
+/// makes it all writable, and it shares page tables of the kernel's, each of which costs more to make than a page does.
+#[derive(Clone, Copy)]
+pub(super) struct Plan {
+    /// Slabs that there is address space for.
+    pub(super) slabs: usize,
+    /// Bytes of what is known of far slabs, with which the metadata begins.
+    pub(super) far: usize,
+    /// The end of the pool, and room for the `HeapArena` itself, if it is leaked.
+    pub(super) home: usize,
+    /// Facts of vacant slabs; what is known of the pool's chunks grows down from there.
+    pub(super) vacant: usize,
+    /// For each class, slabs with free objects.
+    pub(super) partial: usize,
+    /// Where the table ends and the magazines begin, which may be in the middle of a page: what is used first of both lies there.
+    pub(super) magazines: usize,
+    /// Slab 0.
+    pub(super) objects: usize,
+    /// Bytes of all parts.
+    pub(super) len: usize,
+}
+
+impl Plan {
+    /// The parts for `bytes` of objects. `None` where the sum is more than an allocation may have.
+    pub(super) fn new(bytes: usize, page: usize) -> Option<Self> {
+        let slabs = bytes.max(1).checked_next_multiple_of(SLAB)? / SLAB;
+        if u32::try_from(slabs).is_err() || slabs.checked_mul(2 * SLAB)? > isize::MAX as usize {
+            return None;
+        }
+        let far = far::bytes(slabs).next_multiple_of(page);
+        let home = far + (Pool::capacity(slabs, BITMAPS) * 8).next_multiple_of(page);
+        let known = Pool::known(Pool::capacity(slabs, BITMAPS));
+        // What is known of the pool's first chunks lies on the first page of the sets.
+        let vacant = (home + size_of::<super::HeapArena>() + known).next_multiple_of(page) + RECORD_ALIGN;
+        let partial = (vacant + Sets::<FACTS>::bytes(slabs, NEAR)).next_multiple_of(page);
+        // The first magazines end with a page, and the table ends where they begin.
+        let partial_end = partial + Sets::<CLASSES>::bytes(slabs, NEAR).next_multiple_of(page);
+        let table = partial_end + slabs.min(NEAR) * size_of::<Slab>();
+        let magazines = (table + FIRST_BYTES).next_multiple_of(page) - FIRST_BYTES;
+        // A page to spare, so that a write just before the first object hits nothing that is used.
+        let objects = (magazines + super::magazine::bytes()).next_multiple_of(page) + page;
+        let len = objects + slabs * SLAB;
+        Some(Self { slabs, far, home, vacant, partial, magazines, objects, len })
+    }
+
+    /// What is writable from the beginning: the metadata, of the pool its first chunk, and some of the objects.
+    pub(super) fn first(&self) -> Range<usize> {
+        self.home - Pool::FIRST * 8..self.objects + self.first_objects()
+    }
+
+    /// Bytes of objects among these.
+    pub(super) fn first_objects(&self) -> usize {
+        COMMIT.min(self.slabs * SLAB)
+    }
+}
