@@ -26,6 +26,8 @@ pub(super) struct Sets<const N: usize> {
     rows: NonNull<Row<N>>,
     heads: usize,
     chunks: usize,
+    /// Heads below this one are those that ever had a bit.
+    used: Cell<usize>,
 }
 
 impl<const N: usize> Sets<N> {
@@ -48,7 +50,7 @@ impl<const N: usize> Sets<N> {
     ///
     /// `at` is aligned, [`bytes`](Self::bytes) long, zero, and for this value alone as long as it lives.
     pub(super) unsafe fn new(at: NonNull<u8>, bound: usize) -> Self {
-        Self { rows: at.cast(), heads: Self::heads(bound), chunks: Self::chunks(bound) }
+        Self { rows: at.cast(), heads: Self::heads(bound), chunks: Self::chunks(bound), used: Cell::new(0) }
     }
 
     #[inline]
@@ -69,7 +71,12 @@ impl<const N: usize> Sets<N> {
         let (heads, chunks) = self.rows();
         let (head, bit) = (&heads[chunk / BITS][set], 1 << (chunk % BITS));
         chunks[chunk][set].set(word);
-        head.set(if word == 0 { head.get() & !bit } else { head.get() | bit });
+        if word == 0 {
+            head.set(head.get() & !bit);
+        } else {
+            head.set(head.get() | bit);
+            self.used.set(self.used.get().max(chunk / BITS + 1));
+        }
     }
 
     pub(super) fn contains(&self, set: usize, slab: usize) -> bool {
@@ -100,7 +107,7 @@ impl<const N: usize> Sets<N> {
 
     /// The first chunk from `from` on in which one of the sets has a member.
     pub(super) fn next_chunk(&self, sets: &[usize], from: usize) -> Option<usize> {
-        let heads = self.rows().0;
+        let heads = &self.rows().0[..self.used.get()];
         let any = |head: &Row<N>| sets.iter().fold(0, |any, &set| any | head[set].get());
         let mut head = from / BITS;
         let mut rest = any(heads.get(head)?) >> (from % BITS) << (from % BITS);
@@ -112,6 +119,7 @@ impl<const N: usize> Sets<N> {
     }
 
     /// The first slab of a set from `from` on.
+    #[inline]
     pub(super) fn next(&self, set: usize, from: usize) -> Option<usize> {
         let chunk = from / BITS;
         let rest = self.word(set, chunk) >> (from % BITS);

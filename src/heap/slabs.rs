@@ -152,6 +152,18 @@ impl Slabs {
         &table[self.plan.slabs - 1 - number]
     }
 
+    /// What is known of a slab, unchecked.
+    ///
+    /// # Safety
+    ///
+    /// `number` is less than the number of slabs that there is address space for.
+    #[inline(always)]
+    pub(super) unsafe fn slab_of_object(&self, number: usize) -> &Slab {
+        debug_assert!(number < self.plan.slabs);
+        // SAFETY: the caller's promise: the table has an entry for it, committed and zeroed, and zeros are a valid `Slab`.
+        unsafe { &*self.table.as_ptr().sub(number + 1) }
+    }
+
     /// The address of a slab, or of the end of all. No access is made, so nothing is promised.
     #[inline]
     pub(super) fn address(&self, number: usize) -> NonNull<u8> {
@@ -230,6 +242,7 @@ impl Slabs {
     }
 
     /// Makes a slab vacant of which every object of its class has come back.
+    #[inline(never)]
     pub(super) fn give_up_class(&self, class: usize, number: usize) {
         let slab = self.slab(number);
         slab.touch((usize::from(slab.fresh.get()) * TABLE[class].size).div_ceil(GRAIN).min(GRAINS));
@@ -244,7 +257,8 @@ impl Slabs {
     }
 
     /// Lets a slab of a class hand out its free objects, if it may.
-    #[inline]
+    #[cold]
+    #[inline(never)]
     pub(super) fn offer(&self, class: usize, number: usize) {
         let slab = self.slab(number);
         let held_back = slab.is(Flag::Unsure) || (self.fenced.get() && slab.is(Flag::Old));
