@@ -47,7 +47,7 @@ fn a_limit_lets_as_many_objects_be_as_have_room_below_it() {
     let heap = HeapArena::builder().limit(91_000).reservation(MEGABYTE).build().unwrap();
     let _one = heap.alloc(layout(40_000, 8)).unwrap();
     assert!(heap.alloc(layout(48_000, 8)).is_ok());
-    assert!(matches!(heap.alloc(layout(1, 1)), Ok(_)));
+    assert!(heap.alloc(layout(1, 1)).is_ok());
     assert!(matches!(heap.alloc(layout(33_000, 1)), Err(Error::Limit { needed: 36_864, .. })));
 }
 

@@ -106,15 +106,21 @@ impl Slabs {
         count
     }
 
-    /// Takes objects that nobody touched yet.
+    /// Takes objects that nobody touched since their slab is of the class.
     fn take_fresh(&self, class: usize, number: usize, want: usize, magazine: &Magazine) -> usize {
         let (slab, table) = (self.slab(number), &TABLE[class]);
         let fresh = usize::from(slab.fresh.get());
         let count = want.min(table.objects - fresh);
+        // What was used before is there, and may have left the caches.
+        let (start, is_there) = (self.address(number), slab.touched() != 0);
         // SAFETY: empty, as every magazine that is filled, and it has room for twice as many as are wanted.
         for (place, index) in unsafe { magazine.refill(count) }.iter().rev().zip(fresh..) {
             // SAFETY: an object of the slab.
-            place.set(MaybeUninit::new(unsafe { self.address(number).add(index * table.size) }));
+            let object = unsafe { start.add(index * table.size) };
+            if is_there {
+                prefetch(object.as_ptr());
+            }
+            place.set(MaybeUninit::new(object));
         }
         slab.fresh.set((fresh + count) as u16);
         if fresh + count == table.objects {
@@ -133,37 +139,37 @@ impl Slabs {
             offset / SLAB * (WORDS * BITS) + table.index(offset % SLAB)
         };
         let Some(first) = objects.first() else { return };
-        let (mut at, mut gathered) = (bit(first) / BITS, 0);
-        let mut gather = |word: usize, bits: u64| {
-            if word != at {
-                self.set_free(class, at, gathered);
-                (at, gathered) = (word, 0);
-            }
-            debug_assert!(gathered & bits == 0, "an object is freed twice");
-            gathered |= bits;
-        };
-        let mut rest = objects;
+        let (mut rest, mut at) = (objects, bit(first));
         while let [first, behind @ ..] = rest {
-            let bit = bit(first);
             let step = behind.first().map_or(0, |next| next.addr().get().wrapping_sub(first.addr().get()));
             if step == table.size || step == table.size.wrapping_neg() {
-                let (len, lowest) = run(rest, step, bit % (WORDS * BITS), table);
-                each_word(bit / (WORDS * BITS) * (WORDS * BITS) + lowest, len, &mut gather);
+                let (len, lowest) = run(rest, step, at % (WORDS * BITS), table);
+                let start = at / (WORDS * BITS) * (WORDS * BITS) + lowest;
+                each_word(start, len, |word, bits, count| self.set_free(class, word, bits, count));
                 rest = &rest[len..];
-            } else {
-                gather(bit / BITS, 1 << (bit % BITS));
-                rest = behind;
+                at = rest.first().map_or(0, bit);
+                continue;
             }
+            let (word, mut bits, mut count) = (at / BITS, 1 << (at % BITS), 1);
+            rest = behind;
+            while let [next, behind @ ..] = rest {
+                at = bit(next);
+                if at / BITS != word {
+                    break;
+                }
+                (bits, count, rest) = (bits | 1 << (at % BITS), count + 1, behind);
+            }
+            self.set_free(class, word, bits, count);
         }
-        self.set_free(class, at, gathered);
         self.came_back(class, table, objects.len());
     }
 
     /// Marks objects as free, by their bits in one word of one slab. A slab to which all have come back is vacant then.
     #[inline(always)]
-    fn set_free(&self, class: usize, at: usize, bits: u64) {
+    fn set_free(&self, class: usize, at: usize, bits: u64, count: u32) {
         let (number, word) = (at / WORDS, at % WORDS);
-        let slab = self.slab(number);
+        // SAFETY: an object of the heap lies in one of its slabs.
+        let slab = unsafe { self.slab_of_object(number) };
         if !slab.is_of(class) {
             // Freed twice, and its slab is somebody else's now: nothing here is believed any more.
             debug_assert!(false, "an object is freed twice");
@@ -172,16 +178,19 @@ impl Slabs {
         // SAFETY: the slab is of this class, whose bitmap has a word for each object that lies in it.
         let free = unsafe { self.pool.word(slab.bitmap(), word) };
         let old = free.get();
-        debug_assert!(old & bits == 0, "an object is freed twice");
+        debug_assert!(old & bits == 0 && count == bits.count_ones(), "an object is freed twice");
         free.set(old | bits);
-        self.freed(class, number, slab, (bits & !old).count_ones(), old == 0);
+        let count = if old & bits == 0 { count } else { (bits & !old).count_ones() };
+        self.freed(class, number, slab, count, old == 0);
     }
 
     /// Notes that objects of a slab came back to its bits; whether it may not have had any `before`.
     #[inline(always)]
     pub(super) fn freed(&self, class: usize, number: usize, slab: &Slab, count: u32, before: bool) {
         slab.free.set(slab.free.get() + count as u16);
-        slab.note(Flag::Settled, false);
+        if slab.is(Flag::Settled) {
+            slab.note(Flag::Settled, false);
+        }
         if slab.free.get() == slab.fresh.get() && self.open[class].get() as usize != number + 1 {
             self.give_up_class(class, number);
         } else if before {
@@ -207,12 +216,12 @@ fn run(objects: &[NonNull<u8>], step: usize, index: usize, class: &Class) -> (us
     (len, if up { index } else { index + 1 - len })
 }
 
-/// The words that `len` bits from `bit` on lie in, each with the bits there.
+/// The words that `len` bits from `bit` on lie in, each with the bits there and their number.
 #[inline(always)]
-fn each_word(mut bit: usize, mut len: usize, mut visit: impl FnMut(usize, u64)) {
+fn each_word(mut bit: usize, mut len: usize, mut visit: impl FnMut(usize, u64, u32)) {
     while len > 0 {
         let count = (BITS - bit % BITS).min(len);
-        visit(bit / BITS, u64::MAX >> (BITS - count) << (bit % BITS));
+        visit(bit / BITS, u64::MAX >> (BITS - count) << (bit % BITS), count as u32);
         (bit, len) = (bit + count, len - count);
     }
 }

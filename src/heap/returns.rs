@@ -131,7 +131,8 @@ impl Slabs {
         class.into_iter().flat_map(move |class| {
             (0..class.words).flat_map(move |word| {
                 let out = self.out_in(slab, class, word);
-                (0..BITS).filter(move |bit| out >> bit & 1 == 1).map(move |bit| word * BITS + bit)
+                let rest = core::iter::successors(Some(out), |rest| Some(rest & rest.wrapping_sub(1)));
+                rest.take_while(|&rest| rest != 0).map(move |rest| word * BITS + rest.trailing_zeros() as usize)
             })
         })
     }

@@ -37,6 +37,8 @@ pub(super) struct Sets<const N: usize> {
     far: FarRows,
     /// Chunks whose rows may be used: the near ones, and of the far ones as many as are writable.
     known: Cell<usize>,
+    /// Heads below this one are those that ever had a bit.
+    used: Cell<usize>,
 }
 
 impl<const N: usize> Sets<N> {
@@ -63,7 +65,7 @@ impl<const N: usize> Sets<N> {
     ///    is [known](Self::know) as long as the value lives.
     pub(super) unsafe fn new(at: NonNull<u8>, bound: usize, near: usize, far: FarRows) -> Self {
         let near = Self::chunks(near.min(bound));
-        Self { rows: at.cast(), heads: Self::heads(bound), near, far, known: Cell::new(near) }
+        Self { rows: at.cast(), heads: Self::heads(bound), near, far, known: Cell::new(near), used: Cell::new(0) }
     }
 
     /// Uses the rows of so many far chunks from now on.
@@ -111,7 +113,12 @@ impl<const N: usize> Sets<N> {
         };
         let (head, bit) = (&head[set], 1 << (chunk % BITS));
         row[set].set(word);
-        head.set(if word == 0 { head.get() & !bit } else { head.get() | bit });
+        if word == 0 {
+            head.set(head.get() & !bit);
+        } else {
+            head.set(head.get() | bit);
+            self.used.set(self.used.get().max(chunk / BITS + 1));
+        }
     }
 
     pub(super) fn contains(&self, set: usize, slab: usize) -> bool {
@@ -142,7 +149,7 @@ impl<const N: usize> Sets<N> {
 
     /// The first chunk from `from` on in which one of the sets has a member.
     pub(super) fn next_chunk(&self, sets: &[usize], from: usize) -> Option<usize> {
-        let heads = self.heads_of_all();
+        let heads = &self.heads_of_all()[..self.used.get()];
         let any = |head: &Row<N>| sets.iter().fold(0, |any, &set| any | head[set].get());
         let mut head = from / BITS;
         let mut rest = any(heads.get(head)?) >> (from % BITS) << (from % BITS);
@@ -154,6 +161,7 @@ impl<const N: usize> Sets<N> {
     }
 
     /// The first slab of a set from `from` on.
+    #[inline]
     pub(super) fn next(&self, set: usize, from: usize) -> Option<usize> {
         let chunk = from / BITS;
         let rest = self.word(set, chunk) >> (from % BITS);

@@ -187,6 +187,23 @@ impl Slabs {
         Ok(())
     }
 
+    /// What is known of a slab, unchecked.
+    ///
+    /// # Safety
+    ///
+    /// `number` is that of a slab that an object lies in, or lay in.
+    #[inline(always)]
+    pub(super) unsafe fn slab_of_object(&self, number: usize) -> &Slab {
+        debug_assert!(number < self.high.get());
+        // SAFETY: the caller's promise: there is an entry for it, committed before the slab was, and zeroed at first; zeros are a valid `Slab`.
+        unsafe {
+            match number.checked_sub(NEAR) {
+                None => &*self.table.as_ptr().sub(number + 1),
+                Some(far) => (*self.far.as_ptr().add(far / BITS)).slab(far % BITS),
+            }
+        }
+    }
+
     /// The address of a slab, or of the end of all. No access is made, so nothing is promised.
     #[inline]
     pub(super) fn address(&self, number: usize) -> NonNull<u8> {
@@ -265,6 +282,7 @@ impl Slabs {
     }
 
     /// Makes a slab vacant of which every object of its class has come back.
+    #[inline(never)]
     pub(super) fn give_up_class(&self, class: usize, number: usize) {
         let slab = self.slab(number);
         slab.touch((usize::from(slab.fresh.get()) * TABLE[class].size).div_ceil(GRAIN).min(GRAINS));
@@ -279,7 +297,8 @@ impl Slabs {
     }
 
     /// Lets a slab of a class hand out its free objects, if it may.
-    #[inline]
+    #[cold]
+    #[inline(never)]
     pub(super) fn offer(&self, class: usize, number: usize) {
         let slab = self.slab(number);
         let held_back = slab.is(Flag::Unsure) || (self.fenced.get() && slab.is(Flag::Old));
