@@ -7,7 +7,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-pub(crate) const NAMES: [&str; 4] = ["lua54-mix", "lua54-large", "quickjs-ng-mix", "rustpython06-mix"];
+pub(crate) const NAMES: [&str; 7] =
+    ["lua54-mix", "lua54-large", "quickjs-ng-mix", "rustpython06-mix", "boa021-mix", "rhai127-mix", "wasmi11-modules"];
 
 pub(crate) struct Trace {
     pub(crate) calls: Calls,

@@ -11,8 +11,11 @@ use std::alloc::Layout;
 /// Each recorded program.
 pub(crate) fn all() -> Vec<Pattern> {
     vec![
+        Pattern::recorded("recorded: records that drift up", |start| replay(start, "rhai127-drift-up")),
+        Pattern::recorded("recorded: records that drift down", |start| replay(start, "rhai127-drift-down")),
+        Pattern::recorded("recorded: sessions among requests", |start| replay(start, "rhai127-sessions")),
         Pattern::recorded("recorded: Lua, a large heap", |start| replay(start, "lua54-large")),
-        Pattern::recorded("recorded: RustPython, a mixture", |start| replay(start, "rustpython06-mix")),
+        Pattern::recorded("recorded: boa, a mixture", |start| replay(start, "boa021-mix")),
     ]
 }
 
