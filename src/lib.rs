@@ -90,6 +90,8 @@ mod error;
 mod heap;
 mod layout;
 pub mod pages;
+#[cfg(all(target_os = "linux", any(feature = "residency", not(miri))))]
+mod path;
 mod prefetch;
 mod refs;
 #[cfg(all(feature = "residency", target_os = "linux"))]

@@ -69,7 +69,7 @@ fn sizes_and_permissions_are_those_of_the_kernels_text() {
     in_child(|| {
         let residency = arena.residency().unwrap();
         let text = std::fs::read_to_string("/proc/self/smaps").unwrap();
-        let mut lines = text.lines().skip_while(|line| !line.starts_with(&format!("{:x}-", code.start)));
+        let mut lines = text.lines().skip_while(|line| !line.starts_with(&format!("{:08x}-", code.start)));
         let head = lines.next().expect("the code has a mapping that begins with it");
         let field = |name: &str| -> usize {
             let line = lines.clone().find(|line| line.starts_with(name)).unwrap();

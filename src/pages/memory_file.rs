@@ -12,6 +12,7 @@
 //!   again from the file, whose bytes are theirs. If even that fails, references dangle, and the process is aborted: the one case.
 
 use crate::error::{PageCall, PageError};
+use crate::path::ShortPath;
 use core::ptr::NonNull;
 use core::slice;
 use std::fs::File;
@@ -107,7 +108,8 @@ fn create(executable: bool) -> Option<OwnedFd> {
 
 /// The same file, by a descriptor that cannot write.
 fn read_only(file: &OwnedFd) -> Option<OwnedFd> {
-    File::open(format!("/proc/self/fd/{}", file.as_raw_fd())).ok().map(OwnedFd::from)
+    let path = ShortPath::new(format_args!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    File::open(path).ok().map(OwnedFd::from)
 }
 
 fn map(at: *mut u8, bytes: usize, access: libc::c_int, flags: libc::c_int, file: &OwnedFd) -> Option<NonNull<u8>> {

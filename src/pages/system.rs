@@ -8,8 +8,8 @@ use region::Protection;
 /// Pages of the operating system, protected by the hardware once sealed.
 ///
 /// A call is one system call; a decommit two, asking what is resident one for each 1,024 pages (4 MiB of small ones), and a replacement by
-/// a memory file nine, or some more on kernels before 6.7, where it also allocates: nothing else does. Reserved address space costs nothing
-/// until it is committed, committed memory nothing until touched. Units are the system's pages, in bytes; a refusal carries the system's
+/// a memory file nine, or some more on kernels before 6.7. None allocates. Reserved address space costs nothing until it is committed,
+/// committed memory nothing until touched. Units are the system's pages, in bytes; a refusal carries the system's
 /// error number. Memory files and huge pages are Linux's, fixed mappings of Linux on 64 bits; elsewhere they are refused with number 0.
 ///
 /// ```

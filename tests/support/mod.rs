@@ -4,6 +4,8 @@
 mod disturbed;
 #[cfg(target_os = "linux")]
 pub(crate) mod filter;
+#[cfg(target_os = "linux")]
+pub(crate) mod namespace;
 mod pages_of;
 
 pub(crate) use disturbed::Disturbed;
