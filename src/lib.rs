@@ -90,7 +90,7 @@ mod error;
 mod heap;
 mod layout;
 pub mod pages;
-#[cfg(all(target_os = "linux", any(feature = "residency", not(miri))))]
+#[cfg(all(target_os = "linux", any(feature = "residency", not(any(miri, permacode_ordinary_pages)))))]
 mod path;
 mod prefetch;
 mod refs;

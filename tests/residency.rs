@@ -202,7 +202,7 @@ fn a_process_that_may_not_be_traced_is_a_refusal() {
         unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0) };
     });
     let pid = child.pid() as u32;
-    match Residency::of_process(pid, 0..1 << 40) {
+    match Residency::of_process(pid, 0..usize::MAX) {
         Err(error) => {
             assert_eq!(error, ResidencyError::Permission { pid });
             assert!(error.to_string().contains("may not be looked at"));

@@ -189,9 +189,10 @@ impl CodeArena {
         }
     }
 
-    /// The first byte of the code pages, for checks that read them all.
+    /// Returns a pointer to the first byte of the code pages, for checks that read all that was claimed: gaps, too. Feature `testing`.
     #[cfg(feature = "testing")]
-    pub(crate) fn base(&self) -> NonNull<u8> {
+    #[doc(hidden)]
+    pub fn base(&self) -> NonNull<u8> {
         self.pages.at(0)
     }
 

@@ -19,11 +19,15 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering::*};
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering::*};
 use std::alloc::System;
 
 /// Granularity of the bits that other threads set: the smallest class.
 const GRAIN: usize = 8;
+
+/// Bits of a word that other threads set. A word is what every target has an atomic of.
+const BITS: usize = usize::BITS as usize;
+
 thread_local! {
     /// The allocator that this thread owns.
     static OWNED: Cell<*const GlobalHeap> = const { Cell::new(ptr::null()) };
@@ -59,7 +63,7 @@ pub struct GlobalHeap {
     base: AtomicUsize,
     len: AtomicUsize,
     /// Bits that other threads set: one for each grain of each slab, and before them one for each slab that has any.
-    remote: AtomicPtr<AtomicU64>,
+    remote: AtomicPtr<AtomicUsize>,
     /// Whether any is set.
     pending: AtomicU8,
     /// Keeps `remote`.
@@ -140,9 +144,10 @@ impl GlobalHeap {
     fn make(&self, bytes: usize) -> Result<(), Error> {
         let heap = HeapArena::builder().reservation(bytes).build()?;
         let range = heap.address_range();
-        let words = slab_words(range.len()) + range.len() / GRAIN / 64;
+        let words = slab_words(range.len()) + range.len() / GRAIN / BITS;
         let source = Source::default();
-        let bytes = source.page_size()?.ceil(words * 8).ok_or(Error::TooLarge { len: words, element: 8 })?;
+        let too_large = Error::TooLarge { len: words, element: size_of::<usize>() };
+        let bytes = source.page_size()?.ceil(words * size_of::<usize>()).ok_or(too_large)?;
         let remote = Reservation::new(source, bytes)?;
         // SAFETY: the whole reservation, new. Zeroed memory is atomics.
         unsafe { remote.commit(0..bytes) }?;
@@ -210,8 +215,8 @@ impl GlobalHeap {
         let remote = self.remote.load(Relaxed);
         // SAFETY: there is a bit for each grain and for each slab of the range.
         unsafe {
-            (*remote.add(slabs + grain / 64)).fetch_or(1 << (grain % 64), Release);
-            (*remote.add(slab / 64)).fetch_or(1 << (slab % 64), Release);
+            (*remote.add(slabs + grain / BITS)).fetch_or(1 << (grain % BITS), Release);
+            (*remote.add(slab / BITS)).fetch_or(1 << (slab % BITS), Release);
         }
         // Not a store: of several threads that come here, the owner sees what each did before.
         self.pending.fetch_or(1, Release);
@@ -243,11 +248,11 @@ impl GlobalHeap {
         let (slabs, remote) = (slab_words(len), self.remote.load(Relaxed));
         // SAFETY: as in `free_remotely`.
         let take = |word: usize| unsafe { (*remote.add(word)).swap(0, AcqRel) };
-        for slab_word in 0..slabs.min(heap.slabs().high.get().div_ceil(64)) {
-            for slab in bits(take(slab_word)).map(|bit| slab_word * 64 + bit) {
-                for word in 0..SLAB / GRAIN / 64 {
-                    for bit in bits(take(slabs + slab * (SLAB / GRAIN / 64) + word)) {
-                        self.free_collected(heap, slab, (word * 64 + bit) * GRAIN);
+        for slab_word in 0..slabs.min(heap.slabs().high.get().div_ceil(BITS)) {
+            for slab in bits(take(slab_word)).map(|bit| slab_word * BITS + bit) {
+                for word in 0..SLAB / GRAIN / BITS {
+                    for bit in bits(take(slabs + slab * (SLAB / GRAIN / BITS) + word)) {
+                        self.free_collected(heap, slab, (word * BITS + bit) * GRAIN);
                     }
                 }
             }
@@ -273,11 +278,11 @@ impl GlobalHeap {
 
 /// Words with a bit for each slab.
 fn slab_words(len: usize) -> usize {
-    (len / SLAB).div_ceil(64)
+    (len / SLAB).div_ceil(BITS)
 }
 
 /// The positions of the bits that are set.
-fn bits(word: u64) -> impl Iterator<Item = usize> {
+fn bits(word: usize) -> impl Iterator<Item = usize> {
     core::iter::successors(Some(word), |rest| Some(rest & rest.wrapping_sub(1)))
         .take_while(|&rest| rest != 0)
         .map(|rest| rest.trailing_zeros() as usize)

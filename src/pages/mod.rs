@@ -35,26 +35,26 @@
 //! # Ok::<(), permacode::PageError>(())
 //! ```
 
-#[cfg(all(unix, not(miri)))]
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 mod instruction_cache;
-#[cfg(all(target_os = "linux", not(miri)))]
+#[cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 mod memory_file;
 mod ordinary;
-#[cfg(all(unix, not(miri)))]
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 mod place;
-#[cfg(all(unix, not(miri)))]
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 mod pooled;
 mod reservation;
 mod source;
-#[cfg(all(unix, not(miri)))]
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 mod system;
 
 pub use ordinary::OrdinaryPages;
-#[cfg(all(unix, not(miri)))]
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 pub use pooled::PooledPages;
 pub(crate) use reservation::{Reservation, Source, Wish};
 pub use source::PageSource;
-#[cfg(all(unix, not(miri)))]
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 pub use system::SystemPages;
 
 /// Bytes of a huge page, where there are such: of most processors with small pages of 4 KiB. Elsewhere advice goes unheard.

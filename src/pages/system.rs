@@ -5,6 +5,10 @@ use crate::error::{PageCall, PageError};
 use core::ptr::NonNull;
 use region::Protection;
 
+/// The advice of Linux 6.1, the same on every architecture; `libc` has it for some only.
+#[cfg(target_os = "linux")]
+const MADV_COLLAPSE: libc::c_int = 25;
+
 /// Pages of the operating system, protected by the hardware once sealed.
 ///
 /// A call is one system call; a decommit two, asking what is resident one for each 1,024 pages (4 MiB of small ones), and a replacement by
@@ -119,7 +123,7 @@ unsafe impl PageSource for SystemPages {
 
     #[cfg(target_os = "linux")]
     unsafe fn huge(&self, at: NonNull<u8>, bytes: usize, sealed: bool) -> Result<(), PageError> {
-        let advice = if sealed { libc::MADV_COLLAPSE } else { libc::MADV_HUGEPAGE };
+        let advice = if sealed { MADV_COLLAPSE } else { libc::MADV_HUGEPAGE };
         // SAFETY: the caller's range; the advice changes no contents.
         check(PageCall::Huge, bytes, unsafe { libc::madvise(at.as_ptr().cast(), bytes, advice) })
     }

@@ -3,6 +3,7 @@
 use super::Pages;
 use super::code_ops::{Block, CodeCase, CodeOp};
 use crate::error::PageCall;
+use crate::pages::PageSource;
 use crate::{CodeArena, Error, Hardening, Link, LinkError, Loader, Module, Permanent, Tracer};
 use core::slice;
 
@@ -170,7 +171,7 @@ impl<'a> State<'a> {
             Block::Words(len) => {
                 let word = u64::from_ne_bytes([byte; 8]);
                 let words = loader.alloc_slice_fill_iter((0..len).map(|_| word));
-                (8 * usize::from(len), 8, words.map(as_bytes))
+                (8 * usize::from(len), align_of::<u64>(), words.map(as_bytes))
             }
             Block::Padded { len, align, zeros } => {
                 let align = 1 << (align % 22);
@@ -360,9 +361,11 @@ impl<'a> State<'a> {
             assert_eq!(node.number, number);
             assert_eq!(node.next.get().map(|target| target.number), self.nodes.targets[number]);
         }
-        // A module claims at most twice what it fills, and a first run; what is skipped for an alignment counts as asked for.
+        // A module claims at most twice what it fills, and a first run, of a page at least; what is skipped for an alignment counts as asked
+        // for.
+        let first = (32 << 10).max(self.pages.page_size());
         assert!(
-            stats.claimed <= 3 * self.demand + (self.modules.len() + 1) * (32 << 10),
+            stats.claimed <= 3 * self.demand + (self.modules.len() + 1) * first,
             "{stats:?}, {} asked for",
             self.demand
         );

@@ -10,5 +10,5 @@ mod limits;
 mod memory;
 
 pub use child::{Child, End, in_child, watched};
-pub use limits::{limit, status};
+pub use limits::{Resource, limit, status};
 pub use memory::{Mapping, Memory, copied, memory, resident};
