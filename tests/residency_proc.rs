@@ -124,7 +124,13 @@ fn a_range_is_answered_alone_whatever_its_ends_are() {
         // A byte has its page; nothing has none.
         let one = Residency::of(block.start..block.start + 1).unwrap();
         assert_eq!((one.resident(), one.mappings().len(), one.stretches().len()), (page(), 1, 1));
-        for nothing in [block.start..block.start, 0..0, usize::MAX..usize::MAX, block.end..block.start] {
+        for nothing in [
+            block.start..block.start,
+            block.start + 1..block.start + 1,
+            0..0,
+            usize::MAX..usize::MAX,
+            block.end..block.start,
+        ] {
             let residency = Residency::of(nothing).unwrap();
             assert_eq!((residency.resident(), residency.mappings(), residency.stretches()), (0, &[][..], &[][..]));
         }

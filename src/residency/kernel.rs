@@ -69,6 +69,8 @@ impl Kernel {
     }
 
     fn read_mappings(&self, range: &Range<usize>) -> Result<Vec<Mapping>, ResidencyError> {
+        // What is empty shares no byte with anything.
+        let end = if range.is_empty() { 0 } else { range.end };
         let file = self.open("smaps")?;
         let mut lines = Lines::of(&file);
         let mut mappings = Vec::new();
@@ -82,7 +84,7 @@ impl Kernel {
                         push(&mut mappings, last.finish(self.page, &mut device))?;
                     }
                     // They ascend: those behind are nobody's question, and the kernel need not look at their pages.
-                    if usize::try_from(head.range.start).map_or(true, |start| start >= range.end) {
+                    if usize::try_from(head.range.start).map_or(true, |start| start >= end) {
                         return Ok(mappings);
                     }
                     last = Unfinished::of(head).filter(|last| range.start < last.range().end);
