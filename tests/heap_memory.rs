@@ -283,7 +283,7 @@ fn an_absurd_reservation_is_refused_and_a_small_one_is_a_slab() {
         assert!(matches!(refused, Err(Error::TooLarge { .. } | Error::Pages(_))), "{bytes}: {refused:?}");
     }
     if usize::BITS > 32 {
-        // What could be computed with, and no system has.
+        // Could be computed with, and no system has it.
         let refused = HeapArena::builder().reservation(1 << (usize::BITS - 17)).build();
         assert!(matches!(refused, Err(Error::Pages(error)) if error.call == PageCall::Reserve), "{refused:?}");
     }

@@ -220,7 +220,7 @@ fn blocks_lie_on_code_pages_and_records_do_not() {
         records.insert(page_of(module.name().as_ptr().addr() + module.name().len() - 1));
     }
     let _ = arena.seal().unwrap();
-    // Where records lie they can be written, and nothing of them lies where code is sealed.
+    // Records can be written, and none lies on a page of sealed code.
     assert!(records.len() > 1 && blocks.len() > 1 && records.is_disjoint(&blocks));
     assert!(records.iter().all(|&page| permissions(page) == "rw-p"));
     assert!(blocks.iter().all(|&page| permissions(page) == "r--p"));

@@ -1,4 +1,4 @@
-//! What is said of a range depends on that range: not on what else is mapped, and how that is called. (soundness S32)
+//! `Residency` depends on the range that it is asked about: not on what else is mapped, and how that is called. (soundness S32)
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
 mod support;
@@ -37,7 +37,7 @@ const NAMES: [&[u8]; 18] = [
     b"[heap]",
 ];
 
-/// What can lie behind a mapping.
+/// All that can lie behind a mapping.
 const ALL: [Backing; 3] = [Backing::Anonymous, Backing::MemoryFile, Backing::File];
 
 const WORD: usize = size_of::<usize>();
@@ -124,7 +124,7 @@ fn odd(folder: &Path) -> Vec<(usize, Backing)> {
     all
 }
 
-/// What is said of a writable page, and of nothing beside it: its mapping may be part of a longer one.
+/// Asks about a writable page, and nothing beside it: its mapping may be part of a longer one.
 fn look(pid: u32, at: usize) -> Backing {
     let residency = Residency::of_process(pid, at..at + page()).unwrap();
     let [mapping] = residency.mappings() else { panic!("{residency}") };
@@ -199,7 +199,7 @@ fn nor_does_one_in_the_other_process_that_is_looked_at() {
         watched(|| {}, |pid| before = Some(answer(&arena, pid as u32)));
         let (mut reader, mut writer) = UnixStream::pair().unwrap();
         let child = || {
-            // Where they lie, for the parent to look there.
+            // Their addresses, for the parent to look there.
             for (at, backing) in odd(folder) {
                 writer.write_all(&at.to_ne_bytes()).unwrap();
                 writer.write_all(&[ALL.iter().position(|known| *known == backing).unwrap() as u8]).unwrap();

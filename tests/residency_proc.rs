@@ -1,4 +1,4 @@
-//! What is said where `/proc` is missing, is another world's, or cannot be opened; and when a process's first thread is gone.
+//! `Residency` where `/proc` is missing, is another world's, or cannot be opened; and when a process's first thread is gone.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
 mod support;

@@ -1,4 +1,4 @@
-//! What is said of an arena's memory when the program's allocator has none left: a refusal, by every call, and no more than that.
+//! `Residency` when the program's allocator has no memory left: a refusal, by every call, and no more than that.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
 #[path = "support/refusing.rs"]

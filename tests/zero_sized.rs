@@ -16,7 +16,7 @@ macro_rules! empty_types {
 
 empty_types!(A1: 1, A2: 2, A8: 8, A64: 64, A512: 512, A4096: 4096);
 
-/// Whether what has no size has no place in the arena. It may dangle where its alignment points, and an arena may happen to lie there.
+/// Returns `true` if a value without a size has no place in the arena. It may dangle at its alignment, and an arena may happen to lie there.
 fn in_no_arena<T>(arena: &CodeArena, nothing: *const T, align: usize) -> bool {
     nothing.addr() == align || !arena.contains(nothing) && arena.locate(nothing).is_none()
 }

@@ -29,7 +29,7 @@ const CALLS: [PageCall; 15] = [
 /// Sizes are whole pages, and no page is smaller.
 const UNIT: u64 = 64;
 
-/// How a refusal lies in a word, from the highest bits: `call + 1`, 0 for none; the system's error number; the size.
+/// The layout of a refusal in a word, from the highest bits: `call + 1`, 0 for none; the system's error number; the size.
 ///
 /// ```text
 ///   ├─ call + 1 ─┼─ number ─┼─ shift ─┼─ digits ─┤      bytes = (digits << shift) · 64

@@ -37,7 +37,7 @@ pub enum ResidencyError {
     Unreadable {
         /// The process.
         pid: u32,
-        /// What that is.
+        /// The part that is unheard of.
         reason: &'static str,
     },
     /// The global allocator refused memory for the answer.
@@ -48,11 +48,11 @@ pub enum ResidencyError {
 }
 
 impl ResidencyError {
-    /// What a refusal in `/proc` means.
+    /// Translates a refusal in `/proc`.
     pub(super) fn of(pid: u32, error: &Error) -> Self {
         match error.raw_os_error().unwrap_or(0) {
             libc::EACCES | libc::EPERM => Self::Permission { pid },
-            // Where processes are told of, each finds itself.
+            // Each process finds itself in a `/proc` that tells of processes.
             libc::ENOENT | libc::ENOTDIR if std::fs::metadata("/proc/self/smaps").is_err() => Self::NoProc,
             libc::ENOENT | libc::ENOTDIR | libc::ESRCH => Self::Gone { pid },
             code => Self::Refused { pid, code },

@@ -1,4 +1,4 @@
-//! What `/proc/<pid>` says of a range of addresses: read in pieces, without trust in what others have put there, and without an allocation
+//! Reads what `/proc/<pid>` says of a range of addresses: in pieces, without trust in what others have put there, and without an allocation
 //! that cannot fail.
 //!
 //! A process of one's own is found by `/proc/self`: its number may be another one's where `/proc` is of another namespace of numbers. When
@@ -30,7 +30,7 @@ pub(super) struct Kernel {
     page: PageSize,
 }
 
-/// Where `/proc` tells of a process.
+/// The folder of a process in `/proc`.
 #[derive(Clone, Copy)]
 enum Folder {
     Own,
@@ -69,7 +69,7 @@ impl Kernel {
     }
 
     fn read_mappings(&self, range: &Range<usize>) -> Result<Vec<Mapping>, ResidencyError> {
-        // What is empty shares no byte with anything.
+        // An empty range shares no byte with anything.
         let end = if range.is_empty() { 0 } else { range.end };
         let file = self.open("smaps")?;
         let mut lines = Lines::of(&file);

@@ -12,7 +12,7 @@ const KEPT: usize = 128;
 pub(super) struct Lines<R> {
     input: R,
     buffer: [u8; BUFFER],
-    /// What of the buffer was read and not yet looked at.
+    /// The part of the buffer that was read and not yet looked at.
     from: usize,
     to: usize,
     line: [u8; KEPT],

@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 pub(super) struct MemoryDevice(Option<Option<Device>>);
 
 impl MemoryDevice {
-    /// Whether this is it. Asks the system the first time that it may be: by three calls.
+    /// Returns `true` for the kernel's own. Asks the system the first time that it may be: by three calls.
     pub(super) fn is(&mut self, device: Device) -> bool {
         device.has_no_disk() && *self.0.get_or_insert_with(number) == Some(device)
     }

@@ -1,4 +1,4 @@
-//! What an entry of `/proc/<pid>/pagemap` says of a page: eight bytes (the kernel's `pagemap.rst`).
+//! The meaning of an entry of `/proc/<pid>/pagemap`: eight bytes (the kernel's `pagemap.rst`).
 #![forbid(unsafe_code)]
 
 use super::stretch::PageState;
@@ -11,7 +11,7 @@ const SWAPPED: u64 = 1 << 62;
 const OF_A_FILE: u64 = 1 << 61;
 const MAPPED_HERE_ONLY: u64 = 1 << 56;
 
-/// What can be said of a page; `None` if it has no memory.
+/// The state of a page; `None` if it has no memory.
 pub(super) fn state(entry: u64) -> Option<PageState> {
     let is = |bit| entry & bit != 0;
     if is(SWAPPED) {

@@ -1,4 +1,4 @@
-//! What a line of `/proc/<pid>/smaps` says: bytes in, numbers out (proc_pid_smaps(5)).
+//! The meaning of a line of `/proc/<pid>/smaps`: bytes in, numbers out (proc_pid_smaps(5)).
 //!
 //! ```text
 //!   7f1c2a400000-7f1c2a401000 r--p 00000000 00:01 1057   /memfd:permacode (deleted)      a head: lower-case digits; then a name, anybody's choice
@@ -18,11 +18,11 @@ use core::ops::Range;
 pub(super) enum Line {
     Head(Head),
     Size(Size, u64),
-    /// What is not asked for, or was not known when this was written.
+    /// Something that is not asked for, or was not known when this was written.
     Other,
 }
 
-/// What comes before the name.
+/// The part of a head before the name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Head {
     /// Addresses in a process whose words may be longer than ours.
@@ -36,7 +36,7 @@ pub(super) struct Head {
 pub(super) struct Device(pub(super) u32, pub(super) u32);
 
 impl Device {
-    /// Whether there is no file: the kernel counts file systems without a disk from 1.
+    /// Returns `true` for memory that is no file's: the kernel counts file systems without a disk from 1.
     pub(super) fn is_none(self) -> bool {
         self == Self(0, 0)
     }

@@ -15,7 +15,7 @@ pub(super) struct Unfinished {
 }
 
 impl Unfinished {
-    /// What a head says; `None` if it lies beyond the addresses that our words hold.
+    /// Begins with a head; `None` if it lies beyond the addresses that our words hold.
     pub(super) fn of(head: Head) -> Option<Self> {
         let mapping = Mapping {
             range: usize::try_from(head.range.start).ok()?..word(head.range.end),

@@ -26,7 +26,7 @@ fn documented() -> Vec<Vec<String>> {
     rows.map(|row| row.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect()).collect()
 }
 
-/// Whether a cell of the table in SECURITY.md says this, for kernels that differ perhaps as one of several ways.
+/// Looks for what was found among the ways that a cell of the table in SECURITY.md lists: kernels differ.
 fn admits(documented: &str, found: &str) -> bool {
     documented.split(", or ").any(|one| one == found)
 }

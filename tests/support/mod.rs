@@ -115,7 +115,7 @@ impl<'a> Blocks<'a> {
     }
 }
 
-/// Whether claimed bytes of an arena that are no block's are all zero.
+/// Returns `true` if claimed bytes of an arena that are no block's are all zero.
 pub(crate) fn zero(arena: &CodeArena, bytes: Range<usize>) -> bool {
     all(claimed(arena, bytes), 0)
 }

@@ -11,10 +11,10 @@ pub fn status(field: &str) -> usize {
     line.split_whitespace().nth(1).expect("no number").parse::<usize>().expect("no number") << 10
 }
 
-/// What a limit is on: `RLIMIT_AS` and its like, which are of another type in each C library.
+/// The type of `RLIMIT_AS` and its like, which is another one in each C library.
 #[cfg(any(target_env = "gnu", target_env = "uclibc"))]
 pub type Resource = libc::__rlimit_resource_t;
-/// What a limit is on: `RLIMIT_AS` and its like, which are of another type in each C library.
+/// The type of `RLIMIT_AS` and its like, which is another one in each C library.
 #[cfg(not(any(target_env = "gnu", target_env = "uclibc")))]
 pub type Resource = libc::c_int;
 
