@@ -134,7 +134,7 @@ mod tests {
                         let found = packing.unpack(packed).unwrap();
                         assert_eq!((found.call, found.code), (call, code));
                         // Not more than was asked for, and almost as much.
-                        let least = error.bytes - (error.bytes >> (packing.digits - 1));
+                        let least = error.bytes - error.bytes.checked_shr(packing.digits - 1).unwrap_or(0);
                         assert!((least..=error.bytes).contains(&found.bytes), "{error:?}: {found:?}");
                     }
                 }
