@@ -63,6 +63,9 @@ fn moved<const QUARTER: usize>() {
     }
 }
 
+/// One of the loops.
+type Run<'c, H> = fn(&'c H, <H as Home<'c>>::Code, &World) -> Result<u64, permacode::Error>;
+
 /// Runs one function: the same loop for every home, at one of four places.
 #[inline(never)]
 fn run<'c, H: Home<'c>, const QUARTER: usize>(
@@ -141,7 +144,7 @@ impl<'a> Program<'a> {
     /// All calls, by each of the four loops.
     #[inline(never)]
     fn all<'c, H: Home<'c>>(&'c self, home: &'c H, code: impl Fn(usize) -> H::Code) -> Outcome<u64> {
-        let runs: [_; LOOPS] = [run::<H, 0>, run::<H, 1>, run::<H, 2>, run::<H, 3>];
+        let runs: [Run<'c, H>; LOOPS] = [run::<H, 0>, run::<H, 1>, run::<H, 2>, run::<H, 3>];
         let mut sum = 0u64;
         for run in runs {
             for &call in &self.calls {

@@ -91,6 +91,8 @@ mod error;
 mod heap;
 mod layout;
 pub mod pages;
+#[cfg(all(target_os = "linux", any(feature = "residency", not(any(miri, permacode_ordinary_pages)))))]
+mod path;
 mod prefetch;
 mod refs;
 #[cfg(all(feature = "residency", target_os = "linux"))]

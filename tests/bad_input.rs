@@ -4,7 +4,7 @@ mod support;
 
 use permacode::testing::Pages;
 use permacode::{CodeArena, Error, LinkError, PageCall, PageError, Permanent};
-use support::{Blocks, accounted, span};
+use support::{Blocks, VAST, accounted, span};
 
 fn small() -> CodeArena {
     CodeArena::builder().reservation(1 << 20).build().unwrap()
@@ -39,7 +39,7 @@ fn padding_of_any_size_at_any_alignment_is_an_error_or_a_block() {
                 }
                 Err(Error::Alignment { align: found }) => assert!(found == align && !align.is_power_of_two()),
                 Err(Error::TooLarge { len, element }) => {
-                    assert!(element == 1 && len.saturating_add(align) > 1 << 62)
+                    assert!(element == 1 && len.saturating_add(align) > 1 << (usize::BITS - 2))
                 }
                 Err(Error::Exhausted { needed, left }) => assert!(needed > left && left <= 1 << 20),
                 Err(other) => panic!("{align} {zeros}: {other}"),
@@ -80,7 +80,7 @@ fn the_block_behind_a_refused_one_overlaps_nothing() {
     let arena = small();
     let loader = arena.load("m").unwrap();
     let mut blocks = Blocks::default();
-    for size in [usize::MAX - 10, usize::MAX - 16, usize::MAX / 2 - 10, 1 << 40, (1 << 20) + 1] {
+    for size in [usize::MAX - 10, usize::MAX - 16, usize::MAX / 2 - 10, VAST, (1 << 20) + 1] {
         blocks.alloc(&loader, 33).unwrap();
         assert!(loader.alloc_padded(&[], 16, size).is_err());
         assert!(loader.alloc_slice_fill_iter(Says::<u64>::new(size)).is_err());
@@ -236,10 +236,11 @@ fn a_reservation_of_any_size_is_made_or_refused() {
                 assert!(arena.stats().reserved >= bytes && arena.stats().reserved - bytes <= 1 << 16);
                 assert!(loader.seal().is_ok());
             }
-            Err(Error::TooLarge { len, element }) => assert!(len == bytes && element == 1 && bytes > 1 << 40),
+            Err(Error::TooLarge { len, element }) => assert!(len == bytes && element == 1 && bytes > VAST),
             // Where a reservation is memory, the system may grant no more of it than the machine has.
             Err(Error::Pages(error)) => {
-                assert!(bytes > if cfg!(permacode_ordinary_pages) { 1 << 30 } else { 1 << 36 }, "{bytes}: {error}")
+                let bits = if cfg!(permacode_ordinary_pages) { 30 } else { 36 };
+                assert!(bytes > 1 << bits.min(usize::BITS - 4), "{bytes}: {error}")
             }
             Err(other) => panic!("{bytes}: {other}"),
         }

@@ -4,6 +4,7 @@ mod support;
 
 use permacode::{CodeArena, Error, Link, LinkError, Loader, Permanent};
 use std::sync::Arc;
+use support::PagesOf;
 
 #[derive(Permanent)]
 struct Node<'a> {
@@ -170,14 +171,15 @@ fn arena_name(arena: &CodeArena) -> &[u8] {
 // soundness S3: what begins in an arena must end there, and below what was claimed.
 #[test]
 fn bytes_that_run_over_the_end_of_an_arena_are_foreign() {
-    let arena = Arc::new(CodeArena::builder().reservation(1).build().unwrap());
+    let arena = Arc::new(CodeArena::builder().reservation(1).pages(Arc::new(PagesOf(4096))).build().unwrap());
     let len = arena.stats().reserved;
     let loader = arena.load("m").unwrap();
     let all = loader.alloc_slice_copy(&vec![1u8; len]).unwrap();
     assert_eq!(arena.share(all).unwrap().len(), len);
     assert_eq!(arena.address_range(), support::span(all));
-    // SAFETY: the records' pages lie right behind the code pages in the same mapping, and their end is not written to.
-    let beyond = unsafe { std::slice::from_raw_parts(all.as_ptr(), len + 1) };
+    // SAFETY: whether the reservation ends with the code or goes on, a page follows in the same allocation, readable, of which nobody
+    // writes the first byte now; the pointer to the first byte of code may read all of the allocation.
+    let beyond = unsafe { std::slice::from_raw_parts(arena.base().as_ptr(), len + 1) };
     assert_eq!(arena.share(beyond).map(|_| ()), Err(Error::Foreign));
     let behind = beyond.get(len..).unwrap();
     assert_eq!(arena.share(behind).map(|_| ()), Err(Error::Foreign));

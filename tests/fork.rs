@@ -102,7 +102,7 @@ fn children_forked_in_the_middle_of_loads_and_seals_do_all_of_it_too() {
     let (start, mut forks) = (Instant::now(), 0);
     while forks < 400 && (forks < 100 || start.elapsed() < Duration::from_secs(10)) {
         // A new arena now and then: what a fork costs grows with what it copies.
-        let arena = CodeArena::builder().reservation(8 << 30).build().unwrap();
+        let arena = CodeArena::builder().reservation(1 << if usize::BITS > 32 { 33 } else { 28 }).build().unwrap();
         let shelf = Shelf { places: (0..100).map(|_| AtomicPtr::default()).collect(), next: AtomicUsize::new(0) };
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {

@@ -5,7 +5,7 @@ mod heap_support;
 
 use core::ffi::c_void;
 use core::ptr;
-use heap_support::{all, layout};
+use heap_support::{VAST, all, layout};
 use permacode::{
     HeapArena, permacode_heap_calloc, permacode_heap_free, permacode_heap_lua_alloc, permacode_heap_malloc,
     permacode_heap_realloc, permacode_heap_resize,
@@ -133,10 +133,12 @@ fn a_size_that_overflows_is_null_and_what_was_there_stays() {
     let c = C::new();
     let object = c.malloc(100);
     c.fill(object, 100, 7);
-    for (count, size) in [(usize::MAX, 2), (2, usize::MAX), (1 << 32, 1 << 32), (usize::MAX, usize::MAX)] {
+    for (count, size) in
+        [(usize::MAX, 2), (2, usize::MAX), (1 << (usize::BITS / 2), 1 << (usize::BITS / 2)), (usize::MAX, usize::MAX)]
+    {
         assert!(c.calloc(count, size).is_null());
     }
-    for size in [usize::MAX, usize::MAX - 15, isize::MAX as usize, isize::MAX as usize - 15, 1 << 40] {
+    for size in [usize::MAX, usize::MAX - 15, isize::MAX as usize, isize::MAX as usize - 15, VAST] {
         assert!(c.malloc(size).is_null() && c.calloc(1, size).is_null());
         assert!(c.realloc(object, size).is_null() && c.lua(object, 100, size).is_null());
         assert!(c.realloc(ptr::null_mut(), size).is_null());

@@ -8,7 +8,7 @@ mod taking;
 use allocator_api2::vec::Vec as HeapVec;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use heap_support::{Objects, layout};
+use heap_support::{Objects, VAST, layout};
 use permacode::pages::{OrdinaryPages, PageSource};
 use permacode::testing::Pages;
 use permacode::{
@@ -237,7 +237,7 @@ fn pages_of_any_size_up_to_a_slab_serve_and_larger_ones_are_refused() {
         objects.free_all();
         heap.trim().unwrap();
     }
-    for page in [0, 3000, 1 << 17, 1 << 21, 1 << 40] {
+    for page in [0, 3000, 1 << 17, 1 << 21, VAST] {
         let refused = HeapArena::builder().reservation(1 << 20).pages(PagesOf::new(page)).build();
         assert!(matches!(refused, Err(Error::Pages(_))), "{page}");
     }

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use support::filter::{When, refuse};
-use support::{Blocks, Random, all, in_child, page, span, stopped, store, zero};
+use support::{Blocks, Random, all, in_child, page, span, stopped, store};
 
 const MEGABYTE: usize = 1 << 20;
 
@@ -66,7 +66,7 @@ fn a_dropped_arena_leaves_neither_contents_nor_access_to_the_next() {
     let loader = second.load("next").unwrap();
     let zeros = loader.alloc_padded(&[], 1, 200_000).unwrap();
     assert!(span(zeros).contains(&sealed.start), "where the first one's were");
-    assert!(zero(span(zeros)), "and nothing of them");
+    assert!(all(zeros, 0), "and nothing of them");
     let written = loader.alloc_slice_copy(&[7u8; 5000]).unwrap();
     assert!(all(written, 7) && second.locate(written).is_none());
     let module = loader.seal().unwrap();
@@ -134,8 +134,9 @@ fn a_heap_and_a_table_begin_with_zeros_again() {
         let mut live = Vec::new();
         for _ in 0..(8 * MEGABYTE / size).min(5000) {
             let object = heap.alloc_zeroed(layout).unwrap();
-            assert!(zero(object.addr().get()..object.addr().get() + size));
-            // SAFETY: a new object of that size.
+            // SAFETY: a new object of that size, zeroed.
+            assert!(all(unsafe { std::slice::from_raw_parts(object.as_ptr(), size) }, 0));
+            // SAFETY: the same object.
             unsafe { object.write_bytes(0xAB, size) };
             live.push(object);
         }
@@ -446,7 +447,7 @@ fn a_child_that_is_forked_while_threads_take_and_leave_works_on() {
         let arena = arena(&pages, MEGABYTE);
         let loader = arena.load("case").unwrap();
         let block = loader.alloc_slice_copy(&[mark; 9000]).unwrap();
-        assert!(zero(span(loader.alloc_padded(&[], 1, 9000).unwrap())));
+        assert!(all(loader.alloc_padded(&[], 1, 9000).unwrap(), 0));
         loader.seal().unwrap();
         assert!(all(block, mark));
     };

@@ -1,54 +1,19 @@
 //! Transient code when the program's allocator, which keeps the list of its site numbers, has no memory left.
 
 mod refs_support;
+#[path = "support/refusing.rs"]
+mod refusing;
 
-use core::alloc::{GlobalAlloc, Layout};
-use core::cell::Cell;
-use core::ptr;
 use permacode::{CodeRef, Error, Sites, Transients};
 use refs_support::{arena, heap};
-use std::alloc::System;
-
-/// The system's allocator, which refuses what a thread asks for while it is [`refusing`].
-struct Refusing;
-
-thread_local! {
-    static REFUSES: Cell<bool> = const { Cell::new(false) };
-}
-
-// SAFETY: the system's allocator, or no memory.
-unsafe impl GlobalAlloc for Refusing {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if REFUSES.get() {
-            return ptr::null_mut();
-        }
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(at, layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        if REFUSES.get() {
-            return ptr::null_mut();
-        }
-        // SAFETY: the caller's promise.
-        unsafe { System.realloc(at, layout, size) }
-    }
-}
+use refusing::{Refusing, after};
 
 #[global_allocator]
 static ALLOCATOR: Refusing = Refusing;
 
-/// Does something without memory for it: who asks for some and does not expect a refusal ends the program.
+/// Does something without memory for it.
 fn refusing<R>(body: impl FnOnce() -> R) -> R {
-    REFUSES.set(true);
-    let result = body();
-    REFUSES.set(false);
-    result
+    after(0, body)
 }
 
 // soundness S16

@@ -69,7 +69,7 @@ fn sizes_and_permissions_are_those_of_the_kernels_text() {
     in_child(|| {
         let residency = arena.residency().unwrap();
         let text = std::fs::read_to_string("/proc/self/smaps").unwrap();
-        let mut lines = text.lines().skip_while(|line| !line.starts_with(&format!("{:x}-", code.start)));
+        let mut lines = text.lines().skip_while(|line| !line.starts_with(&format!("{:08x}-", code.start)));
         let head = lines.next().expect("the code has a mapping that begins with it");
         let field = |name: &str| -> usize {
             let line = lines.clone().find(|line| line.starts_with(name)).unwrap();
@@ -202,7 +202,7 @@ fn a_process_that_may_not_be_traced_is_a_refusal() {
         unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0) };
     });
     let pid = child.pid() as u32;
-    match Residency::of_process(pid, 0..1 << 40) {
+    match Residency::of_process(pid, 0..usize::MAX) {
         Err(error) => {
             assert_eq!(error, ResidencyError::Permission { pid });
             assert!(error.to_string().contains("may not be looked at"));

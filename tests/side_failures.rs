@@ -9,7 +9,7 @@ use permacode::testing::Pages;
 use permacode::{CodeArena, Error, PageCall, SideTable, Sites};
 use std::cell::Cell;
 use std::sync::Arc;
-#[cfg(all(unix, not(miri)))]
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 use support::Disturbed;
 
 type Entry = Cell<[u32; 5]>;
@@ -18,7 +18,7 @@ const CAPACITY: usize = 30_000;
 
 fn sources() -> Vec<Arc<Pages>> {
     vec![
-        #[cfg(all(unix, not(miri)))]
+        #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
         Pages::system(),
         Pages::ordinary(),
     ]
@@ -141,7 +141,7 @@ fn a_table_takes_what_is_needed_where_more_is_refused() {
 }
 
 // soundness S23: a thread that began to grow the table earlier, for less, and ends later, takes nothing back.
-#[cfg(all(unix, not(miri)))]
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 #[test]
 fn two_that_make_the_table_grow_at_once_get_what_the_farther_one_needs() {
     let (arena, source) = (arena(), Disturbed::new());

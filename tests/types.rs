@@ -88,11 +88,11 @@ assert_impl_all!(PageCall: Send, Sync, Copy, Eq, Debug);
 assert_impl_all!(OrdinaryPages: PageSource, Copy, Default, Debug);
 assert_impl_all!(Pages: PageSource, Send, Sync);
 assert_impl_all!(Arc<dyn PageSource>: Send, Sync);
-#[cfg(all(unix, not(miri)))]
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 assert_impl_all!(permacode::pages::SystemPages: PageSource, Copy, Default, Debug);
-#[cfg(all(unix, not(miri)))]
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 assert_impl_all!(permacode::pages::PooledPages: PageSource, Send, Sync, Debug);
-#[cfg(all(unix, not(miri)))]
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 assert_not_impl_any!(permacode::pages::PooledPages: Clone);
 
 // A side table is shared as its entries are.
@@ -116,6 +116,7 @@ assert_not_impl_any!(CallCounter: Sync, Clone, Permanent);
 assert_not_impl_any!(Quickened: Sync, Clone, Permanent);
 assert_not_impl_any!(LazyConstant<u32>: Send, Sync, Clone, Permanent);
 assert_impl_all!(Version: Send, Sync, Copy, Ord, Debug);
+#[cfg(target_pointer_width = "64")]
 assert_eq_size!(InlineCache<u32>, [u64; 3]);
 assert_eq_size!(LazyConstant<u32>, usize);
 
@@ -149,7 +150,10 @@ struct Code<'a> {
 }
 
 assert_impl_all!(Code<'static>: Permanent, Send, Sync);
+#[cfg(target_pointer_width = "64")]
 assert_eq_size!(Code<'static>, [usize; 5]);
+#[cfg(target_pointer_width = "32")]
+assert_eq_size!(Code<'static>, [usize; 6]); // a name, two references, and eight bytes of sites
 
 /// What an interpreter holds of code is a plain reference, with the niche that `Option` needs.
 #[test]

@@ -232,9 +232,10 @@ impl CodeArena {
         }
     }
 
-    /// The first byte of the code pages, for checks that read them all.
+    /// Returns a pointer to the first byte of the code pages, for checks that read all that was claimed: gaps, too. Feature `testing`.
     #[cfg(feature = "testing")]
-    pub(crate) fn base(&self) -> NonNull<u8> {
+    #[doc(hidden)]
+    pub fn base(&self) -> NonNull<u8> {
         self.pages.at(0)
     }
 
@@ -250,11 +251,14 @@ impl CodeArena {
         self.pages.reservation().protects()
     }
 
-    /// The addresses of sealed code.
+    /// Shows each stretch of sealed code, as addresses that ascend.
     #[cfg(all(feature = "residency", target_os = "linux"))]
-    pub(crate) fn sealed_ranges(&self) -> Vec<core::ops::Range<usize>> {
+    pub(crate) fn each_sealed<E>(
+        &self,
+        mut show: impl FnMut(core::ops::Range<usize>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let base = self.address_range().start;
-        self.pages.sealed().into_iter().map(|stretch| base + stretch.start..base + stretch.end).collect()
+        self.pages.each_sealed(|stretch| show(base + stretch.start..base + stretch.end))
     }
 
     pub(super) fn pages(&self) -> &CodePages {

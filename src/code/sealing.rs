@@ -132,19 +132,22 @@ impl CodePages {
         }
     }
 
-    /// Stretches of sealed pages, as offsets.
+    /// Shows each stretch of sealed pages, as offsets that ascend.
     #[cfg(all(feature = "residency", target_os = "linux"))]
-    pub(super) fn sealed(&self) -> Vec<Range<usize>> {
-        let mut stretches: Vec<Range<usize>> = Vec::new();
+    pub(super) fn each_sealed<E>(&self, mut show: impl FnMut(Range<usize>) -> Result<(), E>) -> Result<(), E> {
+        let mut show = |stretch: Range<usize>| if stretch.is_empty() { Ok(()) } else { show(stretch) };
+        let mut stretch = 0..0;
         for page in self.claimed_pages().into_iter().flatten() {
             let span = self.page().span(page..page + 1);
-            match stretches.last_mut() {
-                _ if !self.table.is_set(Mark::Sealed, page..page + 1) => {}
-                Some(last) if last.end == span.start => last.end = span.end,
-                _ => stretches.push(span),
+            if !self.table.is_set(Mark::Sealed, page..page + 1) {
+                continue;
             }
+            if stretch.end != span.start {
+                show(core::mem::replace(&mut stretch, span.start..span.start))?;
+            }
+            stretch.end = span.end;
         }
-        stretches
+        show(stretch)
     }
 
     // ── hardening ───────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -16,12 +16,15 @@
 use super::classes::SLAB;
 use crate::error::{Error, PageError};
 use crate::pages::{Reservation, Source};
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::*};
+use core::sync::atomic::{AtomicUsize, Ordering::*};
 
 /// Granularity of the bits: the smallest class.
 const GRAIN: usize = 8;
+/// Bits of a word, which is what every target has an atomic of.
+const BITS: usize = usize::BITS as usize;
+const WORD: usize = size_of::<usize>();
 /// Words with a bit for each grain of a slab.
-const GRAINS: usize = SLAB / GRAIN / 64;
+const GRAINS: usize = SLAB / GRAIN / BITS;
 /// Words for each slab.
 const STRIDE: usize = GRAINS + cfg!(debug_assertions) as usize;
 /// Bits are made writable so many bytes at a time, at least: those of 4 MiB of objects.
@@ -39,7 +42,7 @@ impl Remote {
     /// Bytes that the bits for so many bytes of objects take. Above all addresses where there is no such number.
     pub(super) fn address_space(len: usize) -> usize {
         let slabs = len / SLAB;
-        slabs.saturating_mul(STRIDE).saturating_add(slabs.div_ceil(64)).saturating_mul(8)
+        slabs.saturating_mul(STRIDE).saturating_add(slabs.div_ceil(BITS)).saturating_mul(WORD)
     }
 
     /// Bits for so many bytes of objects, none of which are writable but those of slabs.
@@ -60,7 +63,7 @@ impl Remote {
     /// Makes the bits writable of what lies below an offset.
     pub(super) fn cover(&self, end: usize) -> Result<(), PageError> {
         let covered = self.covered.load(Relaxed);
-        let needed = (self.slabs.div_ceil(64) + end.div_ceil(SLAB).min(self.slabs) * STRIDE) * 8;
+        let needed = (self.slabs.div_ceil(BITS) + end.div_ceil(SLAB).min(self.slabs) * STRIDE) * WORD;
         if needed <= covered {
             return Ok(());
         }
@@ -78,14 +81,14 @@ impl Remote {
     /// # Safety
     ///
     /// It is writable.
-    unsafe fn word(&self, index: usize) -> &AtomicU64 {
+    unsafe fn word(&self, index: usize) -> &AtomicUsize {
         // SAFETY: within the reservation, writable by the caller's promise; zeroed memory is an atomic, and it is nothing else.
-        unsafe { self.pages.at(index * 8).cast::<AtomicU64>().as_ref() }
+        unsafe { self.pages.at(index * WORD).cast::<AtomicUsize>().as_ref() }
     }
 
     /// The word of a slab's bit, and the first of the words of its objects.
     fn words(&self, slab: usize) -> (usize, usize) {
-        (slab / 64, self.slabs.div_ceil(64) + slab * STRIDE)
+        (slab / BITS, self.slabs.div_ceil(BITS) + slab * STRIDE)
     }
 
     /// Notes that the object at an offset was freed. `false` if that was noted before and not taken since.
@@ -98,9 +101,9 @@ impl Remote {
         let (outer, inner) = self.words(slab);
         // SAFETY: what the heap handed out is covered.
         unsafe {
-            let before = self.word(inner + grain / 64).fetch_or(1 << (grain % 64), Release);
-            self.word(outer).fetch_or(1 << (slab % 64), Release);
-            before >> (grain % 64) & 1 == 0
+            let before = self.word(inner + grain / BITS).fetch_or(1 << (grain % BITS), Release);
+            self.word(outer).fetch_or(1 << (slab % BITS), Release);
+            before >> (grain % BITS) & 1 == 0
         }
     }
 
@@ -112,12 +115,12 @@ impl Remote {
     pub(super) unsafe fn take(&self, slabs: usize, mut visit: impl FnMut(usize)) {
         // SAFETY: what the heap handed out is covered, and what lies before it.
         let swap = |word: usize| unsafe { self.word(word) }.swap(0, AcqRel);
-        for slab_word in 0..slabs.div_ceil(64) {
-            for slab in bits(swap(slab_word)).map(|bit| slab_word * 64 + bit) {
+        for slab_word in 0..slabs.div_ceil(BITS) {
+            for slab in bits(swap(slab_word)).map(|bit| slab_word * BITS + bit) {
                 let (_, inner) = self.words(slab);
                 for word in 0..GRAINS {
                     for bit in bits(swap(inner + word)) {
-                        visit(slab * SLAB + (word * 64 + bit) * GRAIN);
+                        visit(slab * SLAB + (word * BITS + bit) * GRAIN);
                     }
                 }
             }
@@ -126,7 +129,7 @@ impl Remote {
 }
 
 /// The positions of the bits that are set.
-fn bits(word: u64) -> impl Iterator<Item = usize> {
+fn bits(word: usize) -> impl Iterator<Item = usize> {
     core::iter::successors(Some(word), |rest| Some(rest & rest.wrapping_sub(1)))
         .take_while(|&rest| rest != 0)
         .map(|rest| rest.trailing_zeros() as usize)
@@ -137,13 +140,13 @@ mod checks {
     use super::super::arena::padded;
     use super::super::classes::{self, LARGEST, SLAB, TABLE};
     use super::super::misuse::{Kind, Misuse, Wrong};
-    use super::{GRAIN, GRAINS, Remote};
+    use super::{BITS, GRAIN, GRAINS, Remote, WORD};
     use core::alloc::Layout;
     use core::ptr::NonNull;
     use core::sync::atomic::Ordering::Relaxed;
 
     /// Set where an object may keep its place at a size that has another class.
-    const MIXED: u64 = 1 << 63;
+    const MIXED: usize = 1 << (usize::BITS - 1);
 
     impl Remote {
         /// Notes what the owner has handed out, or resized, at an offset: the bytes it takes, and whether its layout is of that class.
@@ -156,8 +159,8 @@ mod checks {
                 true => size > LARGEST,
                 false => size <= LARGEST && TABLE[classes::class(size)].size == usable,
             };
-            let mixed = if before & !MIXED == usable as u64 { before & MIXED } else { 0 };
-            word.store(usable as u64 | mixed | if of_its_class { 0 } else { MIXED }, Relaxed);
+            let mixed = if before & !MIXED == usable { before & MIXED } else { 0 };
+            word.store(usable | mixed | if of_its_class { 0 } else { MIXED }, Relaxed);
         }
 
         /// Ends the process where a thread gives back, or resizes, what the owner never handed out so.
@@ -170,9 +173,9 @@ mod checks {
             // SAFETY: covered.
             let (noted, bits) = unsafe {
                 let first = self.words(slab).1;
-                (self.word(first + GRAINS).load(Relaxed), self.word(first + within / GRAIN / 64).load(Relaxed))
+                (self.word(first + GRAINS).load(Relaxed), self.word(first + within / GRAIN / BITS).load(Relaxed))
             };
-            let (usable, size) = ((noted & !MIXED) as usize, padded(layout));
+            let (usable, size) = (noted & !MIXED, padded(layout));
             if usable == 0 {
                 wrong(self.large_before(slab).map_or(Wrong::NoObject, |bytes| Wrong::Middle(Kind(bytes))));
             }
@@ -185,7 +188,7 @@ mod checks {
             if middle != 0 {
                 wrong(Wrong::Middle(Kind(usable)));
             }
-            if bits >> (within / GRAIN % 64) & 1 == 1 {
+            if bits >> (within / GRAIN % BITS) & 1 == 1 {
                 wrong(Wrong::Freed(Kind(usable)));
             }
             if !fits {
@@ -197,14 +200,14 @@ mod checks {
         fn large_before(&self, slab: usize) -> Option<usize> {
             let noted = |first: usize| {
                 // SAFETY: covered, because what lies behind is.
-                (unsafe { self.word(self.words(first).1 + GRAINS) }.load(Relaxed) & !MIXED) as usize
+                unsafe { self.word(self.words(first).1 + GRAINS) }.load(Relaxed) & !MIXED
             };
             let first = (0..slab).rev().find(|&first| noted(first) != 0)?;
             (noted(first) > (slab - first) * SLAB).then(|| noted(first))
         }
 
         fn is_covered(&self, offset: usize) -> bool {
-            (self.words(offset / SLAB).1 + super::STRIDE) * 8 <= self.covered.load(Relaxed)
+            (self.words(offset / SLAB).1 + super::STRIDE) * WORD <= self.covered.load(Relaxed)
         }
     }
 }

@@ -14,6 +14,7 @@
 //!   again from the file, whose bytes are theirs. If even that fails, references dangle, and the process is aborted: the one case.
 
 use crate::error::{PageCall, PageError};
+use crate::path::ShortPath;
 use core::ptr::NonNull;
 use core::slice;
 use std::fs::File;
@@ -25,6 +26,7 @@ use std::os::unix::fs::FileExt;
 const SEALS: libc::c_int = libc::F_SEAL_WRITE | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
 
 /// The number of `mseal` on every architecture that came after the numbers were made the same; `libc` has it for some only.
+#[cfg(target_pointer_width = "64")]
 const SYS_MSEAL: libc::c_long = 462;
 
 /// Puts a sealed memory file with the same bytes in the place of pages.
@@ -133,7 +135,8 @@ fn create(executable: bool) -> Option<OwnedFd> {
 
 /// The same file, by a descriptor that cannot write.
 fn read_only(file: &File) -> Option<File> {
-    File::open(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()
+    let path = ShortPath::new(format_args!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    File::open(path).ok()
 }
 
 fn map(at: *mut u8, bytes: usize, access: libc::c_int, flags: libc::c_int, file: &File) -> Option<NonNull<u8>> {
@@ -171,11 +174,12 @@ unsafe fn refill(at: NonNull<u8>, bytes: usize, access: libc::c_int, file: &File
     }
 }
 
-/// Forbids every change of a mapping, for as long as the process and its children live.
+/// Forbids every change of a mapping, for as long as the process and its children live. Kernels of 32 bits do not.
 ///
 /// # Safety
 ///
 /// Whole pages of one's own that are read-only for good and never released.
+#[cfg(target_pointer_width = "64")]
 pub(super) unsafe fn fix(at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
     // SAFETY: the caller's promise; the call takes an address, a length and no flags.
     let result = unsafe { libc::syscall(SYS_MSEAL, at.as_ptr(), bytes, 0) };

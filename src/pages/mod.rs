@@ -35,34 +35,34 @@
 //! # Ok::<(), permacode::PageError>(())
 //! ```
 
-#[cfg(all(unix, not(miri)))]
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 mod address_space;
-#[cfg(all(unix, not(miri)))]
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 mod discard;
-#[cfg(all(unix, not(miri)))]
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 mod instruction_cache;
-#[cfg(all(unix, not(miri)))]
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 mod leak_sanitizer;
-#[cfg(all(target_os = "linux", not(miri)))]
+#[cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 mod memory_file;
 mod ordinary;
-#[cfg(all(unix, not(miri)))]
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 mod place;
-#[cfg(all(unix, not(miri)))]
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 mod pooled;
 mod reservation;
 mod reserve;
 mod source;
-#[cfg(all(unix, not(miri)))]
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 mod system;
 
 pub use ordinary::OrdinaryPages;
-#[cfg(all(unix, not(miri)))]
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 pub use pooled::PooledPages;
 pub(crate) use reservation::{Reservation, Source};
 pub(crate) use reserve::Reserve;
 pub use source::PageSource;
-#[cfg(all(unix, not(miri)))]
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 pub use system::SystemPages;
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(miri), not(permacode_ordinary_pages)))]
 pub(crate) use system::keep_out_of_dumps;

@@ -5,12 +5,16 @@ use crate::error::{PageCall, PageError};
 use core::ptr::NonNull;
 use region::Protection;
 
+/// The advice of Linux 6.1, the same on every architecture; `libc` has it for some only.
+#[cfg(target_os = "linux")]
+const MADV_COLLAPSE: libc::c_int = 25;
+
 /// Pages of the operating system, protected by the hardware once sealed.
 ///
 /// A call is one system call, the first discard of a process five; a decommit two, and so is a discard where the kernel's advice does not
-/// make pages zero; asking what is resident one for each 1,024 pages (4 MiB of small ones), and a replacement by
-/// a memory file nine, or some more on kernels before 6.7, where it also allocates: nothing else does. Reserved address space costs nothing
-/// until it is committed, committed memory nothing until touched. Units are the system's pages, in bytes; a refusal carries the system's
+/// make pages zero; asking what is resident one for each 1,024 pages (4 MiB of small ones), and a replacement by a memory file nine, or some
+/// more on kernels before 6.7. None allocates. Reserved address space costs nothing until it is committed, committed memory nothing until
+/// touched. Units are the system's pages, in bytes; a refusal carries the system's
 /// error number. Memory files and huge pages are Linux's, fixed mappings of Linux on 64 bits; elsewhere they are refused with number 0.
 ///
 /// ```
@@ -136,7 +140,7 @@ unsafe impl PageSource for SystemPages {
 
     #[cfg(target_os = "linux")]
     unsafe fn huge(&self, at: NonNull<u8>, bytes: usize, sealed: bool) -> Result<(), PageError> {
-        let advice = if sealed { libc::MADV_COLLAPSE } else { libc::MADV_HUGEPAGE };
+        let advice = if sealed { MADV_COLLAPSE } else { libc::MADV_HUGEPAGE };
         // SAFETY: the caller's range; the advice changes no contents.
         check(PageCall::Huge, bytes, unsafe { libc::madvise(at.as_ptr().cast(), bytes, advice) })
     }

@@ -2,6 +2,7 @@
 
 use super::clean::Unclean;
 use super::error::ResidencyError;
+use super::kernel::push;
 use super::report::Residency;
 use crate::code::CodeArena;
 use crate::heap::HeapArena;
@@ -56,7 +57,8 @@ impl CodeArena {
     /// ```
     pub fn residency_in(&self, pid: u32) -> Result<Residency, ResidencyError> {
         // What is sealed meanwhile is left out; what is sealed stays sealed.
-        let sealed = self.sealed_ranges();
+        let mut sealed = Vec::new();
+        self.each_sealed(|range| push(&mut sealed, range))?;
         Ok(Residency::of_process(pid, self.address_range())?.with_sealed(sealed))
     }
 

@@ -1,87 +1,164 @@
-//! What `/proc/<pid>` says, through `procfs`.
+//! Reads what `/proc/<pid>` says of a range of addresses: in pieces, without trust in what others have put there, and without an allocation
+//! that cannot fail.
+//!
+//! A process of one's own is found by `/proc/self`: its number may be another one's where `/proc` is of another namespace of numbers. When
+//! its first thread has ended, nothing is said there any more, and `/proc/thread-self` is asked.
 
 use super::error::ResidencyError;
-use super::mapping::{Backing, Mapping, Permissions};
-use super::stretch::{PageState, Stretch};
+use super::lines::Lines;
+use super::mapping::Mapping;
+use super::memory_device::MemoryDevice;
+use super::pagemap::{self, ENTRY};
+use super::smaps::{self, Line};
+use super::stretch::Stretch;
+use super::unfinished::Unfinished;
+use crate::layout::PageSize;
+use crate::path::ShortPath;
+use core::fmt;
 use core::ops::Range;
-use procfs::process::{MMPermissions, MMapPath, MemoryMap, MemoryPageFlags, PageInfo, PageMap, Process};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
 
 /// Pages asked about at a time.
-const BATCH: usize = 4096;
+const BATCH: usize = 1024;
 
 /// A process whose memory is looked at.
 pub(super) struct Kernel {
     pid: u32,
-    process: Process,
-    page: usize,
+    folder: Folder,
+    page: PageSize,
+}
+
+/// The folder of a process in `/proc`.
+#[derive(Clone, Copy)]
+enum Folder {
+    Own,
+    OwnThread,
+    Other(u32),
+}
+
+impl fmt::Display for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own => f.write_str("/proc/self"),
+            Self::OwnThread => f.write_str("/proc/thread-self"),
+            Self::Other(pid) => write!(f, "/proc/{pid}"),
+        }
+    }
 }
 
 impl Kernel {
     pub(super) fn of(pid: u32) -> Result<Self, ResidencyError> {
-        // Numbers of processes are positive.
-        let number = i32::try_from(pid).ok().filter(|&pid| pid > 0).ok_or(ResidencyError::Gone { pid })?;
-        let process = Process::new(number).map_err(|error| ResidencyError::new(pid, error))?;
-        Ok(Self { pid, process, page: usize::try_from(procfs::page_size()).unwrap_or(4096) })
+        let folder = if pid == std::process::id() { Folder::Own } else { Folder::Other(pid) };
+        // SAFETY: asks for a number.
+        let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).ok().and_then(PageSize::new);
+        let page = page.ok_or(ResidencyError::Unreadable { pid, reason: "pages of an odd size" })?;
+        Ok(Self { pid, folder, page })
     }
 
     /// The mappings that share a byte with `range`.
-    pub(super) fn mappings(&self, range: &Range<usize>) -> Result<Vec<Mapping>, ResidencyError> {
-        let maps = self.process.smaps().map_err(|error| self.error(error))?;
-        if maps.len() == 0 {
-            // It has ended, and nobody has waited for it yet.
-            return Err(ResidencyError::Gone { pid: self.pid });
+    pub(super) fn mappings(&mut self, range: &Range<usize>) -> Result<Vec<Mapping>, ResidencyError> {
+        match (self.read_mappings(range), self.folder) {
+            (Err(ResidencyError::Gone { .. }), Folder::Own) => {
+                self.folder = Folder::OwnThread;
+                self.read_mappings(range)
+            }
+            (mappings, _) => mappings,
         }
-        let shares = |mapping: &Mapping| mapping.range.start < range.end && range.start < mapping.range.end;
-        Ok(maps.iter().map(mapping).filter(shares).collect())
+    }
+
+    fn read_mappings(&self, range: &Range<usize>) -> Result<Vec<Mapping>, ResidencyError> {
+        // An empty range shares no byte with anything.
+        let end = if range.is_empty() { 0 } else { range.end };
+        let file = self.open("smaps")?;
+        let mut lines = Lines::of(&file);
+        let mut mappings = Vec::new();
+        let mut device = MemoryDevice::default();
+        let mut last: Option<Unfinished> = None;
+        while let Some(line) = lines.next().map_err(|error| self.refused(&error))? {
+            let unreadable = ResidencyError::Unreadable { pid: self.pid, reason: "a line of smaps is unheard of" };
+            match smaps::parse(line).ok_or(unreadable)? {
+                Line::Head(head) => {
+                    if let Some(last) = last.take() {
+                        push(&mut mappings, last.finish(self.page, &mut device))?;
+                    }
+                    // They ascend: those behind are nobody's question, and the kernel need not look at their pages.
+                    if usize::try_from(head.range.start).map_or(true, |start| start >= end) {
+                        return Ok(mappings);
+                    }
+                    last = Unfinished::of(head).filter(|last| range.start < last.range().end);
+                }
+                Line::Size(size, bytes) => last.iter_mut().for_each(|last| last.add(size, bytes)),
+                Line::Other => {}
+            }
+        }
+        if let Some(last) = last {
+            push(&mut mappings, last.finish(self.page, &mut device))?;
+        }
+        // Of a process that has ended nothing is told, and of one that ends meanwhile not everything: then there is no beginning any more.
+        match file.read_at(&mut [0], 0).map_err(|error| self.refused(&error))? {
+            0 => Err(ResidencyError::Gone { pid: self.pid }),
+            _ => Ok(mappings),
+        }
     }
 
     /// The pages of `range` that have memory, in these mappings of it.
     pub(super) fn stretches(&self, range: &Range<usize>, mappings: &[Mapping]) -> Result<Vec<Stretch>, ResidencyError> {
-        let mut pagemap = self.process.pagemap().map_err(|error| self.error(error))?;
+        let pagemap = self.open("pagemap")?;
         let mut stretches = Vec::new();
-        // Address space without memory may be vast, and of the kernel's own pages in it (`[vsyscall]`) nothing is told.
-        let told = |mapping: &&Mapping| {
-            let kernels = usize::BITS == 64 && mapping.range.start > isize::MAX as usize;
-            !kernels && (mapping.accessible() || mapping.resident + mapping.swapped > 0)
-        };
+        let mut whole = true;
+        // Address space without memory may be vast.
+        let told = |mapping: &&Mapping| mapping.accessible() || mapping.resident > 0 || mapping.swapped > 0;
         for mapping in mappings.iter().filter(told) {
             let part = mapping.range.start.max(range.start)..mapping.range.end.min(range.end);
-            let pages = part.start / self.page..part.end.div_ceil(self.page);
-            for from in pages.clone().step_by(BATCH) {
-                self.batch(&mut pagemap, from..pages.end.min(from + BATCH), &mut stretches)?;
+            let pages = self.page.touched(part);
+            // The last page of all addresses has no end that a word holds; no kernel maps it.
+            let end = pages.end.min(self.page.index(usize::MAX));
+            for from in (pages.start..end).step_by(BATCH) {
+                whole &= self.batch(&pagemap, from..end.min(from + BATCH), &mut stretches)?;
             }
+        }
+        // Nothing is told of the kernel's own pages in an address space (`[vsyscall]`). Of a process that ends, nothing at all.
+        if !whole && pagemap.read_at(&mut [0; ENTRY], 0).map_err(|error| self.refused(&error))? == 0 {
+            return Err(ResidencyError::Gone { pid: self.pid });
         }
         Ok(stretches)
     }
 
-    fn batch(
-        &self,
-        pagemap: &mut PageMap,
-        pages: Range<usize>,
-        stretches: &mut Vec<Stretch>,
-    ) -> Result<(), ResidencyError> {
-        let infos = pagemap.get_range_info(pages.clone()).map_err(|error| self.error(error))?;
-        for (page, info) in pages.zip(infos) {
-            let Some(state) = state(info) else { continue };
-            let range = page * self.page..(page + 1) * self.page;
+    /// `false` if nothing is told of these pages.
+    fn batch(&self, pagemap: &File, pages: Range<usize>, stretches: &mut Vec<Stretch>) -> Result<bool, ResidencyError> {
+        let mut entries = [0; BATCH * ENTRY];
+        let entries = &mut entries[..pages.len() * ENTRY];
+        match pagemap.read_exact_at(entries, pages.start as u64 * ENTRY as u64) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+            read => read.map_err(|error| self.refused(&error))?,
+        }
+        let entries = entries.chunks_exact(ENTRY).filter_map(|entry| entry.first_chunk());
+        for (page, entry) in pages.zip(entries) {
+            let Some(state) = pagemap::state(u64::from_ne_bytes(*entry)) else { continue };
+            let range = self.page.span(page..page + 1);
             match stretches.last_mut() {
                 Some(last) if last.state == state && last.range.end == range.start => last.range.end = range.end,
-                _ => stretches.push(Stretch { range, state }),
+                _ => push(stretches, Stretch { range, state })?,
             }
         }
-        Ok(())
+        Ok(true)
     }
 
-    fn error(&self, error: procfs::ProcError) -> ResidencyError {
-        ResidencyError::new(self.pid, error)
+    fn open(&self, file: &str) -> Result<File, ResidencyError> {
+        let path = ShortPath::new(format_args!("{}/{file}", self.folder));
+        let path = path.ok_or(ResidencyError::Unreadable { pid: self.pid, reason: "a long path" })?;
+        File::open(path).map_err(|error| self.refused(&error))
+    }
+
+    fn refused(&self, error: &io::Error) -> ResidencyError {
+        ResidencyError::of(self.pid, error)
     }
 }
 
 impl Mapping {
-    /// The mappings of a process that share a byte with a range, by address; those without access too.
-    ///
-    /// Costs the reading of `/proc/<pid>/smaps`, where the kernel looks at every page of the process, and no look at single pages, which a
-    /// [`Residency`](super::Residency) takes besides. It allocates.
+    /// Returns the mappings of a process that share a byte with a range, by address; those without access too.
     ///
     /// # Errors
     ///
@@ -95,48 +172,19 @@ impl Mapping {
     /// assert_eq!(mappings[0].permissions.to_string(), "r--p");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Cost
+    ///
+    /// Reads `/proc/<pid>/smaps` up to the end of the range. For that the kernel looks at every page of the process that lies below.
+    /// A [`Residency`](super::Residency) looks at single pages besides. Allocates the list.
     pub fn all(pid: u32, range: Range<usize>) -> Result<Vec<Self>, ResidencyError> {
         Kernel::of(pid)?.mappings(&range)
     }
 }
 
-fn state(info: PageInfo) -> Option<PageState> {
-    let flags = match info {
-        PageInfo::SwapPage(_) => return Some(PageState::Swapped),
-        PageInfo::MemoryPage(flags) => flags,
-    };
-    if !flags.contains(MemoryPageFlags::PRESENT) {
-        return None;
-    }
-    Some(match (flags.contains(MemoryPageFlags::MMAP_EXCLUSIVE), flags.contains(MemoryPageFlags::FILE)) {
-        (false, _) => PageState::Shared,
-        (true, false) => PageState::PrivateCopy,
-        (true, true) => PageState::MappedHereOnly,
-    })
-}
-
-fn mapping(map: &MemoryMap) -> Mapping {
-    let size = |name: &str| map.extension.map.get(name).map_or(0, |&bytes| bytes as usize);
-    let may = |flag| map.perms.contains(flag);
-    Mapping {
-        range: map.address.0 as usize..map.address.1 as usize,
-        permissions: Permissions {
-            read: may(MMPermissions::READ),
-            write: may(MMPermissions::WRITE),
-            execute: may(MMPermissions::EXECUTE),
-            shared: may(MMPermissions::SHARED),
-        },
-        backing: match &map.pathname {
-            MMapPath::Path(path) if path.to_string_lossy().starts_with("/memfd:") => Backing::MemoryFile,
-            MMapPath::Path(_) => Backing::File,
-            _ => Backing::Anonymous,
-        },
-        resident: size("Rss"),
-        shared_clean: size("Shared_Clean"),
-        shared_dirty: size("Shared_Dirty"),
-        private_clean: size("Private_Clean"),
-        private_dirty: size("Private_Dirty"),
-        huge: size("AnonHugePages") + size("ShmemPmdMapped") + size("FilePmdMapped"),
-        swapped: size("Swap"),
-    }
+/// Adds an item, if there is memory for it.
+pub(super) fn push<T>(list: &mut Vec<T>, item: T) -> Result<(), ResidencyError> {
+    list.try_reserve(1).map_err(|_| ResidencyError::Memory { bytes: size_of::<T>() })?;
+    list.push(item);
+    Ok(())
 }

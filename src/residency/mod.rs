@@ -4,21 +4,30 @@
 //!   arenas        CodeArena · HeapArena · SideTable: `residency()`, and checks for users' own tests
 //!   residency     of a range of addresses, in this process or another one      clean: what may be asserted of sealed code
 //!   ────────────────────────────
-//!   kernel        /proc/<pid>/smaps, a mapping at a time · /proc/<pid>/pagemap, a page at a time
-//!   mapping · stretch · error      what they say
+//!   kernel        reads /proc/<pid>/smaps, a mapping at a time, and /proc/<pid>/pagemap, a page at a time
+//!   unfinished · memory_device · smaps · pagemap · lines      what their bytes mean
+//!   mapping · stretch · error      what is said of it
 //! ```
 //!
 //! Two files, because each lacks something. `smaps` knows permissions, dirty bits and huge pages, but only for whole mappings, and a
 //! mapping may reach beyond an arena. `pagemap` knows of each page whether another process maps it too, but not whether it was written.
 //! How many processes map a page (`/proc/kpagecount`) is for the privileged, so it is not asked.
+//!
+//! Both files are read here and not by a library: names of mappings are anybody's to choose, and a library that reads the whole file reads those
+//! of mappings that nobody asked about, as text. (`procfs` 0.18 panics at `/SYSV1` and refuses the file for a name that is not UTF-8.)
 
 mod arenas;
 mod clean;
 mod error;
 mod kernel;
+mod lines;
 mod mapping;
+mod memory_device;
+mod pagemap;
 mod report;
+mod smaps;
 mod stretch;
+mod unfinished;
 
 pub use clean::Unclean;
 pub use error::ResidencyError;

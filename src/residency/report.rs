@@ -12,12 +12,8 @@ use core::ops::Range;
 ///
 /// Made by [`CodeArena::residency`](crate::CodeArena::residency) and its like, or for any range, in this process or in another one. Sizes
 /// are bytes of whole pages. What is counted by page is exact; what is counted by [`Mapping`] is of the whole mapping, which may reach
-/// beyond the range. It is a look at two files, one after the other: what changes meanwhile may show in one of them.
-///
-/// Costs the reading of `/proc/<pid>/smaps`, of the whole process, and eight bytes of `/proc/<pid>/pagemap` for each page of the accessible
-/// mappings in the range: a system call for each 4 KiB of text, which describes some six mappings, and one for each 1,024 pages, so some
-/// twenty in a small process. It allocates. Nothing is written to the memory that is looked at. What is asked of it then costs a look at
-/// each stretch or mapping at most, and no system call.
+/// beyond the range. It is a look at two files, one after the other: what changes meanwhile may show in one of them. No other mapping of the
+/// process, and no name of one, changes what is said.
 ///
 /// ```
 /// let arena = permacode::CodeArena::new()?;
@@ -35,6 +31,13 @@ use core::ops::Range;
 /// assert_eq!(residency.stretches()[0].range.start, residency.sealed()[0].start);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Cost
+///
+/// Reads `/proc/<pid>/smaps` up to the end of the range: a system call for each 4 KiB of text, which describes some six mappings. Reads eight
+/// bytes of `/proc/<pid>/pagemap` for each page of the accessible mappings in the range: a system call for each 1,024 pages. Some twenty calls in
+/// a small process. Allocates its lists and nothing else. Nothing is written to the memory that is looked at. What is asked of it then costs
+/// a look at each stretch or mapping at most, and no system call.
 #[derive(Clone, Debug)]
 pub struct Residency {
     pid: u32,
@@ -51,8 +54,12 @@ impl Residency {
     ///
     /// # Errors
     ///
-    /// [`ResidencyError::Gone`] where `/proc` is not mounted; [`ResidencyError::Permission`] in a process without privileges that is not
-    /// dumpable (`PR_SET_DUMPABLE`), because the kernel then gives its files in `/proc` to root.
+    /// * [`ResidencyError::NoProc`] where `/proc` is not mounted.
+    /// * [`ResidencyError::Permission`] in a process without privileges that is not dumpable (`PR_SET_DUMPABLE`), because the kernel then
+    ///   gives its files in `/proc` to root.
+    /// * [`ResidencyError::Refused`] where the system opens no more files, or refuses otherwise.
+    /// * [`ResidencyError::Memory`] where the global allocator has no room for the lists.
+    /// * [`ResidencyError::Unreadable`] where `/proc` cannot be understood.
     ///
     /// ```
     /// use permacode::Residency;
@@ -74,8 +81,9 @@ impl Residency {
     ///
     /// # Errors
     ///
-    /// [`ResidencyError::Permission`] without the right to trace the process, [`ResidencyError::Gone`] when it has ended,
-    /// [`ResidencyError::Unreadable`] where `/proc` cannot be understood.
+    /// * [`ResidencyError::Permission`] without the right to trace the process.
+    /// * [`ResidencyError::Gone`] when it has ended, or ends meanwhile.
+    /// * The others as for [`of`](Self::of).
     ///
     /// ```
     /// use permacode::{HeapArena, Residency};
@@ -92,7 +100,7 @@ impl Residency {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn of_process(pid: u32, range: Range<usize>) -> Result<Self, ResidencyError> {
-        let kernel = Kernel::of(pid)?;
+        let mut kernel = Kernel::of(pid)?;
         let mappings = kernel.mappings(&range)?;
         let stretches = kernel.stretches(&range, &mappings)?;
         Ok(Self { pid, range, mappings, stretches, sealed: Vec::new() })

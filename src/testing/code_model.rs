@@ -183,7 +183,7 @@ impl<'a> State<'a> {
             Block::Words(len) => {
                 let word = u64::from_ne_bytes([byte; 8]);
                 let words = loader.alloc_slice_fill_iter((0..len).map(|_| word));
-                (8 * usize::from(len), 8, words.map(as_bytes))
+                (8 * usize::from(len), align_of::<u64>(), words.map(as_bytes))
             }
             Block::Padded { len, align, zeros } => {
                 let align = 1 << (align % 22);

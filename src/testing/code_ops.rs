@@ -159,9 +159,9 @@ pub enum Block {
 
 impl Reserve {
     pub(super) fn pages(self) -> Arc<Pages> {
-        #[cfg(all(unix, not(miri)))]
+        #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
         let system = || -> Box<dyn PageSource> { Box::new(crate::pages::SystemPages) };
-        #[cfg(not(all(unix, not(miri))))]
+        #[cfg(not(all(unix, not(miri), not(permacode_ordinary_pages))))]
         let system = || -> Box<dyn PageSource> { Box::new(OrdinaryPages) };
         match self {
             Self::System => Pages::watching(system()),

@@ -54,7 +54,7 @@ impl Pages {
     /// assert_eq!(pages.calls(), arena.stats().system_calls);
     /// # Ok::<(), permacode::Error>(())
     /// ```
-    #[cfg(all(unix, not(miri)))]
+    #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
     pub fn system() -> Arc<Self> {
         Self::watching(Box::new(crate::pages::SystemPages))
     }

@@ -26,6 +26,20 @@ fn documented() -> Vec<Vec<String>> {
     rows.map(|row| row.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect()).collect()
 }
 
+/// Looks for what was found among the ways that a cell of the table in SECURITY.md lists: kernels differ.
+fn admits(documented: &str, found: &str) -> bool {
+    documented.split(", or ").any(|one| one == found)
+}
+
+#[test]
+fn a_cell_admits_what_it_says_and_nothing_else() {
+    let either = "**changed**, or stopped: `EIO`";
+    assert!(admits(either, "**changed**") && admits(either, "stopped: `EIO`") && admits("no effect", "no effect"));
+    for other in ["", "**gone**", "stopped: `EPERM`", "stopped", "**changed**; in a child no effect", either] {
+        assert!(!admits(either, other), "{other}");
+    }
+}
+
 #[test]
 fn what_each_level_stops_is_what_security_md_says() {
     let targets: Vec<Option<Target>> = LEVELS
@@ -60,7 +74,7 @@ fn what_each_level_stops_is_what_security_md_says() {
             let (own, forked) = (observe(attack, LEVELS[column], None), observe(attack, LEVELS[column], Some(target)));
             let cell = if own == forked { own } else { format!("{own}; in a child {forked}") };
             table += &format!(" {cell} |");
-            if row.get(column + 1) != Some(&cell) {
+            if !row.get(column + 1).is_some_and(|documented| admits(documented, &cell)) {
                 differing.push(format!(
                     "{} at {:?}: {cell}, not {:?}",
                     attack.name,
@@ -88,11 +102,15 @@ fn a_memory_file_leaves_no_descriptor_behind() {
             })
             .count()
     };
-    match Target::at(Hardening::MemFile) {
-        Ok(target) => assert_eq!((count(), target.is_whole()), (0, true)),
-        Err(refusal) => {
-            eprintln!("NOT SHOWN: no memory file here: {refusal}");
-            assert_eq!(count(), 0);
+    // In a child, where nobody else makes any. It may have been made while another thread had one open.
+    permacode_witness::in_child(|| {
+        let before = count();
+        match Target::at(Hardening::MemFile) {
+            Ok(target) => assert_eq!((count(), target.is_whole()), (before, true)),
+            Err(refusal) => {
+                eprintln!("NOT SHOWN: no memory file here: {refusal}");
+                assert_eq!(count(), before);
+            }
         }
-    }
+    });
 }

@@ -13,6 +13,9 @@ pub(crate) fn layout(size: usize, align: usize) -> Layout {
     Layout::from_size_align(size, align).unwrap()
 }
 
+/// Bytes that no heap of these tests has: a terabyte, or a gigabyte where addresses have 32 bits.
+pub(crate) const VAST: usize = 1 << if usize::BITS > 32 { 40 } else { 30 };
+
 /// A small generator with a seed, so that every run does the same.
 pub(crate) struct Random(u64);
 
@@ -26,7 +29,7 @@ impl Random {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 16) as usize % bound
+        ((self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 16) % bound as u64) as usize // the same on targets of narrower words
     }
 }
 

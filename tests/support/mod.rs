@@ -1,11 +1,15 @@
 //! What several test files need: blocks that know what they were filled with, random numbers, and the kernel's word on an arena.
 #![allow(dead_code, unused_imports)] // each test file uses a part
 
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 mod disturbed;
 #[cfg(target_os = "linux")]
 pub(crate) mod filter;
+#[cfg(target_os = "linux")]
+pub(crate) mod namespace;
 mod pages_of;
 
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 pub(crate) use disturbed::Disturbed;
 pub(crate) use pages_of::PagesOf;
 #[cfg(target_os = "linux")]
@@ -14,6 +18,9 @@ pub(crate) use permacode_witness::{in_child, limit, status, watched};
 use core::ops::Range;
 use core::slice;
 use permacode::{CodeArena, Error, Loader, Stats};
+
+/// Bytes that no arena of these tests has: a terabyte, or a gigabyte where addresses have 32 bits.
+pub(crate) const VAST: usize = 1 << if usize::BITS > 32 { 40 } else { 30 };
 
 /// The system's page size.
 pub(crate) fn page() -> usize {
@@ -44,7 +51,7 @@ impl Random {
 
     /// A number below `bound`.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
-        (self.next() >> 16) as usize % bound
+        ((self.next() >> 16) % bound as u64) as usize // the same on targets of narrower words
     }
 
     /// A number from 0 up to 1.
@@ -104,18 +111,24 @@ impl<'a> Blocks<'a> {
         for span in spans.into_iter().filter(|span| !span.is_empty()) {
             let claimed = if span.start < back.start { &mut front } else { &mut back };
             assert!(span.start >= claimed.start && span.end <= claimed.end, "{span:?} overlaps or is not claimed");
-            assert!(zero(claimed.start..span.start), "a gap before {span:?} is not zero");
+            assert!(zero(arena, claimed.start..span.start), "a gap before {span:?} is not zero");
             claimed.start = span.end;
         }
-        assert!(zero(front) && zero(back), "a tail is not zero");
+        assert!(zero(arena, front) && zero(arena, back), "a tail is not zero");
     }
 }
 
-/// Whether claimed bytes that are no block's are all zero.
-pub(crate) fn zero(bytes: Range<usize>) -> bool {
-    let at = core::ptr::with_exposed_provenance::<u8>(bytes.start);
-    // SAFETY: the caller names claimed pages, which are mapped readable and which nobody writes to during the check.
-    all(unsafe { slice::from_raw_parts(at, bytes.len()) }, 0)
+/// Returns `true` if claimed bytes of an arena that are no block's are all zero.
+pub(crate) fn zero(arena: &CodeArena, bytes: Range<usize>) -> bool {
+    all(claimed(arena, bytes), 0)
+}
+
+/// Claimed bytes of an arena: a block's of which each was written as a byte or a word, or nobody's.
+pub(crate) fn claimed(arena: &CodeArena, bytes: Range<usize>) -> &[u8] {
+    let code = arena.address_range().start;
+    assert!(code <= bytes.start && bytes.end <= code + arena.stats().claimed);
+    // SAFETY: claimed pages are readable, and the pointer to the first of them may read all; nobody writes there during a check.
+    unsafe { slice::from_raw_parts(arena.base().as_ptr().add(bytes.start - code), bytes.len()) }
 }
 
 /// Whether each of `bytes` is `byte`; quick in a debug build.

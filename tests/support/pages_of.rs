@@ -5,12 +5,12 @@ use permacode::{PageCall, PageError};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
 
-/// Ordinary memory in pages of any size, aligned to that size and no better.
+/// Ordinary memory in pages of any size, aligned to that size and no better, with a page that is nobody's on either side.
 pub(crate) struct PagesOf(pub(crate) usize);
 
 impl PagesOf {
     fn layout(&self, bytes: usize) -> Layout {
-        Layout::from_size_align(bytes + self.0, 2 * self.0).unwrap()
+        Layout::from_size_align(bytes + 2 * self.0, 2 * self.0).unwrap()
     }
 
     fn whole(&self, at: NonNull<u8>, bytes: usize) {
@@ -33,7 +33,7 @@ unsafe impl PageSource for PagesOf {
     }
 
     fn reserve(&self, bytes: usize) -> Result<NonNull<u8>, PageError> {
-        // SAFETY: the layout's size is not zero; it is one page more than asked for.
+        // SAFETY: the layout's size is not zero; it is two pages more than asked for.
         let at = NonNull::new(unsafe { alloc_zeroed(self.layout(bytes)).add(self.0) });
         at.ok_or(PageError { call: PageCall::Reserve, bytes, code: 0 })
     }

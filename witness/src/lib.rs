@@ -15,5 +15,5 @@ mod memory;
 pub use cgroup::{Bound, in_memory_of};
 pub use child::{Child, End, in_child, watched};
 pub use kernel::{advice_does_nothing, lock_all_memory, skipped};
-pub use limits::{limit, status};
+pub use limits::{Resource, limit, status};
 pub use memory::{Mapping, Memory, copied, memory, resident};

@@ -11,12 +11,19 @@ pub fn status(field: &str) -> usize {
     line.split_whitespace().nth(1).expect("no number").parse::<usize>().expect("no number") << 10
 }
 
+/// The type of `RLIMIT_AS` and its like, which is another one in each C library.
+#[cfg(any(target_env = "gnu", target_env = "uclibc"))]
+pub type Resource = libc::__rlimit_resource_t;
+/// The type of `RLIMIT_AS` and its like, which is another one in each C library.
+#[cfg(not(any(target_env = "gnu", target_env = "uclibc")))]
+pub type Resource = libc::c_int;
+
 /// Changes the soft limit of this process on a resource, at most to its hard limit.
 ///
 /// # Panics
 ///
 /// There is no such resource.
-pub fn limit(resource: libc::__rlimit_resource_t, amount: usize) {
+pub fn limit(resource: Resource, amount: usize) {
     // SAFETY: reads and writes a structure on the stack.
     unsafe {
         let mut limit = core::mem::zeroed::<libc::rlimit>();
