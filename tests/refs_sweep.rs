@@ -311,6 +311,36 @@ fn patched_chains_stay_with_what_is_held_of_them_and_go_with_it() {
     assert!(transients.stats().sites < 2000, "{:?}", transients.stats());
 }
 
+// Marked anew for each copy that was made of it, a chain of so many would take hours.
+#[test]
+fn a_chain_of_many_copies_is_marked_once() {
+    let (arena, heap) = (arena(), heap());
+    let homes = [Transients::new(&arena, &heap), Transients::new(&arena, &heap)];
+    let (mut code, half) = (eval(&homes[0], 0, 1).unwrap(), 20_000);
+    for home in &homes {
+        for _ in 0..half {
+            code = patch(&code, home);
+        }
+    }
+    let retire = || {
+        // SAFETY: all that is held is marked, and both retire what is not before the sweep.
+        let retired: usize = unsafe { homes[0].retire_unmarked() + homes[1].retire_unmarked() };
+        // SAFETY: as above.
+        unsafe { heap.sweep() };
+        retired
+    };
+    code.mark();
+    assert_eq!((retire(), homes.each_ref().map(|home| home.stats().regions)), (0, [half + 1, half]));
+    let (mut first, mut copies) = (code.get(), 0);
+    while let Some(before) = first.before {
+        (first, copies) = (before, copies + 1);
+    }
+    assert_eq!((copies, first.inner[0].number), (2 * half, 1));
+    lose(code);
+    assert_eq!(retire(), 2 * half + 1);
+    homes.iter().for_each(nothing_is_left);
+}
+
 #[test]
 fn two_transients_on_one_heap_retire_in_any_order_and_what_one_patched_from_the_other_too() {
     let (arena, heap) = (arena(), heap());

@@ -289,7 +289,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         }
         let found = find(self.get()).map(bytes_of);
         let (Some(part), Some(root)) = (self.part(), found) else { return Ok(None) };
-        // SAFETY: this handle counts a part of that region.
+        // SAFETY: 1. This handle counts a part of that region. 2. The pointer is the part's own.
         let part = unsafe { Region::part(part.region, root) }?;
         // SAFETY: 1. `Region::part` counted for this handle. 2. `find` finds a `&'s U::At<'s>` for every 's, also for one as long as the
         // region is live, which it is while a part is counted.

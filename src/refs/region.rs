@@ -23,6 +23,7 @@ use crate::error::Error;
 use crate::heap::HeapArena;
 use core::alloc::Layout;
 use core::cell::Cell;
+use core::iter;
 use core::ptr::NonNull;
 
 /// Bytes of the first piece, the region's own fields included.
@@ -180,7 +181,7 @@ impl<'a> Region<'a> {
     /// The region, then the one that it keeps, and so on.
     fn chain(&self) -> impl Iterator<Item = &Self> {
         // SAFETY: a region counts what it keeps, so that is live as long as itself.
-        core::iter::successors(Some(self), |region| unsafe { Some(region.keeps.get()?.as_ref().region.as_ref()) })
+        iter::successors(Some(self), |region| unsafe { Some(region.keeps.get()?.as_ref().region.as_ref()) })
     }
 
     /// Takes a part away that no handle counts any more, and the region with the last, and what only that one kept.
@@ -260,19 +261,43 @@ impl<'a> Region<'a> {
         self.parts.is_empty()
     }
 
-    /// Marks what belongs to the region and to what it keeps, as far as it lies on the region's heap.
+    /// Marks what belongs to the region, and begins with what it keeps on the same heap: the first piece, if the same list has it, else all.
+    /// Of one list, what is kept is older than the copy. So a walk from the newest comes to it later, and marks a chain of copies once, not once
+    /// for each copy.
     ///
     /// # Safety
     ///
     /// 1. The region is in a list of all regions.
     /// 2. `heap` is its heap.
     pub(super) unsafe fn mark_on(&self, heap: &HeapArena) {
-        let kept = |region: &&Self| {
-            let part = region.keeps.get().filter(|part| heap.contains(part.as_ptr()))?;
-            // SAFETY: the caller's promise; what a listed region keeps on its own heap is live, down the chain.
-            Some(unsafe { part.as_ref().region.as_ref() })
-        };
-        core::iter::successors(Some(self), kept).for_each(|region| region.mark_own(heap));
+        self.mark_own(heap);
+        // SAFETY: the caller's promise.
+        match unsafe { self.kept_on(heap) } {
+            Some(kept) if self.owner_at() == kept.owner_at() => _ = heap.mark(kept),
+            // SAFETY: kept on its own heap by a listed region, down the chain.
+            kept => iter::successors(kept, |region| unsafe { region.kept_on(heap) })
+                .for_each(|region| region.mark_own(heap)),
+        }
+    }
+
+    /// What the region keeps, if it lies on the region's heap.
+    ///
+    /// # Safety
+    ///
+    /// 1. The region is in a list of all regions, or one of those keeps it on its own heap, down the chain.
+    /// 2. `heap` is its heap.
+    unsafe fn kept_on(&self, heap: &HeapArena) -> Option<&Self> {
+        let part = self.keeps.get().filter(|part| heap.contains(part.as_ptr()))?;
+        // SAFETY: the caller's promise; what a listed region keeps on its own heap is live, down the chain.
+        Some(unsafe { part.as_ref().region.as_ref() })
+    }
+
+    /// Where the owner was when the region was made: a region and what it keeps are one list's if it was one place. When a copy is made, its
+    /// own owner is borrowed, and the original's by the handle that it is patched from, which borrows it since before. So two owners were at
+    /// two places then, wherever they went afterwards.
+    fn owner_at(&self) -> *const () {
+        // SAFETY: a reference is laid out like a pointer, as which it is read: it may dangle here.
+        unsafe { (&raw const self.owner).cast::<*const ()>().read() }
     }
 
     /// Ends the region but for its memory, which a sweep frees.
@@ -295,12 +320,12 @@ impl<'a> Region<'a> {
 
     fn all_pieces(&self) -> impl Iterator<Item = NonNull<Piece>> {
         // SAFETY: pieces in the list are live as long as the region is.
-        core::iter::successors(Some(self.pieces.get()), |piece| unsafe { piece.as_ref() }.below.get())
+        iter::successors(Some(self.pieces.get()), |piece| unsafe { piece.as_ref() }.below.get())
     }
 
     fn all_notes(&self) -> impl Iterator<Item = NonNull<Noted>> {
         // SAFETY: notes in the list are live as long as the region is.
-        core::iter::successors(self.notes.get(), |noted| unsafe { noted.as_ref() }.below)
+        iter::successors(self.notes.get(), |noted| unsafe { noted.as_ref() }.below)
     }
 
     /// All memory that blocks lie in, the region's and of what it keeps.

@@ -192,7 +192,8 @@ impl<'a> Transients<'a> {
     /// # Safety
     ///
     /// 1. Nobody uses or frees an object of the heap that is not marked any more: the contract of [`HeapArena::sweep`].
-    /// 2. Nobody uses or drops a handle of code of which no handle was marked.
+    /// 2. Nobody uses or drops a handle of code of which no handle was marked. A handle is used as long as
+    ///    [`patched`](crate::CodeRef::patched) runs on it.
     /// 3. No other `Transients` has code on this heap, or its [`retire_unmarked`](Self::retire_unmarked) was called after the last mark was
     ///    set and code made.
     ///
@@ -233,11 +234,13 @@ impl<'a> Transients<'a> {
     /// regions it ended.
     ///
     /// A region stays if a handle of it was marked, or if you marked the object that it begins with by its address. All of its objects are
-    /// then marked, and those of the code on this heap that it was patched from.
+    /// then marked, and those of the code on this heap that it was patched from. The address alone does not say what other transients should
+    /// keep: if they retired before, code that the region was patched from has ended. So mark a handle of all code that is used.
     ///
     /// # Safety
     ///
-    /// 1. Nobody uses or drops a handle of code of which no handle was marked.
+    /// 1. Nobody uses or drops a handle of code of which no handle was marked. A handle is used as long as
+    ///    [`patched`](crate::CodeRef::patched) runs on it.
     /// 2. Before each earlier sweep of the heap this function was called, after the last mark was set and code made; or all code of these
     ///    transients was marked then.
     ///
@@ -262,7 +265,8 @@ impl<'a> Transients<'a> {
     /// # Cost
     ///
     /// Two looks at a mark for each region, a mark for each object of those that stay, and for each that does not a few writes and one for
-    /// each range of its site numbers. No allocation, no system call.
+    /// each range of its site numbers. A region that was patched from other transients' code marks that code as well. No allocation, no system
+    /// call.
     pub unsafe fn retire_unmarked(&self) -> usize {
         // SAFETY: the list is of regions that this value made, on its heap and with its numbers. The rest is the caller's promise.
         unsafe { self.regions.retire_unmarked(self.heap, &self.numbers) }
