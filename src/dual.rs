@@ -81,7 +81,7 @@ impl DualArena {
     /// Both arenas with their default reservations, on pages of a source: [`PooledPages`](crate::pages::PooledPages) for many one after
     /// another, or those of a test. Where a reservation [is memory](PageSource::reservation_is_free), the defaults are 4 MiB and 16 MiB.
     ///
-    /// Costs four calls to the source, and dropping it two.
+    /// Costs five calls to the source, and dropping it two.
     ///
     /// # Errors
     ///
@@ -92,7 +92,7 @@ impl DualArena {
     ///
     /// let pages = Pages::ordinary(); // feature `testing`: it counts calls, but for releases
     /// let arenas = DualArena::with_pages(pages.clone())?;
-    /// assert_eq!(pages.calls(), 4);
+    /// assert_eq!(pages.calls(), 5);
     /// drop(arenas);
     /// assert_eq!(pages.live(), 0);
     /// # Ok::<(), permacode::Error>(())
