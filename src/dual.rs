@@ -59,7 +59,7 @@ impl DualArena {
     ///
     /// Under a limit on address space (`ulimit -v`) both together take at most a quarter of what is left.
     ///
-    /// Costs four system calls, two for each, and two questions for the limit; dropping it two.
+    /// Costs five system calls, two for code and three for the heap, and two questions for the limit; dropping it two.
     ///
     /// # Errors
     ///
