@@ -174,6 +174,8 @@ unsafe impl PageSource for PooledPages {
     }
 
     unsafe fn plain(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        // The kernel keeps the advice with the mapping, so that a part which is mapped anew would not merge with the rest.
+        self.place_of(at).iter().for_each(|place| place.note_use(at, bytes));
         // SAFETY: the caller's contract.
         unsafe { SystemPages.plain(at, bytes) }
     }
