@@ -25,10 +25,18 @@ const LOOKED_AT: usize = 16 << 10;
 impl Slabs {
     /// Returns the memory of slabs that are all vacant. `alone` if nobody asked for that.
     pub(super) fn give_back(&self, slabs: Range<usize>, alone: bool) -> Result<(), Error> {
+        let mut slabs = slabs;
         for edge in [slabs.start, slabs.end - 1] {
             let chunk = self.chunk_of(edge);
-            if chunk.start < slabs.start || slabs.end < chunk.end {
-                self.unadvise(edge..edge + 1);
+            let part = chunk.start < slabs.start || slabs.end < chunk.end;
+            if !part || !self.vacancy.is(ADVISED, edge) {
+                continue;
+            }
+            // One in which nothing is can go as a whole.
+            let vacant = |number: usize| self.vacancy.is(VACANT, number) || self.vacancy.is(HELD, number);
+            match chunk.clone().all(vacant) {
+                true => slabs = slabs.start.min(chunk.start)..slabs.end.max(chunk.end),
+                false => self.unadvise(edge..edge + 1),
             }
         }
         // Only what is committed may be discarded.

@@ -6,10 +6,9 @@
 //!             ◀──── 8 bytes × the number of sets ────▶
 //! ```
 //!
-//! A heap has two of these: the slabs that have a free object, a set for each class; and what holds of vacant slabs and of huge pages, a set
-//! for each [fact](super::vacant). Words of the same slabs lie together, whatever their set. So a heap that is small writes to one page of
-//! each, however many classes it uses, and a forked child copies no more than that. A search steps from head to head, each of which says
-//! in one word what is in 256 MiB.
+//! They say what holds of vacant slabs and of huge pages, a set for each [fact](super::vacant). Words of the same slabs lie together, whatever
+//! their set, so a heap that is small writes to one page. A search steps from head to head, each of which says in one word what is in
+//! 256 MiB.
 
 use super::words::BITS;
 use core::cell::Cell;
