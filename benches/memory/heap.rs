@@ -32,13 +32,16 @@ pub(crate) struct Heap {
     every: (usize, usize),
     next: (usize, usize),
     samples: Vec<Sample>,
+    most_samples: usize,
+    /// The most that was resident and that was live in any sample, those included that are not kept.
+    most: Sample,
     moments: Vec<(&'static str, Sample)>,
 }
 
 impl Heap {
     /// Begins to watch. What the pattern keeps its objects in has been made and written before.
     pub(crate) fn new(subject: Subject, shared: bool) -> Outcome<Self> {
-        let samples = Vec::with_capacity(SAMPLES);
+        let samples = Vec::with_capacity(2 * SAMPLES);
         // What was freed until now would be used again by the one subject that is also this program's allocator.
         // SAFETY: no preconditions.
         unsafe { libc::malloc_trim(0) };
@@ -56,6 +59,8 @@ impl Heap {
             every,
             next: every,
             samples,
+            most_samples: SAMPLES,
+            most: Sample::default(),
             moments: Vec::new(),
         };
         heap.sample()?;
@@ -78,7 +83,7 @@ impl Heap {
     }
 
     fn sample(&mut self) -> Outcome<()> {
-        if self.samples.len() == SAMPLES {
+        if self.samples.len() >= self.most_samples {
             let mut index = 0;
             self.samples.retain(|_| {
                 index += 1;
@@ -88,6 +93,8 @@ impl Heap {
         }
         let now = self.now()?;
         self.samples.push(now);
+        self.most.live = self.most.live.max(now.live);
+        self.most.resident = self.most.resident.max(now.resident);
         self.next = (self.calls + self.every.0, self.moved + self.every.1);
         Ok(())
     }
@@ -159,6 +166,10 @@ impl Heap {
     /// What follows each pattern: 10 million calls for small objects, 10,000 of them live at once; then a call that gives everything back.
     pub(crate) fn settle(&mut self, objects: &mut [*mut u8]) -> Outcome<()> {
         let layout = Layout::new::<[u64; 6]>();
+        // Of these calls, one sample in 250,000 is enough, and none of the pattern's goes for it.
+        self.every = (250_000, usize::MAX / 2);
+        self.next = (self.calls + self.every.0, usize::MAX);
+        self.most_samples = usize::MAX;
         for _ in 0..10_000_000 / (2 * objects.len()) {
             for object in objects.iter_mut() {
                 *object = self.alloc(layout)?;
@@ -178,6 +189,7 @@ impl Heap {
         for Sample { calls, live, resident } in &self.samples {
             println!("sample {calls} {live} {resident}");
         }
+        println!("most {} {} {}", self.calls, self.most.live, self.most.resident);
         for (name, Sample { calls, live, resident }) in &self.moments {
             println!("moment {calls} {live} {resident} {name}");
         }

@@ -57,9 +57,9 @@ impl Pattern {
 
 /// In a child: one pattern on one allocator.
 pub(crate) fn child(pattern: usize, subject: usize) -> Outcome<()> {
-    let mut settling = shapes::table(10_000);
+    let settling = shapes::table(10_000);
     let mut heap = (all()[pattern].run)(&Start(subjects::ALL[subject]))?;
-    heap.settle(&mut settling)?;
+    heap.settle(settling)?;
     heap.tell();
     Ok(())
 }

@@ -33,7 +33,7 @@ pub(crate) fn drawn(results: &[Result]) -> String {
     }
     let _ = writeln!(
         svg,
-        "<rect x=\"526\" y=\"11\" width=\"22\" height=\"13\" fill=\"#dddddd\"/><text x=\"554\" y=\"22\">live; MiB resident over all calls of each pattern, those behind it included</text>"
+        "<rect x=\"526\" y=\"11\" width=\"22\" height=\"13\" fill=\"#dddddd\"/><text x=\"554\" y=\"22\">live; MiB resident over the calls of each pattern; 10 million calls behind it begin at the dashed line</text>"
     );
     for (index, result) in results.iter().enumerate() {
         let at = (PANEL.0 * (index % COLUMNS) as f64, PANEL.1 * (index / COLUMNS) as f64 + 34.0);
@@ -48,9 +48,8 @@ fn panel(svg: &mut String, (left, top): (f64, f64), result: &Result) {
     let (y0, y1) = (top + PANEL.1 - MARGIN.3, top + MARGIN.2);
     let all = || result.seen.iter().flat_map(|seen| &seen.samples);
     let most = all().map(|sample| sample.resident.max(sample.live) / MIB).fold(1.0, f64::max) * 1.05;
-    let last = |seen: &Seen| seen.samples.last().map_or(1.0, |sample| sample.calls).max(1.0);
     let point = |seen: &Seen, sample: &Sample, value: f64| {
-        let x = x0 + (x1 - x0) * sample.calls / last(seen);
+        let x = x0 + (x1 - x0) * seen.place(sample);
         (x, y0 + (y1 - y0) * (value.max(0.0) / MIB) / most)
     };
     let _ = writeln!(svg, "<text x=\"{x0}\" y=\"{}\" font-weight=\"bold\">{}</text>", top + 18.0, result.name);
@@ -80,5 +79,10 @@ fn panel(svg: &mut String, (left, top): (f64, f64), result: &Result) {
         }
         let _ = writeln!(svg, "<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.6\"/>");
     }
+    let end = x0 + (x1 - x0) * 0.75;
+    let _ = writeln!(
+        svg,
+        "<line x1=\"{end}\" y1=\"{y0}\" x2=\"{end}\" y2=\"{y1}\" stroke=\"#999999\" stroke-dasharray=\"3,3\"/>"
+    );
     let _ = writeln!(svg, "<line x1=\"{x0}\" y1=\"{y0}\" x2=\"{x1}\" y2=\"{y0}\" stroke=\"#555555\"/>");
 }

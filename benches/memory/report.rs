@@ -5,7 +5,7 @@ use crate::harness::print_table;
 use crate::heap::{Sample, TRIMMED};
 use crate::patterns;
 use crate::subjects::{self, Subject};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 const MIB: f64 = (1 << 20) as f64;
 
@@ -13,6 +13,22 @@ const MIB: f64 = (1 << 20) as f64;
 pub(crate) struct Seen {
     pub(crate) samples: Vec<Sample>,
     pub(crate) moments: Vec<(String, Sample)>,
+    /// The most that was live and resident, each at its own time.
+    most: Sample,
+}
+
+impl Seen {
+    /// Where a moment lies, from 0 to 1: the pattern's calls take three quarters, the calls behind it the rest.
+    pub(crate) fn place(&self, sample: &Sample) -> f64 {
+        let last = self.samples.last().map_or(0.0, |sample| sample.calls);
+        // The last two moments are behind the pattern.
+        let end = self.moments.iter().rev().nth(2).map_or(last, |(_, sample)| sample.calls);
+        if sample.calls <= end {
+            0.75 * sample.calls / end.max(1.0)
+        } else {
+            0.75 + 0.25 * (sample.calls - end) / (last - end).max(1.0)
+        }
+    }
 }
 
 /// What all of them did in one pattern.
@@ -26,14 +42,20 @@ pub(crate) struct Result {
 pub(crate) fn ask(pattern: usize) -> Outcome<Result> {
     let name = patterns::all()[pattern].name;
     eprintln!("{name} …");
-    let ask_one = |subject: usize| -> Outcome<Seen> {
+    // All at once: memory is measured, and no time.
+    let start = |subject: usize| -> Outcome<Child> {
         let arguments = ["--bench", "--child", &pattern.to_string(), "--subject", &subject.to_string()];
-        let output = Command::new(std::env::current_exe()?).args(arguments).output()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        Ok(command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?)
+    };
+    let children = (0..subjects::ALL.len()).map(start).collect::<Outcome<Vec<_>>>()?;
+    let hear = |(subject, child): (usize, Child)| -> Outcome<Seen> {
+        let output = child.wait_with_output()?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
             return Err(format!("{name}, {}: {}: {said}", subjects::ALL[subject].name(), output.status).into());
         }
-        let mut seen = Seen { samples: Vec::new(), moments: Vec::new() };
+        let mut seen = Seen { samples: Vec::new(), moments: Vec::new(), most: Sample::default() };
         for line in String::from_utf8(output.stdout)?.lines() {
             let mut words = line.splitn(5, ' ');
             let kind = words.next().unwrap_or_default();
@@ -41,12 +63,13 @@ pub(crate) fn ask(pattern: usize) -> Outcome<Result> {
             let sample = Sample { calls: number()?, live: number()?, resident: number()? };
             match kind {
                 "sample" => seen.samples.push(sample),
+                "most" => seen.most = sample,
                 _ => seen.moments.push((words.next().unwrap_or_default().to_string(), sample)),
             }
         }
         Ok(seen)
     };
-    Ok(Result { name, seen: (0..subjects::ALL.len()).map(ask_one).collect::<Outcome<_>>()? })
+    Ok(Result { name, seen: children.into_iter().enumerate().map(hear).collect::<Outcome<_>>()? })
 }
 
 /// What an allocator may have resident, in MiB: numbers N20. What is below 16 counts as 16.
@@ -77,9 +100,8 @@ pub(crate) fn print(results: &[Result]) {
             let first = [format!("{name}, {moment}"), format!("{:.1}", seen[0].moments[at].1.live / MIB)];
             rows.push(first.into_iter().chain(cells).chain([format!("{bound:.0}"), verdict]).collect());
         }
-        let most = |of: &dyn Fn(&Sample) -> f64, seen: &Seen| seen.samples.iter().map(of).fold(0.0, f64::max) / MIB;
-        let cells = columns.map(|column| format!("{:.1}", most(&|sample| sample.resident, &seen[column])));
-        let live = most(&|sample| sample.live, &seen[0]);
+        let cells = columns.map(|column| format!("{:.1}", seen[column].most.resident / MIB));
+        let live = seen[0].most.live / MIB;
         peaks.push([name.to_string(), format!("{live:.1}")].into_iter().chain(cells).collect::<Vec<_>>());
     }
     print_table("N20: MiB resident; the bound is 1.25 times the better of jemalloc and mimalloc", &head, &rows);
@@ -87,21 +109,19 @@ pub(crate) fn print(results: &[Result]) {
     over_time(results);
 }
 
-/// Prints what was resident at tenths of each pattern, the calls behind it included.
+/// Prints what was resident over time: a pattern's calls are three quarters of it, the 10 million behind it the rest.
 fn over_time(results: &[Result]) {
     let tenths: Vec<String> = (0..=10).map(|tenth| format!("{} %", tenth * 10)).collect();
     let head: Vec<&str> = ["pattern, allocator"].into_iter().chain(tenths.iter().map(String::as_str)).collect();
     let mut rows = Vec::new();
     for Result { name, seen } in results {
         for (subject, seen) in subjects::ALL.iter().zip(seen) {
-            let last = seen.samples.last().map_or(0.0, |sample| sample.calls);
             let cell = |tenth: usize| {
-                let at = last * tenth as f64 / 10.0;
-                let sample = seen.samples.iter().rev().find(|sample| sample.calls <= at);
+                let sample = seen.samples.iter().rev().find(|sample| seen.place(sample) <= tenth as f64 / 10.0);
                 sample.map_or(String::new(), |sample| format!("{:.0}", sample.resident / MIB))
             };
             rows.push([format!("{name}, {}", subject.name())].into_iter().chain((0..=10).map(cell)).collect());
         }
     }
-    print_table("MiB resident over time, in parts of all calls", &head, &rows);
+    print_table("MiB resident over time; the calls behind a pattern begin at 75 %", &head, &rows);
 }

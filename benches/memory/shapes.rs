@@ -5,15 +5,17 @@ use crate::harness::random::Random;
 use crate::heap::Heap;
 use crate::patterns::Start;
 use std::alloc::Layout;
+use std::mem::ManuallyDrop;
 use std::ptr;
 
 const MIB: usize = 1 << 20;
 
-/// Places for objects, all of them written, so that they are resident before a pattern begins.
-pub(crate) fn table(places: usize) -> Vec<*mut u8> {
+/// Places for objects, all of them written, so that they are resident before a pattern begins. They stay until the process ends: what goes when
+/// a pattern ends would count as given back.
+pub(crate) fn table(places: usize) -> &'static mut [*mut u8] {
     let mut table = vec![ptr::null_mut(); places];
     table.iter_mut().for_each(|place| *place = ptr::dangling_mut());
-    table
+    table.leak()
 }
 
 fn layout(size: usize) -> Layout {
@@ -23,7 +25,8 @@ fn layout(size: usize) -> Layout {
 
 /// Objects of known sizes.
 struct Objects {
-    all: Vec<(*mut u8, u32)>,
+    /// Stays until the process ends, as a [`table`] does.
+    all: ManuallyDrop<Vec<(*mut u8, u32)>>,
     bytes: usize,
 }
 
@@ -31,7 +34,7 @@ impl Objects {
     fn new(most: usize) -> Self {
         let mut all = vec![(ptr::dangling_mut(), 1); most];
         all.clear();
-        Self { all, bytes: 0 }
+        Self { all: ManuallyDrop::new(all), bytes: 0 }
     }
 
     fn add(&mut self, heap: &mut Heap, size: usize) -> Outcome<()> {
@@ -58,7 +61,7 @@ impl Objects {
 /// One size of object after the other, everything freed in between.
 pub(crate) fn phases(start: &Start) -> Outcome<Heap> {
     let large = (0..6).flat_map(|doubling| (5..9).map(move |quarter| (512 << doubling) / 4 * quarter));
-    let mut objects = table((20 * MIB) / 8);
+    let objects = table((20 * MIB) / 8);
     let mut heap = start.now()?;
     for size in (1..=64).map(|step| step * 8).chain(large) {
         let count = 20 * MIB / size;
@@ -79,7 +82,7 @@ pub(crate) fn phases(start: &Start) -> Outcome<Heap> {
 
 /// 48 MiB of one size after the other; of each, one in 512 stays.
 pub(crate) fn shift(start: &Start) -> Outcome<Heap> {
-    let mut objects = table(48 * MIB / 16);
+    let objects = table(48 * MIB / 16);
     let mut heap = start.now()?;
     for (size, name) in [
         (16, ""),
@@ -133,8 +136,8 @@ pub(crate) fn sawtooth(start: &Start) -> Outcome<Heap> {
 /// Objects that live for 79 MiB of others, except one in a hundred, which stays.
 pub(crate) fn longlived(start: &Start) -> Outcome<Heap> {
     let (mut kept, mut random) = (0, Random::new(4));
-    let mut ring: std::collections::VecDeque<(*mut u8, u32)> =
-        std::iter::repeat_n((ptr::dangling_mut(), 1), 2 * MIB).collect();
+    let ring: std::collections::VecDeque<_> = std::iter::repeat_n((ptr::dangling_mut(), 1u32), 2 * MIB).collect();
+    let mut ring = ManuallyDrop::new(ring);
     ring.clear();
     let (mut heap, mut bytes) = (start.now()?, 0);
     let free_first = |ring: &mut std::collections::VecDeque<(*mut u8, u32)>, heap: &mut Heap| -> Outcome<usize> {

@@ -5,6 +5,7 @@ use crate::harness::random::Random;
 use crate::heap::Heap;
 use crate::patterns::Start;
 use std::alloc::Layout;
+use std::mem::ManuallyDrop;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -77,6 +78,7 @@ pub(crate) fn rests(start: &Start) -> Outcome<Heap> {
     let mut random = Random::new(8);
     let mut all: Vec<(*mut u8, u32)> = vec![(std::ptr::dangling_mut(), 1); 4 << 20];
     all.clear();
+    let mut all = ManuallyDrop::new(all);
     let mut heap = start.now()?;
     let mut bytes = 0;
     while bytes < 512 << 20 {
