@@ -321,12 +321,8 @@ impl HeapArenaBuilder {
         let reservation = Reservation::new(self.source.clone(), plan.len + align)?;
         let start = layout::pad(reservation.base().addr().get() + plan.objects + huge_from.unwrap_or(0), align);
         let first = plan.first();
-        // SAFETY: whole pages of a reservation that nothing was done with yet. If the advice is refused, a system that uses huge pages
-        // unasked goes on with that.
-        unsafe {
-            let _ = reservation.plain(0..plan.len + align);
-            reservation.commit(start + first.start..start + first.end)
-        }?;
+        // SAFETY: whole pages of a reservation that nothing was done with yet.
+        unsafe { super::slabs::commit_small(&reservation, start + first.start..start + first.end) }?;
         Ok((reservation, start, plan, huge_from))
     }
 }

@@ -18,7 +18,7 @@
 use super::classes::SLAB;
 use super::plan::COMMIT;
 use super::slab::GRAINS;
-use super::slabs::{Slabs, aligned_slab};
+use super::slabs::{Slabs, aligned_slab, commit_small};
 use super::vacant::{ADVISED, CLASSY, DIRTY, HELD, VACANT};
 use super::words::BITS;
 use crate::error::Error;
@@ -300,7 +300,7 @@ impl Slabs {
         let upto = |end: usize| {
             self.commit_far(end.div_ceil(SLAB))?;
             // SAFETY: whole pages of the objects' part of the reservation, which is never sealed.
-            unsafe { self.pages.commit(self.origin + committed..self.origin + end) }?;
+            unsafe { commit_small(&self.pages, self.origin + committed..self.origin + end) }?;
             self.committed.set(end);
             Ok(())
         };

@@ -87,6 +87,21 @@ pub(super) struct Slabs {
     pub(super) decay: DecayState,
 }
 
+/// Makes a range writable that nothing was done with yet, and asks for small pages there, where the system would use huge ones unasked. Not
+/// for the whole reservation at once: neighbours in the address space that are alike are one mapping, and so are parts without access.
+///
+/// # Safety
+///
+/// Whole pages of the reservation, none of which are ever sealed.
+pub(super) unsafe fn commit_small(pages: &Reservation, range: Range<usize>) -> Result<(), PageError> {
+    // SAFETY: the caller's promise. If the advice is refused, a system that uses huge pages unasked goes on with that.
+    unsafe {
+        pages.commit(range.clone())?;
+        let _ = pages.plain(range);
+    }
+    Ok(())
+}
+
 /// What a builder chose, as slabs need it.
 pub(super) struct Choices {
     pub(super) limit: usize,
@@ -177,7 +192,7 @@ impl Slabs {
         let Some(missing) = far::missing(slabs, self.far_committed.get(), all) else { return Ok(()) };
         let (start, end) = (self.origin - self.plan.objects, missing.end);
         // SAFETY: whole pages of the metadata's first part, never sealed.
-        unsafe { self.pages.commit(start + missing.start..start + end) }?;
+        unsafe { commit_small(&self.pages, start + missing.start..start + end) }?;
         self.far_committed.set(end);
         // SAFETY: writable since now, and there is one for each 64 slabs.
         unsafe {
@@ -339,7 +354,7 @@ impl Slabs {
     pub(super) fn commit_pool(&self, range: Range<usize>) -> Result<(), PageError> {
         let end = self.origin - self.plan.objects + self.plan.home;
         // SAFETY: whole pages of the pool's part of the reservation, which is never sealed.
-        unsafe { self.pages.commit(end - range.end..end - range.start) }
+        unsafe { commit_small(&self.pages, end - range.end..end - range.start) }
     }
 }
 

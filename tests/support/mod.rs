@@ -125,10 +125,13 @@ pub(crate) fn zero(arena: &CodeArena, bytes: Range<usize>) -> bool {
 
 /// Claimed bytes of an arena: a block's of which each was written as a byte or a word, or nobody's.
 pub(crate) fn claimed(arena: &CodeArena, bytes: Range<usize>) -> &[u8] {
-    let code = arena.address_range().start;
-    assert!(code <= bytes.start && bytes.end <= code + arena.stats().claimed);
+    let (code, stats) = (arena.address_range(), arena.stats());
+    // Data from the front, machine code from the back.
+    let in_front = code.start <= bytes.start && bytes.end <= code.start + stats.claimed - stats.native;
+    let behind = code.end - stats.native <= bytes.start && bytes.end <= code.end;
+    assert!(in_front || behind, "{bytes:?} is not claimed");
     // SAFETY: claimed pages are readable, and the pointer to the first of them may read all; nobody writes there during a check.
-    unsafe { slice::from_raw_parts(arena.base().as_ptr().add(bytes.start - code), bytes.len()) }
+    unsafe { slice::from_raw_parts(arena.base().as_ptr().add(bytes.start - code.start), bytes.len()) }
 }
 
 /// Whether each of `bytes` is `byte`; quick in a debug build.
