@@ -11,8 +11,11 @@ use std::cell::Cell;
 
 const MADV_DONTNEED_LOCKED: i32 = 24;
 
+/// Makes the kernel of this process another one.
+type Become = fn() -> std::io::Result<()>;
+
 /// Kernels and processes that a heap may find itself in.
-const KERNELS: [(&str, fn() -> std::io::Result<()>); 4] = [
+const KERNELS: [(&str, Become); 4] = [
     ("this one", || Ok(())),
     ("an emulator that does nothing and says it has", || {
         advice_does_nothing(libc::MADV_DONTNEED, 0)?;
