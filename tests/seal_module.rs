@@ -2,6 +2,7 @@
 
 mod support;
 
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 use permacode::testing::Pages;
 use permacode::{CodeArena, Error, Hardening, Module, PageCall, Sealed};
 use std::thread;
@@ -106,6 +107,7 @@ fn a_module_without_bytes_has_nothing_to_seal() {
 }
 
 // soundness S16, S20
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 #[test]
 fn a_refused_seal_is_an_error_and_can_be_repeated_and_nobody_writes_there_meanwhile() {
     for halfway in [false, true] {

@@ -52,7 +52,7 @@ unsafe impl PageSource for OrdinaryPages {
         false
     }
 
-    #[cfg(all(unix, not(miri)))]
+    #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
     fn room(&self) -> Option<usize> {
         super::address_space::left()
     }
