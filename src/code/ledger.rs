@@ -181,6 +181,9 @@ mod tests {
     use std::collections::BTreeMap;
     use std::thread;
 
+    /// Bytes that the watermark counts as one: it has half a word for each end.
+    const UNIT: usize = 64;
+
     /// A reservation, and pages of code that lie in front of the ledger's second part.
     struct Pages {
         reservation: Reservation,
@@ -194,19 +197,19 @@ mod tests {
         }
 
         fn take_from_code(&self, bytes: usize) -> bool {
-            self.watermark.reach(bytes, self.code)
+            self.watermark.reach(bytes.div_ceil(UNIT), self.code / UNIT)
         }
     }
 
     impl Pages {
         /// Claims code.
         fn claim(&self, bytes: usize) {
-            self.watermark.claim(End::Front, |_| Ok::<_, ()>(bytes)).unwrap();
+            self.watermark.claim(End::Front, |_| Ok::<_, ()>(bytes / UNIT)).unwrap();
         }
 
         /// Bytes that records took.
         fn taken(&self) -> usize {
-            self.watermark.get().back
+            self.watermark.get().back * UNIT
         }
     }
 
