@@ -97,15 +97,22 @@ impl<const N: usize> Sets<N> {
         Some(unsafe { row.as_ref() })
     }
 
-    /// The members among the slabs from `64 * chunk` on, a bit each; none behind what is known.
+    /// The members among the slabs from `64 * chunk` on, a bit each; none behind what is known. Where nothing was ever put, no memory is
+    /// looked at: a page that was never touched costs a fault.
     #[inline]
     pub(super) fn word(&self, set: usize, chunk: usize) -> u64 {
+        if chunk / BITS >= self.used.get() {
+            return 0;
+        }
         self.row(chunk).map_or(0, |row| row[set].get())
     }
 
     /// Changes the members of a chunk, which is known.
     #[inline]
     fn set_word(&self, set: usize, chunk: usize, word: u64) {
+        if word == 0 && chunk / BITS >= self.used.get() {
+            return;
+        }
         let (Some(row), Some(head)) = (self.row(chunk), self.heads_of_all().get(chunk / BITS)) else {
             debug_assert!(false, "a set has no room for the slabs of chunk {chunk}");
             return;
