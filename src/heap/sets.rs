@@ -6,9 +6,11 @@
 //!             ◀──── 8 bytes × the number of sets ────▶
 //! ```
 //!
-//! They say what holds of vacant slabs and of huge pages, a set for each [fact](super::vacant). Words of the same slabs lie together, whatever
-//! their set, so a heap that is small writes to one page. A search steps from head to head, each of which says in one word what is in
-//! 256 MiB.
+//! A heap has two of these: the slabs that have a free object, a set for each class; and what holds of vacant slabs and of huge pages, a set
+//! for each [fact](super::vacant). Words of the same slabs lie together, whatever their set. So a heap that is small writes to one page of
+//! each. A search steps from head to head, each of which says in one word what is in 256 MiB.
+//!
+//! Rows of slabs behind the first GiB lie elsewhere, with the rest that is known of these, and are used once they are writable.
 
 use super::words::BITS;
 use core::cell::Cell;
