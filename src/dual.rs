@@ -59,7 +59,7 @@ impl DualArena {
     ///
     /// Under a limit on address space (`ulimit -v`) both together take at most a quarter of what is left.
     ///
-    /// Costs five system calls, two for code and three for the heap, and two questions for the limit; dropping it two.
+    /// Costs four system calls, two for each, and two questions for the limit; dropping it two.
     ///
     /// # Errors
     ///
@@ -69,7 +69,7 @@ impl DualArena {
     /// use permacode::{CodeArena, DualArena, HeapArena};
     ///
     /// let DualArena { code, heap } = DualArena::new()?;
-    /// assert_eq!(code.stats().system_calls + heap.stats().system_calls, 5);
+    /// assert_eq!(code.stats().system_calls + heap.stats().system_calls, 4);
     /// let small = DualArena { code: CodeArena::builder().reservation(1 << 20).build()?, heap: HeapArena::new()? };
     /// assert_eq!(small.code.stats().reserved, 1 << 20);
     /// # Ok::<(), permacode::Error>(())
@@ -92,7 +92,7 @@ impl DualArena {
     ///
     /// let pages = Pages::ordinary(); // feature `testing`: it counts calls, but for releases
     /// let arenas = DualArena::with_pages(pages.clone())?;
-    /// assert_eq!(pages.calls(), 5);
+    /// assert_eq!(pages.calls(), 4);
     /// drop(arenas);
     /// assert_eq!(pages.live(), 0);
     /// # Ok::<(), permacode::Error>(())

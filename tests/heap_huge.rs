@@ -47,7 +47,7 @@ fn they_begin_where_huge_pages_can_and_only_where_one_has_room() {
         // Behind the last whole one lies what is too small for one more.
         starts.iter().take(1).map(|start| start - all.start).collect::<Vec<_>>()
     };
-    const BEFORE: usize = 3 * MEGABYTE / 2;
+    const BEFORE: usize = MEGABYTE;
     for from in [1, MEGABYTE, 2 * MEGABYTE] {
         assert_eq!(asked(from, 16 * MEGABYTE), [BEFORE]);
         assert_eq!(asked(from, BEFORE + 2 * MEGABYTE), [BEFORE]);
@@ -65,7 +65,7 @@ fn they_begin_where_huge_pages_can_and_only_where_one_has_room() {
 
 #[test]
 fn they_are_writable_as_a_whole() {
-    for (from, before) in [(0, 0), (2 * MEGABYTE, 3 * MEGABYTE / 2)] {
+    for (from, before) in [(0, 0), (2 * MEGABYTE, MEGABYTE)] {
         let heap = HeapArena::builder().reservation(64 * MEGABYTE).huge_pages_from(from).build().unwrap();
         let mut objects = Objects::of(&heap, before / (64 << 10), 64 << 10);
         while objects.all.len() < 500 {

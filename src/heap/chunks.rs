@@ -18,7 +18,7 @@
 use super::classes::SLAB;
 use super::plan::COMMIT;
 use super::slab::GRAINS;
-use super::slabs::{Slabs, aligned_slab, commit_small};
+use super::slabs::{Slabs, aligned_slab};
 use super::vacant::{ADVISED, CLASSY, DIRTY, HELD, VACANT};
 use super::words::BITS;
 use crate::error::Error;
@@ -184,7 +184,11 @@ impl Slabs {
         if self.vacancy.is_refused(count) {
             return None;
         }
-        self.vacant_run(count, align, false).or_else(|| self.raise(count, align, false).ok())
+        self.vacant_run(count, align, false).or_else(|| {
+            let first = self.raise(count, align, false).ok()?;
+            self.vacancy.sets.assign(VACANT, first..first + count, true);
+            Some(first)
+        })
     }
 
     /// Sixteenths that are dirty and were a class's.
@@ -262,8 +266,9 @@ impl Slabs {
         }
     }
 
-    /// Makes slabs vacant that were never used, so that `count` lie in a row with vacant ones just before them; not with those in chunks of
-    /// classes, unless `all` serve. There is no room among the vacant ones.
+    /// Takes in slabs that were never used, so that `count` lie in a row with vacant ones just before them; not with those in chunks of
+    /// classes, unless `all` serve. There is no room among the vacant ones. Those that are new in the row are in no set yet: the caller has
+    /// them or makes them vacant. So a heap's first objects touch no page of the sets.
     fn raise(&self, count: usize, align: usize, all: bool) -> Result<usize, Error> {
         let high = self.high.get();
         // Vacant slabs at the end are too few, but the first of those that are needed.
@@ -276,14 +281,20 @@ impl Slabs {
             return Err(Error::Exhausted { needed, left: left * SLAB });
         }
         self.commit((first + count) * SLAB)?;
-        self.raised(first + count);
+        let new = first.max(high)..first + count;
+        self.raised(new.start);
+        // Written before it is read: a page of the table costs one fault then and not two.
+        new.clone().for_each(|number| self.slab(number).cut(0));
+        self.high.set(new.end);
         Ok(first)
     }
 
     /// Moves `high`, behind which all is committed, so that what lies between is vacant.
     pub(super) fn raised(&self, high: usize) {
-        self.vacancy.sets.assign(VACANT, self.high.get()..high, true);
-        self.high.set(high);
+        if high > self.high.get() {
+            self.vacancy.sets.assign(VACANT, self.high.get()..high, true);
+            self.high.set(high);
+        }
     }
 
     pub(super) fn exhausted(&self, count: usize) -> Error {
@@ -300,7 +311,7 @@ impl Slabs {
         let upto = |end: usize| {
             self.commit_far(end.div_ceil(SLAB))?;
             // SAFETY: whole pages of the objects' part of the reservation, which is never sealed.
-            unsafe { commit_small(&self.pages, self.origin + committed..self.origin + end) }?;
+            unsafe { self.commit_small(self.origin + committed..self.origin + end) }?;
             self.committed.set(end);
             Ok(())
         };

@@ -78,3 +78,18 @@ impl Plan {
         COMMIT.min(self.slabs * SLAB)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::HUGE;
+
+    #[test]
+    fn what_is_writable_at_first_is_too_short_for_a_huge_page() {
+        // So nobody asks for small pages there before it grows; where it is longer, the builder asks.
+        for slabs in [1, 15, 16, 17, NEAR, NEAR + 1, 8 * NEAR] {
+            let plan = Plan::new(slabs * SLAB, 4096).unwrap();
+            assert!(plan.first().len() < HUGE, "{slabs} slabs: {:?}", plan.first());
+        }
+    }
+}

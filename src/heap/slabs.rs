@@ -87,21 +87,6 @@ pub(super) struct Slabs {
     pub(super) decay: DecayState,
 }
 
-/// Makes a range writable that nothing was done with yet, and asks for small pages there, where the system would use huge ones unasked. Not
-/// for the whole reservation at once: neighbours in the address space that are alike are one mapping, and so are parts without access.
-///
-/// # Safety
-///
-/// Whole pages of the reservation, none of which are ever sealed.
-pub(super) unsafe fn commit_small(pages: &Reservation, range: Range<usize>) -> Result<(), PageError> {
-    // SAFETY: the caller's promise. If the advice is refused, a system that uses huge pages unasked goes on with that.
-    unsafe {
-        pages.commit(range.clone())?;
-        let _ = pages.plain(range);
-    }
-    Ok(())
-}
-
 /// What a builder chose, as slabs need it.
 pub(super) struct Choices {
     pub(super) limit: usize,
@@ -192,7 +177,7 @@ impl Slabs {
         let Some(missing) = far::missing(slabs, self.far_committed.get(), all) else { return Ok(()) };
         let (start, end) = (self.origin - self.plan.objects, missing.end);
         // SAFETY: whole pages of the metadata's first part, never sealed.
-        unsafe { commit_small(&self.pages, start + missing.start..start + end) }?;
+        unsafe { self.commit_small(start + missing.start..start + end) }?;
         self.far_committed.set(end);
         // SAFETY: writable since now, and there is one for each 64 slabs.
         unsafe {
@@ -200,6 +185,33 @@ impl Slabs {
             self.partial.know(self.known_far());
         }
         Ok(())
+    }
+
+    /// Makes a range writable that nothing was done with yet, and asks for small pages there, where the system would use huge ones unasked.
+    ///
+    /// The [first](Plan::first) range of most heaps is too short for a huge page as long as nothing is writable beside it, so it is asked for
+    /// with the second: a heap that stays small makes a call less. Not for the whole reservation at once: neighbours in the address space that are
+    /// alike are one mapping, and so are parts without access.
+    ///
+    /// # Safety
+    ///
+    /// Whole pages of the reservation, none of which are ever sealed.
+    pub(super) unsafe fn commit_small(&self, range: Range<usize>) -> Result<(), PageError> {
+        // SAFETY: the caller's promise.
+        unsafe { self.pages.commit(range.clone()) }?;
+        if self.is_as_made() {
+            let (start, first) = (self.origin - self.plan.objects, self.plan.first());
+            // SAFETY: committed when the heap was made. If the advice is refused, a system that uses huge pages unasked goes on with that.
+            let _ = unsafe { self.pages.plain(start + first.start..start + first.end) };
+        }
+        // SAFETY: as above.
+        let _ = unsafe { self.pages.plain(range) };
+        Ok(())
+    }
+
+    /// Returns `true` if nothing is writable but what was when the heap was made.
+    fn is_as_made(&self) -> bool {
+        self.committed.get() == self.plan.first_objects() && self.far_committed.get() == 0 && self.pool.is_as_made()
     }
 
     /// What is known of a slab, unchecked.
@@ -354,7 +366,7 @@ impl Slabs {
     pub(super) fn commit_pool(&self, range: Range<usize>) -> Result<(), PageError> {
         let end = self.origin - self.plan.objects + self.plan.home;
         // SAFETY: whole pages of the pool's part of the reservation, which is never sealed.
-        unsafe { commit_small(&self.pages, end - range.end..end - range.start) }
+        unsafe { self.commit_small(end - range.end..end - range.start) }
     }
 }
 

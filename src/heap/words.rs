@@ -38,7 +38,9 @@ const LOST: u16 = u16::MAX - 1;
 pub(super) struct Pool {
     /// The end of the pool, which grows down from there: a bitmap's number is how far before it begins.
     end: NonNull<Cell<u64>>,
-    /// For each chunk its words in use, from here down.
+    /// Words in use of the first chunk: a small heap has no other, and touches one page less.
+    first_in_use: Cell<u16>,
+    /// For each chunk its words in use, from here down; the place of the first is not used.
     in_use: NonNull<Cell<u16>>,
     /// Words that the pool may have, whole chunks.
     capacity: usize,
@@ -77,6 +79,7 @@ impl Pool {
     pub(super) unsafe fn new(end: NonNull<u8>, in_use: NonNull<u8>, capacity: usize) -> Self {
         Self {
             end: end.cast(),
+            first_in_use: Cell::new(0),
             in_use: in_use.cast(),
             capacity,
             cut: Cell::new(CHUNK),
@@ -86,8 +89,16 @@ impl Pool {
         }
     }
 
+    /// Returns `true` if no chunk was committed but the [`FIRST`](Self::FIRST).
+    pub(super) fn is_as_made(&self) -> bool {
+        self.cut.get() == Self::FIRST
+    }
+
     /// The words of a chunk that are in use.
     fn in_use(&self, chunk: usize) -> &Cell<u16> {
+        if chunk == 0 {
+            return &self.first_in_use;
+        }
         // SAFETY: there is a number for each chunk, by the promise of `new`.
         let all =
             unsafe { slice::from_raw_parts(self.in_use.as_ptr().sub(self.capacity / CHUNK), self.capacity / CHUNK) };
