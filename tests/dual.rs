@@ -159,7 +159,7 @@ fn leaked_arenas_serve_for_ever() {
     let object: HeapRc<'static, &'static str> = HeapRc::new(heap, code.name).unwrap();
     assert_eq!(thread::spawn(move || code.next.get().unwrap().name).join().unwrap(), *object);
     // The heap itself lies in its own reservation, in front of the objects.
-    assert!(!heap.contains(heap) && heap.bookkeeping_range().contains(&ptr::from_ref(heap).addr()));
+    assert!(!heap.contains(heap) && heap.bookkeeping_ranges()[0].contains(&ptr::from_ref(heap).addr()));
     let registered = heap.register().unwrap();
     // SAFETY: this thread's heap.
     assert_eq!(unsafe { permacode::permacode_heap_usable_size(HeapRc::address(&object).cast()) }, 32);

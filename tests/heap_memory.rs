@@ -17,7 +17,8 @@ fn reserved(bytes: usize) -> HeapArena {
 
 /// Bytes of a heap that are in physical memory, what it knows of objects included.
 fn with_metadata(heap: &HeapArena) -> usize {
-    memory(0, heap.bookkeeping_range().start..heap.address_range().end).unwrap().resident() as usize
+    let [front, back] = heap.bookkeeping_ranges();
+    memory(0, front.start..back.end).unwrap().resident() as usize
 }
 
 // numbers N16

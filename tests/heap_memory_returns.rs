@@ -305,7 +305,8 @@ fn a_trim_makes_no_call_for_what_it_gave_back_before() {
 #[test]
 fn what_is_known_of_many_objects_goes_back_with_them() {
     let heap = HeapArena::builder().reservation(1 << 30).build().unwrap();
-    let bookkeeping = || memory(0, heap.bookkeeping_range()).unwrap().resident() as usize;
+    let bookkeeping =
+        || heap.bookkeeping_ranges().map(|range| memory(0, range).unwrap().resident() as usize).iter().sum::<usize>();
     let few = fill(&heap, 100 * 8, 8);
     let objects = fill(&heap, 12 * MEGABYTE, 8);
     let most = bookkeeping();

@@ -281,3 +281,33 @@ fn an_unused_arena_is_two_mappings() {
         assert!(few(codes) && few(heaps), "{codes:?} {heaps:?}");
     });
 }
+
+#[test]
+fn nor_is_one_that_is_alone_where_the_kernel_places_it_like_a_huge_page() {
+    const HUGE: usize = 2 * MEGABYTE;
+    // Linux since 6.7 lets what is a multiple of a huge page's size begin at such a multiple; before, a heap may leave some pages in front.
+    let places_well = || {
+        // SAFETY: maps address space without access, looks where it lies, and gives it back.
+        unsafe {
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+            let at = libc::mmap(std::ptr::null_mut(), 3 * HUGE, libc::PROT_NONE, flags, -1, 0);
+            assert!(at != libc::MAP_FAILED && libc::munmap(at, 3 * HUGE) == 0);
+            at.addr() % HUGE == 0
+        }
+    };
+    in_child(|| {
+        let most = if (0..8).all(|_| places_well()) { 2 } else { 3 };
+        let lone = |make: fn() -> usize| {
+            let before = mappings();
+            make() - before
+        };
+        for heap in [
+            || HeapArena::new().map(|_heap| mappings()).unwrap(),
+            || HeapArena::builder().reservation(100 * MEGABYTE).build().map(|_heap| mappings()).unwrap(),
+            || HeapArena::builder().reservation(MEGABYTE).build().map(|_heap| mappings()).unwrap(),
+        ] {
+            assert!(lone(heap) <= most, "{} and {most}", lone(heap));
+        }
+        assert!(lone(|| CodeArena::new().map(|_arena| mappings()).unwrap()) <= 2);
+    });
+}

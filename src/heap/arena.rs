@@ -56,7 +56,7 @@ impl HeapArena {
     ///
     /// ```
     /// let heap: &'static permacode::HeapArena = permacode::HeapArena::new()?.leak();
-    /// assert!(heap.bookkeeping_range().contains(&std::ptr::from_ref(heap).addr())); // it lies in its own pages
+    /// assert!(heap.bookkeeping_ranges()[0].contains(&std::ptr::from_ref(heap).addr())); // it lies in its own pages
     /// assert_eq!(heap.stats().system_calls, 2); // those that made it
     /// # Ok::<(), permacode::Error>(())
     /// ```

@@ -1,8 +1,8 @@
 //! Where the parts of a heap's reservation lie.
 //!
 //! ```text
-//!   ├ far ▶ ┄ no access ┄ ◀ pool of bitmaps │ home │ vacant │ partial │ ◀ table │ magazines ┼ slab 0 ┼ slab 1 ┼ ┄┄ ┤ ┄ no access ┄ ┤
-//!                                                                                                64 KiB
+//!   ├ first bitmaps │ home │ vacant │ partial │ ◀ table │ magazines ┼ slab 0 ┼ slab 1 ┼ ┄┄ ▶ no access ┄┄ ┤ far ▶ ┄┄ ◀ more bitmaps ┤
+//!                                                                        64 KiB
 //! ```
 
 use super::classes::{CLASSES, SLAB};
@@ -23,15 +23,14 @@ pub(super) const BITMAPS: usize = if cfg!(debug_assertions) { 4 } else { 2 };
 
 /// Where the parts of a heap's reservation lie, as offsets from the first of them; all but the magazines begin at a page.
 ///
-/// What a small heap uses lies around one place, just before the first slab: the pool and the table grow down, away from there. So one call
-/// makes it all writable, and it shares page tables of the kernel's, each of which costs more to make than a page does.
+/// What a small heap uses lies at the beginning and around one place, just before the first slab. So one call makes it all writable, it shares
+/// page tables of the kernel's, each of which costs more to make than a page does, and the heap is two mappings: this one, and behind it what
+/// has no access yet.
 #[derive(Clone, Copy)]
 pub(super) struct Plan {
     /// Slabs that there is address space for.
     pub(super) slabs: usize,
-    /// Bytes of what is known of far slabs, with which the metadata begins.
-    pub(super) far: usize,
-    /// The end of the pool, and room for the `HeapArena` itself, if it is leaked.
+    /// The end of the pool's first chunk, and room for the `HeapArena` itself, if it is leaked.
     pub(super) home: usize,
     /// Facts of vacant slabs; what is known of the pool's chunks grows down from there.
     pub(super) vacant: usize,
@@ -39,9 +38,11 @@ pub(super) struct Plan {
     pub(super) partial: usize,
     /// Where the table ends and the magazines begin, which may be in the middle of a page: what is used first of both lies there.
     pub(super) magazines: usize,
-    /// Slab 0.
+    /// Slab 0. A multiple of a slab's size, so that where the reservation begins at a huge page, no byte is lost before it.
     pub(super) objects: usize,
-    /// Bytes of all parts.
+    /// Bytes of what is known of far slabs, which lies behind the objects.
+    pub(super) far: usize,
+    /// Bytes of all parts: the end of the pool's other chunks, which grow down from there.
     pub(super) len: usize,
 }
 
@@ -52,9 +53,9 @@ impl Plan {
         if u32::try_from(slabs).is_err() || slabs.checked_mul(2 * SLAB)? > isize::MAX as usize {
             return None;
         }
-        let far = far::bytes(slabs).next_multiple_of(page);
-        let home = far + (Pool::capacity(slabs, BITMAPS) * 8).next_multiple_of(page);
-        let known = Pool::known(Pool::capacity(slabs, BITMAPS));
+        let home = (Pool::FIRST * 8).next_multiple_of(page);
+        let capacity = Pool::capacity(slabs, BITMAPS);
+        let known = Pool::known(capacity);
         // What is known of the pool's first chunks lies on the first page of the sets.
         let vacant = (home + size_of::<super::HeapArena>() + known).next_multiple_of(page) + RECORD_ALIGN;
         let partial = (vacant + Sets::<FACTS>::bytes(slabs, NEAR)).next_multiple_of(page);
@@ -63,14 +64,27 @@ impl Plan {
         let table = partial_end + slabs.min(NEAR) * size_of::<Slab>();
         let magazines = (table + FIRST_BYTES).next_multiple_of(page) - FIRST_BYTES;
         // A page to spare, so that a write just before the first object hits nothing that is used.
-        let objects = (magazines + super::magazine::bytes()).next_multiple_of(page) + page;
-        let len = objects + slabs * SLAB;
-        Some(Self { slabs, far, home, vacant, partial, magazines, objects, len })
+        let objects = ((magazines + super::magazine::bytes()).next_multiple_of(page) + page).next_multiple_of(SLAB);
+        let far = far::bytes(slabs).next_multiple_of(page);
+        let len = objects + slabs * SLAB + far + ((capacity - Pool::FIRST) * 8).next_multiple_of(page);
+        Some(Self { slabs, home, vacant, partial, magazines, objects, far, len })
     }
 
-    /// What is writable from the beginning: the metadata, of the pool its first chunk, and some of the objects.
+    /// What is writable from the beginning: the metadata in front of the objects, and some of these.
     pub(super) fn first(&self) -> Range<usize> {
-        self.home - Pool::FIRST * 8..self.objects + self.first_objects()
+        0..self.objects + self.first_objects()
+    }
+
+    /// What is known of far slabs.
+    pub(super) fn far(&self) -> Range<usize> {
+        let start = self.objects + self.slabs * SLAB;
+        start..start + self.far
+    }
+
+    /// Where bytes of the pool lie that are counted from its end and are all of one chunk.
+    pub(super) fn pool(&self, bytes: Range<usize>) -> Range<usize> {
+        let end = if bytes.end <= Pool::FIRST * 8 { self.home } else { self.len + Pool::FIRST * 8 };
+        end - bytes.end..end - bytes.start
     }
 
     /// Bytes of objects among these.

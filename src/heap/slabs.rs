@@ -1,9 +1,9 @@
 //! The slabs of a heap and what is known of each, out of line.
 //!
 //! ```text
-//!   metadata, pages of its own                                                     objects
-//!   ├ far ▶ ┄ no access ┄ ◀ pool of bitmaps │ home │ sets │ ◀ table │ magazines ┼ slab 0 ┼ slab 1 ┼ slab 2 ┼ ┄┄ ┤ ┄ no access ┄ ┤
-//!                                                                                 64 KiB                        high
+//!   metadata, pages of its own                               objects                                          more metadata
+//!   ├ first bitmaps │ home │ sets │ ◀ table │ magazines ┼ slab 0 ┼ slab 1 ┼ slab 2 ┼ ┄┄ ┤ ┄ no access ┄ ┤ far ▶ ┄┄ ◀ more bitmaps ┤
+//!                                                           64 KiB                     high
 //! ```
 //!
 //! The sets are [facts of vacant slabs](super::vacant), and for each class the slabs with free objects. A small heap writes to the first
@@ -105,11 +105,12 @@ impl Slabs {
         let start = origin - plan.objects;
         // SAFETY: the plan's parts lie within the reservation and have the room that each needs.
         let (base, table, far, vacant, partial, pool) = unsafe {
-            let far = pages.at(start);
+            let far = pages.at(start + plan.far().start);
             let vacant = Sets::new(pages.at(start + plan.vacant), plan.slabs, NEAR, Far::facts(far));
             let partial = Sets::new(pages.at(start + plan.partial), plan.slabs, NEAR, Far::partial(far));
             let known = pages.at(start + plan.vacant);
-            let pool = Pool::new(pages.at(start + plan.home), known, Pool::capacity(plan.slabs, BITMAPS));
+            let (end, others) = (pages.at(start + plan.home), pages.at(start + plan.len));
+            let pool = Pool::new(end, others, known, Pool::capacity(plan.slabs, BITMAPS));
             (pages.at(origin), pages.at(start + plan.magazines).cast(), far.cast(), vacant, partial, pool)
         };
         Self {
@@ -175,8 +176,8 @@ impl Slabs {
     pub(super) fn commit_far(&self, slabs: usize) -> Result<(), PageError> {
         let all = self.plan.far;
         let Some(missing) = far::missing(slabs, self.far_committed.get(), all) else { return Ok(()) };
-        let (start, end) = (self.origin - self.plan.objects, missing.end);
-        // SAFETY: whole pages of the metadata's first part, never sealed.
+        let (start, end) = (self.start() + self.plan.far().start, missing.end);
+        // SAFETY: whole pages of the metadata behind the objects, never sealed.
         unsafe { self.commit_small(start + missing.start..start + end) }?;
         self.far_committed.set(end);
         // SAFETY: writable since now, and there is one for each 64 slabs.
@@ -200,7 +201,7 @@ impl Slabs {
         // SAFETY: the caller's promise.
         unsafe { self.pages.commit(range.clone()) }?;
         if self.is_as_made() {
-            let (start, first) = (self.origin - self.plan.objects, self.plan.first());
+            let (start, first) = (self.start(), self.plan.first());
             // SAFETY: committed when the heap was made. If the advice is refused, a system that uses huge pages unasked goes on with that.
             let _ = unsafe { self.pages.plain(start + first.start..start + first.end) };
         }
@@ -300,7 +301,9 @@ impl Slabs {
     /// Makes a slab that is nobody's one of a class.
     pub(super) fn found_class(&self, class: usize, number: usize) -> Result<(), Error> {
         let bitmap = self.pool.take(BITMAPS * TABLE[class].words, |range| self.commit_pool(range));
-        let bitmap = bitmap.map_err(Error::Pages)?.ok_or(Error::Bookkeeping { capacity: self.plan.home })?;
+        let bitmap = bitmap
+            .map_err(Error::Pages)?
+            .ok_or(Error::Bookkeeping { capacity: Pool::capacity(self.plan.slabs, BITMAPS) * 8 })?;
         self.slab(number).becomes_class(class, bitmap);
         self.class_slabs.set(self.class_slabs.get() + 1);
         self.decay.slab_used();
@@ -348,9 +351,8 @@ impl Slabs {
 
     /// Returns the memory of bitmaps that no slab has.
     pub(super) fn trim_pool(&self) {
-        let end = self.origin - self.plan.objects + self.plan.home;
         self.pool.trim(|range| {
-            let bytes = end - range.end..end - range.start;
+            let bytes = self.bytes_of_pool(range);
             // SAFETY: whole pages of the pool's part of the reservation, never sealed; nobody relies on what they hold. If they are not
             // returned, they are made as if they were, where they may still be written to.
             unsafe {
@@ -364,9 +366,19 @@ impl Slabs {
     }
 
     pub(super) fn commit_pool(&self, range: Range<usize>) -> Result<(), PageError> {
-        let end = self.origin - self.plan.objects + self.plan.home;
         // SAFETY: whole pages of the pool's part of the reservation, which is never sealed.
-        unsafe { self.commit_small(end - range.end..end - range.start) }
+        unsafe { self.commit_small(self.bytes_of_pool(range)) }
+    }
+
+    /// Offsets in the reservation of bytes of the pool, counted from its end, that are all of one chunk.
+    fn bytes_of_pool(&self, range: Range<usize>) -> Range<usize> {
+        let (start, bytes) = (self.start(), self.plan.pool(range));
+        start + bytes.start..start + bytes.end
+    }
+
+    /// Offset of the plan's parts in the reservation.
+    fn start(&self) -> usize {
+        self.origin - self.plan.objects
     }
 }
 

@@ -166,27 +166,29 @@ impl HeapArena {
     ///
     /// ```
     /// let heap = permacode::HeapArena::new()?;
-    /// assert!(heap.address_space() >= heap.bookkeeping_range().len() + heap.address_range().len());
+    /// assert!(heap.address_space() >= heap.address_range().len());
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn address_space(&self) -> usize {
         self.slabs().pages.len()
     }
 
-    /// Where what is known of the objects lies, in front of them: pages that the heap writes to, and a program never. Costs nothing.
+    /// Returns where the heap's own records lie, in front of the objects and behind them: pages that the heap writes to, and a program never.
     ///
-    /// All of it but the value of the [`HeapArena`] itself, which lies wherever its owner put it, until it is [leaked](Self::leak). It is a
-    /// sixteenth of the reservation and more, of which little is ever touched.
+    /// They hold everything but the value of the [`HeapArena`] itself, which lies wherever its owner put it, until it is
+    /// [leaked](Self::leak). They are a sixteenth of the reservation and more, of which little is ever touched.
     ///
     /// ```
     /// let heap = permacode::HeapArena::new()?;
-    /// assert_eq!(heap.bookkeeping_range().end, heap.address_range().start);
-    /// assert!(!heap.contains(heap.bookkeeping_range().start as *const u8));
+    /// let [front, back] = heap.bookkeeping_ranges();
+    /// assert_eq!((front.end, back.start), (heap.address_range().start, heap.address_range().end));
+    /// assert!(!heap.contains(front.start as *const u8));
     /// # Ok::<(), permacode::Error>(())
     /// ```
-    pub fn bookkeeping_range(&self) -> core::ops::Range<usize> {
-        let objects = self.slabs().base.addr().get();
-        objects - self.slabs().plan.objects..objects
+    pub fn bookkeeping_ranges(&self) -> [core::ops::Range<usize>; 2] {
+        let (slabs, plan) = (self.slabs(), &self.slabs().plan);
+        let start = slabs.base.addr().get() - plan.objects;
+        [start..start + plan.objects, start + plan.far().start..start + plan.len]
     }
 
     /// The first byte of the objects' part, for checks that look at all of it.

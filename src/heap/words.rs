@@ -1,8 +1,9 @@
 //! Bits out of line: a pool of bitmaps over the objects of slabs.
 //!
 //! ```text
-//!   pool   [ ┄┄ │ chunk 2: returned │ chunk 1 │ chunk 0: … ┆ free of slab 1 │ marks of slab 1 ┆ free of slab 0 │ marks of slab 0 ]
-//!                                                                                               ◀── words ───▶     grows down
+//!   pool   [ chunk 0: … ┆ free of slab 1 │ marks of slab 1 ┆ free of slab 0 │ marks of slab 0 ]    before the objects
+//!                                                            ◀── words ───▶
+//!          [ ┄┄ │ chunk 3 │ chunk 2: returned │ chunk 1 ]                                          behind them; grows down
 //!   in use [ ┄┄ ┆ nobody's ┆ words ┆ words ]
 //! ```
 //!
@@ -36,8 +37,10 @@ const LOST: u16 = u16::MAX - 1;
 
 /// Bitmaps over the objects of slabs, taken and given back.
 pub(super) struct Pool {
-    /// The end of the pool, which grows down from there: a bitmap's number is how far before it begins.
+    /// The end of the first chunk: a bitmap's number is how far before it begins.
     end: NonNull<Cell<u64>>,
+    /// What numbers of the other chunks count from: a chunk behind their end, so nothing lies there.
+    others: *mut Cell<u64>,
     /// Words in use of the first chunk: a small heap has no other, and touches one page less.
     first_in_use: Cell<u16>,
     /// For each chunk its words in use, from here down; the place of the first is not used.
@@ -74,11 +77,13 @@ impl Pool {
     ///
     /// # Safety
     ///
-    /// 1. `end` is aligned to a page, and what lies before it is for this pool alone, which is not used after it.
+    /// 1. `end` and `others` are aligned to a page. The first chunk before `end`, and all others before `others`, are for this pool alone, which
+    ///    is not used after them.
     /// 2. Before `in_use`, which is aligned to a word, lie [`known`](Self::known) bytes, zero and for this pool alone.
-    pub(super) unsafe fn new(end: NonNull<u8>, in_use: NonNull<u8>, capacity: usize) -> Self {
+    pub(super) unsafe fn new(end: NonNull<u8>, others: NonNull<u8>, in_use: NonNull<u8>, capacity: usize) -> Self {
         Self {
             end: end.cast(),
+            others: others.cast::<Cell<u64>>().as_ptr().wrapping_add(Self::FIRST),
             first_in_use: Cell::new(0),
             in_use: in_use.cast(),
             capacity,
@@ -238,7 +243,7 @@ impl Pool {
     pub(super) unsafe fn word(&self, bitmap: u32, word: usize) -> &Cell<u64> {
         debug_assert!(bitmap as usize > word && bitmap as usize <= self.cut.get());
         // SAFETY: the caller's promise: a number that `take` gave, so its words are committed and in the pool.
-        unsafe { &*self.end.as_ptr().sub(bitmap as usize - word) }
+        unsafe { &*self.words_of(bitmap).add(word) }
     }
 
     /// The first `words` words of a bitmap.
@@ -251,7 +256,14 @@ impl Pool {
     pub(super) unsafe fn bitmap(&self, bitmap: u32, words: usize) -> &[Cell<u64>] {
         debug_assert!(bitmap as usize >= words && bitmap as usize <= self.cut.get());
         // SAFETY: the caller's promise: a number that `take` gave, so the words are committed and in the pool.
-        unsafe { slice::from_raw_parts(self.end.as_ptr().sub(bitmap as usize), words) }
+        unsafe { slice::from_raw_parts(self.words_of(bitmap), words) }
+    }
+
+    /// Where a bitmap begins.
+    #[inline]
+    fn words_of(&self, bitmap: u32) -> *const Cell<u64> {
+        let end = if bitmap as usize <= Self::FIRST { self.end.as_ptr() } else { self.others };
+        end.wrapping_sub(bitmap as usize)
     }
 }
 
@@ -266,12 +278,13 @@ mod tests {
         let mut memory = vec![0u64; capacity + CHUNK];
         let start = NonNull::from(memory.as_mut_slice()).cast::<u64>();
         // SAFETY: within the memory; what is known of chunks lies in its last part.
-        let (end, known) = unsafe { (start.add(capacity), start.add(capacity + CHUNK)) };
+        let (end, others, known) = unsafe { (start.add(CHUNK), start.add(capacity), start.add(capacity + CHUNK)) };
         // SAFETY: aligned, zero, and used by nobody else.
-        let pool = unsafe { Pool::new(end.cast(), known.cast(), capacity) };
+        let pool = unsafe { Pool::new(end.cast(), others.cast(), known.cast(), capacity) };
         let discard = |bytes: Range<usize>| {
+            let from_start = if bytes.end == CHUNK * 8 { 0 } else { (capacity + CHUNK) * 8 - bytes.end };
             // SAFETY: a part of the pool that nobody uses.
-            unsafe { end.cast::<u8>().sub(bytes.end).write_bytes(0, bytes.len()) };
+            unsafe { start.cast::<u8>().add(from_start).write_bytes(0, bytes.len()) };
             true
         };
         let mut taken: BTreeMap<u32, usize> = BTreeMap::new();

@@ -35,7 +35,7 @@ impl LuaHeap {
             objects: stats.objects,
             pages,
             range: heap.address_range(),
-            bookkeeping: heap.bookkeeping_range(),
+            bookkeeping: heap.bookkeeping_ranges(),
         }))
     }
 
@@ -75,7 +75,7 @@ pub struct InUse {
     /// The arena's part for objects.
     range: Range<usize>,
     /// Its part for what it knows of them.
-    bookkeeping: Range<usize>,
+    bookkeeping: [Range<usize>; 2],
 }
 
 /// What a worker has of a heap arena for itself.
@@ -93,8 +93,8 @@ impl InUse {
     /// From `smaps` and `pagemap` of a worker that lives.
     pub fn seen_in(&self, pid: i32) -> io::Result<HeapCopies> {
         // A mapping may hold both, so the bookkeeping's pages are counted one by one.
-        let bookkeeping = (copied(pid, [self.bookkeeping.clone()])? * page_size()) as u64;
-        let mappings = memory(pid, self.bookkeeping.start..self.range.end)?.mappings;
+        let bookkeeping = (copied(pid, self.bookkeeping.clone())? * page_size()) as u64;
+        let mappings = memory(pid, self.bookkeeping[0].start..self.bookkeeping[1].end)?.mappings;
         let all: u64 = mappings.iter().map(|mapping| mapping.private_dirty).sum();
         Ok(HeapCopies { dirty: all.saturating_sub(bookkeeping), bookkeeping, copied: self.pages.copied(pid)? })
     }
