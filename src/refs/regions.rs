@@ -7,8 +7,8 @@
 //! A region ends when its last handle is dropped. A handle in an object that a collector sweeps is never dropped: its region is *lost*, and
 //! its count too high for ever. So before a sweep marks decide, and counts do not:
 //!
-//! 1. A region whose first piece is marked stays, whoever set the mark: all of it is marked, and what it keeps on this heap. One that a
-//!    lowering function is filling has no handle, and stays as well.
+//! 1. A region whose first piece is marked stays, whoever set the mark: all of it is marked, and what it keeps on this heap, each region once
+//!    (`region/marks.rs`). One that a lowering function is filling has no handle, and stays as well.
 //! 2. Every other region leaves the list, gives its site numbers back, and counts out what it was patched from. Its memory is the sweep's.
 //!
 //! What holds as long as a region is listed: its own objects are live, and so is what it keeps on the same heap, down the chain. A sweep
@@ -123,7 +123,7 @@ impl Regions {
             // SAFETY: listed, hence live (3), and of this heap (1).
             unsafe {
                 if region.as_ref().is_being_filled() || heap.is_marked(region.as_ptr()) {
-                    region.as_ref().mark_on(heap);
+                    region.as_ref().mark_run(heap);
                 }
             }
         }

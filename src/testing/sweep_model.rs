@@ -11,6 +11,7 @@
 //! * in the end nothing is left of anything.
 
 mod checks;
+mod sweeping;
 
 use super::Pages;
 use super::sweep_ops::{SweepCase, SweepOp};
@@ -20,7 +21,7 @@ use crate::heap::HeapArena;
 use crate::refs::{CodeRef, Transients};
 use crate::side::SideTable;
 use core::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The arena and the heap of each `Transients`.
@@ -167,6 +168,15 @@ impl<'t> State<'t> {
                 let Some(at) = self.handle(at) else { return };
                 self.handles[at].code.mark();
             }
+            SweepOp::MarkPlace(at) => {
+                let Some(at) = self.handle(at) else { return };
+                let code = &self.handles[at].code;
+                self.homes.iter().for_each(|home| _ = home.heap().mark(code.get()));
+            }
+            SweepOp::Unmark(heap) => {
+                self.homes_on(usize::from(heap) % 2)[0].heap().clear_marks();
+            }
+            SweepOp::SweepAllMarked(heap) => self.sweep_all_marked(usize::from(heap) % 2),
             SweepOp::Sweep(heap, how) => {
                 let heap = usize::from(heap) % 2;
                 if how % 4 == 3 {
@@ -208,62 +218,7 @@ impl<'t> State<'t> {
         }
     }
 
-    /// Regions that live handles lead to.
-    fn reached(&self) -> BTreeSet<usize> {
-        let mut reached = BTreeSet::new();
-        for handle in &self.handles {
-            let mut next = Some(handle.region);
-            while let Some(region) = next.filter(|&region| reached.insert(region)) {
-                next = self.regions[region].keeps.map(|(kept, _)| kept);
-            }
-        }
-        reached
-    }
-
-    /// A sweep of a heap, by the model.
-    fn retired(&mut self, heap: usize) {
-        let reached = self.reached();
-        for index in 0..self.regions.len() {
-            let region = &mut self.regions[index];
-            if !region.listed || HOMES[region.home].1 != heap || reached.contains(&index) {
-                continue;
-            }
-            region.listed = false;
-            // What lies on another heap is that one's.
-            if let Some((kept, object)) = region.keeps.take().filter(|&(kept, _)| self.heap(kept) == heap) {
-                // With no holder left it stays all the same.
-                *self.regions[kept].parts.get_mut(&object).expect("a part is counted") -= 1;
-            }
-        }
-    }
-
-    fn heap(&self, region: usize) -> usize {
-        HOMES[self.regions[region].home].1
-    }
-
     // ── operations ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    /// A sweep of a heap, in earnest.
-    fn sweep(&self, heap: usize, order: u8, with_old_marks: bool) {
-        let mut homes: Vec<&Transients<'_>> =
-            self.homes.iter().zip(HOMES).filter(|(_, (_, lies_on))| *lies_on == heap).map(|(home, _)| home).collect();
-        let rotation = usize::from(order) % homes.len();
-        homes.rotate_left(rotation);
-        if !with_old_marks {
-            homes[0].heap().clear_marks();
-        }
-        self.handles.iter().for_each(|handle| handle.code.mark());
-        // SAFETY: live handles are marked, no others are used any more, and all that have code on this heap retire it.
-        unsafe {
-            match homes[..] {
-                [home] => _ = home.sweep(),
-                _ => {
-                    homes.iter().for_each(|home| _ = home.retire_unmarked());
-                    homes[0].heap().sweep();
-                }
-            }
-        }
-    }
 
     fn make(&mut self, home: u8, sites: u8, nested: u8, sweeps: bool) {
         let (home, sites, nested) =
