@@ -71,6 +71,16 @@ struct Region {
     listed: bool,
 }
 
+/// What a lowering function does besides.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Meanwhile {
+    Nothing,
+    /// It sweeps its heap.
+    Sweep,
+    /// It has all transients of its heap retire, before it makes anything.
+    Retire,
+}
+
 struct Handle<'t> {
     code: Held<'t>,
     region: usize,
@@ -85,6 +95,8 @@ struct State<'t> {
     regions: Vec<Region>,
     /// Sites of promoted code: of which arena, and what their entries hold.
     permanent: Vec<(usize, Sites, u64)>,
+    /// Of each heap, whether code was retired that no sweep has freed yet.
+    unswept: [Cell<bool>; 2],
 }
 
 impl SweepCase {
@@ -131,7 +143,8 @@ impl SweepCase {
         let clears = [clear(0), clear(1)];
         let homes = HOMES.map(|(arena, heap)| Transients::new(&arenas[arena], &heaps[heap]).clearing(&clears[arena]));
         let (handles, regions, permanent) = Default::default();
-        let mut state = State { homes: &homes, tables: &tables, pages, handles, regions, permanent };
+        let unswept = Default::default();
+        let mut state = State { homes: &homes, tables: &tables, pages, handles, regions, permanent, unswept };
         for &op in &self.ops {
             state.run(op);
             state.check();
@@ -143,8 +156,9 @@ impl SweepCase {
 impl<'t> State<'t> {
     fn run(&mut self, op: SweepOp) {
         match op {
-            SweepOp::Make(home, sites, nested) => self.make(home, sites, nested, false),
-            SweepOp::MakeSweeping(home, sites, nested) => self.make(home, sites, nested, true),
+            SweepOp::Make(home, sites, nested) => self.make(home, sites, nested, Meanwhile::Nothing),
+            SweepOp::MakeSweeping(home, sites, nested) => self.make(home, sites, nested, Meanwhile::Sweep),
+            SweepOp::MakeRetiring(home, sites, nested) => self.make(home, sites, nested, Meanwhile::Retire),
             SweepOp::Clone(at) => {
                 let Some(at) = self.handle(at) else { return };
                 let Handle { ref code, region, object } = self.handles[at];
@@ -220,17 +234,21 @@ impl<'t> State<'t> {
 
     // ── operations ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    fn make(&mut self, home: u8, sites: u8, nested: u8, sweeps: bool) {
+    fn make(&mut self, home: u8, sites: u8, nested: u8, meanwhile: Meanwhile) {
         let (home, sites, nested) =
             (usize::from(home) % HOMES.len(), usize::from(sites % 40), usize::from(nested % 12));
         let (number, heap) = (number((self.regions.len(), 0)), HOMES[home].1);
         let mut swept = false;
         let made: Result<Held<'t>, Error> = CodeRef::transient(&self.homes[home], |loader| {
+            if meanwhile == Meanwhile::Retire {
+                self.retire(heap, 0, false);
+                swept = true;
+            }
             let sites = loader.sites(sites)?;
             let inner = loader.alloc_slice_try_fill_with(nested, |at| {
                 loader.alloc(Code { number: number + 1 + at as u64, sites, inner: &[], before: None })
             })?;
-            if sweeps {
+            if meanwhile == Meanwhile::Sweep {
                 self.sweep(heap, 0, false);
                 swept = true;
             }

@@ -37,6 +37,8 @@ pub enum SweepOp {
     Make(u8, u8, u8),
     /// The same, by a lowering function that sweeps its heap, too.
     MakeSweeping(u8, u8, u8),
+    /// The same, by a lowering function that first has the transients of its heap retire what is not marked.
+    MakeRetiring(u8, u8, u8),
     /// Clones a handle.
     Clone(u8),
     /// Makes a handle of a nested code object, or of what was patched.

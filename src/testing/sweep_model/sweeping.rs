@@ -1,6 +1,7 @@
 //! Sweeps: what is left by the model, and how the crate is asked for it.
 
 use super::{HOMES, State};
+use crate::heap::HeapArena;
 use crate::refs::Transients;
 use std::collections::BTreeSet;
 
@@ -40,23 +41,38 @@ impl<'t> State<'t> {
 
     /// A sweep of a heap, in earnest.
     pub(super) fn sweep(&self, heap: usize, order: u8, with_old_marks: bool) {
+        match self.homes_on(heap)[..] {
+            [home] => {
+                self.mark(home.heap(), with_old_marks);
+                // SAFETY: live handles are marked, no others are used any more, and nobody else has code on this heap.
+                unsafe { home.sweep() };
+            }
+            _ => {
+                self.retire(heap, order, with_old_marks);
+                // SAFETY: as above, and all that have code on this heap retired it.
+                unsafe { self.homes_on(heap)[0].heap().sweep() };
+            }
+        }
+        self.unswept[heap].set(false);
+    }
+
+    /// The first half of a sweep.
+    pub(super) fn retire(&self, heap: usize, order: u8, with_old_marks: bool) {
         let mut homes = self.homes_on(heap);
         let rotation = usize::from(order) % homes.len();
         homes.rotate_left(rotation);
+        self.mark(homes[0].heap(), with_old_marks);
+        // SAFETY: live handles are marked, and no others are used any more.
+        homes.iter().for_each(|home| _ = unsafe { home.retire_unmarked() });
+        self.unswept[heap].set(true);
+    }
+
+    /// Marks all live handles.
+    fn mark(&self, heap: &HeapArena, with_old_marks: bool) {
         if !with_old_marks {
-            homes[0].heap().clear_marks();
+            heap.clear_marks();
         }
         self.handles.iter().for_each(|handle| handle.code.mark());
-        // SAFETY: live handles are marked, no others are used any more, and all that have code on this heap retire it.
-        unsafe {
-            match homes[..] {
-                [home] => _ = home.sweep(),
-                _ => {
-                    homes.iter().for_each(|home| _ = home.retire_unmarked());
-                    homes[0].heap().sweep();
-                }
-            }
-        }
     }
 
     /// A sweep of a heap all of whose code is marked, by its handles: nothing is retired, and nothing is freed. Marks that were left stay, and
@@ -69,10 +85,9 @@ impl<'t> State<'t> {
             return;
         }
         self.handles.iter().for_each(|handle| handle.code.mark());
-        let heap = self.homes_on(heap)[0].heap();
-        // SAFETY: all of the heap's code is marked, and nothing else lies there.
-        let swept = unsafe { heap.sweep() };
-        assert_eq!(swept.objects, 0, "not all of it was marked");
+        // SAFETY: all of the heap's code is marked, and nothing else lies there that anybody uses.
+        let swept = unsafe { self.homes_on(heap)[0].heap().sweep() };
+        assert!(self.unswept[heap].replace(false) || swept.objects == 0, "not all of it was marked");
     }
 
     pub(super) fn homes_on(&self, heap: usize) -> Vec<&'t Transients<'t>> {
