@@ -26,6 +26,7 @@ use crate::heap::HeapArena;
 use core::alloc::Layout;
 use core::cell::Cell;
 use core::iter;
+use core::ops::Range;
 use core::ptr::NonNull;
 
 /// Bytes of the first piece, the region's own fields included.
@@ -323,6 +324,10 @@ impl<'a> Region<'a> {
         self.chain().flat_map(|region| region.all_notes().map(|noted| unsafe { noted.as_ref() }.note))
     }
 
+    fn contains(&self, address: usize) -> bool {
+        self.own_memory().any(|piece| address.wrapping_sub(piece.addr().get()) < piece.len())
+    }
+
     /// The arenas that the region and what it keeps were made with.
     pub(super) fn arenas(&self) -> impl Iterator<Item = &'a CodeArena> {
         self.chain().map(|region| region.owner.code())
@@ -370,8 +375,9 @@ unsafe impl Fills for Region<'_> {
         }
     }
 
-    fn contains(&self, address: usize) -> bool {
-        self.own_memory().any(|piece| address.wrapping_sub(piece.addr().get()) < piece.len())
+    fn pieces(&self, show: &mut dyn FnMut(Range<usize>) -> bool) {
+        let range = |piece: NonNull<[u8]>| piece.addr().get()..piece.addr().get() + piece.len();
+        self.own_memory().map(range).all(show);
     }
 
     fn note(&self, note: Note) -> Result<(), Error> {
