@@ -20,6 +20,7 @@
 
 use super::numbers::Numbers;
 use super::region::Region;
+use super::survey::Survey;
 use crate::heap::HeapArena;
 use core::cell::Cell;
 use core::iter;
@@ -32,6 +33,8 @@ pub(super) struct Regions {
     len: Cell<usize>,
     made: Cell<u64>,
     bytes: Cell<usize>,
+    /// Of a region in the list.
+    survey: Cell<Option<Box<Survey>>>,
 }
 
 /// The neighbours of a region in the list.
@@ -109,6 +112,20 @@ impl Regions {
         }
         self.len.set(self.len.get() - 1);
         self.bytes.set(self.bytes.get() - bytes);
+        // Another region may come to lie at its place.
+        if let Some(survey) = self.survey.take() {
+            self.survey.set(Some(survey).filter(|survey| !survey.is_of(region.cast())));
+        }
+    }
+
+    /// Takes the survey of a region out, if it was kept.
+    pub(super) fn take_survey(&self, region: NonNull<()>) -> Option<Box<Survey>> {
+        self.survey.take().filter(|survey| survey.is_of(region))
+    }
+
+    /// Keeps the survey of a region in the list.
+    pub(super) fn keep_survey(&self, survey: Box<Survey>) {
+        self.survey.set(Some(survey));
     }
 
     /// Ends every region of which no handle was marked, but for its memory. How many there were.
