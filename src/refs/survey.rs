@@ -72,7 +72,7 @@ impl Survey {
                     names.try_reserve(1).map_err(|_| Error::Memory { bytes: size_of::<(usize, usize)>() })?;
                     names.insert(name.cast(), name.len());
                 }
-                Note::Aligned(block, align) if block.len() != 0 => push(&mut aligned, (block, align))?,
+                Note::Aligned(block, align) if !block.is_empty() => push(&mut aligned, (block, align))?,
                 Note::Aligned(..) => {}
             }
         }
