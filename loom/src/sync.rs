@@ -36,6 +36,14 @@ impl AtomicUsize {
         self.model().fetch_max(value, order)
     }
 
+    pub(crate) fn fetch_add(&self, value: usize, order: Ordering) -> usize {
+        self.model().fetch_add(value, order)
+    }
+
+    pub(crate) fn fetch_sub(&self, value: usize, order: Ordering) -> usize {
+        self.model().fetch_sub(value, order)
+    }
+
     pub(crate) fn fetch_or(&self, value: usize, order: Ordering) -> usize {
         self.model().fetch_or(value, order)
     }

@@ -198,7 +198,7 @@ impl<'a> Loader<'a> {
     pub(super) fn filled(&self, address: usize) -> bool {
         match &self.home {
             Home::Module(filling) => filling.filled(&self.bump, address),
-            Home::Region(growing) => growing.region().contains(address),
+            Home::Region(growing) => growing.contains(address),
         }
     }
 

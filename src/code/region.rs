@@ -9,6 +9,7 @@ use super::sites::Sites;
 use crate::error::Error;
 use core::alloc::Layout;
 use core::cell::{Cell, RefCell};
+use core::ops::Range;
 use core::ptr::NonNull;
 use std::collections::HashSet;
 
@@ -16,14 +17,15 @@ use std::collections::HashSet;
 ///
 /// # Safety
 ///
-/// What [`more`](Self::more) gives is zero, aligned for the layout, large enough for it, nobody else's, and lives as long as any reference
-/// that the loader gives out.
+/// 1. What [`more`](Self::more) gives is zero, aligned for the layout, large enough for it, nobody else's, and lives as long as any reference
+///    that the loader gives out.
+/// 2. [`pieces`](Self::pieces) shows that memory and none in which others have blocks. A new piece comes before all others, which stay.
 pub(crate) unsafe trait Region {
     /// Memory for a block, and room behind it for others.
     fn more(&self, block: Layout) -> Result<NonNull<[u8]>, Error>;
 
-    /// Whether an address lies in the region.
-    fn contains(&self, address: usize) -> bool;
+    /// Shows the memory that was given, the newest piece first, until `show` has seen enough and says `false`.
+    fn pieces(&self, show: &mut dyn FnMut(Range<usize>) -> bool);
 
     /// Remembers what a promotion should know of a block.
     fn note(&self, note: Note) -> Result<(), Error>;
@@ -41,6 +43,9 @@ pub(crate) enum Note {
     Aligned(NonNull<[u8]>, usize),
 }
 
+/// Pieces that are looked at one by one.
+const FEW: usize = 8;
+
 /// A region while a loader fills it.
 pub(super) struct Growing<'a> {
     arena: &'a CodeArena,
@@ -51,11 +56,16 @@ pub(super) struct Growing<'a> {
     elsewhere: Cell<usize>,
     /// Names that were interned and are not the arena's.
     names: RefCell<HashSet<&'a str>>,
+    /// Pieces in the order of their addresses, all but those that came after `newest`. Of a region of few pieces it is empty.
+    index: RefCell<Vec<Range<usize>>>,
+    /// Where the newest piece in the index begins.
+    newest: Cell<usize>,
 }
 
 impl<'a> Growing<'a> {
     pub(super) fn new(arena: &'a CodeArena, region: &'a dyn Region) -> Self {
-        Self { arena, region, floor: Cell::new(None), elsewhere: Cell::new(0), names: RefCell::default() }
+        let (names, index) = Default::default();
+        Self { arena, region, floor: Cell::new(None), elsewhere: Cell::new(0), names, index, newest: Cell::new(0) }
     }
 
     pub(super) fn region(&self) -> &'a dyn Region {
@@ -95,6 +105,52 @@ impl<'a> Growing<'a> {
         self.elsewhere.get() + Self::distance(self.floor.get(), bump)
     }
 
+    /// Returns `true` for an address in the region: of a few pieces by a look at each, of more by a search in the index.
+    pub(super) fn contains(&self, address: usize) -> bool {
+        let (mut looks, mut found) = (0, false);
+        self.region.pieces(&mut |piece| {
+            looks += 1;
+            found = piece.contains(&address);
+            !found && looks < FEW
+        });
+        if found || looks < FEW {
+            return found;
+        }
+        if self.update_index() {
+            let index = self.index.borrow();
+            let before = index.partition_point(|piece| piece.start <= address).checked_sub(1);
+            return before.is_some_and(|before| index[before].contains(&address));
+        }
+        self.region.pieces(&mut |piece| {
+            found = piece.contains(&address);
+            !found
+        });
+        found
+    }
+
+    /// Adds the pieces that came since. Returns `false` if there is no memory for that.
+    fn update_index(&self) -> bool {
+        let (mut index, mut newest, mut refused) = (self.index.borrow_mut(), None, false);
+        self.region.pieces(&mut |piece| {
+            if piece.start == self.newest.get() {
+                return false;
+            }
+            newest.get_or_insert(piece.start);
+            refused = index.try_reserve(1).is_err();
+            if !refused {
+                let at = index.partition_point(|other| other.start < piece.start);
+                index.insert(at, piece);
+            }
+            !refused
+        });
+        if refused {
+            index.clear();
+            newest = Some(0);
+        }
+        newest.into_iter().for_each(|newest| self.newest.set(newest));
+        !refused
+    }
+
     /// Bytes between the beginning of a piece and the cursor in it.
     fn distance(floor: Option<NonNull<u8>>, bump: &Bump) -> usize {
         floor.map_or(0, |floor| bump.cursor().addr().get() - floor.addr().get())
@@ -114,5 +170,56 @@ impl<'a> Growing<'a> {
         self.region.note(Note::Name(NonNull::from(name.as_bytes())))?;
         names.insert(name);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pieces of 100 bytes at scattered addresses, which nobody reads, and how many were shown.
+    struct Scattered {
+        pieces: RefCell<Vec<Range<usize>>>,
+        shown: Cell<usize>,
+    }
+
+    // SAFETY: no memory is given, so none is shown that was not.
+    unsafe impl Region for Scattered {
+        fn more(&self, block: Layout) -> Result<NonNull<[u8]>, Error> {
+            Err(Error::TooLarge { len: block.size(), element: 1 })
+        }
+
+        fn pieces(&self, show: &mut dyn FnMut(Range<usize>) -> bool) {
+            let pieces = self.pieces.borrow();
+            pieces.iter().rev().cloned().inspect(|_| self.shown.set(self.shown.get() + 1)).all(show);
+        }
+
+        fn note(&self, _: Note) -> Result<(), Error> {
+            Ok(())
+        }
+
+        fn sites(&self, count: usize) -> Result<Sites, Error> {
+            Err(Error::Sites { asked: count, left: 0 })
+        }
+    }
+
+    #[test]
+    fn an_address_is_found_in_any_piece_and_few_are_looked_at() {
+        let arena = CodeArena::builder().reservation(1 << 20).build().unwrap();
+        let scattered = Scattered { pieces: RefCell::default(), shown: Cell::new(0) };
+        let growing = Growing::new(&arena, &scattered);
+        assert!(!growing.contains(0) && !growing.contains(1000));
+        for count in 1..=300usize {
+            let start = count * 7919 % 30_011 * 1000 + 1000;
+            scattered.pieces.borrow_mut().push(start..start + 100);
+            scattered.shown.set(0);
+            let pieces = scattered.pieces.borrow().clone();
+            for piece in &pieces {
+                let inside = [piece.start - 1, piece.start, piece.end - 1, piece.end].map(|at| growing.contains(at));
+                assert_eq!(inside, [false, true, true, false], "of {count} pieces");
+            }
+            let looks = scattered.shown.get();
+            assert!(looks <= 4 * count * (FEW + 1) + FEW + 2, "{looks} pieces shown for {count}");
+        }
     }
 }

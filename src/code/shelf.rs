@@ -11,7 +11,8 @@
 //! A bit is only ever the right to a place, whatever lies there by then, and its owner looks again at what he got: so it does no harm
 //! that a place is emptied and filled between a look at it and the taking. `loom/` tries that.
 //!
-//! Boards are records: any number of tails may wait. A look for room costs a load for each class and board, and two for each tail that might do.
+//! Boards are records: any number of tails may wait. A look for room costs a load for each class, in a class in which any tail waits also one for
+//! each board, and two for each tail that might do.
 
 use super::published::{Published, Record};
 use crate::layout;
@@ -174,6 +175,10 @@ pub(super) struct Shelf {
     first: Published<Board>,
     /// A tail that lay at the edge of what is claimed when it was left: its board and its place. A hint, and two words that need not agree.
     edge: (Published<Board>, AtomicUsize),
+    /// Tails that wait, of each class; where threads vanished, more than there are. A class without any is not looked for.
+    counts: [AtomicUsize; CLASSES],
+    /// The board where a vacant place was found last. A hint: any board will do.
+    recent: Published<Board>,
 }
 
 impl Shelf {
@@ -182,18 +187,32 @@ impl Shelf {
     /// The shelf becomes part of an arena, and every board that it is given is a record of that arena's ledger.
     pub(super) const unsafe fn new() -> Self {
         // SAFETY: the caller's promise; only boards that the shelf was given are published there.
-        unsafe { Self { first: Published::empty(), edge: (Published::empty(), AtomicUsize::new(0)) } }
+        unsafe {
+            Self {
+                first: Published::empty(),
+                edge: (Published::empty(), AtomicUsize::new(0)),
+                counts: [const { AtomicUsize::new(0) }; CLASSES],
+                recent: Published::empty(),
+            }
+        }
     }
 
     fn boards(&self) -> impl Iterator<Item = Record<'_, Board>> {
-        core::iter::successors(self.first.get(), |board| board.get().next.get())
+        Self::boards_from(self.first.get())
+    }
+
+    fn boards_from(first: Option<Record<'_, Board>>) -> impl Iterator<Item = Record<'_, Board>> {
+        core::iter::successors(first, |board| board.get().next.get())
     }
 
     // ── leaving ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// A place for a tail more; if there is none, on the board that `make` makes, if it does.
     pub(super) fn vacancy<'l>(&'l self, make: impl FnOnce() -> Option<Record<'l, Board>>) -> Option<Vacant<'l>> {
-        if let Some(vacant) = self.boards().find_map(Self::vacant) {
+        // From the last one on, so that a place is not looked for on every full board. Those before it come before a new one.
+        let boards = Self::boards_from(self.recent.get()).chain(self.boards());
+        if let Some(vacant) = { boards }.find_map(Self::vacant) {
+            self.recent.set(vacant.0.board);
             return Some(vacant);
         }
         let board = make()?;
@@ -225,6 +244,8 @@ impl Shelf {
         let Place { start, limit } = &spot.board.get().places[spot.place];
         start.store(range.start, Relaxed);
         limit.store(range.end, Relaxed);
+        // Before the bit is set, and counted out after it is cleared: nobody counts out what is not counted yet.
+        self.counts[layout::class(range.len(), LEAST, CLASSES)].fetch_add(1, Relaxed);
         // Release: whoever takes it does so after all that was done to its bytes, and finds what is said of it here.
         spot.waiting(range.len()).fetch_or(spot.bit(), Release);
     }
@@ -253,9 +274,19 @@ impl Shelf {
     }
 
     fn take_of<'l>(&'l self, class: usize, fits: &impl Fn(&Range<usize>) -> bool) -> Option<Held<'l>> {
+        if self.counts[class].load(Relaxed) == 0 {
+            return None;
+        }
         let spots = self.boards().flat_map(|board| Self::spots(board, board.waiting[class].load(Relaxed)));
         let fitting = spots.take(LOOKS).filter(|spot| fits(&spot.peek()));
-        fitting.filter_map(|spot| spot.take(class)).find_map(|held| self.ensure(held, fits))
+        fitting.filter_map(|spot| self.take_spot(spot, class)).find_map(|held| self.ensure(held, fits))
+    }
+
+    /// Takes what waits at a spot, if it is of this class.
+    fn take_spot<'l>(&self, spot: Spot<'l>, class: usize) -> Option<Held<'l>> {
+        let held = spot.take(class)?;
+        self.counts[class].fetch_sub(1, Relaxed);
+        Some(held)
     }
 
     /// Takes the tail that waits at a spot, if there is one that `fits`.
@@ -264,7 +295,7 @@ impl Shelf {
         if !fits(&range) {
             return None;
         }
-        self.ensure(spot.take(layout::class(range.len(), LEAST, CLASSES))?, &fits)
+        self.ensure(self.take_spot(spot, layout::class(range.len(), LEAST, CLASSES))?, &fits)
     }
 
     /// Looks again, once the tail is held: it may be another one than when it was looked at.

@@ -14,6 +14,7 @@ use super::magazine::Magazine;
 use super::slabs::Slabs;
 use crate::error::Error;
 use core::alloc::Layout;
+use core::cell::Cell;
 use core::fmt;
 use core::ptr::NonNull;
 
@@ -44,6 +45,8 @@ const SPAN_COUNTS: usize = 16;
 pub struct HeapArena {
     magazines: [Magazine; CLASSES],
     slabs: Slabs,
+    /// See [`mark_round`](Self::mark_round).
+    pub(super) mark_round: Cell<u64>,
 }
 
 // SAFETY: the heap owns its reservation, and all that it points to lies in there; it moves as a whole. Its cells keep it from being `Sync`.
@@ -72,7 +75,7 @@ impl HeapArena {
     }
 
     pub(super) fn from_parts(magazines: [Magazine; CLASSES], slabs: Slabs) -> Self {
-        Self { magazines, slabs }
+        Self { magazines, slabs, mark_round: Cell::new(1) }
     }
 
     pub(super) fn slabs(&self) -> &Slabs {

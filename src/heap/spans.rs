@@ -62,14 +62,17 @@ impl Slabs {
         self.slab(first).becomes_span(extent);
         (first + 1..first + extent.slabs).for_each(|number| self.slab(number).becomes_rest(number - first));
         self.out_bytes.set(self.out_bytes.get() + extent.bytes());
-        self.count_span(first, extent);
+        self.count_span(first, extent, 0);
         self.address(first)
     }
 
-    /// Adds a span to what is counted, and notes that its slabs are written to.
-    fn count_span(&self, first: usize, extent: Extent) {
+    /// Adds a span to what is counted, and notes that its slabs are written to, but for so many at its beginning of which that is known.
+    fn count_span(&self, first: usize, extent: Extent, known: usize) {
         let last = first + extent.slabs - 1;
-        (first..last).for_each(|number| self.slab(number).touch(GRAINS));
+        let new = (first + known).min(last)..last;
+        #[cfg(test)]
+        tests::NOTED.set(tests::NOTED.get() + new.len() + 1);
+        new.for_each(|number| self.slab(number).touch(GRAINS));
         self.slab(last).touch(extent.last);
         self.span_grains.set(self.span_grains.get() + extent.bytes() / GRAIN);
         self.tail_grains.set(self.tail_grains.get() + self.tail(first, extent));
@@ -151,7 +154,8 @@ impl Slabs {
         }
         self.slab(first).becomes_span(new);
         self.out_bytes.set(self.out_bytes.get() - old.bytes() + new.bytes());
-        self.count_span(first, new);
+        // Of a span all slabs but the last are written to as a whole.
+        self.count_span(first, new, old.slabs - 1);
         true
     }
 
@@ -227,5 +231,39 @@ impl Slabs {
     /// Marks a span. Returns `true` if it was not marked.
     pub(super) fn mark_span(&self, first: usize) -> bool {
         !self.slab(first).note(Flag::Marked, true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::HeapArena;
+    use core::alloc::Layout;
+    use core::cell::Cell;
+
+    std::thread_local! {
+        /// Slabs of which it was noted that a span writes to them.
+        pub(super) static NOTED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    #[test]
+    fn a_large_object_that_changes_step_by_step_costs_what_each_step_adds() {
+        let heap = HeapArena::builder().reservation(64 << 20).build().unwrap();
+        let layout = |slabs: usize| Layout::from_size_align(slabs * SLAB, 8).unwrap();
+        let mut object = heap.alloc(layout(1)).unwrap();
+        let mut resize = |old: usize, new: usize| {
+            // SAFETY: live, of the old layout, and used by nobody else.
+            object = unsafe { heap.realloc(object, layout(old), layout(new)).unwrap() };
+            let extent = heap.slabs().span_at(object).unwrap().1;
+            assert!(extent.slabs == new && extent.last == GRAINS);
+            let first = heap.slabs().number_of(object);
+            assert!((first..first + new).all(|number| heap.slabs().slab(number).touched() == GRAINS));
+        };
+        NOTED.set(0);
+        (1..500).for_each(|slabs| resize(slabs, slabs + 1));
+        (1..500).rev().for_each(|slabs| resize(slabs + 1, slabs));
+        (1..500).for_each(|slabs| resize(slabs, slabs + 1));
+        assert!(NOTED.get() < 6 * 500, "{}", NOTED.get());
+        assert_eq!(heap.stats().live, 500 * SLAB);
     }
 }

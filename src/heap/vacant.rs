@@ -97,7 +97,17 @@ impl Vacancy {
             if chunk == from / BITS {
                 word &= u64::MAX << (from % BITS);
             }
-            let mut at = 0;
+            // In a heap that is full of holes most words have no run that is long enough, and only what touches an edge of one counts.
+            let skips = word != u64::MAX && !has_run(word, count);
+            if skips {
+                let end = chunk * BITS + word.trailing_ones() as usize;
+                if let Some(first) = start.filter(|first| first.checked_add(count).is_some_and(|last| last <= end)) {
+                    return Some(first);
+                }
+                let above = word.leading_ones() as usize;
+                start = (above != 0).then(|| fit((chunk + 1) * BITS - above));
+            }
+            let mut at = if skips { BITS } else { 0 };
             while at < BITS {
                 let rest = word >> at;
                 if rest & 1 == 0 {
@@ -223,6 +233,21 @@ impl Slabs {
     }
 }
 
+/// Whether so many bits of a word are set in a row.
+fn has_run(word: u64, count: usize) -> bool {
+    if count > BITS {
+        return false;
+    }
+    // Bits at which a run of `length` begins; two of these behind each other make a longer one.
+    let (mut begins, mut length) = (word, 1);
+    while length < count {
+        let more = length.min(count - length);
+        begins &= begins >> more;
+        length += more;
+    }
+    begins != 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::sets::FarRows;
@@ -248,10 +273,12 @@ mod tests {
         let vacancy = vacancy(&mut memory, bound);
         let mut model = BTreeSet::new();
         let mut random = 1u64;
-        for _ in 0..2000 {
+        for step in 0..8000 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let start = (random >> 33) as usize % bound;
-            let range = start..(start + (random >> 24) as usize % 200).min(bound);
+            // Holes of all lengths, and times in which most are short.
+            let (longest, most) = if step / 1000 % 2 == 0 { (200, 150) } else { (7, 9) };
+            let range = start..(start + (random >> 24) as usize % longest).min(bound);
             let member = random >> 60 & 1 == 0;
             let set = if random >> 61 & 3 == 0 { CLASSY } else { VACANT };
             vacancy.sets.assign(set, range.clone(), member);
@@ -260,7 +287,7 @@ mod tests {
                 let _ = if vacant(slab) { model.insert(slab) } else { model.remove(&slab) };
             }
             let (from, count, align) =
-                ((random >> 10) as usize % bound, (random >> 50) as usize % 150 + 1, 1 << (random >> 7 & 7));
+                ((random >> 10) as usize % bound, (random >> 50) as usize % most + 1, 1 << (random >> 7 & 7));
             let fits = |&slab: &usize| slab % align == 0 && (slab..slab + count).all(|slab| model.contains(&slab));
             assert_eq!(found(&vacancy, from, count, align), model.range(from..).copied().find(fits));
         }

@@ -9,6 +9,7 @@ use super::classes::{SLAB, TABLE};
 use super::slab::{Flag, Use};
 use super::slabs::Slabs;
 use super::words::BITS;
+use core::cell::Cell;
 use core::ptr::NonNull;
 
 /// What [`HeapArena::sweep`] freed.
@@ -153,6 +154,7 @@ impl HeapArena {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn clear_marks(&self) {
+        let _round = RoundEnd(&self.mark_round);
         for number in 0..self.slabs().high.get() {
             self.slabs().clear_marks(number);
         }
@@ -185,6 +187,7 @@ impl HeapArena {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub unsafe fn sweep(&self) -> Swept {
+        let _round = RoundEnd(&self.mark_round);
         self.flush_all();
         let mut swept = Swept::default();
         for number in 0..self.slabs().high.get() {
@@ -194,6 +197,24 @@ impl HeapArena {
         }
         self.spend(swept.objects);
         swept
+    }
+
+    /// The number of the round of marks: of the time between two calls that take them away. The first is 1.
+    ///
+    /// A mark that was set on a live object in this round is there until the round ends.
+    #[inline]
+    pub(crate) fn mark_round(&self) -> u64 {
+        self.mark_round.get()
+    }
+}
+
+/// Ends the round when it is dropped: after the last mark went, and also if a [`PageSource`](crate::pages::PageSource) panics before. So what
+/// that marks meanwhile counts as marked in no later round.
+struct RoundEnd<'h>(&'h Cell<u64>);
+
+impl Drop for RoundEnd<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() + 1);
     }
 }
 

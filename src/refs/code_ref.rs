@@ -322,7 +322,9 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     /// # Cost
     ///
     /// A bit, out of line, for each object of the region and of those that it was [patched](Self::patched) from: pieces, held parts
-    /// and their table, names, ranges of sites. Nothing for permanent code.
+    /// and their table, names, ranges of sites. Each is marked once between two calls that take the heap's marks away, whatever the number of
+    /// handles. A handle of code that is marked already costs a comparison, and one more each time the chain of patched code goes to
+    /// another heap. Nothing for permanent code.
     ///
     /// [`Transients::sweep`]: crate::Transients::sweep
     pub fn mark(&self) {

@@ -19,7 +19,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     /// What `lower` makes refers to the region, to what is `'static`, and to names of the arena. Interned names that the arena has are its
     /// copies; others are the region's own.
     ///
-    /// Costs two objects of the heap: 512 zeroed bytes, some 380 of them for blocks, and at most 56 for the count. As blocks fill the
+    /// Costs two objects of the heap: 512 zeroed bytes, some 370 of them for blocks, and at most 56 for the count. As blocks fill the
     /// first, further ones come, of 1 KiB, 2 KiB and so on to 32 KiB, or as large as a block is; and a small one for each name of the
     /// region's own, each [padded](Loader::alloc_padded) block and each range of sites. No system call unless the heap has to grow, and no
     /// write to a code page.

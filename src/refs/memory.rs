@@ -8,10 +8,10 @@ use core::ptr::NonNull;
 pub(super) struct Memory(Vec<NonNull<[u8]>>);
 
 impl Memory {
-    /// The memory of a region, or none.
-    pub(super) fn of(region: Option<&Region<'_>>) -> Result<Self, Error> {
+    /// The memory of a region.
+    pub(super) fn of(region: &Region<'_>) -> Result<Self, Error> {
         let mut pieces = Vec::new();
-        for piece in region.into_iter().flat_map(Region::memory) {
+        for piece in region.memory() {
             push(&mut pieces, piece)?;
         }
         pieces.sort_unstable_by_key(|piece| piece.addr());

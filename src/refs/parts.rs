@@ -129,8 +129,13 @@ impl<'a> Parts<'a> {
 
     /// Marks the parts and the table, for a collector: all, because a part that were swept would still be in its list.
     pub(super) fn mark(&self, heap: &HeapArena) {
-        self.table.get().iter().for_each(|table| _ = heap.mark(table.as_ptr()));
+        self.mark_table(heap);
         self.lists().iter().flat_map(Self::in_list).for_each(|part| _ = heap.mark(part.as_ptr()));
+    }
+
+    /// Marks the table alone.
+    pub(super) fn mark_table(&self, heap: &HeapArena) {
+        self.table.get().iter().for_each(|table| _ = heap.mark(table.as_ptr()));
     }
 
     /// Gives the table back.

@@ -18,9 +18,9 @@
 
 use super::code_ref::CodeRef;
 use super::graph::{Graph, push};
-use super::memory::Memory;
 use super::region::Region;
-use crate::code::{Block, CodeArena, Kind, Loader, Note, Permanent, Reference, Sites};
+use super::survey::Kept;
+use crate::code::{Block, Kind, Loader, Permanent, Reference, Sites};
 use crate::error::Error;
 use core::alloc::Layout;
 use core::ptr::NonNull;
@@ -37,7 +37,9 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     ///
     /// Costs nothing for permanent code, which may be another arena's. Of transient code, the copy, and tables of all blocks that the code
     /// leads to and of their references, in memory of the global allocator while it is made; time grows with the number *n* of both as
-    /// *n* log *n*. No system call beyond those of the loader's blocks.
+    /// *n* log *n*. No system call beyond those of the loader's blocks. A table of the pieces, names and aligned blocks of all that was made with
+    /// the code, or that it was [patched](Self::patched) from, is made once and kept for the next promotion of a part of the same code, until
+    /// the code ends or other code is promoted.
     ///
     /// # Errors
     ///
@@ -88,14 +90,13 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
 struct Copy<'c, 'l, 'r> {
     loader: &'c Loader<'l>,
     region: &'c Region<'r>,
-    memory: Memory,
+    /// Of that region.
+    survey: Kept<'c, 'r>,
     graph: Graph,
     /// In the order of their old places.
     extents: Vec<Extent>,
     /// Those that have a new place, from the front.
     placed: usize,
-    /// Where names of the region lie now and how long they are.
-    names: HashMap<NonNull<u8>, usize>,
 }
 
 /// Blocks that overlap, as one.
@@ -131,43 +132,36 @@ impl<'c, 'l, 'r> Copy<'c, 'l, 'r> {
     ///
     /// `root` and everything that it leads to are live as long as the region is.
     unsafe fn new(region: &'c Region<'r>, root: Block, loader: &'c Loader<'l>) -> Result<Self, Error> {
-        let memory = Memory::of(Some(region))?;
-        let mut names = HashMap::new();
-        for note in region.notes() {
-            if let Note::Name(name) = note {
-                names.try_reserve(1).map_err(|_| Error::Memory { bytes: size_of::<(usize, usize)>() })?;
-                names.insert(name.cast(), name.len());
-            }
-        }
+        let survey = Kept::of(region)?;
+        let (memory, names) = (&survey.memory, &survey.names);
         let follow = |reference: &Reference| {
             let leads_inside = memory.contains(reference.block.start.addr().get());
             if leads_inside && !memory.contains(reference.place.addr().get()) {
                 return Err(Error::RefersBack);
             }
-            Ok(!leads_inside || !is_name(&names, reference))
+            Ok(!leads_inside || !is_name(names, reference))
         };
         // SAFETY: the caller's promise; the region is borrowed.
         let graph = unsafe { Graph::new(root, follow) }?;
-        let mut this = Self { loader, region, memory, graph, extents: Vec::new(), placed: 0, names };
+        let mut this = Self { loader, region, survey, graph, extents: Vec::new(), placed: 0 };
         this.find_extents()?;
         Ok(this)
     }
 
     /// Makes extents of the region's blocks.
     fn find_extents(&mut self) -> Result<(), Error> {
+        let memory = &self.survey.memory;
         for block in self.graph.blocks.iter().filter(|block| block.bytes != 0) {
-            if self.memory.contains(block.start.addr().get()) {
+            if memory.contains(block.start.addr().get()) {
                 push(&mut self.extents, Extent::of(block.start, block.bytes, block.align))?;
             }
         }
         self.merge()?;
         let referred = self.extents.len();
-        for note in self.region.notes() {
-            let Note::Aligned(block, align) = note else { continue };
-            let (start, end) = (block.addr().get(), block.addr().get() + block.len());
+        for at in 0..referred {
+            let (start, end) = (self.extents[at].old.addr().get(), self.extents[at].old_end());
             // If it is used at all: whole, because the zeros behind it count.
-            let first = self.extents[..referred].partition_point(|extent| extent.old_end() <= start);
-            if self.extents[first..referred].first().is_some_and(|extent| extent.old.addr().get() < end) {
+            for (block, align) in self.survey.aligned_in(start, end) {
                 push(&mut self.extents, Extent::of(block.cast(), block.len(), align))?;
             }
         }
@@ -193,13 +187,14 @@ impl<'c, 'l, 'r> Copy<'c, 'l, 'r> {
 
     /// Places, copies and redirects everything. Where the copy of the root lies.
     fn finish(mut self) -> Result<NonNull<u8>, Error> {
+        let memory = &self.survey.memory;
         for extent in &mut self.extents {
             let at = self.loader.place_aligned(extent.layout()?)?;
             // SAFETY: the layout has room for the skip.
             extent.new = unsafe { at.add(extent.skip()) };
             self.placed += 1;
             // With the address space of the whole piece, since the block's own reference reaches no further than the block.
-            if let Some(piece) = self.memory.piece(extent.old.addr().get()) {
+            if let Some(piece) = memory.piece(extent.old.addr().get()) {
                 let old = piece.as_ptr().cast::<u8>().with_addr(extent.old.addr().get());
                 // SAFETY: blocks of the region, which are within one piece and not written to; new memory of that size.
                 unsafe { extent.new.as_ptr().copy_from_nonoverlapping(old, extent.bytes) };
@@ -222,7 +217,7 @@ impl<'c, 'l, 'r> Copy<'c, 'l, 'r> {
     /// Gives sites of transient code numbers that are permanent, the same ones wherever they stand. Permanent numbers stay, whichever
     /// arena's they are.
     fn renumber(&self) -> Result<(), Error> {
-        let (mut numbers, one_arena_a_tag) = (HashMap::new(), self.one_arena_a_tag()?);
+        let (mut numbers, one_arena_a_tag) = (HashMap::new(), self.survey.one_arena_a_tag);
         for sites in &self.graph.sites {
             // SAFETY: a place in a block of the region, or in memory that it leads to.
             let old = unsafe { sites.read() };
@@ -249,18 +244,6 @@ impl<'c, 'l, 'r> Copy<'c, 'l, 'r> {
         Ok(())
     }
 
-    /// Whether the arenas that the region and what it keeps were made with can be told apart by their tags.
-    fn one_arena_a_tag(&self) -> Result<bool, Error> {
-        let mut arenas: Vec<&CodeArena> = Vec::new();
-        for arena in self.region.arenas() {
-            if !arenas.iter().any(|known| ptr::eq(*known, arena)) {
-                push(&mut arenas, arena)?;
-            }
-        }
-        let tags = |arena: &CodeArena| arenas.iter().filter(|known| known.site_tag() == arena.site_tag()).count();
-        Ok(arenas.iter().all(|arena| tags(arena) == 1))
-    }
-
     /// Where the copy of a byte lies, if there is one.
     fn copy_of(&self, old: NonNull<u8>) -> Option<NonNull<u8>> {
         let index = self.extents.partition_point(|extent| extent.old <= old).checked_sub(1)?;
@@ -273,7 +256,7 @@ impl<'c, 'l, 'r> Copy<'c, 'l, 'r> {
     /// What a reference in a copy should lead to, if to something else than before.
     fn target(&self, reference: &Reference) -> Result<Option<NonNull<u8>>, Error> {
         let block = reference.block;
-        let inside = self.memory.contains(block.start.addr().get());
+        let inside = self.survey.memory.contains(block.start.addr().get());
         let of_another_arena =
             !inside && reference.kind == Kind::Name && !self.loader.arena().contains(block.start.as_ptr());
         if !inside && !of_another_arena {
@@ -283,7 +266,7 @@ impl<'c, 'l, 'r> Copy<'c, 'l, 'r> {
             // Of a slice without elements only the alignment counts.
             return Ok(NonNull::new(ptr::without_provenance_mut(block.align)));
         }
-        if of_another_arena || is_name(&self.names, reference) {
+        if of_another_arena || is_name(&self.survey.names, reference) {
             // SAFETY: a name of the region, or one that lives longer.
             let bytes = unsafe { slice::from_raw_parts(block.start.as_ptr(), block.bytes) };
             // SAFETY: all of a name, which is text.

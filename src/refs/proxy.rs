@@ -6,7 +6,7 @@
 
 use super::code_ref::CodeRef;
 use super::graph::Graph;
-use super::memory::Memory;
+use super::survey::Kept;
 use crate::code::{Block, CodeArena, Kind, Permanent};
 use crate::error::Error;
 use core::fmt;
@@ -195,9 +195,11 @@ impl<'a, T: Permanent> CodeProxy<'a, T> {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn size(&self) -> Result<usize, Error> {
-        let memory = Memory::of(self.code.region())?;
-        let ours =
-            |address| self.arena.contains(core::ptr::without_provenance::<u8>(address)) || memory.contains(address);
+        let survey = self.code.region().map(Kept::of).transpose()?;
+        let ours = |address| {
+            let permanent = self.arena.contains(core::ptr::without_provenance::<u8>(address));
+            permanent || survey.as_ref().is_some_and(|survey| survey.memory.contains(address))
+        };
         let root = Block::new(slice::from_ref(self.code.get()));
         // SAFETY: the handle keeps the code and all that it refers to alive.
         let mut graph =

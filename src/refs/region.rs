@@ -11,7 +11,9 @@
 //!
 //! Blocks are placed by an ordinary loader, and not freed one by one. Each code object that somebody holds is a *part* with a count of its
 //! own; when the last part has no handle any more, the pieces, the notes and the numbers go back together. Nothing here lies on a code
-//! page. Regions that lose their handles to a sweep end with it ([`Regions`]).
+//! page. Regions that lose their handles to a sweep end with it ([`Regions`]); what a collector marks is in `marks.rs`.
+
+mod marks;
 
 use super::numbers::Numbers;
 use super::parts::{Part, Parts};
@@ -24,6 +26,7 @@ use crate::heap::HeapArena;
 use core::alloc::Layout;
 use core::cell::Cell;
 use core::iter;
+use core::ops::Range;
 use core::ptr::NonNull;
 
 /// Bytes of the first piece, the region's own fields included.
@@ -52,6 +55,10 @@ pub(super) struct Region<'a> {
     parts: Parts<'a>,
     /// Other transient code that this one refers to, counted once.
     keeps: Cell<Option<NonNull<Part<'a>>>>,
+    /// The first region down the chain that lies on another heap.
+    elsewhere: Cell<Option<NonNull<Region<'a>>>>,
+    /// The round of the heap's marks in which all of it was marked.
+    whole_in: Cell<u64>,
 }
 
 /// The head of an object of the heap that holds blocks.
@@ -86,6 +93,8 @@ impl<'a> Unheld<'a> {
             sites: RegionSites::new(),
             parts: Parts::new(),
             keeps: Cell::new(None),
+            elsewhere: Cell::new(None),
+            whole_in: Cell::new(0),
         };
         // SAFETY: a new object, larger than a region, that is freed when it has left the list.
         unsafe {
@@ -164,6 +173,7 @@ impl<'a> Region<'a> {
             at.write(Part::new(root, this.owner.next_id(), region));
             this.parts.add(at, heap);
         }
+        this.mark_part(at, heap);
         Ok(at)
     }
 
@@ -171,10 +181,16 @@ impl<'a> Region<'a> {
     ///
     /// # Safety
     ///
-    /// The part is live.
+    /// 1. The part is live, and so is its region.
+    /// 2. The region keeps nothing yet, and nobody holds it.
     pub(super) unsafe fn keep(&self, part: NonNull<Part<'a>>) {
-        // SAFETY: the caller's promise.
-        unsafe { part.as_ref() }.enter();
+        let on_this_heap = self.owner.heap().contains(part.as_ptr());
+        // SAFETY: the caller's promise (1).
+        unsafe {
+            part.as_ref().enter();
+            let region = part.as_ref().region;
+            self.elsewhere.set(if on_this_heap { region.as_ref().elsewhere.get() } else { Some(region) });
+        }
         self.keeps.set(Some(part));
     }
 
@@ -261,45 +277,6 @@ impl<'a> Region<'a> {
         self.parts.is_empty()
     }
 
-    /// Marks what belongs to the region, and begins with what it keeps on the same heap: the first piece, if the same list has it, else all.
-    /// Of one list, what is kept is older than the copy. So a walk from the newest comes to it later, and marks a chain of copies once, not once
-    /// for each copy.
-    ///
-    /// # Safety
-    ///
-    /// 1. The region is in a list of all regions.
-    /// 2. `heap` is its heap.
-    pub(super) unsafe fn mark_on(&self, heap: &HeapArena) {
-        self.mark_own(heap);
-        // SAFETY: the caller's promise.
-        match unsafe { self.kept_on(heap) } {
-            Some(kept) if self.owner_at() == kept.owner_at() => _ = heap.mark(kept),
-            // SAFETY: kept on its own heap by a listed region, down the chain.
-            kept => iter::successors(kept, |region| unsafe { region.kept_on(heap) })
-                .for_each(|region| region.mark_own(heap)),
-        }
-    }
-
-    /// What the region keeps, if it lies on the region's heap.
-    ///
-    /// # Safety
-    ///
-    /// 1. The region is in a list of all regions, or one of those keeps it on its own heap, down the chain.
-    /// 2. `heap` is its heap.
-    unsafe fn kept_on(&self, heap: &HeapArena) -> Option<&Self> {
-        let part = self.keeps.get().filter(|part| heap.contains(part.as_ptr()))?;
-        // SAFETY: the caller's promise; what a listed region keeps on its own heap is live, down the chain.
-        Some(unsafe { part.as_ref().region.as_ref() })
-    }
-
-    /// Where the owner was when the region was made: a region and what it keeps are one list's if it was one place. When a copy is made, its
-    /// own owner is borrowed, and the original's by the handle that it is patched from, which borrows it since before. So two owners were at
-    /// two places then, wherever they went afterwards.
-    fn owner_at(&self) -> *const () {
-        // SAFETY: a reference is laid out like a pointer, as which it is read: it may dangle here.
-        unsafe { (&raw const self.owner).cast::<*const ()>().read() }
-    }
-
     /// Ends the region but for its memory, which a sweep frees.
     ///
     /// # Safety
@@ -347,6 +324,10 @@ impl<'a> Region<'a> {
         self.chain().flat_map(|region| region.all_notes().map(|noted| unsafe { noted.as_ref() }.note))
     }
 
+    fn contains(&self, address: usize) -> bool {
+        self.own_memory().any(|piece| address.wrapping_sub(piece.addr().get()) < piece.len())
+    }
+
     /// The arenas that the region and what it keeps were made with.
     pub(super) fn arenas(&self) -> impl Iterator<Item = &'a CodeArena> {
         self.chain().map(|region| region.owner.code())
@@ -366,18 +347,6 @@ impl<'a> Region<'a> {
     fn own_numbers(&self, sites: &Sites) -> Option<&'a CodeArena> {
         let code = self.owner.code();
         (sites.tag() == code.site_tag() && self.sites.contains(sites.range().start)).then_some(code)
-    }
-
-    /// Marks every object of the heap that belongs to the region, or to what it keeps.
-    pub(super) fn mark(&self) {
-        self.chain().for_each(|region| region.mark_own(region.owner.heap()));
-    }
-
-    fn mark_own(&self, heap: &HeapArena) {
-        self.all_pieces().for_each(|piece| _ = heap.mark(piece.as_ptr()));
-        self.all_notes().for_each(|noted| _ = heap.mark(noted.as_ptr()));
-        self.sites.mark(heap);
-        self.parts.mark(heap);
     }
 }
 
@@ -406,8 +375,9 @@ unsafe impl Fills for Region<'_> {
         }
     }
 
-    fn contains(&self, address: usize) -> bool {
-        self.own_memory().any(|piece| address.wrapping_sub(piece.addr().get()) < piece.len())
+    fn pieces(&self, show: &mut dyn FnMut(Range<usize>) -> bool) {
+        let range = |piece: NonNull<[u8]>| piece.addr().get()..piece.addr().get() + piece.len();
+        self.own_memory().map(range).all(show);
     }
 
     fn note(&self, note: Note) -> Result<(), Error> {

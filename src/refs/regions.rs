@@ -7,8 +7,8 @@
 //! A region ends when its last handle is dropped. A handle in an object that a collector sweeps is never dropped: its region is *lost*, and
 //! its count too high for ever. So before a sweep marks decide, and counts do not:
 //!
-//! 1. A region whose first piece is marked stays, whoever set the mark: all of it is marked, and what it keeps on this heap. One that a
-//!    lowering function is filling has no handle, and stays as well.
+//! 1. A region whose first piece is marked stays, whoever set the mark: all of it is marked, and what it keeps on this heap, each region once
+//!    (`region/marks.rs`). One that a lowering function is filling has no handle, and stays as well.
 //! 2. Every other region leaves the list, gives its site numbers back, and counts out what it was patched from. Its memory is the sweep's.
 //!
 //! What holds as long as a region is listed: its own objects are live, and so is what it keeps on the same heap, down the chain. A sweep
@@ -20,6 +20,7 @@
 
 use super::numbers::Numbers;
 use super::region::Region;
+use super::survey::Survey;
 use crate::heap::HeapArena;
 use core::cell::Cell;
 use core::iter;
@@ -32,6 +33,8 @@ pub(super) struct Regions {
     len: Cell<usize>,
     made: Cell<u64>,
     bytes: Cell<usize>,
+    /// Of a region in the list.
+    survey: Cell<Option<Box<Survey>>>,
 }
 
 /// The neighbours of a region in the list.
@@ -109,6 +112,20 @@ impl Regions {
         }
         self.len.set(self.len.get() - 1);
         self.bytes.set(self.bytes.get() - bytes);
+        // Another region may come to lie at its place.
+        if let Some(survey) = self.survey.take() {
+            self.survey.set(Some(survey).filter(|survey| !survey.is_of(region.cast())));
+        }
+    }
+
+    /// Takes the survey of a region out, if it was kept.
+    pub(super) fn take_survey(&self, region: NonNull<()>) -> Option<Box<Survey>> {
+        self.survey.take().filter(|survey| survey.is_of(region))
+    }
+
+    /// Keeps the survey of a region in the list.
+    pub(super) fn keep_survey(&self, survey: Box<Survey>) {
+        self.survey.set(Some(survey));
     }
 
     /// Ends every region of which no handle was marked, but for its memory. How many there were.
@@ -123,7 +140,7 @@ impl Regions {
             // SAFETY: listed, hence live (3), and of this heap (1).
             unsafe {
                 if region.as_ref().is_being_filled() || heap.is_marked(region.as_ptr()) {
-                    region.as_ref().mark_on(heap);
+                    region.as_ref().mark_run(heap);
                 }
             }
         }

@@ -265,8 +265,8 @@ impl<'a> Transients<'a> {
     /// # Cost
     ///
     /// Two looks at a mark for each region, a mark for each object of those that stay, and for each that does not a few writes and one for
-    /// each range of its site numbers. A region that was patched from other transients' code marks that code as well. No allocation, no system
-    /// call.
+    /// each range of its site numbers. Code of other transients on this heap is marked as well, if code that stays was patched from it. What
+    /// was marked by a handle is not marked again. No allocation, no system call.
     pub unsafe fn retire_unmarked(&self) -> usize {
         // SAFETY: the list is of regions that this value made, on its heap and with its numbers. The rest is the caller's promise.
         unsafe { self.regions.retire_unmarked(self.heap, &self.numbers) }
