@@ -85,37 +85,34 @@
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
 #![warn(unreachable_pub)]
 
+mod base;
 mod code;
 mod dual;
 mod error;
+mod ffi;
+mod handles;
 mod heap;
-mod layout;
 pub mod pages;
-#[cfg(all(target_os = "linux", any(feature = "residency", not(any(miri, permacode_ordinary_pages)))))]
-mod path;
-mod prefetch;
-mod refs;
 #[cfg(all(feature = "residency", target_os = "linux"))]
 mod residency;
 mod side;
-mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use code::{
     CodeArena, CodeArenaBuilder, Hardening, Link, Loader, Location, Module, Modules, Name, NativeLoader, Permanent,
-    Sealed, Shared, Sites, Stats, Tracer, permacode_code_contains,
+    Sealed, Shared, Sites, Stats, Tracer,
 };
 pub use dual::{DualArena, Region};
 pub use error::{Error, LinkError, PageCall, PageError};
-pub use heap::{
-    ClassStats, Decay, GlobalHeap, HeapArena, HeapArenaBuilder, HeapRc, HeapStats, Registered, Swept,
-    permacode_heap_calloc, permacode_heap_free, permacode_heap_lua_alloc, permacode_heap_malloc,
-    permacode_heap_realloc, permacode_heap_resize, permacode_heap_usable_size,
+pub use ffi::{
+    permacode_code_contains, permacode_heap_calloc, permacode_heap_free, permacode_heap_lua_alloc,
+    permacode_heap_malloc, permacode_heap_realloc, permacode_heap_resize, permacode_heap_usable_size,
 };
+pub use handles::{AtomicCodeSlot, CodeProxy, CodeRef, CodeSlot, TransientStats, Transients};
+pub use heap::{ClassStats, Decay, GlobalHeap, HeapArena, HeapArenaBuilder, HeapRc, HeapStats, Registered, Swept};
 #[cfg(feature = "derive")]
 pub use permacode_derive::Permanent;
-pub use refs::{AtomicCodeSlot, CodeProxy, CodeRef, CodeSlot, TransientStats, Transients};
 #[cfg(all(feature = "residency", target_os = "linux"))]
 pub use residency::{Backing, Mapping, PageState, Permissions, Residency, ResidencyError, Stretch, Unclean};
 pub use side::{

@@ -9,10 +9,9 @@
 //! A size of at most 512 bytes finds its class by a shift and its object in the class's magazine. Everything else is out of line: see
 //! [`Slabs`] for what is known of objects, `magazine.rs` for the fast path.
 
-use super::classes::{self, CLASSES, LARGEST, SMALL, TABLE};
-use super::magazine::Magazine;
-use super::slabs::Slabs;
 use crate::error::Error;
+use crate::heap::cache::Magazine;
+use crate::heap::slabs::{CLASSES, LARGEST, SMALL, Slabs, TABLE, classes};
 use core::alloc::Layout;
 use core::fmt;
 use core::ptr::NonNull;

@@ -1,10 +1,7 @@
 //! All that must hold of a heap's own records, for tests: they look at everything.
 
 use super::arena::HeapArena;
-use super::classes::{CLASSES, GRAIN, SLAB, TABLE};
-use super::slab::{Flag, GRAINS, Use};
-use super::vacant::{ADVISED, DIRTY, HELD, LARGE, VACANT};
-use super::words::BITS;
+use crate::heap::slabs::{ADVISED, BITS, CLASSES, DIRTY, Flag, GRAIN, GRAINS, HELD, LARGE, SLAB, TABLE, Use, VACANT};
 
 impl HeapArena {
     /// Checks every record against every other.

@@ -1,13 +1,10 @@
 //! What can be chosen before a heap exists.
 
 use super::arena::HeapArena;
-use super::classes::{CLASSES, SLAB};
-use super::decay::{Clock, Decay, DecayState};
-use super::magazine::Magazine;
-use super::plan::Plan;
-use super::slabs::{Choices, Slabs};
+use crate::base::align;
 use crate::error::{Error, PageCall, PageError};
-use crate::layout;
+use crate::heap::cache::Magazine;
+use crate::heap::slabs::{CLASSES, Choices, Clock, Decay, DecayState, Plan, SLAB, Slabs};
 use crate::pages::{HUGE, PageSource, Reservation, Reserve, Source};
 use core::array;
 use std::sync::Arc;
@@ -306,7 +303,7 @@ impl HeapArenaBuilder {
         if page > SLAB {
             return Err(Error::Pages(PageError { call: PageCall::Reserve, bytes: page, code: 0 }));
         }
-        let plan = Plan::new(bytes, page).ok_or(Error::TooLarge { len: bytes, element: 1 })?;
+        let plan = Plan::new(bytes, page, size_of::<HeapArena>()).ok_or(Error::TooLarge { len: bytes, element: 1 })?;
         let huge_from = self.huge_from(plan.slabs * SLAB);
         Ok((plan, huge_from, huge_from.map_or(SLAB, |_| HUGE)))
     }
@@ -321,7 +318,7 @@ impl HeapArenaBuilder {
     fn reserve(&self, bytes: usize) -> Result<(Reservation, usize, Plan, Option<usize>), Error> {
         let (plan, huge_from, align) = self.plan(bytes)?;
         let reservation = Reservation::new(self.source.clone(), plan.len + align)?;
-        let start = layout::pad(reservation.base().addr().get() + plan.objects + huge_from.unwrap_or(0), align);
+        let start = align::pad(reservation.base().addr().get() + plan.objects + huge_from.unwrap_or(0), align);
         let first = plan.first();
         let (long, first) = (first.len() >= HUGE, start + first.start..start + first.end);
         // SAFETY: whole pages of a reservation that nothing was done with yet.

@@ -17,10 +17,7 @@
 //!   had, it keeps the least that a large one can have.
 
 use super::arena::{HeapArena, padded};
-use super::classes::{self, CLASSES, LARGEST, TABLE};
-use super::plan::BITMAPS;
-use super::slab::{Extent, Flag, Slab, Use};
-use super::slabs::Slabs;
+use crate::heap::slabs::{BITMAPS, CLASSES, Extent, Flag, LARGEST, Slab, Slabs, TABLE, Use, classes};
 use core::alloc::Layout;
 use core::ptr::NonNull;
 

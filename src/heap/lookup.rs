@@ -1,8 +1,7 @@
 //! What is known of an object by its address alone: for C, and for what another thread freed.
 
 use super::arena::HeapArena;
-use super::classes::TABLE;
-use super::slab::Use;
+use crate::heap::slabs::{TABLE, Use};
 use core::alloc::Layout;
 use core::ptr::NonNull;
 

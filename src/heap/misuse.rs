@@ -5,7 +5,7 @@
 //! is put together on the stack and goes to the standard error by one `write`.
 
 use super::arena::{HeapArena, padded};
-use super::classes::{self, LARGEST, TABLE};
+use crate::heap::slabs::{LARGEST, TABLE, classes};
 use core::alloc::Layout;
 use core::fmt::{self, Write};
 
@@ -88,7 +88,7 @@ impl Misuse {
     #[cold]
     #[track_caller]
     pub(super) fn report(self, heap: &HeapArena) -> ! {
-        if super::global::serves(heap) {
+        if heap.slabs().has_fallback.get() {
             self.abort();
         }
         panic!("{self}")

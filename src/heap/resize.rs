@@ -1,9 +1,8 @@
 //! Changing an object's size: within its class, where it lies, or by a move to another place.
 
 use super::arena::{HeapArena, last, padded};
-use super::classes::{self, LARGEST, SMALL, TABLE};
-use super::slab::Use;
 use crate::error::Error;
+use crate::heap::slabs::{LARGEST, SMALL, TABLE, Use, classes};
 use core::alloc::Layout;
 use core::ptr::NonNull;
 

@@ -1,9 +1,8 @@
 //! What a heap holds.
 
 use super::arena::HeapArena;
-use super::classes::{CLASSES, SLAB, TABLE};
-use super::slab::Use;
 use crate::error::Error;
+use crate::heap::slabs::{CLASSES, SLAB, TABLE, Use};
 
 /// Counts of a [`HeapArena`], in bytes unless they say otherwise. An object counts with the size of its class, above 32 KiB in units of
 /// 4 KiB.

@@ -1,9 +1,8 @@
 //! One look at what could go back to the system, on a slow path or when the program rests.
 
 use super::arena::HeapArena;
-use super::decay::{CALLS, Decay};
-use super::vacant::{DIRTY, LARGE};
 use crate::error::Error;
+use crate::heap::slabs::{CALLS, DIRTY, Decay, GRAIN, LARGE};
 
 impl HeapArena {
     /// Counts objects that went through a slow path, and looks at what they left if it is time for that.
@@ -116,6 +115,6 @@ impl HeapArena {
         if slabs.purge(DIRTY, |gone| gone >= excess || stop()).and_then(|_| self.step()).is_err() {
             decay.refused();
         }
-        slabs.vacancy.dirty.get() * super::classes::GRAIN
+        slabs.vacancy.dirty.get() * GRAIN
     }
 }

@@ -13,7 +13,7 @@
 //! A reservation that is kept has a [`Place`], which it gets once and for good. A forked child has the places of its parent, each with a mapping
 //! of its own; one that another thread was making, or mapping anew, is nobody's there.
 
-use super::place::Place;
+use super::pool_slot::Place;
 use super::{PageSource, SystemPages, leak_sanitizer};
 use crate::error::{Error, PageError};
 use core::fmt;

@@ -1,6 +1,7 @@
 //! Pages from a Unix kernel: `region` reserves and protects, `libc` does what `region` lacks.
 
-use super::{PageSource, address_space, discard, instruction_cache, leak_sanitizer};
+use super::{PageSource, address_space, discard, leak_sanitizer};
+use crate::base::cpu::flush_instructions;
 use crate::error::{PageCall, PageError};
 use core::ptr::NonNull;
 use region::Protection;
@@ -122,7 +123,7 @@ unsafe impl PageSource for SystemPages {
     unsafe fn seal_executable(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         Self::protect(at, bytes, Protection::READ_EXECUTE, PageCall::SealExecutable)?;
         // SAFETY: the caller's range, readable; nobody writes there any more.
-        unsafe { instruction_cache::flush(at, bytes) };
+        unsafe { flush_instructions(at, bytes) };
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Records are published and found: whole, by as many as may.
 
-use super::published::{Published, Record};
+use super::record::{Published, Record};
 use crate::Watched;
 use loom::sync::Arc;
 use loom::thread;

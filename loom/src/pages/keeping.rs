@@ -1,6 +1,6 @@
 //! A reservation of a pool is one arena's at a time, and what one noted of it is what is mapped anew.
 
-use super::place::Place;
+use super::pool_slot::Place;
 use crate::Watched;
 use core::ptr::NonNull;
 use loom::sync::Arc;

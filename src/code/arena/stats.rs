@@ -1,0 +1,103 @@
+//! What an arena holds and what it cost.
+
+use crate::code::store::CodePages;
+use crate::code::value::SiteCounter;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// Counts of a [`CodeArena`](crate::CodeArena), all in bytes unless they say otherwise.
+///
+/// When no loader is open, `claimed = used + gaps + lost + tails`: no byte is unaccounted for. A copy of what
+/// [`CodeArena::stats`](crate::CodeArena::stats) found, which says what finding costs.
+///
+/// ```
+/// let arena = permacode::CodeArena::new()?;
+/// let loader = arena.load("m")?;
+/// loader.alloc(1u8)?;
+/// loader.alloc(2u32)?;
+/// loader.seal()?;
+/// let stats = arena.stats();
+/// assert_eq!((stats.used, stats.gaps, stats.pages, stats.unsealed), (5, 3, 1, 0));
+/// assert_eq!(stats.claimed, stats.used + stats.gaps + stats.lost + stats.tails);
+/// # Ok::<(), permacode::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Address space set aside for code. Less than it was where very many records took a part of it.
+    pub reserved: usize,
+    /// Bytes of the pages that loaders have claimed: data from the front of [the address range](crate::CodeArena::address_range), machine code
+    /// from its back.
+    pub claimed: usize,
+    /// Bytes of them that were claimed for machine code, from the back.
+    pub native: usize,
+    /// Bytes of blocks in closed modules.
+    pub used: usize,
+    /// Zero bytes between blocks, for their alignment.
+    pub gaps: usize,
+    /// Zero bytes of slices that were given up because filling them failed.
+    pub lost: usize,
+    /// Zero bytes behind closed modules: tails that wait for a loader, paddings, and tails that were given up. Where a claim failed and could
+    /// not be given back, because another one lay behind it already, address space without access is among them.
+    pub tails: usize,
+    /// Pages that hold bytes of closed modules.
+    pub pages: usize,
+    /// Pages that hold bytes of closed modules, or lie between, and are not sealed.
+    pub unsealed: usize,
+    /// Mappings of the kernel that the claimed pages and the first 16 KiB make up, all taken to be accessible: stretches of pages that are
+    /// alike in being sealed, executable and hardened, each file of a hardened stretch apart. What was advised to lie on huge pages may be
+    /// mappings of its own, which are not counted; nor are the rest of the reservation, the records and the page table. A failed claim that
+    /// could not be given back, which has no access, is not told apart. Where threads hardened the same pages at once, whose file lies
+    /// there is not known, and the count may be off.
+    pub mappings: usize,
+    /// Times that the page source was asked to seal, refusals included.
+    pub seals: usize,
+    /// Calls to the page source made for the arena, its creation included. Most are one system call on the system's pages, but a
+    /// decommit is two and asking what is resident one for each 4 MiB, so this can undercount.
+    pub system_calls: usize,
+    /// Closed modules.
+    pub modules: usize,
+    /// Sites given out.
+    pub sites: usize,
+}
+
+/// What is added up as modules close.
+#[derive(Default)]
+pub(in crate::code) struct Counters {
+    used: AtomicUsize,
+    gaps: AtomicUsize,
+    lost: AtomicUsize,
+    pages: AtomicUsize,
+    modules: AtomicUsize,
+}
+
+impl Counters {
+    /// Counts a module in, of `filled` bytes on `pages` pages that no module before it counted; `gaps` and `lost` of the bytes are no
+    /// block's.
+    pub(in crate::code) fn add(&self, filled: usize, gaps: usize, lost: usize, pages: usize) {
+        self.used.fetch_add(filled - gaps - lost, Relaxed);
+        self.gaps.fetch_add(gaps, Relaxed);
+        self.lost.fetch_add(lost, Relaxed);
+        self.pages.fetch_add(pages, Relaxed);
+        self.modules.fetch_add(1, Relaxed);
+    }
+
+    pub(in crate::code) fn stats(&self, pages: &CodePages, sites: &SiteCounter) -> Stats {
+        let (claimed, native) = pages.claimed();
+        Stats {
+            reserved: pages.len(),
+            claimed,
+            native,
+            used: self.used.load(Relaxed),
+            gaps: self.gaps.load(Relaxed),
+            lost: self.lost.load(Relaxed),
+            tails: pages.tails(),
+            pages: self.pages.load(Relaxed),
+            unsealed: pages.unsealed(),
+            mappings: pages.mappings(),
+            seals: pages.seals(),
+            system_calls: pages.reservation().calls(),
+            modules: self.modules.load(Relaxed),
+            sites: sites.given(),
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! A module while it is open: blocks are placed in it.
+//!
+//! ```text
+//!   blocks · slice_guard over loader   how a module is built (native_module: of machine code)
+//!   module_room · region_room          where a loader's blocks go: pages of the arena, or a region elsewhere
+//!   bump                               the fast path
+//! ```
+
+mod blocks;
+mod bump;
+mod loader;
+mod module_room;
+mod native_module;
+mod region_room;
+mod slice_guard;
+
+pub use loader::Loader;
+pub use native_module::NativeLoader;
+
+pub(crate) use region_room::{Note, Region};
