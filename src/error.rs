@@ -148,7 +148,7 @@ pub enum PageCall {
     Seal,
     /// The final protection of code that the processor executes: read and execute.
     SealExecutable,
-    /// A memory file, for the level [`MemFile`](crate::Hardening::MemFile).
+    /// A memory file, for the level [`SealedFile`](crate::Protection::SealedFile).
     CreateFile,
     /// The pages' bytes written to it.
     WriteFile,
@@ -156,7 +156,7 @@ pub enum PageCall {
     SealFile,
     /// The file put in the place of the pages.
     Replace,
-    /// The mapping fixed, for the level [`Forever`](crate::Hardening::Forever).
+    /// The mapping fixed, for the level [`Fixed`](crate::Protection::Fixed).
     Fix,
     /// Huge pages.
     Huge,

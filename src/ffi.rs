@@ -329,7 +329,7 @@ pub unsafe extern "C" fn permacode_heap_free(heap: *const HeapArena, object: *mu
 ///
 /// # Safety
 ///
-/// This thread may use the heap that the object lies in. No [`Registered`](crate::Registered) was leaked (`mem::forget`) whose heap has
+/// This thread may use the heap that the object lies in. No [`Registration`](crate::Registration) was leaked (`mem::forget`) whose heap has
 /// been moved or dropped since.
 #[cfg_attr(feature = "c-symbols", unsafe(no_mangle))]
 pub unsafe extern "C" fn permacode_heap_usable_size(object: *const c_void) -> usize {

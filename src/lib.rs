@@ -37,11 +37,11 @@
 //! | [`Loader`] | the open phase of a module: allocates, interns, links |
 //! | [`Module`] | a finished one: nothing can be added to it |
 //! | [`Permanent`] | what may be a block: no cells, no drop glue, referents of the same kind; derive it |
-//! | [`NativeLoader`] | the open phase of machine code: writable first, executable then, never both |
+//! | [`NativeModule`] | the open phase of machine code: writable first, executable then, never both |
 //! | [`Link`] | a reference set after its block was made, for cycles |
 //! | [`Sites`] | numbers that stand in code for what must change elsewhere |
 //! | [`Name`] | an interned name, compared by its text |
-//! | [`Shared`] | bytes of an arena with a share in the arena |
+//! | [`SharedBytes`] | bytes of an arena with a share in the arena |
 //! | [`HeapArena`] | memory for what changes: an allocator for one thread, its bookkeeping out of line |
 //! | [`HeapRc`] | a counted pointer into a heap |
 //! | [`CodeRef`] | a handle of code: permanent, or [transient](Transients) and counted |
@@ -69,7 +69,7 @@
 //!
 //! It does not make reference counting faster; on one thread that is hardly slower than not counting. It keeps pages clean, code what it
 //! was, and threads from fighting over a count. `mprotect` stops a stray store; it does not stop code that calls `mprotect` or `munmap` or
-//! writes through `/proc/self/mem`. [`CodeArena::harden`] and [`CodeArena::harden_forever`] stop more; [`Hardening`] says what holds.
+//! writes through `/proc/self/mem`. [`CodeArena::harden`] and [`CodeArena::harden_forever`] stop more; [`Protection`] says what holds.
 //!
 //! # Features
 //!
@@ -100,17 +100,19 @@ mod side;
 pub mod testing;
 
 pub use code::{
-    CodeArena, CodeArenaBuilder, Hardening, Link, Loader, Location, Module, Modules, Name, NativeLoader, Permanent,
-    Sealed, Shared, Sites, Stats, Tracer,
+    CodeArena, CodeArenaBuilder, CodeStats, Link, Loader, Location, Module, Modules, Name, NativeModule, Permanent,
+    Protection, SealReport, SharedBytes, Sites, Tracer,
 };
-pub use dual::{DualArena, Region};
+pub use dual::{ArenaKind, DualArena};
 pub use error::{Error, LinkError, PageCall, PageError};
 pub use ffi::{
     permacode_code_contains, permacode_heap_calloc, permacode_heap_free, permacode_heap_lua_alloc,
     permacode_heap_malloc, permacode_heap_realloc, permacode_heap_resize, permacode_heap_usable_size,
 };
 pub use handles::{AtomicCodeSlot, CodeProxy, CodeRef, CodeSlot, TransientStats, Transients};
-pub use heap::{ClassStats, Decay, GlobalHeap, HeapArena, HeapArenaBuilder, HeapRc, HeapStats, Registered, Swept};
+pub use heap::{
+    ClassStats, Decay, GlobalHeap, HeapArena, HeapArenaBuilder, HeapRc, HeapStats, Registration, SweepReport,
+};
 #[cfg(feature = "derive")]
 pub use permacode_derive::Permanent;
 #[cfg(all(feature = "residency", target_os = "linux"))]

@@ -102,7 +102,7 @@ impl<T> Drop for Pages<T> {
 fn sealed(arena: &CodeArena) -> Vec<&Code<'_>> {
     let loader = arena.load("functions").unwrap();
     let codes: Vec<_> = (0..FUNCTIONS as u64).map(|seed| lower(&loader, seed).unwrap()).collect();
-    assert_eq!(loader.seal().unwrap().hardening(), permacode::Hardening::Protect);
+    assert_eq!(loader.seal().unwrap().protection(), permacode::Protection::ReadOnly);
     codes
 }
 

@@ -1,11 +1,11 @@
 //! The functions, loaded and sealed: from here on they can be called.
 
 use crate::assembled::Assembled;
-use permacode::{CodeArena, Error, NativeLoader};
+use permacode::{CodeArena, Error, NativeModule};
 
 /// Assembled code in a module that is still open: writable, not executable.
 pub struct Loaded<'a> {
-    loader: NativeLoader<'a>,
+    loader: NativeModule<'a>,
     code: &'a [u8],
     starts: [usize; 4],
 }

@@ -14,10 +14,10 @@ mod load;
 mod store;
 mod value;
 
-pub use arena::{CodeArena, CodeArenaBuilder, Location, Module, Modules, Sealed, Shared, Stats};
-pub use load::{Loader, NativeLoader};
-pub use store::Hardening;
+pub use arena::{CodeArena, CodeArenaBuilder, CodeStats, Location, Module, Modules, SealReport, SharedBytes};
+pub use load::{Loader, NativeModule};
+pub use store::Protection;
 pub use value::{Link, Name, Permanent, Sites, Tracer};
 
-pub(crate) use load::{Note, Region};
+pub(crate) use load::{BlockNote, BlockSource};
 pub(crate) use value::{Block, Found, Kind, Reference};

@@ -370,7 +370,7 @@ impl<T: Permanent> Clone for CodeRef<'_, T> {
     fn clone(&self) -> Self {
         if let Some(part) = self.part() {
             unlikely();
-            part.enter();
+            part.add_ref();
         }
         Self { word: self.word, borrows: PhantomData }
     }
@@ -383,7 +383,7 @@ impl<T: Permanent> Drop for CodeRef<'_, T> {
         unlikely();
         // SAFETY: a part is live as long as this handle counts, and released when it is the last.
         unsafe {
-            if part.as_ref().leave() {
+            if part.as_ref().release() {
                 Region::release(part);
             }
         }

@@ -104,7 +104,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         let unheld = Unheld::new(home)?;
         if let Some(part) = self.counter() {
             // SAFETY: live as long as this handle counts.
-            unsafe { unheld.region().keep(part) };
+            unsafe { unheld.region().retain(part) };
         }
         // SAFETY: permanent code is borrowed for 'a, longer than the region is live; transient code is kept by the region from now on. Both may
         // be read as `At` of that time, links included: see `CodeRef::get`.

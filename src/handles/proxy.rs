@@ -7,7 +7,7 @@
 use super::code_ref::CodeRef;
 use crate::code::{Block, CodeArena, Kind, Permanent};
 use crate::error::Error;
-use crate::handles::copy::{Graph, Memory};
+use crate::handles::copy::{Graph, Pieces};
 use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::slice;
@@ -194,7 +194,7 @@ impl<'a, T: Permanent> CodeProxy<'a, T> {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn size(&self) -> Result<usize, Error> {
-        let memory = Memory::of(self.code.region())?;
+        let memory = Pieces::of(self.code.region())?;
         let ours =
             |address| self.arena.contains(core::ptr::without_provenance::<u8>(address)) || memory.contains(address);
         let root = Block::new(slice::from_ref(self.code.get()));

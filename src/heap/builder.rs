@@ -4,7 +4,7 @@ use super::arena::HeapArena;
 use crate::base::align;
 use crate::error::{Error, PageCall, PageError};
 use crate::heap::cache::Magazine;
-use crate::heap::slabs::{CLASSES, Choices, Clock, Decay, DecayState, Plan, SLAB, Slabs};
+use crate::heap::slabs::{CLASSES, Clock, Decay, DecayState, HeapPlan, SLAB, SlabOptions, Slabs};
 use crate::pages::{HUGE, PageSource, Reservation, Reserve, Source};
 use core::array;
 use std::sync::Arc;
@@ -258,7 +258,7 @@ impl HeapArenaBuilder {
             let all = reservation.at(start + plan.magazines);
             array::from_fn(|class| Magazine::new(all, class))
         };
-        let choices = Choices {
+        let choices = SlabOptions {
             limit: self.limit.unwrap_or(usize::MAX),
             huge_from: huge_from.unwrap_or(usize::MAX),
             huge_spans: self.huge_spans,
@@ -298,12 +298,13 @@ impl HeapArenaBuilder {
     }
 
     /// The plan for so many bytes of objects, behind how many of them huge pages are asked for, and a multiple of what these begin at.
-    fn plan(&self, bytes: usize) -> Result<(Plan, Option<usize>, usize), Error> {
+    fn plan(&self, bytes: usize) -> Result<(HeapPlan, Option<usize>, usize), Error> {
         let page = self.source.page_size()?.bytes();
         if page > SLAB {
             return Err(Error::Pages(PageError { call: PageCall::Reserve, bytes: page, code: 0 }));
         }
-        let plan = Plan::new(bytes, page, size_of::<HeapArena>()).ok_or(Error::TooLarge { len: bytes, element: 1 })?;
+        let plan =
+            HeapPlan::new(bytes, page, size_of::<HeapArena>()).ok_or(Error::TooLarge { len: bytes, element: 1 })?;
         let huge_from = self.huge_from(plan.slabs * SLAB);
         Ok((plan, huge_from, huge_from.map_or(SLAB, |_| HUGE)))
     }
@@ -315,7 +316,7 @@ impl HeapArenaBuilder {
     }
 
     /// Address space with a plan for it, where in it the plan begins, and behind how many bytes of slabs huge pages are asked for.
-    fn reserve(&self, bytes: usize) -> Result<(Reservation, usize, Plan, Option<usize>), Error> {
+    fn reserve(&self, bytes: usize) -> Result<(Reservation, usize, HeapPlan, Option<usize>), Error> {
         let (plan, huge_from, align) = self.plan(bytes)?;
         let reservation = Reservation::new(self.source.clone(), plan.len + align)?;
         let start = align::pad(reservation.base().addr().get() + plan.objects + huge_from.unwrap_or(0), align);

@@ -4,9 +4,9 @@
 //! object of a class, not to one of whole slabs. Each ends in a panic that says which, under a global heap in the end of the process (`misuse.rs`).
 //! Release builds have none of it: there a double free is undefined, as everywhere.
 
-use super::arena::{HeapArena, padded};
+use super::arena::{HeapArena, padded_size};
 use super::misuse::{Kind, Misuse, Wrong};
-use crate::heap::slabs::{BITS, Class, Extent, Flag, LARGEST, Slab, Slabs, TABLE, Use, classes};
+use crate::heap::slabs::{BITS, Class, Flag, LARGEST, Slab, SlabUse, Slabs, SpanSize, TABLE, classes};
 use core::alloc::Layout;
 use core::ops::Range;
 use core::ptr::NonNull;
@@ -17,7 +17,7 @@ const POISON: u8 = 0xDB;
 
 impl HeapArena {
     /// Notes that a program has the object from now on.
-    pub(super) fn handed_out(&self, object: NonNull<u8>) -> NonNull<u8> {
+    pub(super) fn check_alloc(&self, object: NonNull<u8>) -> NonNull<u8> {
         let slabs = self.slabs();
         let Some((slab, class, index)) = slabs.small_object(object) else { return object };
         let (live, poisoned) = slabs.check_bits(slab, class);
@@ -39,7 +39,7 @@ impl HeapArena {
     }
 
     /// Checks that the program has this object, with this layout, and poisons it.
-    pub(super) fn coming_back(&self, object: NonNull<u8>, layout: Layout) {
+    pub(super) fn check_free(&self, object: NonNull<u8>, layout: Layout) {
         let Some((slab, class, index)) = self.checked(object, layout, "freed") else { return };
         let (live, poisoned) = self.slabs().check_bits(slab, class);
         let (word, bit) = (index / BITS, 1 << (index % BITS));
@@ -50,7 +50,7 @@ impl HeapArena {
     }
 
     /// Checks that the program has this object, with this layout, and wants to resize it.
-    pub(super) fn still_out(&self, object: NonNull<u8>, layout: Layout) {
+    pub(super) fn check_live(&self, object: NonNull<u8>, layout: Layout) {
         self.checked(object, layout, "resized");
     }
 
@@ -61,7 +61,7 @@ impl HeapArena {
         layout: Layout,
         done: &'static str,
     ) -> Option<(&Slab, &'static Class, usize)> {
-        let (slabs, size) = (self.slabs(), padded(layout));
+        let (slabs, size) = (self.slabs(), padded_size(layout));
         let check = |right: bool, wrong: Wrong| {
             if !right {
                 Misuse { object: object.as_ptr(), done, layout: Some(layout), wrong }.report(self);
@@ -79,14 +79,14 @@ impl HeapArena {
         let (number, index) = found?;
         let slab = slabs.slab(number);
         let (start, class) = match slab.usage() {
-            Use::Class(class) => (index * TABLE[class].size, &TABLE[class]),
-            Use::Span(extent) => {
+            SlabUse::Class(class) => (index * TABLE[class].size, &TABLE[class]),
+            SlabUse::Span(extent) => {
                 check(object == slabs.address(number), Wrong::Middle(kind));
-                let same = size > LARGEST && Extent::of(size).bytes() == extent.bytes();
+                let same = size > LARGEST && SpanSize::of(size).bytes() == extent.bytes();
                 check(same || size <= LARGEST && slab.is(Flag::Host), Wrong::Layout(kind));
                 return None;
             }
-            Use::Vacant | Use::Rest(_) => return None,
+            SlabUse::Vacant | SlabUse::Rest(_) => return None,
         };
         check(object.addr().get() == slabs.address(number).addr().get() + start, Wrong::Middle(kind));
         let (live, _) = slabs.check_bits(slab, class);
@@ -102,9 +102,9 @@ impl Slabs {
     /// What is known of the objects of a slab.
     fn kind(&self, number: usize) -> Kind {
         match self.slab(number).usage() {
-            Use::Class(class) => Kind(TABLE[class].size),
-            Use::Span(extent) => Kind(extent.bytes()),
-            Use::Vacant | Use::Rest(_) => Kind(0),
+            SlabUse::Class(class) => Kind(TABLE[class].size),
+            SlabUse::Span(extent) => Kind(extent.bytes()),
+            SlabUse::Vacant | SlabUse::Rest(_) => Kind(0),
         }
     }
 
@@ -113,7 +113,7 @@ impl Slabs {
         let (number, index) = self.object_at(object.addr().get())?;
         let slab = self.slab(number);
         match slab.usage() {
-            Use::Class(class) => Some((slab, &TABLE[class], index)),
+            SlabUse::Class(class) => Some((slab, &TABLE[class], index)),
             _ => None,
         }
     }
@@ -128,7 +128,7 @@ impl Slabs {
     /// The poison of objects in pages that were given back is gone.
     pub(super) fn unpoison(&self, number: usize, part: Range<usize>) {
         let slab = self.slab(number);
-        let Use::Class(class) = slab.usage() else { return };
+        let SlabUse::Class(class) = slab.usage() else { return };
         let class = &TABLE[class];
         let (_, poisoned) = self.check_bits(slab, class);
         for index in class.index(part.start)..=class.index(part.end - 1).min(class.objects - 1) {

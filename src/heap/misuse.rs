@@ -4,7 +4,7 @@
 //! global allocator is undefined (soundness S34), and a panic allocates, in the very heap that was just found to be wrong. So there the report
 //! is put together on the stack and goes to the standard error by one `write`.
 
-use super::arena::{HeapArena, padded};
+use super::arena::{HeapArena, padded_size};
 use crate::heap::slabs::{LARGEST, TABLE, classes};
 use core::alloc::Layout;
 use core::fmt::{self, Write};
@@ -59,7 +59,7 @@ struct Given(Layout);
 
 impl fmt::Display for Given {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (layout, size) = (self.0, padded(self.0));
+        let (layout, size) = (self.0, padded_size(self.0));
         write!(f, "the layout given has {} bytes aligned to {}, ", layout.size(), layout.align())?;
         if size == 0 { f.write_str("which is no object") } else { write!(f, "which is {}", Kind(size)) }
     }

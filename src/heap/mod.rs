@@ -36,10 +36,10 @@ mod slabs;
 mod stats;
 mod step;
 
-pub use adapters::{GlobalHeap, HeapRc, Registered};
+pub use adapters::{GlobalHeap, HeapRc, Registration};
 pub use arena::HeapArena;
 pub use builder::HeapArenaBuilder;
-pub use collect::Swept;
+pub use collect::SweepReport;
 pub use slabs::Decay;
 pub use stats::{ClassStats, HeapStats};
 

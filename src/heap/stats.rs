@@ -2,7 +2,7 @@
 
 use super::arena::HeapArena;
 use crate::error::Error;
-use crate::heap::slabs::{CLASSES, SLAB, TABLE, Use};
+use crate::heap::slabs::{CLASSES, SLAB, SlabUse, TABLE};
 
 /// Counts of a [`HeapArena`], in bytes unless they say otherwise. An object counts with the size of its class, above 32 KiB in units of
 /// 4 KiB.
@@ -84,8 +84,8 @@ impl HeapArena {
         let (mut used, mut large) = (0, 0);
         for number in 0..slabs.high.get() {
             let usage = slabs.slab(number).usage();
-            used += usize::from(usage != Use::Vacant);
-            large += usize::from(matches!(usage, Use::Span(_)));
+            used += usize::from(usage != SlabUse::Vacant);
+            large += usize::from(matches!(usage, SlabUse::Span(_)));
         }
         let cached = classes().map(|class| class.cached * class.size).sum();
         HeapStats {

@@ -26,7 +26,7 @@ const LIVE: usize = 2;
 /// Its reservation is nobody's, without access and contents.
 const SPARE: usize = 3;
 
-pub(super) struct Place {
+pub(super) struct PoolSlot {
     state: AtomicUsize,
     base: AtomicPtr<u8>,
     len: AtomicUsize,
@@ -34,7 +34,7 @@ pub(super) struct Place {
     used: [AtomicUsize; 2],
 }
 
-impl Place {
+impl PoolSlot {
     pub(super) const fn vacant() -> Self {
         Self {
             state: AtomicUsize::new(VACANT),

@@ -19,14 +19,14 @@ const MADV_COLLAPSE: libc::c_int = 25;
 /// error number. Memory files and huge pages are Linux's, fixed mappings of Linux on 64 bits; elsewhere they are refused with number 0.
 ///
 /// ```
-/// use permacode::{CodeArena, Hardening};
+/// use permacode::{CodeArena, Protection};
 /// use permacode::pages::{PageSource, SystemPages};
 ///
 /// assert!(SystemPages.protects());
 /// let arena = CodeArena::builder().pages(std::sync::Arc::new(SystemPages)).build()?;
 /// let loader = arena.load("m")?;
 /// loader.alloc(1u8)?;
-/// assert_eq!(loader.seal()?.hardening(), Hardening::Protect);
+/// assert_eq!(loader.seal()?.protection(), Protection::ReadOnly);
 /// assert_eq!(arena.stats().claimed % SystemPages.page_size(), 0);
 /// # Ok::<(), permacode::Error>(())
 /// ```

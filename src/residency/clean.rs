@@ -93,7 +93,7 @@ impl Residency {
     /// that shares the code lives: a page that is anybody's alone was written to by somebody.
     ///
     /// Without such a process the answer means nothing: what nobody shares counts as a copy. So does what a child loaded and sealed by
-    /// itself. Pages of a memory file ([`Hardening::MemFile`](crate::Hardening::MemFile)) are nobody's copy, shared or not; what is swapped
+    /// itself. Pages of a memory file ([`Protection::SealedFile`](crate::Protection::SealedFile)) are nobody's copy, shared or not; what is swapped
     /// out is not looked at. Costs a look at each sealed range for each private stretch; no system call, no allocation.
     ///
     /// # Errors

@@ -106,7 +106,7 @@ impl fmt::Display for Permissions {
 pub enum Backing {
     /// Nothing: pages begin as zeros. After a fork they are shared until somebody writes.
     Anonymous,
-    /// A file of the kernel's own, in memory: at [`Hardening::MemFile`](crate::Hardening::MemFile), the sealed copy. Memory that processes share
+    /// A file of the kernel's own, in memory: at [`Protection::SealedFile`](crate::Protection::SealedFile), the sealed copy. Memory that processes share
     /// without a file (`MAP_SHARED`, System V's segments) is one too, and so are files of huge pages.
     ///
     /// The kernel tells by the file's device, whatever its name is. A process that may make no memory file cannot ask which device that is; it

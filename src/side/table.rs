@@ -108,7 +108,7 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
             assert!(align_of::<T>() <= 64, "no page is smaller than 64 bytes, so the table is aligned to that");
         }
         let base = pages.base().cast();
-        let (committed, tag) = (AtomicUsize::new(0), arena.site_tag());
+        let (committed, tag) = (AtomicUsize::new(0), arena.site_counter().tag());
         Self { arena, pages, base, committed, capacity, tag, owns: PhantomData }
     }
 
@@ -218,7 +218,7 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
     fn grow(&self, from: usize, needed: usize) -> Result<(), Error> {
         // All that the arena has given so far, because they will come.
         let ahead = from + (CHUNK / size_of::<T>()).max(from / 4);
-        let wish = needed.max(self.arena.sites_given()).max(ahead).min(self.capacity);
+        let wish = needed.max(self.arena.site_counter().given()).max(ahead).min(self.capacity);
         let to = self
             .commit(from, wish)
             .or_else(|error| if needed < wish { self.commit(from, needed) } else { Err(error) })?;

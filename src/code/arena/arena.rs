@@ -11,18 +11,13 @@
 //! Code shares no page with the rest (invariant 1). An arena that holds little touches a page where table and records meet and the first of
 //! code, both writable from the beginning. The `CodeArena` value itself holds a few atomics and lies wherever its owner puts it.
 
-use super::stats::{Counters, Stats};
-use crate::code::store::{
-    Board, CHUNK, Choices, CodePages, Directory, Extent, Geometry, Hardening, Ledger, ModuleRecord, Names, PageTable,
-    Record,
-};
-use crate::code::value::{Name, SiteCounter, Sites};
+use super::stats::CodeStats;
+use crate::code::store::CodeStore;
+use crate::code::value::{Name, SiteCounter};
 use crate::error::Error;
-use crate::pages::Reservation;
 use core::alloc::Layout;
 use core::fmt;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// Memory for code that is built once and then only read.
 ///
@@ -45,16 +40,9 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 /// # }
 /// ```
 pub struct CodeArena {
-    modules: Directory,
-    names: Names,
-    sites: SiteCounter,
-    ledger: Ledger,
-    next_module: AtomicU32,
-    counters: Counters,
+    store: CodeStore,
     /// Where the arena moves when it is leaked: memory in the ledger, so that leaking needs none.
     home: NonNull<Self>,
-    /// Dropped last: all of the above may point into it.
-    pages: CodePages,
 }
 
 // SAFETY: `home` is memory of the arena's own that nothing but `leak`, which owns the arena, writes to; every other field is `Send`.
@@ -63,45 +51,15 @@ unsafe impl Send for CodeArena {}
 unsafe impl Sync for CodeArena {}
 
 impl CodeArena {
-    pub(in crate::code) fn with_pages(
-        reservation: Reservation,
-        geometry: Geometry,
-        choices: Choices,
-    ) -> Result<Self, Error> {
-        // SAFETY: whole pages of a reservation that nothing was done with yet.
-        unsafe { reservation.commit(0..geometry.start + CodePages::ready(&reservation, geometry)) }?;
-        let ledger = Ledger::new(geometry.table..geometry.start, geometry.rest, geometry.back);
-        // SAFETY: the reservation was made for this geometry; the page table's part and the first code are committed and untouched.
-        let pages = unsafe { CodePages::new(reservation, geometry, choices) };
-        let home = ledger.claim(&pages, Layout::new::<Self>())?.cast();
-        // SAFETY: the directory is this arena's, and `enlist` appends modules of this arena only.
-        let modules = unsafe { Directory::new() };
-        Ok(Self {
-            modules,
-            names: Names::new(),
-            sites: SiteCounter::new(),
-            ledger,
-            next_module: AtomicU32::new(0),
-            counters: Counters::default(),
-            home,
-            pages,
-        })
+    /// An empty arena over a store.
+    pub(super) fn with_store(store: CodeStore) -> Result<Self, Error> {
+        let home = store.claim_record(Layout::new::<Self>())?.cast();
+        Ok(Self { store, home })
     }
 
-    /// Claims and populates `bytes` ahead of the first load.
-    pub(in crate::code) fn prefault(&self, bytes: usize) -> Result<(), Error> {
-        if bytes != 0 {
-            self.pages.prefault(bytes, || self.board())?;
-        }
-        Ok(())
-    }
-
-    /// What the ledger keeps of a module, for one that is to be opened.
-    pub(in crate::code) fn module_record(&self, name: &str) -> Result<Record<'_, ModuleRecord>, Error> {
-        self.ledger.insert_named(&self.pages, name, |name| {
-            // SAFETY: the ledger copied the name and puts the record in front of it. Its loader adds what it records in this arena.
-            unsafe { ModuleRecord::new(self.next_module.fetch_add(1, Relaxed), name) }
-        })
+    #[inline]
+    pub(in crate::code) fn store(&self) -> &CodeStore {
+        &self.store
     }
 
     /// Whether an address lies in the arena's code pages: one subtraction and one comparison.
@@ -118,12 +76,12 @@ impl CodeArena {
     /// ```
     #[inline]
     pub fn contains<T: ?Sized>(&self, ptr: *const T) -> bool {
-        self.pages.offset(ptr.cast::<u8>().addr()).is_some()
+        self.store.pages().offset(ptr.cast::<u8>().addr()).is_some()
     }
 
     /// Returns the name with this text, if a loader of the arena has interned it.
     ///
-    /// It adds nothing, so text from outside can be looked up without filling the arena. Names of transient code are not found: those
+    /// It adds nothing, so text from outside can be looked up without filling the arena. NameTrie of transient code are not found: those
     /// are the region's own until they are [promoted](crate::CodeRef::promote). The empty name is always found.
     ///
     /// ```
@@ -142,7 +100,7 @@ impl CodeArena {
         if text.is_empty() {
             return Some(Name::new(""));
         }
-        self.names.find(self.names.hash(text), text).ok().map(Name::new)
+        self.store.names().find(self.store.names().hash(text), text).ok().map(Name::new)
     }
 
     /// The address space set aside for code, used or not, from its first byte to behind its last: what
@@ -159,8 +117,8 @@ impl CodeArena {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn address_range(&self) -> core::ops::Range<usize> {
-        let start = self.pages.at(0).addr().get();
-        start..start + self.pages.len()
+        let start = self.store.pages().at(0).addr().get();
+        start..start + self.store.pages().len()
     }
 
     /// Returns the bytes of address space that the arena takes, those for its records and its page table included.
@@ -175,7 +133,7 @@ impl CodeArena {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn address_space(&self) -> usize {
-        self.pages.reservation().len()
+        self.store.pages().reservation().len()
     }
 
     /// Where what the arena knows of its code lies: pages that loads and seals write to, in front of the code and behind it. For tools that
@@ -188,7 +146,7 @@ impl CodeArena {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn bookkeeping_ranges(&self) -> [core::ops::Range<usize>; 2] {
-        let (code, (front, back)) = (self.address_range(), self.pages.around());
+        let (code, (front, back)) = (self.address_range(), self.store.pages().around());
         [code.start - front..code.start, code.end..code.end + back]
     }
 
@@ -204,8 +162,8 @@ impl CodeArena {
     /// assert_eq!((stats.modules, stats.used), (1, 100));
     /// # Ok::<(), permacode::Error>(())
     /// ```
-    pub fn stats(&self) -> Stats {
-        self.counters.stats(&self.pages, &self.sites)
+    pub fn stats(&self) -> CodeStats {
+        CodeStats::of(&self.store)
     }
 
     /// Gives the arena away for the rest of the process, so that its blocks are `&'static`.
@@ -232,19 +190,19 @@ impl CodeArena {
     #[cfg(feature = "testing")]
     #[doc(hidden)]
     pub fn base(&self) -> NonNull<u8> {
-        self.pages.at(0)
+        self.store.pages().at(0)
     }
 
     /// The unit that pages are sealed in.
     #[cfg(feature = "testing")]
     pub(crate) fn page_size(&self) -> usize {
-        self.pages.page().bytes()
+        self.store.pages().page().bytes()
     }
 
     /// Whether the page source can protect what is sealed.
     #[cfg(feature = "testing")]
     pub(crate) fn has_protection(&self) -> bool {
-        self.pages.reservation().protects()
+        self.store.pages().reservation().protects()
     }
 
     /// Shows each stretch of sealed code, as addresses that ascend.
@@ -254,79 +212,17 @@ impl CodeArena {
         mut show: impl FnMut(core::ops::Range<usize>) -> Result<(), E>,
     ) -> Result<(), E> {
         let base = self.address_range().start;
-        self.pages.each_sealed(|stretch| show(base + stretch.start..base + stretch.end))
-    }
-
-    pub(in crate::code) fn pages(&self) -> &CodePages {
-        &self.pages
-    }
-
-    pub(in crate::code) fn directory(&self) -> &Directory {
-        &self.modules
-    }
-
-    pub(in crate::code) fn names(&self) -> &Names {
-        &self.names
-    }
-
-    pub(in crate::code) fn site_counter(&self) -> &SiteCounter {
-        &self.sites
+        self.store.pages().each_sealed(|stretch| show(base + stretch.start..base + stretch.end))
     }
 
     /// How far behind the first byte of the code pages an address lies, if it is among them.
     pub(crate) fn offset_of<T: ?Sized>(&self, ptr: *const T) -> Option<usize> {
-        self.pages.offset(ptr.cast::<u8>().addr())
+        self.store.pages().offset(ptr.cast::<u8>().addr())
     }
 
-    /// Site numbers for transient code, which shares them with others: where they begin.
-    pub(crate) fn number_sites(&self, count: usize) -> Result<u32, Error> {
-        self.sites.number(count)
-    }
-
-    /// What tells this arena's sites from those of others.
-    pub(crate) fn site_tag(&self) -> u16 {
-        self.sites.tag()
-    }
-
-    /// Sites given out so far.
-    pub(crate) fn sites_given(&self) -> usize {
-        self.sites.given()
-    }
-
-    /// A part of such numbers.
-    pub(crate) fn part_of_sites(&self, start: u32, len: u16) -> Sites {
-        self.sites.part(start, len)
-    }
-
-    /// A board for more tails to wait on, if there is room for it.
-    pub(in crate::code) fn board(&self) -> Option<Record<'_, Board>> {
-        // SAFETY: the board goes to this arena's ledger, and so to its own shelves only.
-        self.record(unsafe { Board::new() }).ok()
-    }
-
-    pub(in crate::code) fn record<T: Sync>(&self, value: T) -> Result<Record<'_, T>, Error> {
-        self.ledger.insert(&self.pages, value)
-    }
-
-    /// Adds a closed module to the list of finished ones.
-    pub(in crate::code) fn enlist<'l>(
-        &'l self,
-        module: Record<'l, ModuleRecord>,
-        filled: usize,
-        gaps: usize,
-        lost: usize,
-    ) {
-        let pages = module.get().extents().map(|extent| self.pages.fresh(&extent)).sum();
-        self.counters.add(filled, gaps, lost, pages);
-        self.modules.append(module);
-    }
-
-    /// What holds for every page of these extents.
-    pub(in crate::code) fn hardening_of<'l>(&'l self, extents: impl Iterator<Item = Record<'l, Extent>>) -> Hardening {
-        let filled = extents.filter(|extent| extent.start() != extent.end());
-        let least = filled.map(|extent| self.pages.hardening(extent.start()..extent.end())).min();
-        // Of what has no bytes, nothing can change.
-        least.unwrap_or(if self.pages.reservation().protects() { Hardening::Protect } else { Hardening::ByType })
+    /// The numbers that sites of this arena have.
+    pub(crate) fn site_counter(&self) -> &SiteCounter {
+        self.store.sites()
     }
 }
 
@@ -334,9 +230,4 @@ impl fmt::Debug for CodeArena {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CodeArena").field("stats", &self.stats()).finish_non_exhaustive()
     }
-}
-
-/// Where the parts of a reservation for `code` bytes lie, with at least one chunk of records.
-pub(in crate::code) fn geometry(code: usize, page: crate::base::page::PageSize) -> Option<Geometry> {
-    Geometry::new(code, page, CHUNK, PageTable::bytes)
 }

@@ -1,7 +1,7 @@
 //! What can be chosen before an arena exists.
 
-use super::arena::{CodeArena, geometry};
-use crate::code::store::{Choices, Geometry, Hardening};
+use super::arena::CodeArena;
+use crate::code::store::{CodeStore, Protection, StoreOptions, StorePlan};
 use crate::error::Error;
 use crate::pages::{PageSource, Reservation, Reserve, Source};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub struct CodeArenaBuilder {
     reservation: Option<usize>,
     limit: Option<usize>,
     prefault: usize,
-    hardening: Hardening,
+    protection: Protection,
     strict: bool,
     huge: bool,
     source: Source,
@@ -77,7 +77,7 @@ impl CodeArenaBuilder {
             reservation: None,
             limit: None,
             prefault: 0,
-            hardening: Hardening::Protect,
+            protection: Protection::ReadOnly,
             strict: false,
             huge: false,
             source: Source::default(),
@@ -138,44 +138,44 @@ impl CodeArenaBuilder {
         self
     }
 
-    /// How hard each seal is to make pages: [`Hardening::Protect`] unless said. What is below it means it; [`Hardening::Forever`] means
-    /// [`Hardening::MemFile`], until [`CodeArena::harden_forever`].
+    /// How hard each seal is to make pages: [`Protection::ReadOnly`] unless said. What is below it means it; [`Protection::Fixed`] means
+    /// [`Protection::SealedFile`], until [`CodeArena::harden_forever`].
     ///
     /// Above protection a seal costs some ten system calls, one more for each 16 KiB, a copy and a mapping for each stretch of pages. What the
-    /// system refuses is no error unless [`strict`](Self::strict): [`Module::hardening`](crate::Module::hardening) says what holds and
+    /// system refuses is no error unless [`strict`](Self::strict): [`Module::protection`](crate::Module::protection) says what holds and
     /// [`CodeArena::refused`] why.
     ///
     /// ```
-    /// use permacode::{CodeArena, Hardening};
+    /// use permacode::{CodeArena, Protection};
     ///
-    /// let arena = CodeArena::builder().hardening(Hardening::MemFile).build()?;
+    /// let arena = CodeArena::builder().protection(Protection::SealedFile).build()?;
     /// let loader = arena.load("m")?;
     /// loader.alloc(1u8)?;
     /// let module = loader.seal()?;
     /// match arena.refused() {
-    ///     None => assert_eq!(module.hardening(), Hardening::MemFile),
+    ///     None => assert_eq!(module.protection(), Protection::SealedFile),
     ///     Some(refusal) => eprintln!("{refusal}"), // in a sandbox, perhaps
     /// }
     /// # Ok::<(), permacode::Error>(())
     /// ```
-    pub fn hardening(mut self, level: Hardening) -> Self {
-        self.hardening = level;
+    pub fn protection(mut self, level: Protection) -> Self {
+        self.protection = level;
         self
     }
 
-    /// Makes a seal that does not reach the [level](Self::hardening) an error. Its pages are protected all the same, and the module is
+    /// Makes a seal that does not reach the [level](Self::protection) an error. Its pages are protected all the same, and the module is
     /// finished.
     ///
     /// Costs nothing. The error is [`Error::Pages`], which says which step the system refused.
     ///
     /// ```
-    /// use permacode::{CodeArena, Error, Hardening};
+    /// use permacode::{CodeArena, Error, Protection};
     ///
-    /// let arena = CodeArena::builder().hardening(Hardening::MemFile).strict().build()?;
+    /// let arena = CodeArena::builder().protection(Protection::SealedFile).strict().build()?;
     /// let loader = arena.load("m")?;
     /// loader.alloc(1u8)?;
     /// match loader.seal() {
-    ///     Ok(module) => assert_eq!(module.hardening(), Hardening::MemFile),
+    ///     Ok(module) => assert_eq!(module.protection(), Protection::SealedFile),
     ///     Err(error) => assert!(matches!(error, Error::Pages(_))), // in a sandbox, perhaps
     /// }
     /// # Ok::<(), Error>(())
@@ -192,7 +192,7 @@ impl CodeArenaBuilder {
     /// share what was claimed. Machine code lies on small pages until it is sealed. Costs memory: up to 2 MiB
     /// behind the last block are resident; and one system call for each claim, one for each seal that completes a huge page. Where the system
     /// has none to give, nothing changes and [`CodeArena::refused`] says so; where its memory is in pieces, finding some may take
-    /// longer than small pages would have taken. What is [hardened](Self::hardening) above protection lies on small pages again.
+    /// longer than small pages would have taken. What is [hardened](Self::protection) above protection lies on small pages again.
     ///
     /// ```
     /// let arena = permacode::CodeArena::builder().huge_pages().build()?;
@@ -241,23 +241,23 @@ impl CodeArenaBuilder {
         let arena = match self.reservation {
             Some(bytes) => self.reserve(bytes)?,
             None => {
-                let len = |bytes| self.geometry(bytes).map(|geometry| geometry.len);
+                let len = |bytes| self.plan(bytes).map(|plan| plan.len);
                 RESERVATION.granted(&self.source, len, |bytes| self.reserve(bytes))?
             }
         };
-        arena.prefault(self.prefault)?;
+        arena.store().prefault(self.prefault)?;
         Ok(arena)
     }
 
-    fn geometry(&self, bytes: usize) -> Result<Geometry, Error> {
-        geometry(bytes, self.source.page_size()?).ok_or(Error::TooLarge { len: bytes, element: 1 })
+    fn plan(&self, bytes: usize) -> Result<StorePlan, Error> {
+        CodeStore::plan(bytes, self.source.page_size()?).ok_or(Error::TooLarge { len: bytes, element: 1 })
     }
 
     fn reserve(&self, bytes: usize) -> Result<CodeArena, Error> {
-        let geometry = self.geometry(bytes)?;
-        let reservation = Reservation::new(self.source.clone(), geometry.len)?;
-        let choices = Choices { limit: self.limit, level: self.hardening, strict: self.strict, huge: self.huge };
-        CodeArena::with_pages(reservation, geometry, choices)
+        let plan = self.plan(bytes)?;
+        let reservation = Reservation::new(self.source.clone(), plan.len)?;
+        let options = StoreOptions { limit: self.limit, level: self.protection, strict: self.strict, huge: self.huge };
+        CodeArena::with_store(CodeStore::new(reservation, plan, options)?)
     }
 }
 
@@ -273,7 +273,7 @@ impl core::fmt::Debug for CodeArenaBuilder {
             .field("reservation", &self.reservation)
             .field("limit", &self.limit)
             .field("prefault", &self.prefault)
-            .field("hardening", &self.hardening)
+            .field("protection", &self.protection)
             .finish_non_exhaustive()
     }
 }

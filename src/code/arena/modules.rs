@@ -1,8 +1,8 @@
 //! A finished load: a name, the extents it fills, and how well they are protected. Nothing can be added to it.
 
 use super::arena::CodeArena;
-use super::seal::Sealed;
-use crate::code::store::{Hardening, ModuleRecord, Record};
+use super::seal::SealReport;
+use crate::code::store::{ModuleRecord, Protection, Record};
 use crate::error::Error;
 use core::fmt;
 
@@ -24,8 +24,8 @@ impl CodeArena {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn locate<T: ?Sized>(&self, ptr: *const T) -> Option<Location<'_>> {
-        let offset = self.pages().offset(ptr.cast::<u8>().addr())?;
-        let extents = core::iter::successors(self.pages().owner(offset), |extent| extent.get().below());
+        let offset = self.store().pages().offset(ptr.cast::<u8>().addr())?;
+        let extents = core::iter::successors(self.store().pages().owner(offset), |extent| extent.get().below());
         for extent in extents {
             if let Some(position) = extent.position(offset) {
                 return Some(Location { module: Module::new(self, extent.get().module()), offset: position });
@@ -52,7 +52,7 @@ impl CodeArena {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn modules(&self) -> Modules<'_> {
-        Modules { arena: self, next: self.directory().first() }
+        Modules { arena: self, next: self.store().modules().first() }
     }
 }
 
@@ -67,7 +67,7 @@ impl CodeArena {
 /// loader.alloc_str("hello")?;
 /// let module = loader.seal()?;
 /// assert_eq!((module.name(), module.bytes()), ("greeting", 5));
-/// assert_eq!(module.hardening(), permacode::Hardening::Protect);
+/// assert_eq!(module.protection(), permacode::Protection::ReadOnly);
 /// # Ok(())
 /// # }
 /// ```
@@ -124,33 +124,33 @@ impl<'a> Module<'a> {
 
     /// What holds for every page of the module now. Costs a load per 64 pages, no system call.
     ///
-    /// A module that was only [finished](crate::Loader::finish) is [`Hardening::ByType`] until [`CodeArena::seal`]; so is one whose
+    /// A module that was only [finished](crate::Loader::finish) is [`Protection::TypeOnly`] until [`CodeArena::seal`]; so is one whose
     /// seal failed.
     ///
     /// ```
-    /// use permacode::{CodeArena, Hardening};
+    /// use permacode::{CodeArena, Protection};
     ///
     /// let arena = CodeArena::new()?;
     /// let loader = arena.load("m")?;
     /// loader.alloc(1u8)?;
     /// let module = loader.finish();
-    /// assert_eq!(module.hardening(), Hardening::ByType);
+    /// assert_eq!(module.protection(), Protection::TypeOnly);
     /// arena.seal()?;
-    /// assert_eq!(module.hardening(), Hardening::Protect);
+    /// assert_eq!(module.protection(), Protection::ReadOnly);
     /// # Ok::<(), permacode::Error>(())
     /// ```
-    pub fn hardening(&self) -> Hardening {
-        self.arena.hardening_of(self.record.get().extents())
+    pub fn protection(&self) -> Protection {
+        self.arena.store().protection_of(self.record.get().extents())
     }
 
     /// Makes the pages of this module read-only, and no other's that they are not shared with.
     ///
     /// Use it for a module that was only [finished](crate::Loader::finish), where [`CodeArena::seal`] would seal all of them. The rest of its last
-    /// page is padded with zeros if nobody fills it. If an open loader does, that page stays as it is: [`Sealed::held`] counts it, and it can be sealed
+    /// page is padded with zeros if nobody fills it. If an open loader does, that page stays as it is: [`SealReport::held`] counts it, and it can be sealed
     /// once that loader is closed. What is sealed already stays sealed; calling again is a no-op.
     ///
     /// Pages that the module shares with finished neighbours are sealed with it. Machine code that its own loader did not
-    /// [seal](crate::NativeLoader::seal) becomes read-only here, never executable.
+    /// [seal](crate::NativeModule::seal) becomes read-only here, never executable.
     ///
     /// # Errors
     ///
@@ -160,10 +160,10 @@ impl<'a> Module<'a> {
     /// # Cost
     ///
     /// One system call for each stretch of its pages that is not sealed, commonly one, and what
-    /// [`hardening`](crate::CodeArenaBuilder::hardening) costs. Up to a page of padding.
+    /// [`protection`](crate::CodeArenaBuilder::protection) costs. Up to a page of padding.
     ///
     /// ```
-    /// use permacode::{CodeArena, Hardening};
+    /// use permacode::{CodeArena, Protection};
     ///
     /// let arena = CodeArena::new()?;
     /// let module = |name| -> Result<_, permacode::Error> {
@@ -173,15 +173,15 @@ impl<'a> Module<'a> {
     /// };
     /// let (first, second) = (module("first")?, module("second")?);
     /// assert_eq!(second.seal()?.held, 0);
-    /// assert_eq!(second.hardening(), Hardening::Protect);
-    /// assert_eq!(first.hardening(), Hardening::ByType); // all its pages but the one that they share
+    /// assert_eq!(second.protection(), Protection::ReadOnly);
+    /// assert_eq!(first.protection(), Protection::TypeOnly); // all its pages but the one that they share
     /// # Ok::<(), permacode::Error>(())
     /// ```
     ///
     /// [`Error::Pages`]: crate::Error::Pages
-    pub fn seal(&self) -> Result<Sealed, Error> {
-        let pages = self.arena.pages();
-        let (mut sealed, mut refused) = (Sealed { pages: 0, held: 0 }, None);
+    pub fn seal(&self) -> Result<SealReport, Error> {
+        let pages = self.arena.store().pages();
+        let (mut sealed, mut refused) = (SealReport { pages: 0, held: 0 }, None);
         for extent in self.record.get().extents() {
             sealed.held += usize::from(!pages.settle(&extent));
             match pages.seal_extent(&extent) {

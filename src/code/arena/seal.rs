@@ -9,7 +9,7 @@ impl CodeArena {
     /// Makes read-only whatever is finished and is not yet, and says how many tails open loaders still hold.
     ///
     /// Costs one system call for each stretch of pages that is not sealed, commonly one in all, and a load for each 16 MiB that are sealed
-    /// already; with [`hardening`](crate::CodeArenaBuilder::hardening) or [`huge_pages`](crate::CodeArenaBuilder::huge_pages), what these
+    /// already; with [`protection`](crate::CodeArenaBuilder::protection) or [`huge_pages`](crate::CodeArenaBuilder::huge_pages), what these
     /// cost besides. The rest of each module's last page is padded with zeros where nobody fills it. Short tails between the pages are given up, so that
     /// these are one mapping: at most a 64th of what is claimed. Any number of threads may call it at once. [`Module::seal`](crate::Module::seal) seals one
     /// module.
@@ -29,15 +29,15 @@ impl CodeArena {
     /// assert_eq!(arena.stats().seals, 1);
     /// # Ok::<(), permacode::Error>(())
     /// ```
-    pub fn seal(&self) -> Result<Sealed, Error> {
-        let pages = self.pages().seal_closed()?;
-        Ok(Sealed { pages, held: self.pages().held() })
+    pub fn seal(&self) -> Result<SealReport, Error> {
+        let pages = self.store().pages().seal_closed()?;
+        Ok(SealReport { pages, held: self.store().pages().held() })
     }
 
-    /// Puts sealed memory files in the place of all sealed pages: [`Hardening::MemFile`](crate::Hardening::MemFile). References stay good,
+    /// Puts sealed memory files in the place of all sealed pages: [`Protection::SealedFile`](crate::Protection::SealedFile). References stay good,
     /// and whoever reads meanwhile reads the same bytes.
     ///
-    /// With [`CodeArenaBuilder::hardening`](crate::CodeArenaBuilder::hardening) each seal does so by itself; this is for doing it once,
+    /// With [`CodeArenaBuilder::protection`](crate::CodeArenaBuilder::protection) each seal does so by itself; this is for doing it once,
     /// after the last, or for trying again. Costs ten system calls, one more for each 16 KiB, and a copy for each stretch of sealed pages
     /// that is not replaced yet; a file for each of them, closed again. A mapping for each of them stays: many small seals make many (the kernel allows some
     /// 65,000), so seal rarely, or call this once in the end. Huge pages are given up: files lie on small ones, which a fork does not copy
@@ -50,24 +50,24 @@ impl CodeArena {
     /// and the call can be repeated.
     ///
     /// ```
-    /// use permacode::{CodeArena, Hardening};
+    /// use permacode::{CodeArena, Protection};
     ///
     /// let arena = CodeArena::new()?;
     /// let loader = arena.load("m")?;
     /// let text = loader.alloc_str("good for reading")?;
     /// let module = loader.seal()?;
     /// if arena.harden().is_ok() {
-    ///     assert_eq!(module.hardening(), Hardening::MemFile);
+    ///     assert_eq!(module.protection(), Protection::SealedFile);
     /// }
     /// assert_eq!(text, "good for reading");
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn harden(&self) -> Result<(), Error> {
-        self.pages().replace_sealed().map_err(Error::Pages)
+        self.store().pages().replace_sealed().map_err(Error::Pages)
     }
 
     /// Makes what is sealed unchangeable for as long as the process and its children live:
-    /// [`Hardening::Forever`](crate::Hardening::Forever). For an arena that was [leaked](Self::leak).
+    /// [`Protection::Fixed`](crate::Protection::Fixed). For an arena that was [leaked](Self::leak).
     ///
     /// Each stretch of sealed pages that is not fixed yet becomes one mapping, however many seals it took. A stretch that is fixed stays a
     /// mapping of its own, so call this rarely. Advice that the pages should have (`MADV_DONTDUMP`, say) is to be given afterwards: what
@@ -77,49 +77,49 @@ impl CodeArena {
     ///
     /// # Errors
     ///
-    /// [`Error::Pages`] says which step the system refused; [`Module::hardening`](crate::Module::hardening) says what holds. The call can
+    /// [`Error::Pages`] says which step the system refused; [`Module::protection`](crate::Module::protection) says what holds. The call can
     /// be repeated.
     ///
     /// ```
-    /// use permacode::{CodeArena, Hardening, PageCall};
+    /// use permacode::{CodeArena, Protection, PageCall};
     ///
     /// let arena = CodeArena::new()?.leak();
     /// let loader = arena.load("m")?;
     /// let text: &'static str = loader.alloc_str("for ever")?;
     /// let module = loader.seal()?;
     /// match arena.harden_forever() {
-    ///     Ok(()) => assert_eq!(module.hardening(), Hardening::Forever),
+    ///     Ok(()) => assert_eq!(module.protection(), Protection::Fixed),
     ///     // A kernel before 6.10 has no `mseal`: the memory file holds.
-    ///     Err(permacode::Error::Pages(error)) if error.call == PageCall::Fix => assert_eq!(module.hardening(), Hardening::MemFile),
-    ///     Err(_) => assert_eq!(module.hardening(), Hardening::Protect), // no memory file either: in a sandbox, perhaps
+    ///     Err(permacode::Error::Pages(error)) if error.call == PageCall::Fix => assert_eq!(module.protection(), Protection::SealedFile),
+    ///     Err(_) => assert_eq!(module.protection(), Protection::ReadOnly), // no memory file either: in a sandbox, perhaps
     /// }
     /// assert_eq!(text, "for ever");
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn harden_forever(&'static self) -> Result<(), Error> {
         // SAFETY: the arena lives as long as the process.
-        unsafe { self.pages().fix_sealed() }.map_err(Error::Pages)
+        unsafe { self.store().pages().fix_sealed() }.map_err(Error::Pages)
     }
 
     /// What was last refused of what was asked for: a level of hardening, or huge pages. `None` if nothing was. Costs a load.
     ///
     /// Without [`CodeArenaBuilder::strict`](crate::CodeArenaBuilder::strict) a seal succeeds when pages are protected, whatever was asked
-    /// for beyond: this says what was refused, [`Module::hardening`](crate::Module::hardening) what holds.
+    /// for beyond: this says what was refused, [`Module::protection`](crate::Module::protection) what holds.
     ///
     /// ```
-    /// use permacode::{CodeArena, Hardening, PageCall, pages::OrdinaryPages};
+    /// use permacode::{CodeArena, Protection, PageCall, pages::OrdinaryPages};
     ///
     /// let pages = std::sync::Arc::new(OrdinaryPages); // cannot be replaced by memory files
-    /// let arena = CodeArena::builder().pages(pages).hardening(Hardening::MemFile).build()?;
+    /// let arena = CodeArena::builder().pages(pages).protection(Protection::SealedFile).build()?;
     /// let loader = arena.load("m")?;
     /// loader.alloc(1u8)?;
     /// assert_eq!(arena.refused(), None);
-    /// assert_eq!(loader.seal()?.hardening(), Hardening::ByType);
+    /// assert_eq!(loader.seal()?.protection(), Protection::TypeOnly);
     /// assert_eq!(arena.refused().map(|error| error.call), Some(PageCall::Replace));
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn refused(&self) -> Option<PageError> {
-        self.pages().refused()
+        self.store().pages().refused()
     }
 }
 
@@ -139,7 +139,7 @@ impl CodeArena {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Sealed {
+pub struct SealReport {
     /// Pages that this call made read-only.
     pub pages: usize,
     /// Open loaders that fill the rest of a finished module's last page, which can only be sealed once they are closed. A loader that

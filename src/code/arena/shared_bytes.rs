@@ -29,16 +29,16 @@ use std::sync::Arc;
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Shared {
+pub struct SharedBytes {
     bytes: NonNull<[u8]>,
     /// Keeps the mapping that `bytes` lie in.
     arena: Arc<CodeArena>,
 }
 
 // SAFETY: a shared reference to immutable bytes and an `Arc` of something `Send + Sync`.
-unsafe impl Send for Shared {}
+unsafe impl Send for SharedBytes {}
 // SAFETY: as above.
-unsafe impl Sync for Shared {}
+unsafe impl Sync for SharedBytes {}
 
 impl CodeArena {
     /// An owner for bytes of this arena. Costs one count in the `Arc`: no copy, no system call, no write to a code page.
@@ -56,21 +56,21 @@ impl CodeArena {
     /// assert!(matches!(arena.share(&[1, 2, 3]), Err(Error::Foreign)));
     /// # Ok::<(), permacode::Error>(())
     /// ```
-    pub fn share(self: &Arc<Self>, bytes: &[u8]) -> Result<Shared, Error> {
-        let start = self.pages().offset(bytes.as_ptr().addr());
+    pub fn share(self: &Arc<Self>, bytes: &[u8]) -> Result<SharedBytes, Error> {
+        let start = self.store().pages().offset(bytes.as_ptr().addr());
         let inside = start.is_some_and(|start| {
             let holds = |claimed: &Range<usize>| claimed.contains(&start) && bytes.len() <= claimed.end - start;
-            self.pages().claimed_ranges().iter().any(holds)
+            self.store().pages().claimed_ranges().iter().any(holds)
         });
         if !bytes.is_empty() && !inside {
             return Err(Error::Foreign);
         }
         let bytes = if bytes.is_empty() { NonNull::from(&[]) } else { NonNull::from(bytes) };
-        Ok(Shared { bytes, arena: Arc::clone(self) })
+        Ok(SharedBytes { bytes, arena: Arc::clone(self) })
     }
 }
 
-impl Shared {
+impl SharedBytes {
     /// The arena that the bytes lie in. Costs nothing; cloning it counts.
     ///
     /// ```
@@ -87,7 +87,7 @@ impl Shared {
     }
 }
 
-impl Deref for Shared {
+impl Deref for SharedBytes {
     type Target = [u8];
 
     #[inline]
@@ -97,15 +97,15 @@ impl Deref for Shared {
     }
 }
 
-impl AsRef<[u8]> for Shared {
+impl AsRef<[u8]> for SharedBytes {
     #[inline]
     fn as_ref(&self) -> &[u8] {
         self
     }
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for SharedBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Shared").field(&self.bytes.len()).finish()
+        f.debug_tuple("SharedBytes").field(&self.bytes.len()).finish()
     }
 }

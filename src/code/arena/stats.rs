@@ -1,8 +1,7 @@
 //! What an arena holds and what it cost.
 
-use crate::code::store::CodePages;
-use crate::code::value::SiteCounter;
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use crate::code::store::CodeStore;
+use core::sync::atomic::Ordering::Relaxed;
 
 /// Counts of a [`CodeArena`](crate::CodeArena), all in bytes unless they say otherwise.
 ///
@@ -22,7 +21,7 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Stats {
+pub struct CodeStats {
     /// Address space set aside for code. Less than it was where very many records took a part of it.
     pub reserved: usize,
     /// Bytes of the pages that loaders have claimed: data from the front of [the address range](crate::CodeArena::address_range), machine code
@@ -60,44 +59,25 @@ pub struct Stats {
     pub sites: usize,
 }
 
-/// What is added up as modules close.
-#[derive(Default)]
-pub(in crate::code) struct Counters {
-    used: AtomicUsize,
-    gaps: AtomicUsize,
-    lost: AtomicUsize,
-    pages: AtomicUsize,
-    modules: AtomicUsize,
-}
-
-impl Counters {
-    /// Counts a module in, of `filled` bytes on `pages` pages that no module before it counted; `gaps` and `lost` of the bytes are no
-    /// block's.
-    pub(in crate::code) fn add(&self, filled: usize, gaps: usize, lost: usize, pages: usize) {
-        self.used.fetch_add(filled - gaps - lost, Relaxed);
-        self.gaps.fetch_add(gaps, Relaxed);
-        self.lost.fetch_add(lost, Relaxed);
-        self.pages.fetch_add(pages, Relaxed);
-        self.modules.fetch_add(1, Relaxed);
-    }
-
-    pub(in crate::code) fn stats(&self, pages: &CodePages, sites: &SiteCounter) -> Stats {
+impl CodeStats {
+    pub(super) fn of(store: &CodeStore) -> Self {
+        let (pages, counters) = (store.pages(), store.counters());
         let (claimed, native) = pages.claimed();
-        Stats {
+        Self {
             reserved: pages.len(),
             claimed,
             native,
-            used: self.used.load(Relaxed),
-            gaps: self.gaps.load(Relaxed),
-            lost: self.lost.load(Relaxed),
+            used: counters.used.load(Relaxed),
+            gaps: counters.gaps.load(Relaxed),
+            lost: counters.lost.load(Relaxed),
             tails: pages.tails(),
-            pages: self.pages.load(Relaxed),
+            pages: counters.pages.load(Relaxed),
             unsealed: pages.unsealed(),
             mappings: pages.mappings(),
             seals: pages.seals(),
             system_calls: pages.reservation().calls(),
-            modules: self.modules.load(Relaxed),
-            sites: sites.given(),
+            modules: counters.modules.load(Relaxed),
+            sites: store.sites().given(),
         }
     }
 }

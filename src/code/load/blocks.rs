@@ -1,11 +1,11 @@
 //! What a loader puts into its module: values, slices, text, names, sites, and links between them.
 //!
 //! Each block is placed (see `loader.rs`), filled, and from then on only read. What fills a slice element by element goes through
-//! [`Fill`], which takes everything back when it does not come to its end.
+//! [`SliceGuard`], which takes everything back when it does not come to its end.
 
 use super::loader::Loader;
-use super::region_room::Note;
-use super::slice_guard::Fill;
+use super::region_room::BlockNote;
+use super::slice_guard::SliceGuard;
 use crate::code::store::NameEntry;
 use crate::code::value::{Link, Name, Permanent, Sites};
 use crate::error::{Error, LinkError};
@@ -129,7 +129,7 @@ impl<'a> Loader<'a> {
     {
         let mut elements = elements.into_iter();
         let promised = elements.len();
-        let mut fill = Fill::new(self, promised)?;
+        let mut fill = SliceGuard::new(self, promised)?;
         for found in 0..promised {
             fill.push(elements.next().ok_or(Error::Length { promised, found })?);
         }
@@ -146,7 +146,7 @@ impl<'a> Loader<'a> {
     /// # Errors
     ///
     /// Those of the closure, and as for [`alloc`](Self::alloc). After an error or a panic the space is zero again; it is lost, and
-    /// counted in [`Stats::lost`](crate::Stats::lost), only if the closure allocated behind it.
+    /// counted in [`CodeStats::lost`](crate::CodeStats::lost), only if the closure allocated behind it.
     ///
     /// ```
     /// # fn main() -> Result<(), permacode::Error> {
@@ -164,7 +164,7 @@ impl<'a> Loader<'a> {
         E: From<Error>,
         F: FnMut(usize) -> Result<T, E>,
     {
-        let mut fill = Fill::new(self, len)?;
+        let mut fill = SliceGuard::new(self, len)?;
         for index in 0..len {
             fill.push(element(index)?);
         }
@@ -211,7 +211,9 @@ impl<'a> Loader<'a> {
     pub(crate) fn place_aligned(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
         let at = self.place(layout)?;
         if let Some(growing) = self.region() {
-            growing.region().note(Note::Aligned(NonNull::slice_from_raw_parts(at, layout.size()), layout.align()))?;
+            growing
+                .region()
+                .note(BlockNote::Aligned(NonNull::slice_from_raw_parts(at, layout.size()), layout.align()))?;
         }
         Ok(at)
     }
@@ -293,19 +295,19 @@ impl<'a> Loader<'a> {
                 None => self.alloc_str(text).and_then(|name| growing.remember(name).map(|()| name)),
             };
         }
-        let names = self.arena().names();
+        let names = self.arena().store().names();
         let hash = names.hash(text);
         let vacancy = match names.find(hash, text) {
             Ok(name) => return Ok(name),
             Err(vacancy) => vacancy,
         };
         // Undone unless it becomes the arena's copy: by an error, or because another thread's was first.
-        let mut copy = Fill::new(self, text.len())?;
+        let mut copy = SliceGuard::new(self, text.len())?;
         copy.push_all(text.as_bytes());
         // SAFETY: the bytes of a `str`, in a block of this loader, which fills a module of the arena (1). The block is undone by dropping
         // `copy`: not before `insert` has returned, and then only if it refused the entry (2).
         let entry = unsafe { NameEntry::new(hash, core::str::from_utf8_unchecked(copy.filled())) };
-        match names.insert(vacancy, self.arena().record(entry)?) {
+        match names.insert(vacancy, self.arena().store().record(entry)?) {
             // SAFETY: the bytes of a `str`.
             Ok(()) => Ok(unsafe { core::str::from_utf8_unchecked(copy.finish()) }),
             Err(first) => Ok(first),
@@ -335,7 +337,7 @@ impl<'a> Loader<'a> {
     /// ```
     pub fn sites(&self, count: usize) -> Result<Sites, Error> {
         match self.region() {
-            None => self.arena().site_counter().take(count),
+            None => self.arena().store().sites().take(count),
             Some(growing) => growing.region().sites(count),
         }
     }

@@ -9,8 +9,8 @@
 //! A loader does not say which of the two it fills, so one lowering function serves for both.
 
 use super::bump::Bump;
-use super::module_room::Filling;
-use super::region_room::{Growing, Region};
+use super::module_room::ModuleRoom;
+use super::region_room::{BlockSource, RegionRoom};
 use crate::code::arena::{CodeArena, Module};
 use crate::code::store::End;
 use crate::error::Error;
@@ -38,8 +38,8 @@ pub struct Loader<'a> {
 
 /// Where a loader's blocks go.
 enum Home<'a> {
-    Module(Filling<'a>),
-    Region(Growing<'a>),
+    Module(ModuleRoom<'a>),
+    BlockSource(RegionRoom<'a>),
 }
 
 // SAFETY: a loader of a module holds a cursor into pages that only it writes to, references to an arena and its records, which are `Sync`,
@@ -72,8 +72,8 @@ impl CodeArena {
 impl<'a> Loader<'a> {
     /// Opens a module of what is claimed from `end`. Its record is new, so no other loader fills it.
     pub(in crate::code) fn open(arena: &'a CodeArena, name: &str, end: End) -> Result<Self, Error> {
-        let home = Home::Module(Filling::new(arena, arena.module_record(name)?, end));
-        Ok(Self { bump: Bump::new(arena.pages().at(0)), home, invariant: PhantomData })
+        let home = Home::Module(ModuleRoom::new(arena, arena.store().module_record(name)?, end));
+        Ok(Self { bump: Bump::new(arena.store().pages().at(0)), home, invariant: PhantomData })
     }
 
     /// Makes a loader that fills a region.
@@ -83,9 +83,9 @@ impl<'a> Loader<'a> {
     /// 1. Only references to the loader are given away. So it stays on this thread, and is never finished or sealed.
     /// 2. It is dropped before a handle counts a part of the region. So handles that outlive it find all links as they stay.
     /// 3. A function that is lent the loader must accept every `'a`. So it has no other loader of this lifetime.
-    pub(crate) unsafe fn for_region(arena: &'a CodeArena, region: &'a dyn Region) -> Self {
-        let home = Home::Region(Growing::new(arena, region));
-        Self { bump: Bump::new(arena.pages().at(0)), home, invariant: PhantomData }
+    pub(crate) unsafe fn for_region(arena: &'a CodeArena, region: &'a dyn BlockSource) -> Self {
+        let home = Home::BlockSource(RegionRoom::new(arena, region));
+        Self { bump: Bump::new(arena.store().pages().at(0)), home, invariant: PhantomData }
     }
 
     /// The arena that the names lie in, and the blocks too unless they go to a region.
@@ -94,15 +94,15 @@ impl<'a> Loader<'a> {
     pub(crate) fn arena(&self) -> &'a CodeArena {
         match &self.home {
             Home::Module(filling) => filling.arena(),
-            Home::Region(growing) => growing.arena(),
+            Home::BlockSource(growing) => growing.arena(),
         }
     }
 
     /// The region that is filled, if it is no module.
-    pub(in crate::code) fn region(&self) -> Option<&Growing<'a>> {
+    pub(in crate::code) fn region(&self) -> Option<&RegionRoom<'a>> {
         match &self.home {
             Home::Module(_) => None,
-            Home::Region(growing) => Some(growing),
+            Home::BlockSource(growing) => Some(growing),
         }
     }
 
@@ -127,7 +127,7 @@ impl<'a> Loader<'a> {
     pub fn bytes(&self) -> usize {
         match &self.home {
             Home::Module(filling) => filling.bytes(&self.bump),
-            Home::Region(growing) => growing.bytes(&self.bump),
+            Home::BlockSource(growing) => growing.bytes(&self.bump),
         }
     }
 
@@ -171,7 +171,7 @@ impl<'a> Loader<'a> {
     /// let loader = arena.load("m")?;
     /// let text = loader.alloc_str("good for reading")?;
     /// let module = loader.seal()?;
-    /// assert_eq!(module.hardening(), permacode::Hardening::Protect);
+    /// assert_eq!(module.protection(), permacode::Protection::ReadOnly);
     /// assert_eq!((text, arena.stats().unsealed), ("good for reading", 0));
     /// # Ok::<(), permacode::Error>(())
     /// ```
@@ -183,13 +183,13 @@ impl<'a> Loader<'a> {
     }
 
     /// Closes the module, which only the owner of a loader can.
-    fn close(&self, padded: bool) -> &Filling<'a> {
+    fn close(&self, padded: bool) -> &ModuleRoom<'a> {
         match &self.home {
             Home::Module(filling) => {
                 filling.close(&self.bump, padded);
                 filling
             }
-            Home::Region(_) => unreachable!("a loader that fills a region is never given away"),
+            Home::BlockSource(_) => unreachable!("a loader that fills a region is never given away"),
         }
     }
 
@@ -197,7 +197,7 @@ impl<'a> Loader<'a> {
     pub(in crate::code) fn filled(&self, address: usize) -> bool {
         match &self.home {
             Home::Module(filling) => filling.filled(&self.bump, address),
-            Home::Region(growing) => growing.region().contains(address),
+            Home::BlockSource(growing) => growing.region().contains(address),
         }
     }
 
@@ -222,7 +222,7 @@ impl<'a> Loader<'a> {
     fn refill(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
         match &self.home {
             Home::Module(filling) => filling.refill(&self.bump, layout),
-            Home::Region(growing) => growing.refill(&self.bump, layout),
+            Home::BlockSource(growing) => growing.refill(&self.bump, layout),
         }
     }
 
@@ -235,7 +235,7 @@ impl<'a> Loader<'a> {
     pub(crate) unsafe fn undo(&self, at: NonNull<u8>, size: usize, written: usize) {
         let floor = match &self.home {
             Home::Module(filling) => filling.floor(),
-            Home::Region(growing) => growing.floor(),
+            Home::BlockSource(growing) => growing.floor(),
         };
         if size != 0 {
             // SAFETY: the caller's promise.
@@ -257,7 +257,7 @@ impl fmt::Debug for Loader<'_> {
         let mut debug = f.debug_struct("Loader");
         match &self.home {
             Home::Module(filling) => debug.field("module", &filling.module()),
-            Home::Region(_) => debug.field("region", &()),
+            Home::BlockSource(_) => debug.field("region", &()),
         };
         debug.finish_non_exhaustive()
     }

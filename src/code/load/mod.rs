@@ -15,6 +15,6 @@ mod region_room;
 mod slice_guard;
 
 pub use loader::Loader;
-pub use native_module::NativeLoader;
+pub use native_module::NativeModule;
 
-pub(crate) use region_room::{Note, Region};
+pub(crate) use region_room::{BlockNote, BlockSource};

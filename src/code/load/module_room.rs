@@ -10,14 +10,14 @@
 
 use super::bump::Bump;
 use crate::code::arena::{CodeArena, Module};
-use crate::code::store::{End, Extent, ModuleRecord, Next, Record, Search, Spot, Tail};
+use crate::code::store::{CodePages, CodeStore, End, Extent, ModuleRecord, Record, SealBy, Search, Spot, Tail};
 use crate::error::{Error, PageError};
 use core::alloc::Layout;
 use core::cell::Cell;
 use core::ops::Range;
 use core::ptr::NonNull;
 
-pub(in crate::code) struct Filling<'a> {
+pub(in crate::code) struct ModuleRoom<'a> {
     arena: &'a CodeArena,
     module: Record<'a, ModuleRecord>,
     /// The extent that the cursor walks through, and what may wait behind it.
@@ -32,10 +32,18 @@ pub(in crate::code) struct Filling<'a> {
     end: End,
 }
 
-impl<'a> Filling<'a> {
+impl<'a> ModuleRoom<'a> {
     pub(in crate::code) fn new(arena: &'a CodeArena, module: Record<'a, ModuleRecord>, end: End) -> Self {
         let (current, latest, shares) = (Cell::new(None), Cell::new(None), Cell::new(false));
         Self { arena, module, current, latest, lent: Cell::new(0), shares, end }
+    }
+
+    fn store(&self) -> &'a CodeStore {
+        self.arena.store()
+    }
+
+    fn pages(&self) -> &'a CodePages {
+        self.arena.store().pages()
     }
 
     fn executable(&self) -> bool {
@@ -63,23 +71,23 @@ impl<'a> Filling<'a> {
         // Before the extents can be located: who finds a module finds all of it.
         self.module.set_bytes(bytes);
         // Machine code that is not sealed by its loader is read-only with the next seal, and never executable.
-        let next = if padded && self.executable() { Next::OwnSeal } else { Next::AnySeal };
+        let seal_by = if padded && self.executable() { SealBy::OwnSeal } else { SealBy::AnySeal };
         let current = self.current.take();
         for extent in self.module.get().extents() {
             let behind = current.and_then(|(current, behind)| behind.filter(|_| current.same(extent)));
-            let (pages, padded) = (self.arena.pages(), padded || self.executable());
+            let padded = padded || self.executable();
             // SAFETY: the loader is being closed, which happens once; it holds the room of its module's extents and writes to none again.
-            unsafe { pages.leave(extent, padded, next, self.end, behind, || self.arena.board()) };
+            unsafe { self.store().close_extent(extent, padded, seal_by, self.end, behind) };
         }
-        self.arena.pages().let_go(self.shares.get(), self.lent.get());
-        self.arena.enlist(self.module, bytes, bump.gaps(), bump.lost());
+        self.pages().release_held(self.shares.get(), self.lent.get());
+        self.store().enlist(self.module, bytes, bump.gaps(), bump.lost());
     }
 
     /// Seals the pages of the closed module, as many as the system lets it.
     pub(in crate::code) fn seal(&self) -> Result<(), PageError> {
         let mut refused = None;
         for extent in self.module.get().extents() {
-            let pages = self.arena.pages();
+            let pages = self.pages();
             let sealed = match self.executable() {
                 true => pages.seal_executable_extent(&extent),
                 false => pages.seal_extent(&extent).map(drop),
@@ -105,26 +113,26 @@ impl<'a> Filling<'a> {
 
     /// An address among the code pages as an offset.
     fn offset(&self, address: usize) -> usize {
-        address - self.arena.pages().at(0).addr().get()
+        address - self.pages().at(0).addr().get()
     }
 
     /// Whether the byte at `address` lies in what was filled so far.
     pub(in crate::code) fn filled(&self, bump: &Bump, address: usize) -> bool {
         self.note_end(bump);
-        let Some(offset) = self.arena.pages().offset(address) else { return false };
+        let Some(offset) = self.pages().offset(address) else { return false };
         self.module.get().extents().any(|extent| (extent.start()..extent.end()).contains(&offset))
     }
 
     /// Where the current extent begins.
     pub(in crate::code) fn floor(&self) -> Option<NonNull<u8>> {
-        self.current.get().map(|(extent, _)| self.arena.pages().at(extent.start()))
+        self.current.get().map(|(extent, _)| self.pages().at(extent.start()))
     }
 
     // ── finding room ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// Places a block that does not fit the current room.
     pub(in crate::code) fn refill(&self, bump: &Bump, block: Layout) -> Result<NonNull<u8>, Error> {
-        let pages = self.arena.pages();
+        let pages = self.pages();
         let (wish, first) = (pages.lend(self.end, &self.lent), self.latest.get().is_none());
         let own = if pages.huge { self.bytes(bump) } else { 0 };
         let search = Search { end: self.end, block, wish, first, own };
@@ -140,7 +148,7 @@ impl<'a> Filling<'a> {
             return self.go_on(bump, tail, block);
         }
         if let Some((extent, behind)) = current {
-            if let Some(more) = pages.claim_behind(search, &rest, behind, || self.arena.board())? {
+            if let Some(more) = self.store().claim_behind(search, &rest, behind)? {
                 return self.lengthen(bump, extent, more, block);
             }
         }
@@ -154,7 +162,7 @@ impl<'a> Filling<'a> {
         let extent = self.extent(room.clone())?;
         let rest = Tail { range: claim.keep().start..room.start, behind: None };
         // SAFETY: claimed just now, and nobody else has heard of it.
-        unsafe { pages.park(self.end, rest, || self.arena.board()) };
+        unsafe { self.store().park(self.end, rest) };
         self.enter(bump, extent, None, block)
     }
 
@@ -171,7 +179,7 @@ impl<'a> Filling<'a> {
         // SAFETY: this loader fills the extent, and holds the room that begins where it ended.
         unsafe { extent.set_limit(limit) };
         // SAFETY: the cursor stays where it is; the room behind it is longer.
-        unsafe { bump.enter(bump.cursor(), self.arena.pages().at(limit).addr().get()) };
+        unsafe { bump.enter(bump.cursor(), self.pages().at(limit).addr().get()) };
         self.place(bump, block)
     }
 
@@ -179,14 +187,14 @@ impl<'a> Filling<'a> {
     fn go_on(&self, bump: &Bump, tail: Tail<'a>, block: Layout) -> Result<NonNull<u8>, Error> {
         match self.extent(tail.range.clone()) {
             Ok(extent) => {
-                if self.arena.pages().shares_its_first_page(&extent) && !self.shares.replace(true) {
-                    self.arena.pages().hold();
+                if self.pages().shares_its_first_page(&extent) && !self.shares.replace(true) {
+                    self.pages().add_held();
                 }
                 self.enter(bump, extent, tail.behind, block)
             }
             Err(error) => {
                 // SAFETY: the room is this loader's, and nothing was done with it.
-                unsafe { self.arena.pages().park(self.end, tail, || self.arena.board()) };
+                unsafe { self.store().park(self.end, tail) };
                 Err(error)
             }
         }
@@ -194,9 +202,9 @@ impl<'a> Filling<'a> {
 
     /// Records an extent in room that this loader holds.
     fn extent(&self, room: Range<usize>) -> Result<Record<'a, Extent>, Error> {
-        let below = self.arena.pages().below(room.start);
+        let below = self.pages().below(room.start);
         // SAFETY: this arena's records in its own ledger; the room is this loader's, and the page's owner lies below it.
-        self.arena.record(unsafe { Extent::new(self.module, room, below) })
+        self.store().record(unsafe { Extent::new(self.module, room, below) })
     }
 
     /// Places the block at the beginning of an extent. The cursor stays there, unless the former room has more left.
@@ -210,7 +218,7 @@ impl<'a> Filling<'a> {
         self.append(extent);
         let former = (self.current.get(), bump.cursor(), bump.limit(), bump.room());
         self.note_end(bump);
-        let (start, limit) = (self.arena.pages().at(extent.start()), self.arena.pages().at(extent.limit()));
+        let (start, limit) = (self.pages().at(extent.start()), self.pages().at(extent.limit()));
         // SAFETY: room that this loader holds: zero, committed, nobody else's.
         unsafe { bump.enter(start, limit.addr().get()) };
         self.current.set(Some((extent, behind)));

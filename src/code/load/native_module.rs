@@ -28,7 +28,7 @@ use core::fmt;
 /// # #[cfg(not(all(target_arch = "x86_64", target_os = "linux", not(permacode_ordinary_pages))))]
 /// # fn main() {}
 /// ```
-pub struct NativeLoader<'a>(Loader<'a>);
+pub struct NativeModule<'a>(Loader<'a>);
 
 impl CodeArena {
     /// Opens a module of machine code, on pages that no other module shares.
@@ -37,7 +37,7 @@ impl CodeArena {
     /// is sealed by itself takes one page: a reservation of 1 GiB has room for some 262,000 of them, in one mapping.
     /// To pack functions, put several into one module.
     ///
-    /// Costs and errors are those of [`load`](Self::load); see [`NativeLoader`].
+    /// Costs and errors are those of [`load`](Self::load); see [`NativeModule`].
     ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;
@@ -47,12 +47,12 @@ impl CodeArena {
     /// assert_ne!(page(code.as_ptr().addr()), page(text.as_ptr().addr()));
     /// # Ok::<(), permacode::Error>(())
     /// ```
-    pub fn load_native(&self, name: &str) -> Result<NativeLoader<'_>, Error> {
-        Loader::open(self, name, End::Back).map(NativeLoader)
+    pub fn load_native(&self, name: &str) -> Result<NativeModule<'_>, Error> {
+        Loader::open(self, name, End::Back).map(NativeModule)
     }
 }
 
-impl<'a> NativeLoader<'a> {
+impl<'a> NativeModule<'a> {
     /// Copies machine code to an address that is a multiple of `align`, in bytes, a power of two.
     ///
     /// Costs what [`Loader::alloc_slice_copy`] does. The bytes are readable at once, and executable from [`seal`](Self::seal) on.
@@ -77,7 +77,7 @@ impl<'a> NativeLoader<'a> {
     /// Closes the module and makes its pages executable, and read-only for good.
     ///
     /// Costs a system call for each run, commonly one; up to a page of padding. With
-    /// [`CodeArenaBuilder::hardening`](crate::CodeArenaBuilder::hardening) above protection, what that costs.
+    /// [`CodeArenaBuilder::protection`](crate::CodeArenaBuilder::protection) above protection, what that costs.
     ///
     /// # Errors
     ///
@@ -99,8 +99,8 @@ impl<'a> NativeLoader<'a> {
     }
 }
 
-impl fmt::Debug for NativeLoader<'_> {
+impl fmt::Debug for NativeModule<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("NativeLoader").field(&self.0).finish()
+        f.debug_tuple("NativeModule").field(&self.0).finish()
     }
 }

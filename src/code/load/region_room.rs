@@ -18,7 +18,7 @@ use std::collections::HashSet;
 ///
 /// What [`more`](Self::more) gives is zero, aligned for the layout, large enough for it, nobody else's, and lives as long as any reference
 /// that the loader gives out.
-pub(crate) unsafe trait Region {
+pub(crate) unsafe trait BlockSource {
     /// Memory for a block, and room behind it for others.
     fn more(&self, block: Layout) -> Result<NonNull<[u8]>, Error>;
 
@@ -26,7 +26,7 @@ pub(crate) unsafe trait Region {
     fn contains(&self, address: usize) -> bool;
 
     /// Remembers what a promotion should know of a block.
-    fn note(&self, note: Note) -> Result<(), Error>;
+    fn note(&self, note: BlockNote) -> Result<(), Error>;
 
     /// Site numbers that are the region's as long as it lives.
     fn sites(&self, count: usize) -> Result<Sites, Error>;
@@ -34,7 +34,7 @@ pub(crate) unsafe trait Region {
 
 /// What no type says of a block.
 #[derive(Clone, Copy)]
-pub(crate) enum Note {
+pub(crate) enum BlockNote {
     /// It is a name, of which the arena has one copy.
     Name(NonNull<[u8]>),
     /// It was asked to lie at a multiple of so many bytes.
@@ -42,9 +42,9 @@ pub(crate) enum Note {
 }
 
 /// A region while a loader fills it.
-pub(in crate::code) struct Growing<'a> {
+pub(in crate::code) struct RegionRoom<'a> {
     arena: &'a CodeArena,
-    region: &'a dyn Region,
+    region: &'a dyn BlockSource,
     /// Where the current piece of memory begins.
     floor: Cell<Option<NonNull<u8>>>,
     /// Bytes filled in other pieces.
@@ -53,12 +53,12 @@ pub(in crate::code) struct Growing<'a> {
     names: RefCell<HashSet<&'a str>>,
 }
 
-impl<'a> Growing<'a> {
-    pub(in crate::code) fn new(arena: &'a CodeArena, region: &'a dyn Region) -> Self {
+impl<'a> RegionRoom<'a> {
+    pub(in crate::code) fn new(arena: &'a CodeArena, region: &'a dyn BlockSource) -> Self {
         Self { arena, region, floor: Cell::new(None), elsewhere: Cell::new(0), names: RefCell::default() }
     }
 
-    pub(in crate::code) fn region(&self) -> &'a dyn Region {
+    pub(in crate::code) fn region(&self) -> &'a dyn BlockSource {
         self.region
     }
 
@@ -102,7 +102,7 @@ impl<'a> Growing<'a> {
 
     /// The arena's copy of a name, or the region's.
     pub(in crate::code) fn known(&self, text: &str) -> Option<&'a str> {
-        let names = self.arena.names();
+        let names = self.arena.store().names();
         let permanent = names.find(names.hash(text), text).ok();
         permanent.or_else(|| self.names.borrow().get(text).copied())
     }
@@ -111,7 +111,7 @@ impl<'a> Growing<'a> {
     pub(in crate::code) fn remember(&self, name: &'a str) -> Result<(), Error> {
         let mut names = self.names.borrow_mut();
         names.try_reserve(1).map_err(|_| Error::Memory { bytes: size_of::<&str>() })?;
-        self.region.note(Note::Name(NonNull::from(name.as_bytes())))?;
+        self.region.note(BlockNote::Name(NonNull::from(name.as_bytes())))?;
         names.insert(name);
         Ok(())
     }

@@ -9,14 +9,14 @@ use core::ptr::NonNull;
 use core::slice;
 
 /// Room for `len` elements, of which the first `filled` are there. No reference to it exists until [`finish`](Self::finish).
-pub(in crate::code) struct Fill<'l, 'a, T> {
+pub(in crate::code) struct SliceGuard<'l, 'a, T> {
     loader: &'l Loader<'a>,
     at: NonNull<T>,
     len: usize,
     filled: usize,
 }
 
-impl<'l, 'a, T: Permanent + 'a> Fill<'l, 'a, T> {
+impl<'l, 'a, T: Permanent + 'a> SliceGuard<'l, 'a, T> {
     pub(in crate::code) fn new(loader: &'l Loader<'a>, len: usize) -> Result<Self, Error> {
         const { assert!(!mem::needs_drop::<T>(), "a block is never dropped: its type must not need it") };
         let layout = Layout::array::<T>(len).map_err(|_| Error::TooLarge { len, element: size_of::<T>() })?;
@@ -59,7 +59,7 @@ impl<'l, 'a, T: Permanent + 'a> Fill<'l, 'a, T> {
     }
 }
 
-impl<T> Drop for Fill<'_, '_, T> {
+impl<T> Drop for SliceGuard<'_, '_, T> {
     fn drop(&mut self) {
         // SAFETY: placed for this slice, to which no reference was given out. The sizes were those of a layout, so the products do not
         // wrap.

@@ -13,11 +13,11 @@
 
 use super::extent::Extent;
 use super::ledger::Memory;
-use super::page_table::{Mark, PageTable};
-use super::plan::Geometry;
-use super::protection::Hardening;
+use super::page_table::{PageFlag, PageTable};
+use super::plan::StorePlan;
+use super::protection::Protection;
 use super::record::Record;
-use super::refusal::Refusal;
+use super::refusal::LastRefusal;
 use super::shelf::{Board, Shelf, Spot};
 use super::tails::Tail;
 use super::watermark::{End, Watermark};
@@ -71,18 +71,18 @@ pub(in crate::code) struct CodePages {
     pub(in crate::code) closed_gaps: AtomicUsize,
     pub(in crate::code) seals: AtomicUsize,
     /// What a seal tries to reach.
-    pub(in crate::code) level: Hardening,
+    pub(in crate::code) level: Protection,
     /// Whether a seal that does not reach it is an error.
     pub(in crate::code) strict: bool,
     /// Whether to ask for huge pages.
     pub(in crate::code) huge: bool,
     /// Why the level asked for was last not reached.
-    pub(in crate::code) refusal: Refusal,
+    pub(in crate::code) refusal: LastRefusal,
 }
 
 /// Who may seal the pages that a finished loader leaves.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::code) enum Next {
+pub(in crate::code) enum SealBy {
     /// The next seal of the arena, whoever calls it.
     AnySeal,
     /// The loader itself, which makes them executable: another's seal would take that away again.
@@ -91,9 +91,9 @@ pub(in crate::code) enum Next {
 
 /// What was chosen for the code pages of an arena.
 #[derive(Clone, Copy)]
-pub(in crate::code) struct Choices {
+pub(in crate::code) struct StoreOptions {
     pub(in crate::code) limit: Option<usize>,
-    pub(in crate::code) level: Hardening,
+    pub(in crate::code) level: Protection,
     pub(in crate::code) strict: bool,
     pub(in crate::code) huge: bool,
 }
@@ -104,8 +104,8 @@ impl CodePages {
     /// 1. `reservation` was made for `geometry`.
     /// 2. The page table's memory and the [first](Self::ready) code pages are committed, zero, and used by nobody else.
     /// 3. The code pages become part of an arena, and every record that they are told of is of its ledger.
-    pub(in crate::code) unsafe fn new(reservation: Reservation, geometry: Geometry, choices: Choices) -> Self {
-        let Choices { limit, level, strict, huge } = choices;
+    pub(in crate::code) unsafe fn new(reservation: Reservation, geometry: StorePlan, choices: StoreOptions) -> Self {
+        let StoreOptions { limit, level, strict, huge } = choices;
         let page = reservation.page();
         // SAFETY: the geometry made room for the table before its end, which is aligned as records are, hence to a word, and behind its rest,
         // which is a page's beginning.
@@ -136,13 +136,13 @@ impl CodePages {
             level,
             strict,
             huge,
-            refusal: Refusal::none(),
+            refusal: LastRefusal::none(),
             reservation,
         }
     }
 
     /// Bytes of code pages to be writable from the beginning.
-    pub(in crate::code) fn ready(reservation: &Reservation, geometry: Geometry) -> usize {
+    pub(in crate::code) fn ready(reservation: &Reservation, geometry: StorePlan) -> usize {
         reservation.page().ceil(FIRST_RUN).map_or(geometry.code, |bytes| bytes.min(geometry.code))
     }
 
@@ -208,12 +208,12 @@ impl CodePages {
     // ── closing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// Counts a loader in that continues on the last page of a finished module.
-    pub(in crate::code) fn hold(&self) {
+    pub(in crate::code) fn add_held(&self) {
         self.held.fetch_add(1, Relaxed);
     }
 
-    /// Counts a loader out: whether it was [held](Self::hold), and what was [lent](Self::lend) to it.
-    pub(in crate::code) fn let_go(&self, held: bool, lent: usize) {
+    /// Counts a loader out: whether it was [held](Self::add_held), and what was [lent](Self::lend) to it.
+    pub(in crate::code) fn release_held(&self, held: bool, lent: usize) {
         if held {
             self.held.fetch_sub(1, Relaxed);
         }
@@ -241,13 +241,13 @@ impl CodePages {
     ///
     /// # Safety
     ///
-    /// 1. The caller's module filled the extent and holds its room. It leaves each extent once.
+    /// 1. The caller's module filled the extent and holds its room. It closes each extent once.
     /// 2. The module is finished: nobody writes to what it filled.
-    pub(in crate::code) unsafe fn leave<'l>(
+    pub(in crate::code) unsafe fn close_extent<'l>(
         &'l self,
         extent: Record<'l, Extent>,
         padded: bool,
-        next: Next,
+        seal_by: SealBy,
         side: End,
         behind: Option<Spot<'l>>,
         board: impl FnOnce() -> Option<Record<'l, Board>>,
@@ -255,10 +255,10 @@ impl CodePages {
         let end = extent.end();
         let resume = if padded { self.ceil(end) } else { end };
         self.table.own(self.page().touched(extent.start()..end), extent);
-        if next == Next::AnySeal {
+        if seal_by == SealBy::AnySeal {
             // SAFETY: the caller's promise for the extent; what lies before it on its first page is finished too, or it would not have been
             // left; the padding behind it is nobody's.
-            unsafe { self.table.set(Mark::Closed, self.page().filled(extent.start()..resume)) };
+            unsafe { self.table.set(PageFlag::Closed, self.page().filled(extent.start()..resume)) };
         }
         self.closed_tails.fetch_add(resume - end, Relaxed);
         let tail = Tail { range: resume..extent.limit(), behind };
@@ -281,7 +281,7 @@ impl CodePages {
     pub(in crate::code) unsafe fn give_up(&self, tail: Range<usize>) {
         self.closed_tails.fetch_add(tail.len(), Relaxed);
         // SAFETY: the caller's promise.
-        unsafe { self.table.set(Mark::Closed, self.page().touched(tail)) };
+        unsafe { self.table.set(PageFlag::Closed, self.page().touched(tail)) };
     }
 
     pub(in crate::code) fn ceil(&self, offset: usize) -> usize {
@@ -292,14 +292,14 @@ impl CodePages {
     // ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// What holds for every page of the bytes.
-    pub(in crate::code) fn hardening(&self, bytes: Range<usize>) -> Hardening {
+    pub(in crate::code) fn protection(&self, bytes: Range<usize>) -> Protection {
         let pages = self.page().touched(bytes);
         let is_set = |mark| self.table.is_set(mark, pages.clone());
         match () {
-            () if !self.reservation.protects() || !is_set(Mark::Sealed) => Hardening::ByType,
-            () if !is_set(Mark::Replaced) => Hardening::Protect,
-            () if !is_set(Mark::Fixed) => Hardening::MemFile,
-            () => Hardening::Forever,
+            () if !self.reservation.protects() || !is_set(PageFlag::Sealed) => Protection::TypeOnly,
+            () if !is_set(PageFlag::Replaced) => Protection::ReadOnly,
+            () if !is_set(PageFlag::Fixed) => Protection::SealedFile,
+            () => Protection::Fixed,
         }
     }
 

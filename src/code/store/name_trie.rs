@@ -17,7 +17,7 @@
 //! 131,000 names lie about nine levels deep. The hash has a key of its own for each arena, from the system's randomness once a thread, so
 //! that no source text can choose its depth; when its bits are used up, the rest of the path is a list.
 
-use super::record::{Published, Record};
+use super::record::{AtomicRecord, Record};
 use core::hash::BuildHasher;
 use std::hash::RandomState;
 
@@ -30,7 +30,7 @@ pub(in crate::code) struct NameEntry {
     children: Children,
 }
 
-type Children = [Published<NameEntry>; WAYS as usize];
+type Children = [AtomicRecord<NameEntry>; WAYS as usize];
 
 // SAFETY: the text is immutable, and alive as long as anybody reads it through the entry (the promise of `new`).
 unsafe impl Send for NameEntry {}
@@ -38,7 +38,7 @@ unsafe impl Send for NameEntry {}
 unsafe impl Sync for NameEntry {}
 
 impl NameEntry {
-    /// An entry for `text`, to be given to [`Names::insert`].
+    /// An entry for `text`, to be given to [`NameTrie::insert`].
     ///
     /// # Safety
     ///
@@ -57,24 +57,24 @@ impl NameEntry {
 fn no_children() -> Children {
     [const {
         // SAFETY: these are the children of a name, which is a record, or the roots of an arena's index. `insert` takes records of that arena.
-        unsafe { Published::empty() }
+        unsafe { AtomicRecord::empty() }
     }; WAYS as usize]
 }
 
 /// The index over all names of one arena.
-pub(in crate::code) struct Names {
+pub(in crate::code) struct NameTrie {
     hasher: RandomState,
     roots: Children,
 }
 
 /// Where a name that was not found belongs.
 pub(in crate::code) struct Vacancy<'l> {
-    place: &'l Published<NameEntry>,
+    place: &'l AtomicRecord<NameEntry>,
     /// The bits of the hash that are not used up, highest first.
     rest: u64,
 }
 
-impl Names {
+impl NameTrie {
     pub(in crate::code) fn new() -> Self {
         Self { hasher: RandomState::new(), roots: no_children() }
     }
@@ -105,7 +105,7 @@ impl Names {
     }
 
     fn descend<'l>(
-        mut place: &'l Published<NameEntry>,
+        mut place: &'l AtomicRecord<NameEntry>,
         mut rest: u64,
         hash: u64,
         text: &str,

@@ -8,7 +8,7 @@
 //!                            a bit a page  one pointer
 //! ```
 //!
-//! * marks ([`Mark`]): what was done to it so far.
+//! * marks ([`PageFlag`]): what was done to it so far.
 //! * **full**, of every 64th group: which of it and the 63 behind it have all pages sealed, so that who looks for more passes over 4,096
 //!   pages with one load.
 //! * **owner**: the finished extent with the highest address on the page; those below it follow by [`Extent::below`].
@@ -19,7 +19,7 @@
 //! they tell of are handed out: nothing is said of a page whose group is not there.
 
 use super::extent::Extent;
-use super::record::{Published, Record};
+use super::record::{AtomicRecord, Record};
 use super::watermark::End;
 use crate::base::page::PageSize;
 use core::ops::Range;
@@ -31,7 +31,7 @@ const GROUP: usize = usize::BITS as usize;
 
 /// What can be said of a page.
 #[derive(Clone, Copy)]
-pub(in crate::code) enum Mark {
+pub(in crate::code) enum PageFlag {
     /// Every loader that could write there is finished and the tail behind it is given up. Nobody writes there again.
     Closed,
     /// Closed, and the source made it read-only.
@@ -59,7 +59,7 @@ const STEP: usize = 64 << 10;
 struct Group {
     full: AtomicUsize,
     marks: [AtomicUsize; MARKS],
-    owners: [Published<Extent>; GROUP],
+    owners: [AtomicRecord<Extent>; GROUP],
 }
 
 /// The table over all pages of one arena.
@@ -84,11 +84,11 @@ unsafe impl Send for PageTable {}
 unsafe impl Sync for PageTable {}
 
 impl Group {
-    fn mark(&self, mark: Mark) -> &AtomicUsize {
+    fn mark(&self, mark: PageFlag) -> &AtomicUsize {
         &self.marks[mark as usize]
     }
 
-    fn bits(&self, mark: Mark) -> usize {
+    fn bits(&self, mark: PageFlag) -> usize {
         self.mark(mark).load(Acquire)
     }
 }
@@ -188,19 +188,19 @@ impl PageTable {
     ///
     /// # Safety
     ///
-    /// What the [mark](Mark) says is so of every one of them, and stays so.
-    pub(in crate::code) unsafe fn set(&self, mark: Mark, pages: Range<usize>) {
+    /// What the [mark](PageFlag) says is so of every one of them, and stays so.
+    pub(in crate::code) unsafe fn set(&self, mark: PageFlag, pages: Range<usize>) {
         self.add(mark, pages);
     }
 
-    fn add(&self, mark: Mark, pages: Range<usize>) {
+    fn add(&self, mark: PageFlag, pages: Range<usize>) {
         for (group, mask) in self.masks(pages) {
             group.mark(mark).fetch_or(mask, Release);
         }
     }
 
     /// Whether every one of `pages` is marked.
-    pub(in crate::code) fn is_set(&self, mark: Mark, pages: Range<usize>) -> bool {
+    pub(in crate::code) fn is_set(&self, mark: PageFlag, pages: Range<usize>) -> bool {
         // A page whose group is not there has no mark.
         Self::words(pages)
             .all(|(index, mask)| self.group_at(index).is_some_and(|group| group.bits(mark) & mask == mask))
@@ -213,29 +213,29 @@ impl PageTable {
     /// They were: every one of them is sealed, and memory that nobody can change lies there.
     pub(in crate::code) unsafe fn replace(&self, pages: Range<usize>) {
         for (group, mask) in self.masks(pages.clone()) {
-            group.mark(Mark::Begins).fetch_and(!mask, Release);
+            group.mark(PageFlag::Begins).fetch_and(!mask, Release);
         }
-        self.add(Mark::Begins, pages.start..pages.start + 1);
+        self.add(PageFlag::Begins, pages.start..pages.start + 1);
         // A larger replacement that this one cut goes on behind it.
         let behind = pages.end..(pages.end + 1).min(self.len * GROUP);
-        if !behind.is_empty() && self.is_set(Mark::Replaced, behind.clone()) {
-            self.add(Mark::Begins, behind);
+        if !behind.is_empty() && self.is_set(PageFlag::Replaced, behind.clone()) {
+            self.add(PageFlag::Begins, behind);
         }
-        self.add(Mark::Replaced, pages);
+        self.add(PageFlag::Replaced, pages);
     }
 
     /// The first stretch of pages in `pages` that have one mark and not the other, and are alike in being executable.
     pub(in crate::code) fn next_between(
         &self,
         pages: Range<usize>,
-        with: Mark,
-        without: Mark,
+        with: PageFlag,
+        without: PageFlag,
     ) -> Option<(Range<usize>, bool)> {
         let pending = |group: &Group| group.bits(with) & !group.bits(without);
         let first = self.next_stretch(pages.clone(), pending)?;
-        let executable = self.is_set(Mark::Executable, first.start..first.start + 1);
+        let executable = self.is_set(PageFlag::Executable, first.start..first.start + 1);
         let alike = |group: &Group| {
-            let executables = group.bits(Mark::Executable);
+            let executables = group.bits(PageFlag::Executable);
             pending(group) & if executable { executables } else { !executables }
         };
         self.next_stretch(first, alike).map(|stretch| (stretch, executable))
@@ -243,10 +243,10 @@ impl PageTable {
 
     /// How many mappings of the kernel these pages make up, in front of which there is none: stretches of pages that are alike.
     pub(in crate::code) fn mappings(&self, pages: Range<usize>) -> usize {
-        const SHOWN: [Mark; 4] = [Mark::Sealed, Mark::Executable, Mark::Replaced, Mark::Fixed];
+        const SHOWN: [PageFlag; 4] = [PageFlag::Sealed, PageFlag::Executable, PageFlag::Replaced, PageFlag::Fixed];
         let mut before = [0; SHOWN.len()];
         let begins = |(group, mask): (&Group, usize)| {
-            let mut begins = group.bits(Mark::Begins);
+            let mut begins = group.bits(PageFlag::Begins);
             for (mark, before) in SHOWN.iter().zip(&mut before) {
                 let bits = group.bits(*mark);
                 begins |= bits ^ (bits << 1 | *before);
@@ -256,7 +256,8 @@ impl PageTable {
         };
         let count = self.masks(pages.clone()).map(begins).sum::<usize>();
         // Whatever the first page is, it begins one.
-        let first = self.group(pages.start).map_or(0, |group| group.bits(Mark::Sealed) | group.bits(Mark::Begins));
+        let first =
+            self.group(pages.start).map_or(0, |group| group.bits(PageFlag::Sealed) | group.bits(PageFlag::Begins));
         count + usize::from(!pages.is_empty() && first >> (pages.start % GROUP) & 1 == 0)
     }
 
@@ -268,7 +269,7 @@ impl PageTable {
     pub(in crate::code) unsafe fn seal(&self, pages: Range<usize>) {
         let first = pages.start / GROUP;
         for (index, (group, mask)) in (first..).zip(self.masks(pages)) {
-            if group.mark(Mark::Sealed).fetch_or(mask, Release) | mask == usize::MAX {
+            if group.mark(PageFlag::Sealed).fetch_or(mask, Release) | mask == usize::MAX {
                 self.over(index).iter().for_each(|over| _ = over.full.fetch_or(1 << (index % GROUP), Release));
             }
         }
@@ -276,7 +277,7 @@ impl PageTable {
 
     /// The first stretch of pages in `pages` that are closed and not sealed.
     pub(in crate::code) fn next_unsealed(&self, pages: Range<usize>) -> Option<Range<usize>> {
-        let pending = |group: &Group| group.bits(Mark::Closed) & !group.bits(Mark::Sealed);
+        let pending = |group: &Group| group.bits(PageFlag::Closed) & !group.bits(PageFlag::Sealed);
         let not_full = |index: usize| self.over(index).map_or(0, |over| !over.full.load(Acquire));
         let mut from = pages.start;
         while let Some(group) = Self::next_set(from / GROUP..pages.end.div_ceil(GROUP), not_full) {
@@ -293,7 +294,7 @@ impl PageTable {
     /// How many of `pages` are closed and not sealed.
     pub(in crate::code) fn count_unsealed(&self, pages: Range<usize>) -> usize {
         self.masks(pages)
-            .map(|(group, mask)| group.bits(Mark::Closed) & !group.bits(Mark::Sealed) & mask)
+            .map(|(group, mask)| group.bits(PageFlag::Closed) & !group.bits(PageFlag::Sealed) & mask)
             .map(|pending| pending.count_ones() as usize)
             .sum()
     }
@@ -371,7 +372,7 @@ mod tests {
         test(unsafe { PageTable::new(end, rest, pages) });
     }
 
-    fn set(table: &PageTable, mark: Mark, pages: Range<usize>) {
+    fn set(table: &PageTable, mark: PageFlag, pages: Range<usize>) {
         // SAFETY: no memory belongs to these pages.
         unsafe { table.set(mark, pages) };
     }
@@ -389,25 +390,25 @@ mod tests {
     #[test]
     fn stretches_are_found_across_the_words_of_the_table() {
         with_table(300, |table| {
-            set(&table, Mark::Closed, 10..11);
-            set(&table, Mark::Closed, 60..200);
+            set(&table, PageFlag::Closed, 10..11);
+            set(&table, PageFlag::Closed, 60..200);
             seal(&table, 100..130);
             assert_eq!(table.next_unsealed(0..300), Some(10..11));
             assert_eq!(table.next_unsealed(11..300), Some(60..100));
             assert_eq!(table.next_unsealed(100..300), Some(130..200));
             assert_eq!(table.next_unsealed(140..150), Some(140..150));
             assert_eq!(table.next_unsealed(200..300), None);
-            assert_eq!(table.next_between(0..300, Mark::Sealed, Mark::Replaced), Some((100..130, false)));
+            assert_eq!(table.next_between(0..300, PageFlag::Sealed, PageFlag::Replaced), Some((100..130, false)));
             assert_eq!(table.count_unsealed(0..300), 1 + 40 + 70);
-            assert!(table.is_set(Mark::Sealed, 100..130) && table.is_set(Mark::Sealed, 5..5));
-            assert!(!table.is_set(Mark::Sealed, 99..130) && !table.is_set(Mark::Sealed, 100..131));
+            assert!(table.is_set(PageFlag::Sealed, 100..130) && table.is_set(PageFlag::Sealed, 5..5));
+            assert!(!table.is_set(PageFlag::Sealed, 99..130) && !table.is_set(PageFlag::Sealed, 100..131));
         });
     }
 
     #[test]
     fn what_is_not_sealed_is_found_behind_any_number_of_full_groups() {
         with_table(20_000, |table| {
-            set(&table, Mark::Closed, 0..20_000);
+            set(&table, PageFlag::Closed, 0..20_000);
             seal(&table, 0..12_345);
             seal(&table, 12_350..20_000);
             assert_eq!(table.next_unsealed(0..20_000), Some(12_345..12_350));
@@ -421,19 +422,19 @@ mod tests {
     fn mappings_end_where_pages_differ_and_where_replacements_begin() {
         with_table(300, |table| {
             assert_eq!((table.mappings(0..0), table.mappings(0..300)), (0, 1));
-            set(&table, Mark::Closed, 0..300);
+            set(&table, PageFlag::Closed, 0..300);
             seal(&table, 0..200);
             assert_eq!((table.mappings(0..200), table.mappings(0..300)), (1, 2));
             replace(&table, 0..64);
             replace(&table, 64..100);
             assert_eq!(table.mappings(0..300), 4);
-            set(&table, Mark::Executable, 150..151);
+            set(&table, PageFlag::Executable, 150..151);
             assert_eq!(table.mappings(0..300), 6);
-            assert_eq!(table.next_between(0..300, Mark::Sealed, Mark::Replaced), Some((100..150, false)));
-            assert_eq!(table.next_between(150..300, Mark::Sealed, Mark::Replaced), Some((150..151, true)));
+            assert_eq!(table.next_between(0..300, PageFlag::Sealed, PageFlag::Replaced), Some((100..150, false)));
+            assert_eq!(table.next_between(150..300, PageFlag::Sealed, PageFlag::Replaced), Some((150..151, true)));
             replace(&table, 0..100);
             assert_eq!(table.mappings(0..300), 5);
-            set(&table, Mark::Fixed, 0..100);
+            set(&table, PageFlag::Fixed, 0..100);
             assert_eq!(table.mappings(0..300), 5);
             replace(&table, 20..64);
             assert_eq!(table.mappings(0..300), 7, "the larger one was cut in three");
@@ -443,11 +444,11 @@ mod tests {
     #[test]
     fn a_stretch_may_fill_every_word_to_its_end() {
         with_table(128, |table| {
-            set(&table, Mark::Closed, 0..128);
+            set(&table, PageFlag::Closed, 0..128);
             assert_eq!(table.next_unsealed(0..128), Some(0..128));
             seal(&table, 0..128);
             assert_eq!(table.next_unsealed(0..128), None);
-            assert!(table.is_set(Mark::Sealed, 0..128));
+            assert!(table.is_set(PageFlag::Sealed, 0..128));
         });
     }
 
@@ -457,8 +458,11 @@ mod tests {
         let all = 30 * front;
         with_part_of_table(all, |table| {
             assert_eq!((table.missing(End::Front, 0..front, page), table.owner(front).is_some()), (None, false));
-            set(&table, Mark::Closed, 0..front);
-            assert!(!table.is_set(Mark::Closed, front - 1..front + 1) && table.is_set(Mark::Closed, front - 1..front));
+            set(&table, PageFlag::Closed, 0..front);
+            assert!(
+                !table.is_set(PageFlag::Closed, front - 1..front + 1)
+                    && table.is_set(PageFlag::Closed, front - 1..front)
+            );
             assert_eq!((table.count_unsealed(0..2 * front), table.mappings(0..2 * front)), (front, 1));
             seal(&table, 0..front);
             assert_eq!(table.next_unsealed(0..all), None);
@@ -474,7 +478,7 @@ mod tests {
                     calls += 1;
                 }
                 assert_eq!(table.missing(end, pages.clone(), page), None);
-                set(&table, Mark::Closed, pages.clone());
+                set(&table, PageFlag::Closed, pages.clone());
                 assert_eq!(table.next_unsealed(0..all), Some(pages.clone()));
                 seal(&table, pages);
             };

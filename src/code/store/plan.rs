@@ -16,7 +16,7 @@ use crate::base::page::{PageSize, RECORD_ALIGN};
 /// the memory itself. What is in front of the code is writable from the beginning, so that it makes no mapping of its own, and short,
 /// because that is charged. The rest lies behind the code, on both sides of one place: one mapping more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::code) struct Geometry {
+pub(in crate::code) struct StorePlan {
     /// Where the page table's part in front of the code ends and the ledger's begins: in the middle of a page, because what is used first
     /// of both lies there. A multiple of [`RECORD_ALIGN`].
     pub(in crate::code) table: usize,
@@ -35,7 +35,7 @@ pub(in crate::code) struct Geometry {
 /// Bytes of the ledger's first part at most: some 2,000 modules.
 const FRONT: usize = 256 << 10;
 
-impl Geometry {
+impl StorePlan {
     /// The parts for `code` bytes of code, rounded up to pages: a quarter of that for records, at least `least_ledger`, and a page
     /// table whose sizes, in front of the code and behind it, `table` tells from the number of pages. `None` where the sum is more than an
     /// allocation may have.
@@ -75,7 +75,7 @@ mod tests {
             let page = PageSize::new(bytes).unwrap();
             // As a page table: a word for each page, and the bits.
             let table = |pages: usize| [pages.min(1000) * 9, pages.saturating_sub(1000) * 9];
-            let Some(all) = Geometry::new(code, page, 1 << 16, table) else {
+            let Some(all) = StorePlan::new(code, page, 1 << 16, table) else {
                 assert!(code > 1 << (usize::BITS - 3), "{code}");
                 continue;
             };

@@ -51,9 +51,9 @@ impl<T> Deref for Record<'_, T> {
 ///
 /// It lies in the arena itself or in one of its records, so it does not outlive what it points to. As `Send` and `Sync` as a reference:
 /// what comes out of it is one.
-pub(in crate::code) struct Published<T>(AtomicPtr<T>, PhantomData<Known<T>>);
+pub(in crate::code) struct AtomicRecord<T>(AtomicPtr<T>, PhantomData<RecordPtr<T>>);
 
-impl<T> Published<T> {
+impl<T> AtomicRecord<T> {
     /// A place where nothing is published yet.
     ///
     /// # Safety
@@ -102,14 +102,14 @@ impl<T> Published<T> {
 }
 
 /// A record of the same arena that is known from the start.
-pub(in crate::code) struct Known<T>(NonNull<T>);
+pub(in crate::code) struct RecordPtr<T>(NonNull<T>);
 
 // SAFETY: a shared reference to a record, which is all that comes out of it, may go to any thread.
-unsafe impl<T: Sync> Send for Known<T> {}
+unsafe impl<T: Sync> Send for RecordPtr<T> {}
 // SAFETY: as above.
-unsafe impl<T: Sync> Sync for Known<T> {}
+unsafe impl<T: Sync> Sync for RecordPtr<T> {}
 
-impl<T> Known<T> {
+impl<T> RecordPtr<T> {
     /// # Safety
     ///
     /// What is made is part of a record that goes to the ledger that `record` lies in.

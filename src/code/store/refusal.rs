@@ -80,9 +80,9 @@ impl Packing {
 }
 
 /// A refusal, or none.
-pub(in crate::code) struct Refusal(AtomicWord);
+pub(in crate::code) struct LastRefusal(AtomicWord);
 
-impl Refusal {
+impl LastRefusal {
     pub(in crate::code) const fn none() -> Self {
         Self(AtomicWord::new(0))
     }
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn what_was_noted_is_what_is_found() {
-        let refusal = Refusal::none();
+        let refusal = LastRefusal::none();
         assert_eq!(refusal.get(), None);
         for call in CALLS {
             let error = PageError { call, bytes: 123 << 12, code: 12 };

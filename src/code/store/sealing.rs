@@ -9,8 +9,8 @@
 
 use super::code_pages::CodePages;
 use super::extent::Extent;
-use super::page_table::Mark;
-use super::protection::Hardening;
+use super::page_table::PageFlag;
+use super::protection::Protection;
 use crate::error::PageError;
 use crate::pages::HUGE;
 use core::ops::Range;
@@ -38,7 +38,7 @@ impl CodePages {
     pub(in crate::code) fn settle(&self, extent: &Extent) -> bool {
         let pages = self.page().touched(extent.start()..extent.end());
         self.pad(pages.end.saturating_sub(1).max(pages.start)..pages.end);
-        self.table.is_set(Mark::Closed, pages)
+        self.table.is_set(PageFlag::Closed, pages)
     }
 
     /// Makes the pages of an extent executable that was left padded, for its loader alone to seal. Whatever comes of it, others may seal
@@ -55,12 +55,12 @@ impl CodePages {
         if sealed.is_ok() {
             // SAFETY: the system has just made them so, and nobody can write there.
             unsafe {
-                self.table.set(Mark::Executable, pages.clone());
+                self.table.set(PageFlag::Executable, pages.clone());
                 self.table.seal(pages.clone());
             }
         }
         // SAFETY: the loader is finished and its pages are shared with no other.
-        unsafe { self.table.set(Mark::Closed, pages.clone()) };
+        unsafe { self.table.set(PageFlag::Closed, pages.clone()) };
         sealed.and_then(|()| self.raise(pages))
     }
 
@@ -80,7 +80,7 @@ impl CodePages {
                 }
             }
         }
-        if refused.is_none() && self.strict && self.level >= Hardening::MemFile {
+        if refused.is_none() && self.strict && self.level >= Protection::SealedFile {
             // What an earlier seal did not reach: up to the first that is refused again.
             refused = self.replace_until_refused().err();
         }
@@ -89,13 +89,13 @@ impl CodePages {
 
     fn seal(&self, pages: Range<usize>) -> Result<usize, PageError> {
         self.seals.fetch_add(1, Relaxed);
-        // SAFETY: `Mark::Closed`: every loader that could write there is finished, links included, and no tail is left there. Another thread
+        // SAFETY: `PageFlag::Closed`: every loader that could write there is finished, links included, and no tail is left there. Another thread
         // may seal the same stretch at once: what is read-only stays so. No executable page is among them, which this would take the right
         // to execute from: `seal_executable_extent` marks those as sealed before it marks them as closed, and `next_unsealed` reads the
         // marks in the other order. If this fails half-way, the pages stay closed and are tried again.
         let sealed = unsafe { self.reservation.seal(self.reserved(self.page().span(pages.clone()))) };
         // Another thread may have sealed them, and fixed them since: then the system refuses what is done already.
-        if sealed.is_err() && !self.table.is_set(Mark::Sealed, pages.clone()) {
+        if sealed.is_err() && !self.table.is_set(PageFlag::Sealed, pages.clone()) {
             sealed?;
         }
         // SAFETY: closed pages, read-only since just now or since another thread sealed them.
@@ -105,9 +105,9 @@ impl CodePages {
 
     /// Makes sealed pages what the arena's seals are to reach beyond protection; an error only where that is wanted.
     fn raise(&self, pages: Range<usize>) -> Result<(), PageError> {
-        let reached = if self.level >= Hardening::MemFile { self.replace_sealed_of(pages.clone()) } else { Ok(()) };
+        let reached = if self.level >= Protection::SealedFile { self.replace_sealed_of(pages.clone()) } else { Ok(()) };
         // A memory file lies on small pages.
-        if self.huge && !self.table.is_set(Mark::Replaced, pages.clone()) {
+        if self.huge && !self.table.is_set(PageFlag::Replaced, pages.clone()) {
             self.collapse(pages);
         }
         if self.strict { reached } else { Ok(()) }
@@ -119,7 +119,7 @@ impl CodePages {
         let bytes = self.page().span(pages);
         let around = bytes.start.saturating_sub(HUGE - 1)..(bytes.end + (HUGE - 1)).min(self.len());
         let part = self.huge_part(around);
-        let sealed = |start: usize| self.table.is_set(Mark::Sealed, self.page().touched(start..start + HUGE));
+        let sealed = |start: usize| self.table.is_set(PageFlag::Sealed, self.page().touched(start..start + HUGE));
         let mut start = part.start;
         while start < part.end {
             let end = (start..part.end).step_by(HUGE).find(|&huge| !sealed(huge)).unwrap_or(part.end);
@@ -139,7 +139,7 @@ impl CodePages {
         let mut stretch = 0..0;
         for page in self.claimed_pages().into_iter().flatten() {
             let span = self.page().span(page..page + 1);
-            if !self.table.is_set(Mark::Sealed, page..page + 1) {
+            if !self.table.is_set(PageFlag::Sealed, page..page + 1) {
                 continue;
             }
             if stretch.end != span.start {
@@ -175,7 +175,7 @@ impl CodePages {
     }
 
     fn replace_sealed_of(&self, pages: Range<usize>) -> Result<(), PageError> {
-        self.each_stretch(pages, Mark::Replaced, |pages, executable| self.replace(pages, executable))
+        self.each_stretch(pages, PageFlag::Replaced, |pages, executable| self.replace(pages, executable))
     }
 
     /// Replaces sealed pages that are not yet, up to the first stretch that the system refuses: it will hardly grant the others, and there may
@@ -183,7 +183,9 @@ impl CodePages {
     fn replace_until_refused(&self) -> Result<(), PageError> {
         self.claimed_pages().into_iter().try_for_each(|pages| {
             let mut from = pages.start;
-            while let Some((stretch, _)) = self.table.next_between(from..pages.end, Mark::Sealed, Mark::Replaced) {
+            while let Some((stretch, _)) =
+                self.table.next_between(from..pages.end, PageFlag::Sealed, PageFlag::Replaced)
+            {
                 from = stretch.end;
                 self.replace_sealed_of(stretch)?;
             }
@@ -200,7 +202,7 @@ impl CodePages {
         let fix = |pages: Range<usize>, executable| {
             let as_one = self.put_file(pages.clone(), executable);
             // Where they were replaced before, only that they become one mapping was refused.
-            if as_one.is_err() && !self.table.is_set(Mark::Replaced, pages.clone()) {
+            if as_one.is_err() && !self.table.is_set(PageFlag::Replaced, pages.clone()) {
                 self.refusal.note(&as_one);
                 as_one?;
             }
@@ -209,10 +211,10 @@ impl CodePages {
             self.refusal.note(&fixed);
             fixed?;
             // SAFETY: fixed just now.
-            unsafe { self.table.set(Mark::Fixed, pages) };
+            unsafe { self.table.set(PageFlag::Fixed, pages) };
             Ok(())
         };
-        let [front, back] = self.claimed_pages().map(|pages| self.each_stretch(pages, Mark::Fixed, fix));
+        let [front, back] = self.claimed_pages().map(|pages| self.each_stretch(pages, PageFlag::Fixed, fix));
         front.and(back)
     }
 
@@ -220,15 +222,15 @@ impl CodePages {
     fn each_stretch(
         &self,
         pages: Range<usize>,
-        without: Mark,
+        without: PageFlag,
         step: impl Fn(Range<usize>, bool) -> Result<(), PageError>,
     ) -> Result<(), PageError> {
         let (mut from, mut refused) = (pages.start, None);
-        while let Some((stretch, executable)) = self.table.next_between(from..pages.end, Mark::Sealed, without) {
+        while let Some((stretch, executable)) = self.table.next_between(from..pages.end, PageFlag::Sealed, without) {
             from = stretch.end;
             if let Err(error) = step(stretch.clone(), executable) {
                 // Another thread may have fixed a part of them, which cannot be replaced then: the rest is tried again.
-                let left = self.table.next_between(stretch.clone(), Mark::Sealed, without);
+                let left = self.table.next_between(stretch.clone(), PageFlag::Sealed, without);
                 if left.as_ref().is_none_or(|(left, _)| *left != stretch) {
                     from = stretch.start;
                 } else {

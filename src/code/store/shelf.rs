@@ -13,7 +13,7 @@
 //!
 //! Boards are records: any number of tails may wait. A look for room costs a load for each class and board, and two for each tail that might do.
 
-use super::record::{Published, Record};
+use super::record::{AtomicRecord, Record};
 use crate::base::align;
 use crate::base::atomics::AtomicUsize;
 use core::ops::Range;
@@ -42,7 +42,7 @@ pub(in crate::code) struct Board {
     waiting: [AtomicUsize; CLASSES],
     taken: AtomicUsize,
     places: [Place; PLACES],
-    next: Published<Board>,
+    next: AtomicRecord<Board>,
 }
 
 impl Board {
@@ -57,7 +57,7 @@ impl Board {
             taken: AtomicUsize::new(0),
             places: [const { Place { start: AtomicUsize::new(0), limit: AtomicUsize::new(0) } }; PLACES],
             // SAFETY: part of a record by the caller's promise; only boards of the same shelf follow.
-            next: unsafe { Published::empty() },
+            next: unsafe { AtomicRecord::empty() },
         }
     }
 
@@ -171,9 +171,9 @@ impl<'l> Held<'l> {
 
 /// All tails of one kind that wait.
 pub(in crate::code) struct Shelf {
-    first: Published<Board>,
+    first: AtomicRecord<Board>,
     /// A tail that lay at the edge of what is claimed when it was left: its board and its place. A hint, and two words that need not agree.
-    edge: (Published<Board>, AtomicUsize),
+    edge: (AtomicRecord<Board>, AtomicUsize),
 }
 
 impl Shelf {
@@ -182,7 +182,7 @@ impl Shelf {
     /// The shelf becomes part of an arena, and every board that it is given is a record of that arena's ledger.
     pub(in crate::code) const unsafe fn new() -> Self {
         // SAFETY: the caller's promise; only boards that the shelf was given are published there.
-        unsafe { Self { first: Published::empty(), edge: (Published::empty(), AtomicUsize::new(0)) } }
+        unsafe { Self { first: AtomicRecord::empty(), edge: (AtomicRecord::empty(), AtomicUsize::new(0)) } }
     }
 
     fn boards(&self) -> impl Iterator<Item = Record<'_, Board>> {

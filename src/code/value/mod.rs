@@ -19,5 +19,5 @@ pub use permanent::Permanent;
 pub use sites::Sites;
 pub use tracer::Tracer;
 
-pub(in crate::code) use sites::SiteCounter;
+pub(crate) use sites::SiteCounter;
 pub(crate) use tracer::{Block, Found, Kind, Reference};

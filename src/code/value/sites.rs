@@ -97,19 +97,19 @@ impl Sites {
 }
 
 /// Hands the numbers of one arena out.
-pub(in crate::code) struct SiteCounter {
+pub(crate) struct SiteCounter {
     next: AtomicU32,
     tag: u16,
 }
 
 impl SiteCounter {
     /// A counter whose tag differs from those of the 32,767 arenas made before.
-    pub(in crate::code) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static TAGS: AtomicU16 = AtomicU16::new(0);
         Self { next: AtomicU32::new(0), tag: TAGS.fetch_add(TRANSIENT << 1, Relaxed) }
     }
 
-    pub(in crate::code) fn take(&self, asked: usize) -> Result<Sites, Error> {
+    pub(crate) fn take(&self, asked: usize) -> Result<Sites, Error> {
         let left = |start: u32| usize::from(u16::MAX).min((u32::MAX - start) as usize);
         let len = u16::try_from(asked).map_err(|_| Error::Sites { asked, left: left(self.next.load(Relaxed)) })?;
         self.next
@@ -119,22 +119,22 @@ impl SiteCounter {
     }
 
     /// Hands `count` numbers out that are nobody's block's yet: where they begin.
-    pub(in crate::code) fn number(&self, count: usize) -> Result<u32, Error> {
+    pub(crate) fn number(&self, count: usize) -> Result<u32, Error> {
         let refused = |start: u32| Error::Sites { asked: count, left: (u32::MAX - start) as usize };
         let many = u32::try_from(count).map_err(|_| refused(self.next.load(Relaxed)))?;
         self.next.fetch_update(Relaxed, Relaxed, |start| start.checked_add(many)).map_err(refused)
     }
 
     /// The part of numbers handed out by [`number`](Self::number) that begins at `start`, as a block's of transient code.
-    pub(in crate::code) fn part(&self, start: u32, len: u16) -> Sites {
+    pub(crate) fn part(&self, start: u32, len: u16) -> Sites {
         Sites { start, len, tag: self.tag | TRANSIENT }
     }
 
-    pub(in crate::code) fn tag(&self) -> u16 {
+    pub(crate) fn tag(&self) -> u16 {
         self.tag
     }
 
-    pub(in crate::code) fn given(&self) -> usize {
+    pub(crate) fn given(&self) -> usize {
         self.next.load(Relaxed) as usize
     }
 }

@@ -17,8 +17,8 @@
 //! Nobody refers to a copy before all of it is right. If something fails, what was placed is undone, and the region was only read.
 
 use super::graph::{Graph, push};
-use super::pieces::Memory;
-use crate::code::{Block, CodeArena, Kind, Loader, Note, Reference, Sites};
+use super::pieces::Pieces;
+use crate::code::{Block, BlockNote, CodeArena, Kind, Loader, Reference, Sites};
 use crate::error::Error;
 use crate::handles::region::Region;
 use core::alloc::Layout;
@@ -45,10 +45,10 @@ pub(in crate::handles) unsafe fn deep_copy(
 struct DeepCopy<'c, 'l, 'r> {
     loader: &'c Loader<'l>,
     region: &'c Region<'r>,
-    memory: Memory,
+    memory: Pieces,
     graph: Graph,
     /// In the order of their old places.
-    extents: Vec<Extent>,
+    extents: Vec<Cluster>,
     /// Those that have a new place, from the front.
     placed: usize,
     /// Where names of the region lie now and how long they are.
@@ -56,14 +56,14 @@ struct DeepCopy<'c, 'l, 'r> {
 }
 
 /// Blocks that overlap, as one.
-struct Extent {
+struct Cluster {
     old: NonNull<u8>,
     bytes: usize,
     align: usize,
     new: NonNull<u8>,
 }
 
-impl Extent {
+impl Cluster {
     fn old_end(&self) -> usize {
         // A piece of memory that exists.
         self.old.addr().get() + self.bytes
@@ -88,10 +88,10 @@ impl<'c, 'l, 'r> DeepCopy<'c, 'l, 'r> {
     ///
     /// `root` and everything that it leads to are live as long as the region is.
     unsafe fn new(region: &'c Region<'r>, root: Block, loader: &'c Loader<'l>) -> Result<Self, Error> {
-        let memory = Memory::of(Some(region))?;
+        let memory = Pieces::of(Some(region))?;
         let mut names = HashMap::new();
         for note in region.notes() {
-            if let Note::Name(name) = note {
+            if let BlockNote::Name(name) = note {
                 names.try_reserve(1).map_err(|_| Error::Memory { bytes: size_of::<(usize, usize)>() })?;
                 names.insert(name.cast(), name.len());
             }
@@ -114,18 +114,18 @@ impl<'c, 'l, 'r> DeepCopy<'c, 'l, 'r> {
     fn find_extents(&mut self) -> Result<(), Error> {
         for block in self.graph.blocks.iter().filter(|block| block.bytes != 0) {
             if self.memory.contains(block.start.addr().get()) {
-                push(&mut self.extents, Extent::of(block.start, block.bytes, block.align))?;
+                push(&mut self.extents, Cluster::of(block.start, block.bytes, block.align))?;
             }
         }
         self.merge()?;
         let referred = self.extents.len();
         for note in self.region.notes() {
-            let Note::Aligned(block, align) = note else { continue };
+            let BlockNote::Aligned(block, align) = note else { continue };
             let (start, end) = (block.addr().get(), block.addr().get() + block.len());
             // If it is used at all: whole, because the zeros behind it count.
             let first = self.extents[..referred].partition_point(|extent| extent.old_end() <= start);
             if self.extents[first..referred].first().is_some_and(|extent| extent.old.addr().get() < end) {
-                push(&mut self.extents, Extent::of(block.cast(), block.len(), align))?;
+                push(&mut self.extents, Cluster::of(block.cast(), block.len(), align))?;
             }
         }
         self.merge()
@@ -134,7 +134,7 @@ impl<'c, 'l, 'r> DeepCopy<'c, 'l, 'r> {
     /// Puts extents that overlap together, and all in order.
     fn merge(&mut self) -> Result<(), Error> {
         self.extents.sort_unstable_by_key(|extent| extent.old);
-        let mut merged: Vec<Extent> = Vec::new();
+        let mut merged: Vec<Cluster> = Vec::new();
         for extent in self.extents.drain(..) {
             match merged.last_mut().filter(|last| extent.old.addr().get() < last.old_end()) {
                 Some(last) => {
@@ -214,7 +214,9 @@ impl<'c, 'l, 'r> DeepCopy<'c, 'l, 'r> {
                 push(&mut arenas, arena)?;
             }
         }
-        let tags = |arena: &CodeArena| arenas.iter().filter(|known| known.site_tag() == arena.site_tag()).count();
+        let tags = |arena: &CodeArena| {
+            arenas.iter().filter(|known| known.site_counter().tag() == arena.site_counter().tag()).count()
+        };
         Ok(arenas.iter().all(|arena| tags(arena) == 1))
     }
 
@@ -251,7 +253,7 @@ impl<'c, 'l, 'r> DeepCopy<'c, 'l, 'r> {
     }
 }
 
-impl Extent {
+impl Cluster {
     fn of(old: NonNull<u8>, bytes: usize, align: usize) -> Self {
         Self { old, bytes, align, new: NonNull::dangling() }
     }

@@ -11,4 +11,4 @@ mod pieces;
 
 pub(in crate::handles) use deep_copy::deep_copy;
 pub(in crate::handles) use graph::Graph;
-pub(in crate::handles) use pieces::Memory;
+pub(in crate::handles) use pieces::Pieces;

@@ -5,9 +5,9 @@ use crate::error::Error;
 use crate::handles::region::Region;
 use core::ptr::NonNull;
 
-pub(in crate::handles) struct Memory(Vec<NonNull<[u8]>>);
+pub(in crate::handles) struct Pieces(Vec<NonNull<[u8]>>);
 
-impl Memory {
+impl Pieces {
     /// The memory of a region, or none.
     pub(in crate::handles) fn of(region: Option<&Region<'_>>) -> Result<Self, Error> {
         let mut pieces = Vec::new();

@@ -51,13 +51,13 @@ impl<'a> Part<'a> {
 
     /// Counts a handle in.
     #[inline]
-    pub(in crate::handles) fn enter(&self) {
+    pub(in crate::handles) fn add_ref(&self) {
         self.count.set(self.count.get().saturating_add(1));
     }
 
     /// Counts a handle out; whether it was the last, and the part is to be [released](Region::release).
     #[inline]
-    pub(in crate::handles) fn leave(&self) -> bool {
+    pub(in crate::handles) fn release(&self) -> bool {
         match self.count.get() {
             usize::MAX => false,
             1 => true,
@@ -70,7 +70,7 @@ impl<'a> Part<'a> {
 
     /// Counts a holder out that a sweep frees. The part stays where it is, even with no holder left: it may get one again, and what is
     /// not needed goes when the region does.
-    pub(in crate::handles) fn leave_to_collector(&self) {
+    pub(in crate::handles) fn release_to_collector(&self) {
         if self.count.get() != usize::MAX {
             self.count.set(self.count.get().saturating_sub(1));
         }

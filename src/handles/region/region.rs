@@ -16,9 +16,9 @@
 use super::parts::{Part, Parts};
 use super::region_sites::RegionSites;
 use super::regions::{Neighbours, Regions};
-use super::site_pool::Numbers;
+use super::site_pool::SitePool;
 use super::transients::Transients;
-use crate::code::{CodeArena, Note, Region as Fills, Sites};
+use crate::code::{BlockNote, BlockSource, CodeArena, Sites};
 use crate::error::Error;
 use crate::heap::HeapArena;
 use core::alloc::Layout;
@@ -47,7 +47,7 @@ pub(in crate::handles) struct Region<'a> {
     room: Cell<Option<NonNull<u8>>>,
     /// Bytes of the latest piece.
     wish: Cell<usize>,
-    notes: Cell<Option<NonNull<Noted>>>,
+    notes: Cell<Option<NonNull<NoteEntry>>>,
     sites: RegionSites,
     parts: Parts<'a>,
     /// Other transient code that this one refers to, counted once.
@@ -61,9 +61,9 @@ struct Piece {
     layout: Layout,
 }
 
-struct Noted {
-    below: Option<NonNull<Noted>>,
-    note: Note,
+struct NoteEntry {
+    below: Option<NonNull<NoteEntry>>,
+    note: BlockNote,
 }
 
 /// A region that nobody holds yet; dropping it gives everything back.
@@ -116,7 +116,7 @@ impl Drop for Unheld<'_> {
         // SAFETY: nobody holds it, and what it kept is counted out.
         unsafe {
             Region::free(self.0);
-            if let Some(kept) = kept.filter(|kept| kept.as_ref().leave()) {
+            if let Some(kept) = kept.filter(|kept| kept.as_ref().release()) {
                 Region::release(kept);
             }
         }
@@ -144,7 +144,7 @@ impl<'a> Region<'a> {
         match unsafe { region.as_ref() }.parts.find(root) {
             Some(part) => {
                 // SAFETY: it was found among those that are held.
-                unsafe { part.as_ref() }.enter();
+                unsafe { part.as_ref() }.add_ref();
                 Ok(part)
             }
             // SAFETY: the caller's promise.
@@ -175,9 +175,9 @@ impl<'a> Region<'a> {
     /// # Safety
     ///
     /// The part is live.
-    pub(in crate::handles) unsafe fn keep(&self, part: NonNull<Part<'a>>) {
+    pub(in crate::handles) unsafe fn retain(&self, part: NonNull<Part<'a>>) {
         // SAFETY: the caller's promise.
-        unsafe { part.as_ref() }.enter();
+        unsafe { part.as_ref() }.add_ref();
         self.keeps.set(Some(part));
     }
 
@@ -205,7 +205,7 @@ impl<'a> Region<'a> {
                 if region.as_ref().parts.is_empty() {
                     let kept = region.as_ref().keeps.get();
                     Self::free(region);
-                    next = kept.filter(|kept| kept.as_ref().leave());
+                    next = kept.filter(|kept| kept.as_ref().release());
                 }
             }
         }
@@ -222,11 +222,11 @@ impl<'a> Region<'a> {
         unsafe {
             let this = region.as_ref();
             let (owner, heap) = (this.owner, this.owner.heap());
-            Self::leave(region, owner.regions(), owner.numbers());
+            Self::unlist(region, owner.regions(), owner.numbers());
             this.parts.free_table(heap);
             while let Some(noted) = this.notes.get() {
                 this.notes.set(noted.as_ref().below);
-                heap.free(noted.cast(), Layout::new::<Noted>());
+                heap.free(noted.cast(), Layout::new::<NoteEntry>());
             }
             this.sites.free(heap);
             let mut next = Some(this.pieces.get());
@@ -243,7 +243,7 @@ impl<'a> Region<'a> {
     ///
     /// 1. The region is in that list, and its numbers came from there.
     /// 2. Nobody uses them any more.
-    unsafe fn leave(region: NonNull<Self>, regions: &Regions, numbers: &Numbers) {
+    unsafe fn unlist(region: NonNull<Self>, regions: &Regions, numbers: &SitePool) {
         // SAFETY: the caller's promise. The region is in the list, which it leaves once.
         unsafe {
             let this = region.as_ref();
@@ -313,14 +313,16 @@ impl<'a> Region<'a> {
         region: NonNull<Self>,
         regions: &Regions,
         heap: &HeapArena,
-        numbers: &Numbers,
+        numbers: &SitePool,
     ) {
         // SAFETY: the caller's promise. What a listed region keeps on its own heap is live.
         unsafe {
-            Self::leave(region, regions, numbers);
+            Self::unlist(region, regions, numbers);
             // From now on what it kept may go before its own memory does.
             let kept = region.as_ref().keeps.take();
-            kept.filter(|part| heap.contains(part.as_ptr())).iter().for_each(|part| part.as_ref().leave_to_collector());
+            kept.filter(|part| heap.contains(part.as_ptr()))
+                .iter()
+                .for_each(|part| part.as_ref().release_to_collector());
         }
     }
 
@@ -331,7 +333,7 @@ impl<'a> Region<'a> {
         iter::successors(Some(self.pieces.get()), |piece| unsafe { piece.as_ref() }.below.get())
     }
 
-    fn all_notes(&self) -> impl Iterator<Item = NonNull<Noted>> {
+    fn all_notes(&self) -> impl Iterator<Item = NonNull<NoteEntry>> {
         // SAFETY: notes in the list are live as long as the region is.
         iter::successors(self.notes.get(), |noted| unsafe { noted.as_ref() }.below)
     }
@@ -350,7 +352,7 @@ impl<'a> Region<'a> {
     }
 
     /// What was noted of blocks.
-    pub(in crate::handles) fn notes(&self) -> impl Iterator<Item = Note> {
+    pub(in crate::handles) fn notes(&self) -> impl Iterator<Item = BlockNote> {
         // SAFETY: a note of the list.
         self.chain().flat_map(|region| region.all_notes().map(|noted| unsafe { noted.as_ref() }.note))
     }
@@ -373,7 +375,7 @@ impl<'a> Region<'a> {
     /// Those of other arenas may have the same numbers: each region is asked with its own arena's tag (soundness S17).
     fn own_numbers(&self, sites: &Sites) -> Option<&'a CodeArena> {
         let code = self.owner.code();
-        (sites.tag() == code.site_tag() && self.sites.contains(sites.range().start)).then_some(code)
+        (sites.tag() == code.site_counter().tag() && self.sites.contains(sites.range().start)).then_some(code)
     }
 
     /// Marks every object of the heap that belongs to the region, or to what it keeps.
@@ -390,7 +392,7 @@ impl<'a> Region<'a> {
 }
 
 // SAFETY: pieces are new, zeroed objects of the heap, as large and as aligned as asked, and are freed with the region only.
-unsafe impl Fills for Region<'_> {
+unsafe impl BlockSource for Region<'_> {
     fn more(&self, block: Layout) -> Result<NonNull<[u8]>, Error> {
         let too_large = Error::TooLarge { len: block.size(), element: 1 };
         let needed = block.size().checked_add(block.align()).ok_or(too_large)?;
@@ -418,10 +420,10 @@ unsafe impl Fills for Region<'_> {
         self.own_memory().any(|piece| address.wrapping_sub(piece.addr().get()) < piece.len())
     }
 
-    fn note(&self, note: Note) -> Result<(), Error> {
-        let at = self.owner.heap().alloc(Layout::new::<Noted>())?.cast::<Noted>();
+    fn note(&self, note: BlockNote) -> Result<(), Error> {
+        let at = self.owner.heap().alloc(Layout::new::<NoteEntry>())?.cast::<NoteEntry>();
         // SAFETY: a new object of this layout.
-        unsafe { at.write(Noted { below: self.notes.get(), note }) };
+        unsafe { at.write(NoteEntry { below: self.notes.get(), note }) };
         self.notes.set(Some(at));
         Ok(())
     }

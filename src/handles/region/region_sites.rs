@@ -4,7 +4,7 @@
 //!   RegionSites ─▶ Lent { 32 numbers: ███████░░░ } ─▶ Lent { 16 numbers: ████████ }      used up from the front, the latest range only
 //! ```
 
-use super::site_pool::{Numbered, Numbers};
+use super::site_pool::{SitePool, SiteRange};
 use super::transients::Transients;
 use crate::code::Sites;
 use crate::error::Error;
@@ -22,7 +22,7 @@ pub(in crate::handles) struct RegionSites {
 /// A range of numbers.
 struct Lent {
     below: Option<NonNull<Lent>>,
-    numbered: Numbered,
+    numbered: SiteRange,
     /// How many of them are a block's.
     used: Cell<usize>,
 }
@@ -32,13 +32,13 @@ impl RegionSites {
         Self { latest: Cell::new(None) }
     }
 
-    /// Numbers for a block: the next ones of the latest range, or of a new one.
+    /// SitePool for a block: the next ones of the latest range, or of a new one.
     pub(in crate::handles) fn take(&self, owner: &Transients<'_>, count: usize) -> Result<Sites, Error> {
         let left = u16::MAX.into();
         let len = u16::try_from(count).map_err(|_| Error::Sites { asked: count, left })?;
         if len == 0 {
             // No range is taken, nor cleared, for code without any.
-            return Ok(owner.code().part_of_sites(0, 0));
+            return Ok(owner.code().site_counter().part(0, 0));
         }
         let fits = |lent: &&Lent| lent.numbered.range().len() - lent.used.get() >= count;
         let latest = self.all().next();
@@ -52,7 +52,7 @@ impl RegionSites {
         };
         let start = lent.numbered.range().start + lent.used.get();
         lent.used.set(lent.used.get() + count);
-        Ok(owner.code().part_of_sites(start as u32, len))
+        Ok(owner.code().site_counter().part(start as u32, len))
     }
 
     /// Adds a range of at least `count` numbers. `None` stands for no numbers, which does not happen.
@@ -89,7 +89,7 @@ impl RegionSites {
     ///
     /// 1. They are given back once.
     /// 2. Nobody uses them any more.
-    pub(in crate::handles) unsafe fn give_back(&self, numbers: &Numbers) {
+    pub(in crate::handles) unsafe fn give_back(&self, numbers: &SitePool) {
         // SAFETY: an entry is read as it was written; the copy that stays in it is not used again (1).
         self.all().for_each(|lent| numbers.give_back(unsafe { (&raw const lent.numbered).read() }));
     }

@@ -19,7 +19,7 @@
 //! have been moved since. So the walk asks no region for its owner, and works with the heap and the numbers that it is given.
 
 use super::region::Region;
-use super::site_pool::Numbers;
+use super::site_pool::SitePool;
 use crate::heap::HeapArena;
 use core::cell::Cell;
 use core::iter;
@@ -118,7 +118,7 @@ impl Regions {
     /// 1. `heap` and `numbers` are those of each region in the list.
     /// 2. No handle of a region of which none was marked is used or dropped any more.
     /// 3. No sweep of the heap has freed an object of a region in the list.
-    pub(in crate::handles) unsafe fn retire_unmarked(&self, heap: &HeapArena, numbers: &Numbers) -> usize {
+    pub(in crate::handles) unsafe fn retire_unmarked(&self, heap: &HeapArena, numbers: &SitePool) -> usize {
         for region in self.all() {
             // SAFETY: listed, hence live (3), and of this heap (1).
             unsafe {

@@ -1,6 +1,6 @@
 //! Site numbers that are used again: transient code comes and goes, its numbers must not grow without end.
 //!
-//! Numbers come from the code arena, in ranges of a power of two, and go back to a stack for each such length. Room on the stack is made
+//! SitePool come from the code arena, in ranges of a power of two, and go back to a stack for each such length. Room on the stack is made
 //! when a range is made, so that giving one back cannot fail.
 //!
 //! ```text
@@ -19,7 +19,7 @@ const LEAST: usize = 16;
 const LENGTHS: usize = 13;
 
 #[derive(Default)]
-pub(in crate::handles) struct Numbers {
+pub(in crate::handles) struct SitePool {
     lengths: [RefCell<Spare>; LENGTHS],
 }
 
@@ -34,42 +34,42 @@ struct Spare {
 }
 
 /// A range of numbers that is somebody's. It does not give itself back.
-pub(in crate::handles) struct Numbered {
+pub(in crate::handles) struct SiteRange {
     start: u32,
     length: usize,
 }
 
-impl Numbered {
+impl SiteRange {
     pub(in crate::handles) fn range(&self) -> Range<usize> {
         let start = self.start as usize;
         start..start + (LEAST << self.length)
     }
 }
 
-impl Numbers {
+impl SitePool {
     /// A range of at least `count` numbers, at most 65,536; whether it has to be cleared, because it was somebody's before.
-    pub(in crate::handles) fn take(&self, code: &CodeArena, count: usize) -> Result<(Numbered, bool), Error> {
+    pub(in crate::handles) fn take(&self, code: &CodeArena, count: usize) -> Result<(SiteRange, bool), Error> {
         let length = (count.max(LEAST).next_power_of_two() / LEAST).ilog2() as usize;
         let Some(spare) = self.lengths.get(length) else { return Err(Error::Sites { asked: count, left: 0 }) };
         let mut spare = spare.borrow_mut();
         if let Some(start) = spare.starts.pop() {
-            return Ok((Numbered { start, length }, !spare.was_clear()));
+            return Ok((SiteRange { start, length }, !spare.was_clear()));
         }
         let room = spare.made as usize + 1;
         spare.starts.try_reserve(room).map_err(|_| Error::Memory { bytes: room * size_of::<u32>() })?;
-        let start = code.number_sites(LEAST << length)?;
+        let start = code.site_counter().number(LEAST << length)?;
         spare.made += 1;
-        Ok((Numbered { start, length }, false))
+        Ok((SiteRange { start, length }, false))
     }
 
     /// Takes a range back. It cannot fail: there is room since it was made.
-    pub(in crate::handles) fn give_back(&self, range: Numbered) {
+    pub(in crate::handles) fn give_back(&self, range: SiteRange) {
         if let Some(spare) = self.lengths.get(range.length) {
             spare.borrow_mut().starts.push(range.start);
         }
     }
 
-    /// Numbers that were ever taken from the arena, and how many of them are free now.
+    /// SitePool that were ever taken from the arena, and how many of them are free now.
     pub(in crate::handles) fn count(&self) -> (usize, usize) {
         self.lengths.iter().enumerate().fold((0, 0), |(made, free), (length, spare)| {
             let (spare, numbers) = (spare.borrow(), LEAST << length);
@@ -79,7 +79,7 @@ impl Numbers {
 
     /// Hands each free range that is not clear to `clear`, once, and it is clear then. What `clear` itself takes and gives back meanwhile is
     /// left to the next call, or there would be no end.
-    pub(in crate::handles) fn clear_free(&self, mut clear: impl FnMut(Numbered) -> Option<Numbered>) {
+    pub(in crate::handles) fn clear_free(&self, mut clear: impl FnMut(SiteRange) -> Option<SiteRange>) {
         for (length, spare) in self.lengths.iter().enumerate() {
             let (mut end, times) = {
                 let spare = spare.borrow();
@@ -87,7 +87,7 @@ impl Numbers {
             };
             for _ in 0..times {
                 let Some((start, behind)) = spare.borrow_mut().take_unclear(end) else { break };
-                let Some(range) = clear(Numbered { start, length }) else { return };
+                let Some(range) = clear(SiteRange { start, length }) else { return };
                 end = spare.borrow_mut().give_back_clear(range.start, behind);
             }
         }

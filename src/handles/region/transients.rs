@@ -1,10 +1,10 @@
 //! Where transient code lives: regions of a heap, names of an arena, recycled site numbers.
 
 use super::regions::Regions;
-use super::site_pool::{Numbered, Numbers};
+use super::site_pool::{SitePool, SiteRange};
 use crate::code::{CodeArena, Sites};
 use crate::error::Error;
-use crate::heap::{HeapArena, Swept};
+use crate::heap::{HeapArena, SweepReport};
 use core::cell::Cell;
 use core::fmt;
 use core::ops::Range;
@@ -45,7 +45,7 @@ const LONGEST: usize = 1 << 15;
 pub struct Transients<'a> {
     code: &'a CodeArena,
     heap: &'a HeapArena,
-    numbers: Numbers,
+    numbers: SitePool,
     regions: Regions,
     ids: Cell<u64>,
     clear: Option<&'a dyn Fn(Sites)>,
@@ -97,7 +97,7 @@ impl<'a> Transients<'a> {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn new(code: &'a CodeArena, heap: &'a HeapArena) -> Self {
-        let (numbers, regions) = (Numbers::default(), Regions::default());
+        let (numbers, regions) = (SitePool::default(), Regions::default());
         Self { code, heap, numbers, regions, ids: Cell::new(0), clear: None }
     }
 
@@ -110,7 +110,7 @@ impl<'a> Transients<'a> {
     /// [reset](crate::SideTable::reset) while this value lives. A collector that takes entries for roots calls
     /// [`clear_free`](Self::clear_free) before it does.
     ///
-    /// Costs nothing here; later one call of `clear` for each range that is used again, two for one of 65,536 numbers. Numbers that are new
+    /// Costs nothing here; later one call of `clear` for each range that is used again, two for one of 65,536 numbers. SitePool that are new
     /// or [cleared](Self::clear_free) already are not cleared.
     ///
     /// ```
@@ -220,7 +220,7 @@ impl<'a> Transients<'a> {
     /// # Cost
     ///
     /// That of [`HeapArena::sweep`] and of [`retire_unmarked`](Self::retire_unmarked).
-    pub unsafe fn sweep(&self) -> Swept {
+    pub unsafe fn sweep(&self) -> SweepReport {
         // SAFETY: the caller's promise (2); then what is not marked is nobody's, nor this value's (1, 3).
         unsafe {
             self.retire_unmarked();
@@ -277,7 +277,7 @@ impl<'a> Transients<'a> {
     /// Call it before a collector takes the entries of a side table for roots. Otherwise entries of dead code keep their objects alive, and
     /// after a [`sweep`](Self::sweep) they may hold pointers to objects that it freed. Does nothing if no closure was given.
     ///
-    /// If the closure panics, its numbers and those not reached yet are cleared later. Numbers that the closure itself uses and gives back
+    /// If the closure panics, its numbers and those not reached yet are cleared later. SitePool that the closure itself uses and gives back
     /// are left to the next call.
     ///
     /// ```
@@ -308,7 +308,7 @@ impl<'a> Transients<'a> {
     pub fn clear_free(&self) {
         let Some(clear) = self.clear else { return };
         self.numbers.clear_free(|numbered| {
-            let taken = Taken { from: self, numbered: Some(numbered) };
+            let taken = TakenSites { from: self, numbered: Some(numbered) };
             taken.clear(clear);
             taken.keep()
         });
@@ -320,14 +320,14 @@ impl<'a> Transients<'a> {
         &self.regions
     }
 
-    pub(in crate::handles) fn numbers(&self) -> &Numbers {
+    pub(in crate::handles) fn numbers(&self) -> &SitePool {
         &self.numbers
     }
 
     /// A range of at least `count` site numbers, cleared if it was used before.
-    pub(in crate::handles) fn take_numbers(&self, count: usize) -> Result<Taken<'_, 'a>, Error> {
+    pub(in crate::handles) fn take_numbers(&self, count: usize) -> Result<TakenSites<'_, 'a>, Error> {
         let (numbered, used) = self.numbers.take(self.code, count)?;
-        let taken = Taken { from: self, numbered: Some(numbered) };
+        let taken = TakenSites { from: self, numbered: Some(numbered) };
         if let (Some(clear), true) = (self.clear, used) {
             taken.clear(clear);
         }
@@ -341,31 +341,31 @@ impl<'a> Transients<'a> {
 }
 
 /// Site numbers that are nobody's yet; dropping them gives them back.
-pub(in crate::handles) struct Taken<'t, 'a> {
+pub(in crate::handles) struct TakenSites<'t, 'a> {
     from: &'t Transients<'a>,
-    numbered: Option<Numbered>,
+    numbered: Option<SiteRange>,
 }
 
-impl Taken<'_, '_> {
+impl TakenSites<'_, '_> {
     fn range(&self) -> Range<usize> {
-        self.numbered.as_ref().map_or(0..0, Numbered::range)
+        self.numbered.as_ref().map_or(0..0, SiteRange::range)
     }
 
     fn clear(&self, clear: &dyn Fn(Sites)) {
         let range = self.range();
         for start in range.clone().step_by(LONGEST) {
             let len = LONGEST.min(range.end - start);
-            clear(self.from.code.part_of_sites(start as u32, len as u16));
+            clear(self.from.code.site_counter().part(start as u32, len as u16));
         }
     }
 
     /// The numbers, for whoever gives them back.
-    pub(in crate::handles) fn keep(mut self) -> Option<Numbered> {
+    pub(in crate::handles) fn keep(mut self) -> Option<SiteRange> {
         self.numbered.take()
     }
 }
 
-impl Drop for Taken<'_, '_> {
+impl Drop for TakenSites<'_, '_> {
     fn drop(&mut self) {
         if let Some(numbered) = self.numbered.take() {
             self.from.numbers.give_back(numbered);

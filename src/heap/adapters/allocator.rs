@@ -28,7 +28,7 @@ fn allocate_slow(heap: &HeapArena, layout: Layout) -> Option<NonNull<[u8]>> {
 #[inline(never)]
 unsafe fn resize_slow(heap: &HeapArena, object: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<[u8]>> {
     // SAFETY: the caller's promise.
-    unsafe { heap.realloc_large(object, old, new) }.ok().map(|object| sized(object, new))
+    unsafe { heap.realloc_slow(object, old, new) }.ok().map(|object| sized(object, new))
 }
 
 /// # Safety

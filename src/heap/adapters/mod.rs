@@ -19,7 +19,7 @@ mod unwind;
 
 pub use global::GlobalHeap;
 pub use rc::HeapRc;
-pub use registry::Registered;
+pub use registry::Registration;
 
 pub(crate) use c_calls::{c_layout, or_null};
 pub(crate) use registry::find;

@@ -15,7 +15,7 @@ use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*, fence};
 
 const PLACES: usize = 256;
 
-struct Place {
+struct RegistryEntry {
     /// Odd: being changed.
     sequence: AtomicUsize,
     base: AtomicUsize,
@@ -24,8 +24,8 @@ struct Place {
     heap: AtomicPtr<HeapArena>,
 }
 
-static PLACE: [Place; PLACES] = [const {
-    Place {
+static PLACE: [RegistryEntry; PLACES] = [const {
+    RegistryEntry {
         sequence: AtomicUsize::new(0),
         base: AtomicUsize::new(0),
         len: AtomicUsize::new(0),
@@ -44,8 +44,8 @@ static PLACE: [Place; PLACES] = [const {
 /// # Ok::<(), permacode::Error>(())
 /// ```
 #[must_use = "the heap is registered as long as this lives"]
-pub struct Registered<'h> {
-    place: &'static Place,
+pub struct Registration<'h> {
+    place: &'static RegistryEntry,
     heap: &'h HeapArena,
 }
 
@@ -69,8 +69,8 @@ impl HeapArena {
     /// assert!(heap.register().is_ok());
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn register(&self) -> Result<Registered<'_>, Error> {
-        let take = |place: &&Place| {
+    pub fn register(&self) -> Result<Registration<'_>, Error> {
+        let take = |place: &&RegistryEntry| {
             let sequence = place.sequence.load(Acquire);
             let free = sequence % 2 == 0 && place.len.load(Relaxed) == 0;
             free && place.sequence.compare_exchange(sequence, sequence + 1, Acquire, Relaxed).is_ok()
@@ -84,18 +84,18 @@ impl HeapArena {
         place.len.store(range.len(), Relaxed);
         place.heap.store(ptr::from_ref(self).cast_mut(), Relaxed);
         place.sequence.fetch_add(1, Release);
-        Ok(Registered { place, heap: self })
+        Ok(Registration { place, heap: self })
     }
 }
 
-impl Registered<'_> {
-    /// The heap. Costs nothing; the example is at [`Registered`].
+impl Registration<'_> {
+    /// The heap. Costs nothing; the example is at [`Registration`].
     pub fn heap(&self) -> &HeapArena {
         self.heap
     }
 }
 
-impl Drop for Registered<'_> {
+impl Drop for Registration<'_> {
     fn drop(&mut self) {
         self.place.sequence.fetch_add(1, Acquire);
         fence(SeqCst);
@@ -104,9 +104,9 @@ impl Drop for Registered<'_> {
     }
 }
 
-impl fmt::Debug for Registered<'_> {
+impl fmt::Debug for Registration<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Registered").field(self.heap).finish()
+        f.debug_tuple("Registration").field(self.heap).finish()
     }
 }
 

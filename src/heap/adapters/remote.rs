@@ -138,7 +138,7 @@ fn bits(word: usize) -> impl Iterator<Item = usize> {
 #[cfg(debug_assertions)]
 mod checks {
     use super::{BITS, GRAIN, GRAINS, Remote, WORD};
-    use crate::heap::arena::padded;
+    use crate::heap::arena::padded_size;
     use crate::heap::misuse::{Kind, Misuse, Wrong};
     use crate::heap::slabs::{LARGEST, SLAB, TABLE, classes};
     use core::alloc::Layout;
@@ -154,7 +154,7 @@ mod checks {
         pub(in crate::heap) fn note(&self, offset: usize, usable: usize, layout: Layout) {
             // SAFETY: of an object that was just handed out.
             let word = unsafe { self.word(self.words(offset / SLAB).1 + GRAINS) };
-            let (size, before) = (padded(layout), word.load(Relaxed));
+            let (size, before) = (padded_size(layout), word.load(Relaxed));
             let of_its_class = match usable > LARGEST {
                 true => size > LARGEST,
                 false => size <= LARGEST && TABLE[classes::class(size)].size == usable,
@@ -175,7 +175,7 @@ mod checks {
                 let first = self.words(slab).1;
                 (self.word(first + GRAINS).load(Relaxed), self.word(first + within / GRAIN / BITS).load(Relaxed))
             };
-            let (usable, size) = (noted & !MIXED, padded(layout));
+            let (usable, size) = (noted & !MIXED, padded_size(layout));
             if usable == 0 {
                 wrong(self.large_before(slab).map_or(Wrong::NoObject, |bytes| Wrong::Middle(Kind(bytes))));
             }

@@ -106,7 +106,7 @@ impl Slabs {
     /// Takes objects that nobody touched since their slab is of the class.
     fn take_fresh(&self, class: usize, number: usize, want: usize, magazine: &Magazine) -> usize {
         let (slab, table) = (self.slab(number), &TABLE[class]);
-        let fresh = usize::from(slab.fresh.get());
+        let fresh = usize::from(slab.first_untouched.get());
         let count = want.min(table.objects - fresh);
         // What was used before is there, and may have left the caches.
         let (start, is_there) = (self.address(number), slab.touched() != 0);
@@ -119,7 +119,7 @@ impl Slabs {
             }
             place.set(MaybeUninit::new(object));
         }
-        slab.fresh.set((fresh + count) as u16);
+        slab.first_untouched.set((fresh + count) as u16);
         if fresh + count == table.objects {
             self.open[class].set(0);
         }
@@ -158,7 +158,7 @@ impl Slabs {
             }
             self.set_free(class, word, bits, count);
         }
-        self.came_back(class, table, objects.len());
+        self.count_freed(class, table, objects.len());
     }
 
     /// Marks objects as free, by their bits in one word of one slab. A slab to which all have come back is vacant then.
@@ -188,7 +188,7 @@ impl Slabs {
         if slab.is(Flag::Settled) {
             slab.note(Flag::Settled, false);
         }
-        if slab.free.get() == slab.fresh.get() && self.open[class].get() as usize != number + 1 {
+        if slab.free.get() == slab.first_untouched.get() && self.open[class].get() as usize != number + 1 {
             self.give_up_class(class, number);
         } else if before {
             self.offer(class, number);
@@ -196,7 +196,7 @@ impl Slabs {
     }
 
     /// Counts objects of a class that are out no more.
-    pub(in crate::heap) fn came_back(&self, class: usize, table: &Class, count: usize) {
+    pub(in crate::heap) fn count_freed(&self, class: usize, table: &Class, count: usize) {
         self.out[class].set(self.out[class].get() - count);
         self.out_bytes.set(self.out_bytes.get() - count * table.size);
     }

@@ -14,7 +14,7 @@
 //! address space, so a heap whose fence is moved again and again stays as it is.
 
 use crate::heap::HeapArena;
-use crate::heap::slabs::{BITS, CLASSES, Flag, HELD, Slabs, TABLE, Use, VACANT};
+use crate::heap::slabs::{BITS, CLASSES, Flag, HELD, SlabUse, Slabs, TABLE, VACANT};
 
 impl HeapArena {
     /// Lets new objects lie only in slabs that nothing is in now. Call it before `fork`.
@@ -83,13 +83,13 @@ impl Slabs {
         for number in 0..self.high.get() {
             let slab = self.slab(number);
             match slab.usage() {
-                Use::Vacant if slab.touched() == 0 => continue,
-                Use::Vacant => {
+                SlabUse::Vacant if slab.touched() == 0 => continue,
+                SlabUse::Vacant => {
                     sets.remove(VACANT, number);
                     sets.insert(HELD, number);
                 }
-                Use::Class(class) => self.partial.remove(class, number),
-                Use::Span(_) | Use::Rest(_) => {}
+                SlabUse::Class(class) => self.partial.remove(class, number),
+                SlabUse::Span(_) | SlabUse::Rest(_) => {}
             }
             slab.note(Flag::Old, true);
         }
@@ -100,7 +100,7 @@ impl Slabs {
         self.release_held();
         for number in 0..self.high.get() {
             let slab = self.slab(number);
-            if let Use::Class(class) = slab.usage() {
+            if let SlabUse::Class(class) = slab.usage() {
                 if slab.free.get() != 0 {
                     self.offer(class, number);
                 }
@@ -117,11 +117,11 @@ impl Slabs {
         self.open[class].set(0);
         let (slab, table) = (self.slab(number), &TABLE[class]);
         let (free, _) = self.bits(slab, table);
-        let fresh = usize::from(slab.fresh.get());
+        let fresh = usize::from(slab.first_untouched.get());
         for index in fresh..table.objects {
             free[index / BITS].set(free[index / BITS].get() | 1 << (index % BITS));
         }
-        slab.fresh.set(table.objects as u16);
+        slab.first_untouched.set(table.objects as u16);
         slab.free.set(slab.free.get() + (table.objects - fresh) as u16);
         if slab.free.get() != 0 {
             self.offer(class, number);

@@ -10,4 +10,4 @@ mod fence;
 mod trim;
 mod walk;
 
-pub use walk::Swept;
+pub use walk::SweepReport;

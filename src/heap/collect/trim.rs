@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::heap::HeapArena;
-use crate::heap::slabs::{CLASSES, Slabs, Use};
+use crate::heap::slabs::{CLASSES, SlabUse, Slabs};
 
 impl HeapArena {
     /// Gives the memory of free objects back to the system: of whole slabs, of single pages where no object is live, of what lies behind the
@@ -84,9 +84,9 @@ impl Slabs {
     fn free_all(&self) {
         for number in 0..self.high.get() {
             match self.slab(number).usage() {
-                Use::Vacant | Use::Rest(_) => {}
-                Use::Span(extent) => self.free_span(number, extent),
-                Use::Class(class) => self.give_up_class(class, number),
+                SlabUse::Vacant | SlabUse::Rest(_) => {}
+                SlabUse::Span(extent) => self.free_span(number, extent),
+                SlabUse::Class(class) => self.give_up_class(class, number),
             }
         }
         self.out.iter().for_each(|out| out.set(0));

@@ -5,24 +5,24 @@
 //! bytes, for 128 KiB of those of 8.
 
 use crate::heap::HeapArena;
-use crate::heap::slabs::{BITS, Flag, SLAB, Slabs, TABLE, Use};
+use crate::heap::slabs::{BITS, Flag, SLAB, SlabUse, Slabs, TABLE};
 use core::ptr::NonNull;
 
 /// What [`HeapArena::sweep`] freed.
 ///
 /// ```
-/// use permacode::{HeapArena, Swept};
+/// use permacode::{HeapArena, SweepReport};
 /// use std::alloc::Layout;
 ///
 /// let heap = HeapArena::new()?;
 /// heap.alloc(Layout::new::<[u8; 100]>())?;
 /// // SAFETY: nobody uses the object.
 /// let swept = unsafe { heap.sweep() };
-/// assert_eq!(swept, Swept { objects: 1, bytes: 104 }); // its class has 104 bytes
+/// assert_eq!(swept, SweepReport { objects: 1, bytes: 104 }); // its class has 104 bytes
 /// # Ok::<(), permacode::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Swept {
+pub struct SweepReport {
     /// Objects.
     pub objects: usize,
     /// Bytes, each object counted with the size of its class, a large one in units of 4 KiB.
@@ -52,9 +52,9 @@ impl HeapArena {
     pub fn walk(&self, mut visit: impl FnMut(NonNull<u8>, usize)) {
         for number in 0..self.slabs().high.get() {
             match self.slabs().slab(number).usage() {
-                Use::Vacant | Use::Rest(_) => {}
-                Use::Span(extent) => visit(self.slabs().address(number), extent.bytes()),
-                Use::Class(class) => self.walk_slab(number, class, &mut visit),
+                SlabUse::Vacant | SlabUse::Rest(_) => {}
+                SlabUse::Span(extent) => visit(self.slabs().address(number), extent.bytes()),
+                SlabUse::Class(class) => self.walk_slab(number, class, &mut visit),
             }
         }
     }
@@ -67,7 +67,7 @@ impl HeapArena {
                 // What `visit` did may lie in the magazine; it may even have given the slab to another class.
                 self.flush(class);
                 let slab = slabs.slab(number);
-                if slab.usage() != Use::Class(class) {
+                if slab.usage() != SlabUse::Class(class) {
                     return;
                 }
                 let rest = slabs.out_in(slab, table, word) & !seen;
@@ -107,7 +107,7 @@ impl HeapArena {
         let slabs = self.slabs();
         let (number, index) = slabs.object_at(address.cast::<u8>().addr())?;
         let slab = slabs.slab(number);
-        let Use::Class(class) = slab.usage() else { return Some(slabs.mark_span(number)) };
+        let SlabUse::Class(class) = slab.usage() else { return Some(slabs.mark_span(number)) };
         let (_, marks) = slabs.bits(slab, &TABLE[class]);
         let (word, bit) = (&marks[index / BITS], 1 << (index % BITS));
         let new = word.get() & bit == 0;
@@ -132,7 +132,7 @@ impl HeapArena {
         let slabs = self.slabs();
         let Some((number, index)) = slabs.object_at(address.cast::<u8>().addr()) else { return false };
         let slab = slabs.slab(number);
-        let Use::Class(class) = slab.usage() else { return slab.is(Flag::Marked) };
+        let SlabUse::Class(class) = slab.usage() else { return slab.is(Flag::Marked) };
         let (_, marks) = slabs.bits(slab, &TABLE[class]);
         marks[index / BITS].get() >> (index % BITS) & 1 == 1
     }
@@ -181,9 +181,9 @@ impl HeapArena {
     /// assert!(heap.stats().objects == 1 && !heap.is_marked(kept.as_ptr())); // ready for the next mark
     /// # Ok::<(), permacode::Error>(())
     /// ```
-    pub unsafe fn sweep(&self) -> Swept {
+    pub unsafe fn sweep(&self) -> SweepReport {
         self.flush_all();
-        let mut swept = Swept::default();
+        let mut swept = SweepReport::default();
         for number in 0..self.slabs().high.get() {
             let dead = self.slabs().sweep_slab(number);
             swept.objects += dead.objects;
@@ -200,16 +200,16 @@ impl Slabs {
         let offset = self.offset(address)?;
         let number = offset / SLAB;
         let in_span = |first: usize| match self.slab(first).usage() {
-            Use::Span(extent) => (offset - first * SLAB < extent.bytes()).then_some((first, 0)),
+            SlabUse::Span(extent) => (offset - first * SLAB < extent.bytes()).then_some((first, 0)),
             _ => None,
         };
         match self.slab(number).usage() {
-            Use::Vacant => None,
-            Use::Span(_) => in_span(number),
-            Use::Rest(distance) => in_span(number - distance),
-            Use::Class(class) => {
+            SlabUse::Vacant => None,
+            SlabUse::Span(_) => in_span(number),
+            SlabUse::Rest(distance) => in_span(number - distance),
+            SlabUse::Class(class) => {
                 let index = TABLE[class].index(offset % SLAB);
-                (index < usize::from(self.slab(number).fresh.get())).then_some((number, index))
+                (index < usize::from(self.slab(number).first_untouched.get())).then_some((number, index))
             }
         }
     }
@@ -217,7 +217,7 @@ impl Slabs {
     fn clear_marks(&self, number: usize) {
         let slab = self.slab(number);
         match slab.usage() {
-            Use::Class(class) => {
+            SlabUse::Class(class) => {
                 let (_, marks) = self.bits(slab, &TABLE[class]);
                 marks.iter().filter(|word| word.get() != 0).for_each(|word| word.set(0));
             }
@@ -225,16 +225,16 @@ impl Slabs {
         }
     }
 
-    fn sweep_slab(&self, number: usize) -> Swept {
+    fn sweep_slab(&self, number: usize) -> SweepReport {
         let slab = self.slab(number);
         match slab.usage() {
-            Use::Vacant | Use::Rest(_) => Swept::default(),
-            Use::Span(_) if slab.note(Flag::Marked, false) => Swept::default(),
-            Use::Span(extent) => {
+            SlabUse::Vacant | SlabUse::Rest(_) => SweepReport::default(),
+            SlabUse::Span(_) if slab.note(Flag::Marked, false) => SweepReport::default(),
+            SlabUse::Span(extent) => {
                 self.free_span(number, extent);
-                Swept { objects: 1, bytes: extent.bytes() }
+                SweepReport { objects: 1, bytes: extent.bytes() }
             }
-            Use::Class(class) => {
+            SlabUse::Class(class) => {
                 let table = &TABLE[class];
                 let (free, marks) = self.bits(slab, table);
                 let mut objects = 0;
@@ -247,10 +247,10 @@ impl Slabs {
                 }
                 self.clear_marks(number);
                 if objects != 0 {
-                    self.came_back(class, table, objects);
+                    self.count_freed(class, table, objects);
                     self.freed(class, number, slab, objects as u32, true);
                 }
-                Swept { objects, bytes: objects * table.size }
+                SweepReport { objects, bytes: objects * table.size }
             }
         }
     }

@@ -35,7 +35,7 @@ const RETURNED: u16 = u16::MAX;
 const LOST: u16 = u16::MAX - 1;
 
 /// Bitmaps over the objects of slabs, taken and given back.
-pub(in crate::heap) struct Pool {
+pub(in crate::heap) struct BitmapPool {
     /// The end of the pool, which grows down from there: a bitmap's number is how far before it begins.
     end: NonNull<Cell<u64>>,
     /// Words in use of the first chunk: a small heap has no other, and touches one page less.
@@ -53,7 +53,7 @@ pub(in crate::heap) struct Pool {
     spare: [Cell<u32>; 10],
 }
 
-impl Pool {
+impl BitmapPool {
     /// Words of a pool that has `bitmaps` bitmaps for each of `slabs` slabs, of as many objects as a slab can have.
     ///
     /// Twice as many, because spare bitmaps of one length do not serve for another: if all slabs have each length once, one after the
@@ -268,7 +268,7 @@ mod tests {
         // SAFETY: within the memory; what is known of chunks lies in its last part.
         let (end, known) = unsafe { (start.add(capacity), start.add(capacity + CHUNK)) };
         // SAFETY: aligned, zero, and used by nobody else.
-        let pool = unsafe { Pool::new(end.cast(), known.cast(), capacity) };
+        let pool = unsafe { BitmapPool::new(end.cast(), known.cast(), capacity) };
         let discard = |bytes: Range<usize>| {
             // SAFETY: a part of the pool that nobody uses.
             unsafe { end.cast::<u8>().sub(bytes.end).write_bytes(0, bytes.len()) };

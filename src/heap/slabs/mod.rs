@@ -29,9 +29,9 @@ pub use decay::Decay;
 pub(in crate::heap) use bitmaps::{BITS, WORDS};
 pub(in crate::heap) use classes::{CLASSES, Class, GRAIN, LARGEST, SLAB, SMALL, TABLE};
 pub(in crate::heap) use decay::{CALLS, Clock, DecayState};
-pub(in crate::heap) use plan::{BITMAPS, FIRST_ENTRIES, GROWN, MOST_ENTRIES, Plan};
-pub(in crate::heap) use slab::{Extent, Flag, Slab, Use};
-pub(in crate::heap) use slabs::{Choices, Slabs};
+pub(in crate::heap) use plan::{BITMAPS, FIRST_ENTRIES, GROWN, HeapPlan, MOST_ENTRIES};
+pub(in crate::heap) use slab::{Flag, Slab, SlabUse, SpanSize};
+pub(in crate::heap) use slabs::{SlabOptions, Slabs};
 pub(in crate::heap) use vacant::{DIRTY, HELD, LARGE, VACANT};
 #[cfg(feature = "testing")]
 pub(in crate::heap) use {slab::GRAINS, vacant::ADVISED};

@@ -5,7 +5,7 @@
 //!                                                                                                64 KiB
 //! ```
 
-use super::bitmaps::Pool;
+use super::bitmaps::BitmapPool;
 use super::classes::{CLASSES, SLAB, TABLE};
 use super::far::{self, NEAR};
 use super::sets::Sets;
@@ -64,7 +64,7 @@ pub(in crate::heap) static GROWN: [usize; CLASSES + 1] = {
 /// What a small heap uses lies around one place, just before the first slab: the pool and the table grow down, away from there. So one call
 /// makes it all writable, and it shares page tables of the kernel's, each of which costs more to make than a page does.
 #[derive(Clone, Copy)]
-pub(in crate::heap) struct Plan {
+pub(in crate::heap) struct HeapPlan {
     /// Slabs that there is address space for.
     pub(in crate::heap) slabs: usize,
     /// Bytes of what is known of far slabs, with which the metadata begins.
@@ -83,7 +83,7 @@ pub(in crate::heap) struct Plan {
     pub(in crate::heap) len: usize,
 }
 
-impl Plan {
+impl HeapPlan {
     /// The parts for `bytes` of objects and for the `arena` bytes of a `HeapArena`. `None` where the sum is more than an allocation may have.
     pub(in crate::heap) fn new(bytes: usize, page: usize, arena: usize) -> Option<Self> {
         let slabs = bytes.max(1).checked_next_multiple_of(SLAB)? / SLAB;
@@ -91,8 +91,8 @@ impl Plan {
             return None;
         }
         let far = far::bytes(slabs).next_multiple_of(page);
-        let home = far + (Pool::capacity(slabs, BITMAPS) * 8).next_multiple_of(page);
-        let known = Pool::known(Pool::capacity(slabs, BITMAPS));
+        let home = far + (BitmapPool::capacity(slabs, BITMAPS) * 8).next_multiple_of(page);
+        let known = BitmapPool::known(BitmapPool::capacity(slabs, BITMAPS));
         // What is known of the pool's first chunks lies on the first page of the sets.
         let vacant = (home + arena + known).next_multiple_of(page) + RECORD_ALIGN;
         let partial = (vacant + Sets::<FACTS>::bytes(slabs, NEAR)).next_multiple_of(page);
@@ -108,7 +108,7 @@ impl Plan {
 
     /// What is writable from the beginning: the metadata, of the pool its first chunk, and some of the objects.
     pub(in crate::heap) fn first(&self) -> Range<usize> {
-        self.home - Pool::FIRST * 8..self.objects + self.first_objects()
+        self.home - BitmapPool::FIRST * 8..self.objects + self.first_objects()
     }
 
     /// Bytes of objects among these.
@@ -126,7 +126,7 @@ mod tests {
     fn what_is_writable_at_first_is_too_short_for_a_huge_page() {
         // So nobody asks for small pages there before it grows; where it is longer, the builder asks.
         for slabs in [1, 15, 16, 17, NEAR, NEAR + 1, 8 * NEAR] {
-            let plan = Plan::new(slabs * SLAB, 4096, size_of::<crate::heap::HeapArena>()).unwrap();
+            let plan = HeapPlan::new(slabs * SLAB, 4096, size_of::<crate::heap::HeapArena>()).unwrap();
             assert!(plan.first().len() < HUGE, "{slabs} slabs: {:?}", plan.first());
         }
     }

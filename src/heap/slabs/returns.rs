@@ -13,7 +13,7 @@
 
 use super::bitmaps::BITS;
 use super::classes::{GRAIN, SLAB, TABLE};
-use super::slab::{Extent, Flag, GRAINS, Use};
+use super::slab::{Flag, GRAINS, SlabUse, SpanSize};
 use super::slabs::Slabs;
 use super::vacant::{ADVISED, DIRTY, HELD, VACANT};
 use crate::error::Error;
@@ -107,7 +107,7 @@ impl Slabs {
     /// Returns the pages of a class's slab on which no object is out; says how many bytes that were.
     pub(in crate::heap) fn settle(&self, number: usize) -> Result<usize, Error> {
         let slab = self.slab(number);
-        let Use::Class(class) = slab.usage() else { return Ok(0) };
+        let SlabUse::Class(class) = slab.usage() else { return Ok(0) };
         if slab.is(Flag::Unsure) {
             self.recommit(number..number + 1)?;
             if slab.free.get() != 0 {
@@ -133,7 +133,7 @@ impl Slabs {
     fn out_indices(&self, number: usize) -> impl Iterator<Item = usize> {
         let slab = self.slab(number);
         let class = match slab.usage() {
-            Use::Class(class) => Some(&TABLE[class]),
+            SlabUse::Class(class) => Some(&TABLE[class]),
             _ => None,
         };
         class.into_iter().flat_map(move |class| {
@@ -175,8 +175,8 @@ impl Slabs {
                 return Ok(Some(number));
             }
             let slab = self.slab(number);
-            let Use::Class(class) = slab.usage() else { continue };
-            let out = slab.fresh.get() - slab.free.get();
+            let SlabUse::Class(class) = slab.usage() else { continue };
+            let out = slab.first_untouched.get() - slab.free.get();
             if usize::from(out) * 2 <= TABLE[class].objects {
                 self.settle(number)?;
             }
@@ -205,7 +205,7 @@ impl Slabs {
                 return Ok((Some(number), bytes));
             }
             number += match self.slab(number).usage() {
-                Use::Span(extent) => {
+                SlabUse::Span(extent) => {
                     bytes += self.cut_tail(number, extent)?;
                     extent.owned()
                 }
@@ -215,7 +215,7 @@ impl Slabs {
         Ok(((number < self.high.get() && self.tail_grains.get() != 0).then_some(number), bytes))
     }
 
-    fn cut_tail(&self, first: usize, extent: Extent) -> Result<usize, Error> {
+    fn cut_tail(&self, first: usize, extent: SpanSize) -> Result<usize, Error> {
         let (last, tail) = (first + extent.slabs - 1, self.tail(first, extent));
         if tail == 0 {
             return Ok(0);

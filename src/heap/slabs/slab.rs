@@ -20,20 +20,20 @@ use core::cell::Cell;
 
 /// What a slab is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::heap) enum Use {
+pub(in crate::heap) enum SlabUse {
     /// Nothing.
     Vacant,
     /// Objects of a class.
     Class(usize),
     /// A large object that begins here.
-    Span(Extent),
+    Span(SpanSize),
     /// A large object that began so many slabs before.
     Rest(usize),
 }
 
 /// What a large object takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::heap) struct Extent {
+pub(in crate::heap) struct SpanSize {
     /// Slabs that its bytes lie in.
     pub(in crate::heap) slabs: usize,
     /// Sixteenths that it has of the last of them, at least one.
@@ -42,7 +42,7 @@ pub(in crate::heap) struct Extent {
     pub(in crate::heap) slack: usize,
 }
 
-impl Extent {
+impl SpanSize {
     /// The extent of so many bytes, at least one.
     pub(in crate::heap) fn of(bytes: usize) -> Self {
         let slabs = bytes.div_ceil(SLAB);
@@ -69,7 +69,7 @@ pub(in crate::heap) struct Slab {
     flags: Cell<u8>,
     last: Cell<u8>,
     /// Objects of a class that were handed out at least once.
-    pub(in crate::heap) fresh: Cell<u16>,
+    pub(in crate::heap) first_untouched: Cell<u16>,
     /// Of these, how many have come back to the bits.
     pub(in crate::heap) free: Cell<u16>,
     link: Cell<u32>,
@@ -100,23 +100,23 @@ pub(in crate::heap) enum Flag {
 }
 
 impl Slab {
-    pub(in crate::heap) fn usage(&self) -> Use {
+    pub(in crate::heap) fn usage(&self) -> SlabUse {
         match self.tag.get() {
-            0 => Use::Vacant,
-            SPAN => Use::Span(Extent {
+            0 => SlabUse::Vacant,
+            SPAN => SlabUse::Span(SpanSize {
                 slabs: self.link.get() as usize,
                 last: usize::from(self.last.get()),
                 slack: usize::from(self.free.get()),
             }),
-            REST => Use::Rest(self.link.get() as usize),
-            tag => Use::Class(usize::from(tag - FIRST_CLASS)),
+            REST => SlabUse::Rest(self.link.get() as usize),
+            tag => SlabUse::Class(usize::from(tag - FIRST_CLASS)),
         }
     }
 
     fn becomes(&self, tag: u8, link: u32, fresh: u16, free: u16, last: u8) {
         self.tag.set(tag);
         self.link.set(link);
-        self.fresh.set(fresh);
+        self.first_untouched.set(fresh);
         self.free.set(free);
         self.last.set(last);
     }
@@ -127,7 +127,7 @@ impl Slab {
     }
 
     /// Makes it the first of a span, or the span that begins here another extent.
-    pub(in crate::heap) fn becomes_span(&self, extent: Extent) {
+    pub(in crate::heap) fn becomes_span(&self, extent: SpanSize) {
         self.becomes(SPAN, extent.slabs as u32, 0, extent.slack as u16, extent.last as u8);
     }
 
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn an_extent_counts_what_it_is_made_of_in_sixteenths_of_a_slab() {
         for bytes in (1..5 * SLAB).step_by(1021).chain([SLAB - 1, SLAB, SLAB + 1, 3 * SLAB, usize::MAX / 2]) {
-            let extent = Extent::of(bytes);
+            let extent = SpanSize::of(bytes);
             assert_eq!(extent.bytes(), bytes.div_ceil(GRAIN) * GRAIN);
             assert!((1..=GRAINS).contains(&extent.last) && extent.slabs == bytes.div_ceil(SLAB));
         }

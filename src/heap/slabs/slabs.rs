@@ -18,13 +18,13 @@
 //! * Nothing is ever written to object pages from here: no links, no headers. A stray write to a free object corrupts nothing, a free dirties
 //!   no page that a forked child shares.
 
-use super::bitmaps::{BITS, Pool};
+use super::bitmaps::{BITS, BitmapPool};
 use super::classes::{CLASSES, Class, GRAIN, SLAB, TABLE};
 use super::decay::DecayState;
 use super::far::{self, Far, NEAR};
-use super::plan::{BITMAPS, Plan};
+use super::plan::{BITMAPS, HeapPlan};
 use super::sets::Sets;
-use super::slab::{Flag, GRAINS, Slab, Use};
+use super::slab::{Flag, GRAINS, Slab, SlabUse};
 use super::vacant::Vacancy;
 use crate::error::{Error, PageError};
 use crate::pages::Reservation;
@@ -39,7 +39,7 @@ pub(in crate::heap) struct Slabs {
     pub(in crate::heap) origin: usize,
     /// Address of slab 0.
     pub(in crate::heap) base: NonNull<u8>,
-    pub(in crate::heap) plan: Plan,
+    pub(in crate::heap) plan: HeapPlan,
     /// The end of the table: the entry of slab 0 lies just before it, that of slab 1 before that.
     table: NonNull<Slab>,
     /// What is known of slabs that are not in the table.
@@ -62,7 +62,7 @@ pub(in crate::heap) struct Slabs {
     pub(in crate::heap) mixed: usize,
     /// Whether large objects ask for huge pages.
     pub(in crate::heap) huge_spans: bool,
-    pub(in crate::heap) pool: Pool,
+    pub(in crate::heap) pool: BitmapPool,
     /// Slabs that were ever used or set aside for classes.
     pub(in crate::heap) high: Cell<usize>,
     /// Bytes of slabs that are writable.
@@ -88,7 +88,7 @@ pub(in crate::heap) struct Slabs {
 }
 
 /// What a builder chose, as slabs need it.
-pub(in crate::heap) struct Choices {
+pub(in crate::heap) struct SlabOptions {
     pub(in crate::heap) limit: usize,
     /// Bytes of slabs before the first chunk.
     pub(in crate::heap) huge_from: usize,
@@ -100,8 +100,8 @@ impl Slabs {
     /// # Safety
     ///
     /// 1. `pages` was made for `plan`, with its objects at `origin`.
-    /// 2. What the plan has [`first`](Plan::first) is committed, zero, and for this value alone.
-    pub(in crate::heap) unsafe fn new(pages: Reservation, origin: usize, plan: Plan, choices: Choices) -> Self {
+    /// 2. What the plan has [`first`](HeapPlan::first) is committed, zero, and for this value alone.
+    pub(in crate::heap) unsafe fn new(pages: Reservation, origin: usize, plan: HeapPlan, choices: SlabOptions) -> Self {
         let start = origin - plan.objects;
         // SAFETY: the plan's parts lie within the reservation and have the room that each needs.
         let (base, table, far, vacant, partial, pool) = unsafe {
@@ -109,7 +109,7 @@ impl Slabs {
             let vacant = Sets::new(pages.at(start + plan.vacant), plan.slabs, NEAR, Far::facts(far));
             let partial = Sets::new(pages.at(start + plan.partial), plan.slabs, NEAR, Far::partial(far));
             let known = pages.at(start + plan.vacant);
-            let pool = Pool::new(pages.at(start + plan.home), known, Pool::capacity(plan.slabs, BITMAPS));
+            let pool = BitmapPool::new(pages.at(start + plan.home), known, BitmapPool::capacity(plan.slabs, BITMAPS));
             (pages.at(origin), pages.at(start + plan.magazines).cast(), far.cast(), vacant, partial, pool)
         };
         Self {
@@ -260,7 +260,7 @@ impl Slabs {
 
     /// The bits of a slab of a class: which objects are free, which are marked.
     pub(in crate::heap) fn bits(&self, slab: &Slab, class: &Class) -> (&[Cell<u64>], &[Cell<u64>]) {
-        debug_assert!(matches!(slab.usage(), Use::Class(_)));
+        debug_assert!(matches!(slab.usage(), SlabUse::Class(_)));
         // SAFETY: the slab is of this class, so it took a bitmap of so many words when it became that.
         unsafe { self.pool.bitmap(slab.bitmap(), 2 * class.words) }.split_at(class.words)
     }
@@ -276,7 +276,7 @@ impl Slabs {
     /// The objects of a slab that were handed out and have not come back, a word at a time.
     pub(in crate::heap) fn out_in(&self, slab: &Slab, class: &Class, word: usize) -> u64 {
         let (free, _) = self.bits(slab, class);
-        let fresh = usize::from(slab.fresh.get()).saturating_sub(word * BITS).min(BITS);
+        let fresh = usize::from(slab.first_untouched.get()).saturating_sub(word * BITS).min(BITS);
         let handed = if fresh == 0 { 0 } else { u64::MAX >> (BITS - fresh) };
         handed & !free[word].get()
     }
@@ -312,7 +312,7 @@ impl Slabs {
     #[inline(never)]
     pub(in crate::heap) fn give_up_class(&self, class: usize, number: usize) {
         let slab = self.slab(number);
-        slab.touch((usize::from(slab.fresh.get()) * TABLE[class].size).div_ceil(GRAIN).min(GRAINS));
+        slab.touch((usize::from(slab.first_untouched.get()) * TABLE[class].size).div_ceil(GRAIN).min(GRAINS));
         // SAFETY: the slab took this bitmap for this class, and gives it up with it.
         unsafe { self.pool.give_back(slab.bitmap(), BITMAPS * TABLE[class].words) };
         self.partial.remove(class, number);
@@ -339,7 +339,7 @@ impl Slabs {
     pub(in crate::heap) fn vacate_open(&self, class: usize) -> bool {
         let Some(number) = (self.open[class].get() as usize).checked_sub(1) else { return false };
         let slab = self.slab(number);
-        let empty = slab.free.get() == slab.fresh.get();
+        let empty = slab.free.get() == slab.first_untouched.get();
         if empty {
             self.give_up_class(class, number);
         }

@@ -14,7 +14,7 @@
 
 use super::classes::{GRAIN, SLAB};
 use super::decay::Decay;
-use super::slab::{Extent, Flag, GRAINS, Use};
+use super::slab::{Flag, GRAINS, SlabUse, SpanSize};
 use super::slabs::Slabs;
 use super::vacant::{DIRTY, VACANT};
 use crate::error::Error;
@@ -27,14 +27,14 @@ const RATHER_RETURNED: usize = 8 << 20;
 const MOST_SLACK: usize = 4096;
 
 /// Slabs that a span keeps behind it, if it can.
-fn room(extent: Extent) -> usize {
+fn room(extent: SpanSize) -> usize {
     (extent.slabs / 2).clamp(1, MOST_SLACK)
 }
 
 impl Slabs {
     /// A large object of at least `bytes`, zeroed if asked.
     pub(in crate::heap) fn alloc_span(&self, bytes: usize, align: usize, zeroed: bool) -> Result<NonNull<u8>, Error> {
-        let extent = Extent::of(bytes);
+        let extent = SpanSize::of(bytes);
         self.afford(extent.bytes())?;
         let first = self.take_slabs(extent.slabs, align)?;
         let slabs = first..first + extent.slabs;
@@ -47,7 +47,7 @@ impl Slabs {
 
     /// A large object that had to move in order to grow, at a place where it can grow further; `None` where there is none.
     pub(in crate::heap) fn alloc_with_room(&self, bytes: usize, align: usize) -> Option<NonNull<u8>> {
-        let extent = Extent::of(bytes);
+        let extent = SpanSize::of(bytes);
         self.afford(extent.bytes()).ok()?;
         let first = self.run_to_grow_in(extent.slabs.checked_add(room(extent))?, align)?;
         self.take(first..first + extent.slabs).ok()?;
@@ -58,7 +58,7 @@ impl Slabs {
     }
 
     /// Makes slabs that were taken a span.
-    fn found_span(&self, first: usize, extent: Extent) -> NonNull<u8> {
+    fn found_span(&self, first: usize, extent: SpanSize) -> NonNull<u8> {
         self.slab(first).becomes_span(extent);
         (first + 1..first + extent.slabs).for_each(|number| self.slab(number).becomes_rest(number - first));
         self.out_bytes.set(self.out_bytes.get() + extent.bytes());
@@ -67,7 +67,7 @@ impl Slabs {
     }
 
     /// Adds a span to what is counted, and notes that its slabs are written to.
-    fn count_span(&self, first: usize, extent: Extent) {
+    fn count_span(&self, first: usize, extent: SpanSize) {
         let last = first + extent.slabs - 1;
         (first..last).for_each(|number| self.slab(number).touch(GRAINS));
         self.slab(last).touch(extent.last);
@@ -78,19 +78,19 @@ impl Slabs {
     }
 
     /// Takes a span out of what is counted.
-    fn discount_span(&self, first: usize, extent: Extent) {
+    fn discount_span(&self, first: usize, extent: SpanSize) {
         self.span_grains.set(self.span_grains.get() - extent.bytes() / GRAIN);
         self.tail_grains.set(self.tail_grains.get() - self.tail(first, extent));
         self.slack.set(self.slack.get() - extent.slack);
     }
 
     /// Sixteenths behind the end of a span that may be resident.
-    pub(in crate::heap) fn tail(&self, first: usize, extent: Extent) -> usize {
+    pub(in crate::heap) fn tail(&self, first: usize, extent: SpanSize) -> usize {
         self.slab(first + extent.slabs - 1).touched() - extent.last
     }
 
     /// Says that nothing is resident behind the end of a span any more.
-    pub(in crate::heap) fn tail_returned(&self, first: usize, extent: Extent) {
+    pub(in crate::heap) fn tail_returned(&self, first: usize, extent: SpanSize) {
         self.tail_grains.set(self.tail_grains.get() - self.tail(first, extent));
         self.slab(first + extent.slabs - 1).cut(extent.last);
     }
@@ -124,15 +124,15 @@ impl Slabs {
     }
 
     /// Takes a large object back.
-    pub(in crate::heap) fn free_span(&self, first: usize, extent: Extent) {
+    pub(in crate::heap) fn free_span(&self, first: usize, extent: SpanSize) {
         self.discount_span(first, extent);
         self.vacate(first..first + extent.owned(), true);
         self.out_bytes.set(self.out_bytes.get() - extent.bytes());
     }
 
     /// Makes a large object larger or smaller where it lies; `false` if something lies behind it. Making it smaller never fails.
-    pub(in crate::heap) fn resize_span(&self, first: usize, old: Extent, bytes: usize) -> bool {
-        let mut new = Extent::of(bytes);
+    pub(in crate::heap) fn resize_span(&self, first: usize, old: SpanSize, bytes: usize) -> bool {
+        let mut new = SpanSize::of(bytes);
         if new.bytes() > old.bytes() {
             let last = first + old.slabs - 1;
             let unsure = self.slab(last).is(Flag::Unsure);
@@ -156,7 +156,7 @@ impl Slabs {
     }
 
     /// Takes the slabs behind a span, up to `owned` in all, if they are all vacant or were never used.
-    fn extend_span(&self, first: usize, old: Extent, owned: usize) -> bool {
+    fn extend_span(&self, first: usize, old: SpanSize, owned: usize) -> bool {
         let (from, Some(end)) = (first + old.owned(), first.checked_add(owned)) else { return false };
         let known = self.high.get().min(end);
         if !(from..known).all(|number| self.vacancy.is(VACANT, number)) {
@@ -177,7 +177,7 @@ impl Slabs {
     }
 
     /// Lets a span keep the vacant slabs behind it to grow into. Their memory is returned first, so that they cost address space alone.
-    fn leave_room(&self, first: usize, extent: Extent) {
+    fn leave_room(&self, first: usize, extent: SpanSize) {
         let from = first + extent.slabs;
         let vacant = |&number: &usize| self.vacancy.is(VACANT, number);
         let known = from..(from + room(extent)).min(self.high.get());
@@ -190,7 +190,7 @@ impl Slabs {
         if self.take(from..end).is_ok() {
             self.settle_span(from..end);
             (from..end).for_each(|number| self.slab(number).becomes_rest(number - first));
-            self.slab(first).becomes_span(Extent { slack: end - from, ..extent });
+            self.slab(first).becomes_span(SpanSize { slack: end - from, ..extent });
             self.slack.set(self.slack.get() + end - from);
         }
     }
@@ -203,8 +203,8 @@ impl Slabs {
         let mut number = 0;
         while number < self.high.get() {
             number += match self.slab(number).usage() {
-                Use::Span(extent) => {
-                    self.slab(number).becomes_span(Extent { slack: 0, ..extent });
+                SlabUse::Span(extent) => {
+                    self.slab(number).becomes_span(SpanSize { slack: 0, ..extent });
                     self.vacate(number + extent.slabs..number + extent.owned(), false);
                     extent.owned()
                 }
@@ -216,10 +216,10 @@ impl Slabs {
     }
 
     /// The large object that begins at an address.
-    pub(in crate::heap) fn span_at(&self, object: NonNull<u8>) -> Option<(usize, Extent)> {
+    pub(in crate::heap) fn span_at(&self, object: NonNull<u8>) -> Option<(usize, SpanSize)> {
         let number = self.offset(object.addr().get())? / SLAB;
         match self.slab(number).usage() {
-            Use::Span(extent) => Some((number, extent)),
+            SlabUse::Span(extent) => Some((number, extent)),
             _ => None,
         }
     }
