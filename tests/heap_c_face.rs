@@ -1,4 +1,4 @@
-//! The heap as C sees it: every row of the table at the head of `src/heap/c_face.rs`, through `extern "C"` function pointers.
+//! The heap as C sees it: every row of the table at the head of `src/ffi.rs`, through `extern "C"` function pointers.
 #![cfg(all(target_os = "linux", not(miri)))]
 
 mod heap_support;

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   Loader ── bump ──▶ the next block          one comparison, one store
-//!          └─ home ──▶ filling: a module's pages               where room comes from
-//!                   or region:  a piece of a heap, for transient code
+//!          └─ room ──▶ a module's pages                        where room comes from
+//!                   or a piece of a heap, for transient code
 //! ```
 //!
 //! A loader does not say which of the two it fills, so one lowering function serves for both.
@@ -11,6 +11,7 @@
 use super::bump::Bump;
 use super::module_room::ModuleRoom;
 use super::region_room::{BlockSource, RegionRoom};
+use super::room::Room;
 use crate::code::arena::{CodeArena, Module};
 use crate::code::store::End;
 use crate::error::Error;
@@ -31,15 +32,9 @@ use core::ptr::{self, NonNull};
 /// [`CodeRef::transient`](crate::CodeRef::transient) lends one whose blocks go to a counted region of a heap instead.
 pub struct Loader<'a> {
     bump: Bump,
-    home: Home<'a>,
+    room: Room<'a>,
     /// Invariant in `'a`: a loader of a long-lived arena takes no short-lived references (soundness S11).
     invariant: PhantomData<fn(&'a ()) -> &'a ()>,
-}
-
-/// Where a loader's blocks go.
-enum Home<'a> {
-    Module(ModuleRoom<'a>),
-    BlockSource(RegionRoom<'a>),
 }
 
 // SAFETY: a loader of a module holds a cursor into pages that only it writes to, references to an arena and its records, which are `Sync`,
@@ -72,8 +67,8 @@ impl CodeArena {
 impl<'a> Loader<'a> {
     /// Opens a module of what is claimed from `end`. Its record is new, so no other loader fills it.
     pub(in crate::code) fn open(arena: &'a CodeArena, name: &str, end: End) -> Result<Self, Error> {
-        let home = Home::Module(ModuleRoom::new(arena, arena.store().module_record(name)?, end));
-        Ok(Self { bump: Bump::new(arena.store().pages().at(0)), home, invariant: PhantomData })
+        let room = Room::Module(ModuleRoom::new(arena, arena.store().module_record(name)?, end));
+        Ok(Self { bump: Bump::new(arena.store().pages().at(0)), room, invariant: PhantomData })
     }
 
     /// Makes a loader that fills a region.
@@ -84,25 +79,22 @@ impl<'a> Loader<'a> {
     /// 2. It is dropped before a handle counts a part of the region. So handles that outlive it find all links as they stay.
     /// 3. A function that is lent the loader must accept every `'a`. So it has no other loader of this lifetime.
     pub(crate) unsafe fn for_region(arena: &'a CodeArena, region: &'a dyn BlockSource) -> Self {
-        let home = Home::BlockSource(RegionRoom::new(arena, region));
-        Self { bump: Bump::new(arena.store().pages().at(0)), home, invariant: PhantomData }
+        let room = Room::Region(RegionRoom::new(arena, region));
+        Self { bump: Bump::new(arena.store().pages().at(0)), room, invariant: PhantomData }
     }
 
     /// The arena that the names lie in, and the blocks too unless they go to a region.
     ///
     /// Not for users: in a region's loader, a loader of this arena at the same lifetime would let permanent blocks refer to the region.
     pub(crate) fn arena(&self) -> &'a CodeArena {
-        match &self.home {
-            Home::Module(filling) => filling.arena(),
-            Home::BlockSource(growing) => growing.arena(),
-        }
+        self.room.arena()
     }
 
     /// The region that is filled, if it is no module.
     pub(in crate::code) fn region(&self) -> Option<&RegionRoom<'a>> {
-        match &self.home {
-            Home::Module(_) => None,
-            Home::BlockSource(growing) => Some(growing),
+        match &self.room {
+            Room::Module(_) => None,
+            Room::Region(room) => Some(room),
         }
     }
 
@@ -125,10 +117,7 @@ impl<'a> Loader<'a> {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn bytes(&self) -> usize {
-        match &self.home {
-            Home::Module(filling) => filling.bytes(&self.bump),
-            Home::BlockSource(growing) => growing.bytes(&self.bump),
-        }
+        self.room.bytes(&self.bump)
     }
 
     // ── closing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -177,28 +166,25 @@ impl<'a> Loader<'a> {
     /// ```
     pub fn seal(self) -> Result<Module<'a>, Error> {
         let closed = ManuallyDrop::new(self);
-        let filling = closed.close(true);
-        filling.seal().map_err(Error::Pages)?;
-        Ok(filling.module())
+        let room = closed.close(true);
+        room.seal().map_err(Error::Pages)?;
+        Ok(room.module())
     }
 
     /// Closes the module, which only the owner of a loader can.
     fn close(&self, padded: bool) -> &ModuleRoom<'a> {
-        match &self.home {
-            Home::Module(filling) => {
-                filling.close(&self.bump, padded);
-                filling
+        match &self.room {
+            Room::Module(room) => {
+                room.close(&self.bump, padded);
+                room
             }
-            Home::BlockSource(_) => unreachable!("a loader that fills a region is never given away"),
+            Room::Region(_) => unreachable!("a loader that fills a region is never given away"),
         }
     }
 
     /// Whether the byte at `address` lies in what this loader has filled so far.
     pub(in crate::code) fn filled(&self, address: usize) -> bool {
-        match &self.home {
-            Home::Module(filling) => filling.filled(&self.bump, address),
-            Home::BlockSource(growing) => growing.region().contains(address),
-        }
+        self.room.filled(&self.bump, address)
     }
 
     // ── placing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -213,16 +199,7 @@ impl<'a> Loader<'a> {
         }
         match self.bump.place(layout) {
             Some(at) => Ok(at),
-            None => self.refill(layout),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn refill(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
-        match &self.home {
-            Home::Module(filling) => filling.refill(&self.bump, layout),
-            Home::BlockSource(growing) => growing.refill(&self.bump, layout),
+            None => self.room.refill(&self.bump, layout),
         }
     }
 
@@ -233,21 +210,17 @@ impl<'a> Loader<'a> {
     ///
     /// [`place`](Self::place) gave these bytes, and nobody refers to them.
     pub(crate) unsafe fn undo(&self, at: NonNull<u8>, size: usize, written: usize) {
-        let floor = match &self.home {
-            Home::Module(filling) => filling.floor(),
-            Home::BlockSource(growing) => growing.floor(),
-        };
         if size != 0 {
             // SAFETY: the caller's promise.
-            unsafe { self.bump.undo(at, size, written, floor) };
+            unsafe { self.bump.undo(at, size, written, self.room.floor()) };
         }
     }
 }
 
 impl Drop for Loader<'_> {
     fn drop(&mut self) {
-        if let Home::Module(filling) = &self.home {
-            filling.close(&self.bump, false);
+        if let Room::Module(room) = &self.room {
+            room.close(&self.bump, false);
         }
     }
 }
@@ -255,9 +228,9 @@ impl Drop for Loader<'_> {
 impl fmt::Debug for Loader<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Loader");
-        match &self.home {
-            Home::Module(filling) => debug.field("module", &filling.module()),
-            Home::BlockSource(_) => debug.field("region", &()),
+        match &self.room {
+            Room::Module(room) => debug.field("module", &room.module()),
+            Room::Region(_) => debug.field("region", &()),
         };
         debug.finish_non_exhaustive()
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   blocks · slice_guard over loader   how a module is built (native_module: of machine code)
-//!   module_room · region_room          where a loader's blocks go: pages of the arena, or a region elsewhere
+//!   room                               where a loader's blocks go: module_room, or region_room for transient code
 //!   bump                               the fast path
 //! ```
 
@@ -12,6 +12,7 @@ mod loader;
 mod module_room;
 mod native_module;
 mod region_room;
+mod room;
 mod slice_guard;
 
 pub use loader::Loader;

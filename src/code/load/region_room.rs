@@ -1,7 +1,7 @@
 //! A region outside the arena that a loader fills like a module: what transient code is made in.
 //!
 //! The same lowering function serves for a module and for an `eval`, so it must not see the difference. This file has what a loader asks of
-//! the owner of such a region; the owner lies above (`refs/region.rs`), on a heap that this layer does not know.
+//! the owner of such a region; the owner lies above (`handles/region/region.rs`), on a heap that this layer does not know.
 
 use super::bump::Bump;
 use crate::code::arena::CodeArena;

@@ -8,7 +8,7 @@
 //! Code pages only ever move to the right in: *no access* → *claimed* (by compare-exchange on the watermark, then committed; the first few
 //! are writable before they are claimed) → *closed* (nobody writes there again) → *sealed* → *replaced* by a sealed memory file → *fixed*,
 //! the latter two where a level of hardening above protection is asked for. What a finished loader did not fill *waits* for later ones:
-//! `room.rs` says who gets which room. Each step is one atomic operation, so nobody waits for anybody (invariant 5); a step that a vanished
+//! `tails.rs` says who gets which room. Each step is one atomic operation, so nobody waits for anybody (invariant 5); a step that a vanished
 //! thread did not finish leaves pages that are claimed for ever and hurts nothing else.
 
 use super::extent::Extent;
