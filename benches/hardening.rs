@@ -12,7 +12,8 @@ mod options;
 
 use harness::{Clock, Samples, interleave, print_table};
 use options::Options;
-use permacode::{CodeArena, Error, Protection};
+use permacode::code::Protection;
+use permacode::{CodeArena, Error};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 

@@ -18,10 +18,10 @@
 //!                code ─ sites ─▶ entry ─▶ string          code ─ sites ─▶ entry ─▶ string
 //! ```
 
-use permacode::{
-    CodeRef, DualArena, Error, HeapArena, LazyConstant, Permanent, SideTable, Sites, SweepReport, TransientStats,
-    Transients,
-};
+use permacode::heap::SweepReport;
+use permacode::side::LazyConstant;
+use permacode::stats::TransientStats;
+use permacode::{CodeRef, DualArena, Error, HeapArena, Permanent, SideTable, Sites, Transients};
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::mem;

@@ -50,7 +50,8 @@ use core::ptr::{self, NonNull};
 /// C finds it by its name with feature `c-symbols`.
 ///
 /// ```
-/// use permacode::{HeapArena, permacode_heap_lua_alloc};
+/// use permacode::HeapArena;
+/// use permacode::ffi::permacode_heap_lua_alloc;
 /// use std::ptr;
 ///
 /// let heap = HeapArena::new()?;
@@ -107,7 +108,8 @@ pub unsafe extern "C" fn permacode_heap_lua_alloc(
 /// with feature `c-symbols`.
 ///
 /// ```
-/// use permacode::{HeapArena, permacode_heap_malloc};
+/// use permacode::HeapArena;
+/// use permacode::ffi::permacode_heap_malloc;
 ///
 /// let heap = HeapArena::new()?;
 /// // SAFETY: the heap is this thread's.
@@ -141,7 +143,8 @@ pub unsafe extern "C" fn permacode_heap_malloc(heap: *const HeapArena, size: usi
 /// C finds it by its name with feature `c-symbols`.
 ///
 /// ```
-/// use permacode::{HeapArena, permacode_heap_calloc};
+/// use permacode::HeapArena;
+/// use permacode::ffi::permacode_heap_calloc;
 ///
 /// let heap = HeapArena::new()?;
 /// // SAFETY: the heap is this thread's, and the object has eight words.
@@ -177,7 +180,8 @@ pub unsafe extern "C" fn permacode_heap_calloc(heap: *const HeapArena, count: us
 /// size 0 too. Any other null says that there is no memory, and the object is as it was. C finds it by its name with feature `c-symbols`.
 ///
 /// ```
-/// use permacode::{HeapArena, permacode_heap_malloc, permacode_heap_realloc};
+/// use permacode::HeapArena;
+/// use permacode::ffi::{permacode_heap_malloc, permacode_heap_realloc};
 ///
 /// let heap = HeapArena::new()?;
 /// // SAFETY: the heap is this thread's; only the newest address is used, within its size.
@@ -227,7 +231,8 @@ pub unsafe extern "C" fn permacode_heap_realloc(
 /// object is as it was. An object that gets no larger is never refused. C finds it by its name with feature `c-symbols`.
 ///
 /// ```
-/// use permacode::{HeapArena, permacode_heap_free, permacode_heap_malloc, permacode_heap_resize};
+/// use permacode::HeapArena;
+/// use permacode::ffi::{permacode_heap_free, permacode_heap_malloc, permacode_heap_resize};
 ///
 /// let heap = HeapArena::new()?;
 /// // SAFETY: the heap is this thread's; only the newest address is used.
@@ -275,7 +280,8 @@ pub unsafe extern "C" fn permacode_heap_resize(
 /// feature `c-symbols`.
 ///
 /// ```
-/// use permacode::{HeapArena, permacode_heap_free, permacode_heap_malloc};
+/// use permacode::HeapArena;
+/// use permacode::ffi::{permacode_heap_free, permacode_heap_malloc};
 ///
 /// let heap = HeapArena::new()?;
 /// // SAFETY: the heap is this thread's; the object is freed once.
@@ -313,7 +319,8 @@ pub unsafe extern "C" fn permacode_heap_free(heap: *const HeapArena, object: *mu
 /// call. It cannot fail. C finds it by its name with feature `c-symbols`.
 ///
 /// ```
-/// use permacode::{HeapArena, permacode_heap_malloc, permacode_heap_usable_size};
+/// use permacode::HeapArena;
+/// use permacode::ffi::{permacode_heap_malloc, permacode_heap_usable_size};
 ///
 /// let heap = HeapArena::new()?;
 /// // SAFETY: the heap is this thread's.
@@ -329,7 +336,7 @@ pub unsafe extern "C" fn permacode_heap_free(heap: *const HeapArena, object: *mu
 ///
 /// # Safety
 ///
-/// This thread may use the heap that the object lies in. No [`Registration`](crate::Registration) was leaked (`mem::forget`) whose heap has
+/// This thread may use the heap that the object lies in. No [`Registration`](crate::heap::Registration) was leaked (`mem::forget`) whose heap has
 /// been moved or dropped since.
 #[cfg_attr(feature = "c-symbols", unsafe(no_mangle))]
 pub unsafe extern "C" fn permacode_heap_usable_size(object: *const c_void) -> usize {
@@ -347,7 +354,8 @@ pub unsafe extern "C" fn permacode_heap_usable_size(object: *const c_void) -> us
 /// Costs a subtraction and two comparisons: no system call, no write. It cannot fail. C finds it by its name with feature `c-symbols`.
 ///
 /// ```
-/// use permacode::{CodeArena, permacode_code_contains};
+/// use permacode::CodeArena;
+/// use permacode::ffi::permacode_code_contains;
 ///
 /// let arena = CodeArena::new()?;
 /// let text = arena.load("m")?.alloc_str("inside")?;

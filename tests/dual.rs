@@ -164,7 +164,7 @@ fn leaked_arenas_serve_for_ever() {
     assert!(!heap.contains(heap) && heap.bookkeeping_range().contains(&ptr::from_ref(heap).addr()));
     let registered = heap.register().unwrap();
     // SAFETY: this thread's heap.
-    assert_eq!(unsafe { permacode::permacode_heap_usable_size(HeapRc::address(&object).cast()) }, 32);
+    assert_eq!(unsafe { permacode::ffi::permacode_heap_usable_size(HeapRc::address(&object).cast()) }, 32);
     drop(registered);
     // SAFETY: live until now, with this layout.
     unsafe { heap.free(before, std::alloc::Layout::new::<u64>()) };

@@ -3,8 +3,10 @@
 
 mod support;
 
+use permacode::code::Protection;
+use permacode::error::PageCall;
 use permacode::testing::Pages;
-use permacode::{CodeArena, Error, Link, Loader, Module, PageCall, Permanent, Protection};
+use permacode::{CodeArena, Error, Link, Loader, Module, Permanent};
 use std::ops::Range;
 use std::sync::Arc;
 use support::{Blocks, Disturbed, accounted, span};

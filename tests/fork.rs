@@ -5,7 +5,9 @@
 
 mod support;
 
-use permacode::{CodeArena, Link, Loader, PageCall, Permanent, Protection};
+use permacode::code::Protection;
+use permacode::error::PageCall;
+use permacode::{CodeArena, Link, Loader, Permanent};
 use permacode_witness::{Child, End, copied, memory};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::*};

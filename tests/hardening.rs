@@ -3,7 +3,8 @@
 
 mod support;
 
-use permacode::{CodeArena, CodeArenaBuilder, Module, Protection};
+use permacode::code::{CodeArenaBuilder, Protection};
+use permacode::{CodeArena, Module};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use support::{Blocks, accounted, in_child, mapped, page, permissions, span, stopped, store};

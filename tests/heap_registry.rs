@@ -8,7 +8,9 @@ use core::ffi::c_void;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use heap_support::{in_child, layout};
-use permacode::{Error, HeapArena, Registration, permacode_heap_usable_size};
+use permacode::ffi::permacode_heap_usable_size;
+use permacode::heap::Registration;
+use permacode::{Error, HeapArena};
 use std::sync::Mutex;
 use std::thread;
 

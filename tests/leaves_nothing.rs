@@ -5,7 +5,8 @@
 
 mod support;
 
-use permacode::{CodeArena, Protection};
+use permacode::CodeArena;
+use permacode::code::Protection;
 
 /// A whole life of an arena.
 fn once() {

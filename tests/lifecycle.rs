@@ -2,7 +2,9 @@
 
 mod support;
 
-use permacode::{CodeArena, Error, Loader, Module, SharedBytes, permacode_code_contains};
+use permacode::code::SharedBytes;
+use permacode::ffi::permacode_code_contains;
+use permacode::{CodeArena, Error, Loader, Module};
 use std::ffi::c_void;
 use std::sync::Arc;
 use std::sync::mpsc;

@@ -3,7 +3,8 @@
 
 mod support;
 
-use permacode::{CodeArena, Protection};
+use permacode::CodeArena;
+use permacode::code::Protection;
 use permacode_witness::Child;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;

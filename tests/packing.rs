@@ -3,7 +3,8 @@
 
 mod support;
 
-use permacode::{CodeArena, Error, Loader, Protection};
+use permacode::code::Protection;
+use permacode::{CodeArena, Error, Loader};
 use std::ops::Range;
 use support::{Random, accounted, in_child, mapped, page, resident};
 

@@ -3,8 +3,10 @@
 
 mod support;
 
+use permacode::code::Protection;
+use permacode::error::PageCall;
 use permacode::pages::{PageSource, PooledPages, SystemPages};
-use permacode::{CodeArena, DualArena, Error, HeapArena, PageCall, Protection, SideTable};
+use permacode::{CodeArena, DualArena, Error, HeapArena, SideTable};
 use permacode_witness::{Memory, memory};
 use std::alloc::Layout;
 use std::cell::Cell;

@@ -5,8 +5,10 @@
 
 mod support;
 
+use permacode::code::Protection;
+use permacode::error::PageCall;
 use permacode::testing::Pages;
-use permacode::{CodeArena, Link, PageCall, Permanent, Protection};
+use permacode::{CodeArena, Link, Permanent};
 use permacode_witness::{Child, End};
 use std::collections::BTreeSet;
 use std::fs::File;

@@ -5,8 +5,10 @@
 
 mod support;
 
+use permacode::code::{CodeArenaBuilder, Protection};
+use permacode::error::{PageCall, PageError};
 use permacode::testing::Pages;
-use permacode::{CodeArena, CodeArenaBuilder, Error, PageCall, PageError, Protection};
+use permacode::{CodeArena, Error};
 use permacode_witness::{Child, End};
 use support::filter::{When, refuse, trap};
 use support::{Blocks, accounted, in_child, limit, permissions, span};

@@ -3,9 +3,9 @@
 
 mod support;
 
-use permacode::{
-    Backing, CodeArena, HeapArena, Mapping, PageState, Protection, Residency, ResidencyError, SideTable, Unclean,
-};
+use permacode::code::Protection;
+use permacode::residency::{Backing, Mapping, PageState, Residency, ResidencyError, Unclean};
+use permacode::{CodeArena, HeapArena, SideTable};
 use permacode_witness::{Child, End};
 use std::cell::Cell;
 use std::ops::Range;

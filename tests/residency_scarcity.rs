@@ -4,7 +4,9 @@
 #[path = "support/refusing.rs"]
 mod refusing;
 
-use permacode::{CodeArena, Mapping, Protection, Residency, ResidencyError};
+use permacode::CodeArena;
+use permacode::code::Protection;
+use permacode::residency::{Mapping, Residency, ResidencyError};
 use refusing::{Refusing, after};
 
 #[global_allocator]

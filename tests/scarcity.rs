@@ -3,7 +3,9 @@
 
 mod support;
 
-use permacode::{CodeArena, Error, PageCall, Protection};
+use permacode::code::Protection;
+use permacode::error::PageCall;
+use permacode::{CodeArena, Error};
 use std::ptr;
 use support::{Blocks, accounted, in_child, limit, page, status};
 

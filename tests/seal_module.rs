@@ -2,9 +2,11 @@
 
 mod support;
 
+use permacode::code::{Protection, SealReport};
+use permacode::error::PageCall;
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 use permacode::testing::Pages;
-use permacode::{CodeArena, Error, Module, PageCall, Protection, SealReport};
+use permacode::{CodeArena, Error, Module};
 use std::thread;
 use support::{Blocks, accounted, page};
 

@@ -2,7 +2,8 @@
 
 mod support;
 
-use permacode::{CodeArena, Error, Link, Loader, Permanent, Protection};
+use permacode::code::Protection;
+use permacode::{CodeArena, Error, Link, Loader, Permanent};
 use std::collections::HashSet;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};

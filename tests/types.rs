@@ -1,13 +1,15 @@
 //! What public types promise of themselves: size, `Copy`, `Send`, `Sync` (soundness S12).
 
 use bytemuck::Zeroable;
+use permacode::code::{CodeArenaBuilder, Location, Modules, Protection, SealReport, SharedBytes, Tracer};
+use permacode::error::{LinkError, PageCall, PageError};
+use permacode::handles::{AtomicCodeSlot, CodeProxy};
 use permacode::pages::{OrdinaryPages, PageSource};
+use permacode::side::{CallCounter, InlineCache, LazyConstant, PolymorphicCache, Quickened, SideTableBuilder, Version};
+use permacode::stats::{CodeStats, TransientStats};
 use permacode::testing::Pages;
 use permacode::{
-    AtomicCodeSlot, CallCounter, CodeArena, CodeArenaBuilder, CodeProxy, CodeRef, CodeSlot, CodeStats, Error,
-    InlineCache, LazyConstant, Link, LinkError, Loader, Location, Module, Modules, Name, PageCall, PageError,
-    Permanent, PolymorphicCache, Protection, Quickened, SealReport, SharedBytes, SideTable, SideTableBuilder, Sites,
-    Tracer, TransientStats, Transients, Version,
+    CodeArena, CodeRef, CodeSlot, Error, Link, Loader, Module, Name, Permanent, SideTable, Sites, Transients,
 };
 use static_assertions::{assert_eq_size, assert_impl_all, assert_not_impl_any};
 use std::cell::Cell;

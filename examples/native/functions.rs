@@ -1,7 +1,8 @@
 //! The functions, loaded and sealed: from here on they can be called.
 
 use crate::assembled::Assembled;
-use permacode::{CodeArena, Error, NativeModule};
+use permacode::code::NativeModule;
+use permacode::{CodeArena, Error};
 
 /// Assembled code in a module that is still open: writable, not executable.
 pub struct Loaded<'a> {

@@ -3,7 +3,8 @@
 use super::assembled::{Assembled, aarch64, x86_64};
 use super::functions::{Functions, Loaded};
 use super::permissions;
-use permacode::{CodeArena, Protection};
+use permacode::CodeArena;
+use permacode::code::Protection;
 
 /// The functions, where they can run.
 fn functions(arena: &CodeArena) -> Option<Functions<'_>> {

@@ -1,23 +1,30 @@
-//! The code arena: blocks that are built once and then only read.
+//! The code arena's further types: builder, native code, finished modules, protection.
 //!
-//! ```text
-//!   load     a module while it is open
-//!   arena    what a user holds and asks
-//!   store    where blocks lie: pages and records       value    what blocks are made of
-//! ```
-//!
-//! Everything here keeps two rules. Code pages hold blocks and zeros, nothing else (invariants 1 and 7). What threads share changes
-//! by one atomic operation at a time, each of which leaves a state that a thread, or a forked child, can go on from (invariant 5).
+//! | | |
+//! | --- | --- |
+//! | [`CodeArenaBuilder`] | chooses the reservation, a limit, the pages, what a seal tries to reach |
+//! | [`NativeModule`] | the open phase of machine code: writable first, executable then, never both |
+//! | [`Modules`], [`Location`] | the finished modules of an arena; where in which of them a pointer points |
+//! | [`Protection`], [`SealReport`] | how hard sealed code is to change; what a seal did |
+//! | [`SharedBytes`] | bytes of an arena with a share in the arena |
+//! | [`Tracer`] | walks what a block refers to; for those who implement [`Permanent`] by hand |
+// load     a module while it is open
+// arena    what a user holds and asks
+// store    where blocks lie: pages and records       value    what blocks are made of
+//
+// Everything here keeps two rules. Code pages hold blocks and zeros, nothing else (invariants 1 and 7). What threads share changes by one
+// atomic operation at a time, each of which leaves a state that a thread, or a forked child, can go on from (invariant 5).
 
-mod arena;
-mod load;
+pub(crate) mod arena;
+pub(crate) mod load;
 mod store;
-mod value;
+pub(crate) mod value;
 
-pub use arena::{CodeArena, CodeArenaBuilder, CodeStats, Location, Module, Modules, SealReport, SharedBytes};
-pub use load::{Loader, NativeModule};
+pub use arena::{CodeArenaBuilder, Location, Modules, SealReport, SharedBytes};
+pub use load::NativeModule;
 pub use store::Protection;
-pub use value::{Link, Name, Permanent, Sites, Tracer};
+pub use value::Tracer;
 
-pub(crate) use load::{BlockNote, BlockSource};
-pub(crate) use value::{Block, Found, Kind, Reference};
+pub(crate) use arena::CodeArena;
+pub(crate) use load::{BlockNote, BlockSource, Loader};
+pub(crate) use value::{Block, Found, Kind, Permanent, Reference, Sites};

@@ -15,7 +15,7 @@ use core::sync::atomic::Ordering::*;
 /// One word. Getting is one acquire load: no count, no lock, no store. `Send` and `Sync`, since permanent code is.
 ///
 /// ```
-/// use permacode::AtomicCodeSlot;
+/// use permacode::handles::AtomicCodeSlot;
 ///
 /// static CODES: [u32; 2] = [1, 2];
 /// let slot = AtomicCodeSlot::new(&CODES[0]);
@@ -35,7 +35,7 @@ impl<'a, T: Permanent> AtomicCodeSlot<'a, T> {
     /// A function with this code. Costs nothing, and may be a `static`: no arena is asked.
     ///
     /// ```
-    /// use permacode::AtomicCodeSlot;
+    /// use permacode::handles::AtomicCodeSlot;
     ///
     /// static CODES: [u32; 2] = [1, 2];
     /// static MAIN: AtomicCodeSlot<'static, u32> = AtomicCodeSlot::new(&CODES[0]);
@@ -50,7 +50,8 @@ impl<'a, T: Permanent> AtomicCodeSlot<'a, T> {
     /// The code, good for as long as its arena, whatever is put in meanwhile. Costs one acquire load.
     ///
     /// ```
-    /// # use permacode::{AtomicCodeSlot, CodeArena};
+    /// # use permacode::CodeArena;
+    /// # use permacode::handles::AtomicCodeSlot;
     /// let arena = CodeArena::new()?;
     /// let loader = arena.load("m")?;
     /// let slot = AtomicCodeSlot::new(loader.alloc(1u32)?);
@@ -68,7 +69,7 @@ impl<'a, T: Permanent> AtomicCodeSlot<'a, T> {
     /// Puts other code in; what was there comes out. Costs one atomic exchange.
     ///
     /// ```
-    /// # use permacode::AtomicCodeSlot;
+    /// # use permacode::handles::AtomicCodeSlot;
     /// static CODES: [u32; 3] = [0, 1, 2];
     /// let slot = AtomicCodeSlot::new(&CODES[0]);
     /// let replaced = std::thread::scope(|scope| {
@@ -89,7 +90,7 @@ impl<'a, T: Permanent> AtomicCodeSlot<'a, T> {
     /// What the slot holds, if that is something else; the slot is as it was.
     ///
     /// ```
-    /// # use permacode::AtomicCodeSlot;
+    /// # use permacode::handles::AtomicCodeSlot;
     /// static GENERAL: u32 = 1;
     /// static COMPILED: [u32; 2] = [7, 7];
     /// let slot = AtomicCodeSlot::new(&GENERAL);

@@ -20,7 +20,8 @@ use core::slice;
 /// and a script has not, puts the code into a function. Two proxies are equal if they refer to the same code object.
 ///
 /// ```
-/// use permacode::{CodeArena, CodeProxy, CodeRef, Permanent};
+/// use permacode::{CodeArena, CodeRef, Permanent};
+/// use permacode::handles::CodeProxy;
 ///
 /// #[derive(Permanent)]
 /// struct Code<'a> {
@@ -57,7 +58,8 @@ impl<'a, T: Permanent> CodeProxy<'a, T> {
     /// [`Error::Foreign`] for permanent code that does not lie in the arena: it would have no [id](Self::id).
     ///
     /// ```
-    /// use permacode::{CodeArena, CodeProxy, CodeRef, Error};
+    /// use permacode::{CodeArena, CodeRef, Error};
+    /// use permacode::handles::CodeProxy;
     ///
     /// static ELSEWHERE: u32 = 1;
     /// let arena = CodeArena::new()?;
@@ -98,7 +100,8 @@ impl<'a, T: Permanent> CodeProxy<'a, T> {
     /// [projected](CodeRef::project) again later.
     ///
     /// ```
-    /// use permacode::{CodeArena, CodeProxy, CodeRef, HeapArena, Transients};
+    /// use permacode::{CodeArena, CodeRef, HeapArena, Transients};
+    /// use permacode::handles::CodeProxy;
     ///
     /// let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
     /// let transients = Transients::new(&arena, &heap);
@@ -118,7 +121,8 @@ impl<'a, T: Permanent> CodeProxy<'a, T> {
     /// [`CodeArena::locate`].
     ///
     /// ```
-    /// # use permacode::{CodeArena, CodeProxy, CodeRef};
+    /// # use permacode::{CodeArena, CodeRef};
+    /// # use permacode::handles::CodeProxy;
     /// let arena = CodeArena::new()?;
     /// let loader = arena.load("math")?;
     /// let shown = CodeProxy::new(&arena, CodeRef::new(loader.alloc(1u32)?), |_: &u32| "sin")?;
@@ -141,7 +145,8 @@ impl<'a, T: Permanent> CodeProxy<'a, T> {
     /// test and a load.
     ///
     /// ```
-    /// # use permacode::{CodeArena, CodeProxy, CodeRef, HeapArena, Transients};
+    /// # use permacode::{CodeArena, CodeRef, HeapArena, Transients};
+    /// # use permacode::handles::CodeProxy;
     /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
     /// # let transients = Transients::new(&arena, &heap);
     /// let code: CodeRef<'_, u32> = CodeRef::transient(&transients, |loader| loader.alloc(7))?;
@@ -158,7 +163,8 @@ impl<'a, T: Permanent> CodeProxy<'a, T> {
     /// Marks what the proxy keeps alive: see [`CodeRef::mark`] for what that costs, and why it must not be left out.
     ///
     /// ```
-    /// # use permacode::{CodeArena, CodeProxy, CodeRef, HeapArena, Transients};
+    /// # use permacode::{CodeArena, CodeRef, HeapArena, Transients};
+    /// # use permacode::handles::CodeProxy;
     /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
     /// # let transients = Transients::new(&arena, &heap);
     /// let code: CodeRef<'_, &str> = CodeRef::transient(&transients, |loader| loader.alloc(loader.alloc_str("eval")?))?;
@@ -184,7 +190,8 @@ impl<'a, T: Permanent> CodeProxy<'a, T> {
     /// [`Error::Memory`] when there is none for the table.
     ///
     /// ```
-    /// # use permacode::{CodeArena, CodeProxy, CodeRef};
+    /// # use permacode::{CodeArena, CodeRef};
+    /// # use permacode::handles::CodeProxy;
     /// let arena = CodeArena::new()?;
     /// let loader = arena.load("m")?;
     /// let ops: &[u8] = loader.alloc_slice_copy(&[1; 1000])?;

@@ -121,7 +121,8 @@ impl<'a, T: Permanent> CodeSlot<'a, T> {
     /// Only whoever has the function's slot, the machine, can do so: to a script, which has proxies, code stays opaque.
     ///
     /// ```
-    /// use permacode::{CodeArena, CodeProxy, CodeRef, CodeSlot};
+    /// use permacode::{CodeArena, CodeRef, CodeSlot};
+    /// use permacode::handles::CodeProxy;
     ///
     /// # fn main() -> Result<(), permacode::Error> {
     /// let arena = CodeArena::new()?;

@@ -115,9 +115,9 @@ impl HeapArena {
     ///   bitmaps before, half of what it has room for and commonly at most 64 objects.
     /// * Above 32 KiB a search of a bit for each slab of 64 KiB, 64 at a time, and a write of 12 bytes for each that is taken.
     /// * A system call for more memory: one for 1 MiB, later for a quarter of the heap, one more where [huge
-    ///   pages](crate::HeapArenaBuilder::huge_pages_from) are asked for; and one for each 64 KiB of bitmaps, which serve 16 MiB of objects of
-    ///   64 bytes. On its slow paths a heap also [returns](crate::Decay) memory that nobody uses, by at most some 256 calls at a time.
-    /// * An allocation that is refused empties every magazine; in a [`GlobalHeap`](crate::GlobalHeap) one of 4,096 does.
+    ///   pages](crate::heap::HeapArenaBuilder::huge_pages_from) are asked for; and one for each 64 KiB of bitmaps, which serve 16 MiB of objects of
+    ///   64 bytes. On its slow paths a heap also [returns](crate::heap::Decay) memory that nobody uses, by at most some 256 calls at a time.
+    /// * An allocation that is refused empties every magazine; in a [`GlobalHeap`](crate::heap::GlobalHeap) one of 4,096 does.
     #[inline(always)]
     pub fn alloc(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
         match self.alloc_fast(layout) {
@@ -181,7 +181,7 @@ impl HeapArena {
 
     /// Frees an object.
     ///
-    /// Memory in which nothing is left serves objects of any size, and goes back to the system after a while ([`Decay`](crate::Decay)). Debug
+    /// Memory in which nothing is left serves objects of any size, and goes back to the system after a while ([`Decay`](crate::heap::Decay)). Debug
     /// builds fill an object of up to 32 KiB, so that a write after the free is found.
     ///
     /// # Panics

@@ -181,7 +181,8 @@ impl HeapArenaBuilder {
     /// When memory that nobody uses goes back to the system by itself: within 8 seconds unless it is set. See [`Decay`].
     ///
     /// ```
-    /// use permacode::{Decay, HeapArena};
+    /// use permacode::HeapArena;
+    /// use permacode::heap::Decay;
     ///
     /// let heap = HeapArena::builder().decay(Decay::Never).build()?; // what `trim` is called for alone
     /// assert_eq!(heap.trim()?, 0);

@@ -1,6 +1,6 @@
 //! What a check of a debug build found, in words: the address, the layout that was given, the size class, and what is wrong.
 //!
-//! A check ends in a panic, which a test can catch. Under a [`GlobalHeap`](crate::GlobalHeap) it ends the process instead: to unwind out of a
+//! A check ends in a panic, which a test can catch. Under a [`GlobalHeap`](crate::heap::GlobalHeap) it ends the process instead: to unwind out of a
 //! global allocator is undefined (soundness S34), and a panic allocates, in the very heap that was just found to be wrong. So there the report
 //! is put together on the stack and goes to the standard error by one `write`.
 

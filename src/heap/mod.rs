@@ -1,25 +1,29 @@
-//! The heap arena: objects that change, on pages that never hold code.
+//! The heap arena's further types: builder, a program's allocator, a register for C.
 //!
-//! ```text
-//!   adapters                    who uses a heap: collections, counted pointers, a whole program, C
-//!   collect                     what is done to all objects at once: walk, trim, fence
-//!   ─────────────────────────────
-//!   builder                     what is chosen before there is a heap
-//!   stats · lookup              what can be asked (checks, misuse: what debug builds check; audit: what tests do)
-//!   resize · guests             realloc: in its class, where it lies, by a move, or as it is
-//!   arena · step                a heap: alloc, free, and the fast path; a look at what could go back
-//!   ─────────────────────────────
-//!   cache                       free objects at hand
-//!   slabs                       who has which 64 KiB
-//! ```
-//!
-//! A file imports from those below it. What `checks` and `collect` need of slabs they add to `Slabs` themselves, beside their use.
-//!
-//! Everything here keeps two rules. Object pages are written to by the program alone, in release builds: no header, no link, no mark lies
-//! there. A heap is one thread's, so nothing here is atomic but what `global` and `registry` share.
+//! | | |
+//! | --- | --- |
+//! | [`HeapArenaBuilder`], [`Decay`] | chooses the reservation, a limit, huge pages, when memory goes back to the system |
+//! | [`GlobalHeap`] | a heap as a program's `#[global_allocator]` |
+//! | [`Registration`] | a heap that C finds by the address of an object |
+//! | [`SweepReport`] | what a sweep freed |
+//   adapters                    who uses a heap: collections, counted pointers, a whole program, C
+//   collect                     what is done to all objects at once: walk, trim, fence
+//   ─────────────────────────────
+//   builder                     what is chosen before there is a heap
+//   stats · lookup              what can be asked (checks, misuse: what debug builds check; audit: what tests do)
+//   resize · guests             realloc: in its class, where it lies, by a move, or as it is
+//   arena · step                a heap: alloc, free, and the fast path; a look at what could go back
+//   ─────────────────────────────
+//   cache                       free objects at hand
+//   slabs                       who has which 64 KiB
+//
+// A file imports from those below it. What `checks` and `collect` need of slabs they add to `Slabs` themselves, beside their use.
+//
+// Everything here keeps two rules. Object pages are written to by the program alone, in release builds: no header, no link, no mark lies
+// there. A heap is one thread's, so nothing here is atomic but what `global` and `registry` share.
 
-mod adapters;
-mod arena;
+pub(crate) mod adapters;
+pub(crate) mod arena;
 #[cfg(feature = "testing")]
 mod audit;
 mod builder;
@@ -33,14 +37,13 @@ mod lookup;
 mod misuse;
 mod resize;
 mod slabs;
-mod stats;
+pub(crate) mod stats;
 mod step;
 
-pub use adapters::{GlobalHeap, HeapRc, Registration};
-pub use arena::HeapArena;
+pub use adapters::{GlobalHeap, Registration};
 pub use builder::HeapArenaBuilder;
 pub use collect::SweepReport;
 pub use slabs::Decay;
-pub use stats::{ClassStats, HeapStats};
 
 pub(crate) use adapters::{c_layout, find, or_null};
+pub(crate) use arena::HeapArena;

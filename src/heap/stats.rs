@@ -160,7 +160,7 @@ impl HeapArena {
 
     /// Returns the bytes of address space that the heap takes, those for what it knows of its objects included.
     ///
-    /// Without a [chosen size](crate::HeapArenaBuilder::reservation) it says what the system granted. It never changes;
+    /// Without a [chosen size](crate::heap::HeapArenaBuilder::reservation) it says what the system granted. It never changes;
     /// [`address_range`](Self::address_range) is the part for objects. Costs nothing.
     ///
     /// ```

@@ -32,7 +32,7 @@
 //!     assert!(!source.protects());
 //!     source.release(base, 2 * page)?; // all of it
 //! }
-//! # Ok::<(), permacode::PageError>(())
+//! # Ok::<(), permacode::error::PageError>(())
 //! ```
 
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]

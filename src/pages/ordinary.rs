@@ -16,7 +16,8 @@ use core::ptr::NonNull;
 ///
 /// ```
 /// use permacode::pages::OrdinaryPages;
-/// use permacode::{CodeArena, Protection};
+/// use permacode::CodeArena;
+/// use permacode::code::Protection;
 ///
 /// let arena = CodeArena::builder().reservation(256 << 10).pages(std::sync::Arc::new(OrdinaryPages)).build()?;
 /// let loader = arena.load("m")?;

@@ -19,7 +19,8 @@ const MADV_COLLAPSE: libc::c_int = 25;
 /// error number. Memory files and huge pages are Linux's, fixed mappings of Linux on 64 bits; elsewhere they are refused with number 0.
 ///
 /// ```
-/// use permacode::{CodeArena, Protection};
+/// use permacode::CodeArena;
+/// use permacode::code::Protection;
 /// use permacode::pages::{PageSource, SystemPages};
 ///
 /// assert!(SystemPages.protects());

@@ -168,7 +168,7 @@ impl Mapping {
     /// let arena = permacode::CodeArena::new()?;
     /// arena.load("m")?.alloc(1u8)?;
     /// arena.seal()?;
-    /// let mappings = permacode::Mapping::all(std::process::id(), arena.address_range())?;
+    /// let mappings = permacode::residency::Mapping::all(std::process::id(), arena.address_range())?;
     /// assert_eq!(mappings[0].permissions.to_string(), "r--p");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

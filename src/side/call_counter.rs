@@ -8,7 +8,7 @@ use core::cell::Cell;
 /// Four bytes, for one thread: an entry of a [`SideTable`](crate::SideTable) beside a function or a loop.
 ///
 /// ```
-/// use permacode::CallCounter;
+/// use permacode::side::CallCounter;
 ///
 /// let calls: CallCounter = bytemuck::Zeroable::zeroed();
 /// let hot: Vec<bool> = (0..5).map(|_| calls.hit(3)).collect();
@@ -26,7 +26,7 @@ impl CallCounter {
     /// zero is never made. Costs a load, an addition, a comparison and a store.
     ///
     /// ```
-    /// # use permacode::CallCounter;
+    /// # use permacode::side::CallCounter;
     /// let calls = CallCounter::default();
     /// let quicken_at = 2;
     /// let mut quickened = 0;
@@ -44,7 +44,7 @@ impl CallCounter {
     /// How often it was counted since it began. Costs a load.
     ///
     /// ```
-    /// # use permacode::CallCounter;
+    /// # use permacode::side::CallCounter;
     /// let calls = [3, 7].map(|times| {
     ///     let calls = CallCounter::default();
     ///     (0..times).for_each(|_| _ = calls.hit(5));
@@ -60,7 +60,7 @@ impl CallCounter {
     /// Begins again at zero. Costs a store.
     ///
     /// ```
-    /// # use permacode::CallCounter;
+    /// # use permacode::side::CallCounter;
     /// let calls = CallCounter::default();
     /// assert!(calls.hit(1));
     /// calls.clear();

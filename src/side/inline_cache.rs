@@ -20,7 +20,7 @@ use core::num::NonZero;
 /// Eight bytes, which the interpreter keeps and hands to each look at a cache. A change costs an addition, however many caches there are.
 ///
 /// ```
-/// use permacode::{InlineCache, Version};
+/// use permacode::side::{InlineCache, Version};
 ///
 /// let caches: [InlineCache<u32>; 100] = bytemuck::Zeroable::zeroed();
 /// let mut now = Version::FIRST;
@@ -38,7 +38,7 @@ impl Version {
     /// The one after this. Costs an addition. Counting 64 bits takes longer than any process runs; the last stays the last.
     ///
     /// ```
-    /// # use permacode::Version;
+    /// # use permacode::side::Version;
     /// let (one, two) = (Version::FIRST, Version::FIRST.next());
     /// assert!(one < two && two < two.next());
     /// ```
@@ -53,7 +53,8 @@ impl Version {
 /// that tells classes apart: an address, an index.
 ///
 /// ```
-/// use permacode::{CodeArena, InlineCache, SideTable, Version};
+/// use permacode::{CodeArena, SideTable};
+/// use permacode::side::{InlineCache, Version};
 ///
 /// # fn main() -> Result<(), permacode::Error> {
 /// let arena = CodeArena::new()?;
@@ -82,7 +83,7 @@ impl<V: Copy + Zeroable> InlineCache<V> {
     /// What was found for a key, if it was and no version has passed since. Costs two comparisons and a load of the value.
     ///
     /// ```
-    /// # use permacode::{InlineCache, Version};
+    /// # use permacode::side::{InlineCache, Version};
     /// let cache: InlineCache<u32> = bytemuck::Zeroable::zeroed();
     /// assert_eq!(cache.get(0, Version::FIRST), None); // empty, though key and value are zero
     /// cache.set(0, Version::FIRST, 0);
@@ -96,7 +97,7 @@ impl<V: Copy + Zeroable> InlineCache<V> {
     /// Remembers what was found for a key, in place of what was there. Costs three stores.
     ///
     /// ```
-    /// # use permacode::{InlineCache, Version};
+    /// # use permacode::side::{InlineCache, Version};
     /// # let cache: InlineCache<u32> = bytemuck::Zeroable::zeroed();
     /// # let now = Version::FIRST;
     /// cache.set(0x1000, now, 3);
@@ -116,7 +117,7 @@ impl<V: Copy + Zeroable> InlineCache<V> {
     /// [`Version`].
     ///
     /// ```
-    /// # use permacode::{InlineCache, Version};
+    /// # use permacode::side::{InlineCache, Version};
     /// # let cache: InlineCache<u32> = bytemuck::Zeroable::zeroed();
     /// cache.set(0x1000, Version::FIRST, 3);
     /// cache.clear();
@@ -130,7 +131,7 @@ impl<V: Copy + Zeroable> InlineCache<V> {
     /// two loads.
     ///
     /// ```
-    /// # use permacode::{InlineCache, Version};
+    /// # use permacode::side::{InlineCache, Version};
     /// # let cache: InlineCache<u32> = bytemuck::Zeroable::zeroed();
     /// cache.set(0x1000, Version::FIRST, 3);
     /// assert_eq!(cache.get(0x1000, Version::FIRST.next()), None);
@@ -160,7 +161,7 @@ impl<V: Copy + Zeroable + fmt::Debug> fmt::Debug for InlineCache<V> {
 /// without places does not compile.
 ///
 /// ```
-/// use permacode::{PolymorphicCache, Version};
+/// use permacode::side::{PolymorphicCache, Version};
 ///
 /// let cache: PolymorphicCache<u32, 2> = bytemuck::Zeroable::zeroed();
 /// let now = Version::FIRST;
@@ -183,7 +184,7 @@ impl<V: Copy + Zeroable, const N: usize> PolymorphicCache<V, N> {
     /// What was found for a key, if it was and no version has passed since. Costs at most `2 N` comparisons and a load of the value.
     ///
     /// ```
-    /// # use permacode::{PolymorphicCache, Version};
+    /// # use permacode::side::{PolymorphicCache, Version};
     /// # let cache: PolymorphicCache<u32, 2> = bytemuck::Zeroable::zeroed();
     /// # let now = Version::FIRST;
     /// cache.set(10, now, 1);
@@ -200,7 +201,7 @@ impl<V: Copy + Zeroable, const N: usize> PolymorphicCache<V, N> {
     /// last. Costs at most `3 N` comparisons and four stores.
     ///
     /// ```
-    /// # use permacode::{PolymorphicCache, Version};
+    /// # use permacode::side::{PolymorphicCache, Version};
     /// # let cache: PolymorphicCache<u32, 2> = bytemuck::Zeroable::zeroed();
     /// let (old, now) = (Version::FIRST, Version::FIRST.next());
     /// cache.set(10, old, 1);
@@ -225,7 +226,7 @@ impl<V: Copy + Zeroable, const N: usize> PolymorphicCache<V, N> {
     /// Forgets everything. Costs `3 N` stores and one.
     ///
     /// ```
-    /// # use permacode::{PolymorphicCache, Version};
+    /// # use permacode::side::{PolymorphicCache, Version};
     /// # let cache: PolymorphicCache<u32, 2> = bytemuck::Zeroable::zeroed();
     /// cache.set(10, Version::FIRST, 1);
     /// cache.clear();
@@ -240,7 +241,7 @@ impl<V: Copy + Zeroable, const N: usize> PolymorphicCache<V, N> {
     /// places.
     ///
     /// ```
-    /// # use permacode::{PolymorphicCache, Version};
+    /// # use permacode::side::{PolymorphicCache, Version};
     /// # let cache: PolymorphicCache<u32, 4> = bytemuck::Zeroable::zeroed();
     /// let now = Version::FIRST;
     /// [10, 20, 10].map(|key| cache.set(key, now, 1));

@@ -14,7 +14,8 @@ use core::ptr::NonNull;
 /// ([`SideTable::walk`](crate::SideTable::walk)).
 ///
 /// ```
-/// use permacode::{CodeArena, HeapArena, LazyConstant, SideTable};
+/// use permacode::{CodeArena, HeapArena, SideTable};
+/// use permacode::side::LazyConstant;
 /// use std::alloc::Layout;
 ///
 /// # fn main() -> Result<(), permacode::Error> {
@@ -43,7 +44,7 @@ impl<T> LazyConstant<T> {
     /// The object, if it was made. Costs a load.
     ///
     /// ```
-    /// # use permacode::LazyConstant;
+    /// # use permacode::side::LazyConstant;
     /// # use std::ptr::NonNull;
     /// let constant: LazyConstant<u64> = bytemuck::Zeroable::zeroed();
     /// assert_eq!(constant.get(), None);
@@ -65,7 +66,7 @@ impl<T> LazyConstant<T> {
     /// Those of `make`; the constant is then as `make` left it, and the next call tries again.
     ///
     /// ```
-    /// # use permacode::LazyConstant;
+    /// # use permacode::side::LazyConstant;
     /// # use std::ptr::NonNull;
     /// # let constant: LazyConstant<u64> = bytemuck::Zeroable::zeroed();
     /// assert_eq!(constant.get_or_try_make(|| Err("no memory")), Err("no memory"));
@@ -91,7 +92,7 @@ impl<T> LazyConstant<T> {
     /// Forgets the object, which comes out: to be freed, or because the code that it stands for is gone. Costs a load and a store.
     ///
     /// ```
-    /// # use permacode::LazyConstant;
+    /// # use permacode::side::LazyConstant;
     /// # use std::ptr::NonNull;
     /// # let constant: LazyConstant<u64> = bytemuck::Zeroable::zeroed();
     /// let object = NonNull::dangling();

@@ -10,7 +10,7 @@ use core::num::NonZero;
 /// [restores](Self::restore) the general one.
 ///
 /// ```
-/// use permacode::Quickened;
+/// use permacode::side::Quickened;
 /// use std::num::NonZero;
 ///
 /// const ADD: u8 = 1;
@@ -33,7 +33,7 @@ impl Quickened {
     /// The quick instruction, or the general one that stands in the code. Costs a load and a test.
     ///
     /// ```
-    /// # use permacode::Quickened;
+    /// # use permacode::side::Quickened;
     /// # use std::num::NonZero;
     /// let code = [1, 2, 3]; // sealed
     /// let quick: [Quickened; 3] = Default::default();
@@ -53,7 +53,7 @@ impl Quickened {
     /// it.
     ///
     /// ```
-    /// # use permacode::Quickened;
+    /// # use permacode::side::Quickened;
     /// # use std::num::NonZero;
     /// # let quick = Quickened::default();
     /// quick.set(NonZero::new(200).unwrap());
@@ -68,7 +68,7 @@ impl Quickened {
     /// Goes back to the general one. Costs a store.
     ///
     /// ```
-    /// # use permacode::Quickened;
+    /// # use permacode::side::Quickened;
     /// # use std::num::NonZero;
     /// # let quick = Quickened::default();
     /// quick.set(NonZero::new(200).unwrap());

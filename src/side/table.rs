@@ -327,7 +327,8 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
     /// are zero, so let `wanted` say no to those. No system call, no allocation.
     ///
     /// ```
-    /// # use permacode::{CallCounter, CodeArena, SideTable};
+    /// # use permacode::{CodeArena, SideTable};
+    /// # use permacode::side::CallCounter;
     /// let arena = CodeArena::new()?;
     /// let calls: SideTable<'_, CallCounter> = SideTable::new(&arena)?;
     /// let loader = arena.load("m")?;
@@ -376,7 +377,7 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
 
     /// Returns the bytes of address space that the table takes: whole pages, for [`capacity`](Self::capacity) entries.
     ///
-    /// Without a [chosen capacity](crate::SideTableBuilder::capacity) it says what the system granted. It never changes.
+    /// Without a [chosen capacity](crate::side::SideTableBuilder::capacity) it says what the system granted. It never changes.
     ///
     /// ```
     /// # use permacode::{CodeArena, SideTable};

@@ -2,8 +2,10 @@
 
 use super::Pages;
 use super::code_ops::{Block, CodeCase, CodeOp};
+use crate::code::{Protection, Tracer};
+use crate::error::LinkError;
 use crate::error::PageCall;
-use crate::{CodeArena, Error, Link, LinkError, Loader, Module, Permanent, Protection, Tracer};
+use crate::{CodeArena, Error, Link, Loader, Module, Permanent};
 use core::slice;
 
 /// A block that is there: where, how long, what it is filled with.

@@ -4,8 +4,8 @@
 //! lead to the same address if and only if the plan says so.
 
 use super::Fuse;
-use crate::code::{CodeArena, Link, Loader, Name, Permanent, Sites, Tracer};
-use crate::error::Error;
+use crate::code::Tracer;
+use crate::{CodeArena, Error, Link, Loader, Name, Permanent, Sites};
 use core::cell::Cell;
 use core::ops::Range;
 use std::collections::HashSet;

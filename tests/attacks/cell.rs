@@ -2,7 +2,8 @@
 
 use super::attack::{Attack, From};
 use super::board::{ATTACKED, Board, READY, SEEN};
-use permacode::{CodeArena, Error, Protection};
+use permacode::code::Protection;
+use permacode::{CodeArena, Error};
 use permacode_witness::{Child, End};
 use std::ptr;
 use std::sync::atomic::Ordering::SeqCst;

@@ -14,7 +14,7 @@ mod outside;
 
 use attack::ATTACKS;
 use cell::{Target, observe};
-use permacode::Protection;
+use permacode::code::Protection;
 
 const LEVELS: [Protection; 3] = [Protection::ReadOnly, Protection::SealedFile, Protection::Fixed];
 

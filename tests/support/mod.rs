@@ -17,7 +17,8 @@ pub(crate) use permacode_witness::{in_child, limit, status, watched};
 
 use core::ops::Range;
 use core::slice;
-use permacode::{CodeArena, CodeStats, Error, Loader};
+use permacode::stats::CodeStats;
+use permacode::{CodeArena, Error, Loader};
 
 /// Bytes that no arena of these tests has: a terabyte, or a gigabyte where addresses have 32 bits.
 pub(crate) const VAST: usize = 1 << if usize::BITS > 32 { 40 } else { 30 };

@@ -3,7 +3,8 @@
 mod common;
 
 use common::{corpus, sealed_corpus};
-use permacode::{CodeArena, Protection};
+use permacode::CodeArena;
+use permacode::code::Protection;
 use permacode_lua::{State, compile};
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::error::EbpfError;
 use super::machine_code::MachineCode;
-use permacode::NativeModule;
+use permacode::code::NativeModule;
 
 /// Processors fetch code by lines of so many bytes.
 const LINE: usize = 64;

@@ -4,7 +4,9 @@
 mod common;
 
 use common::{PRIMES, assemble, helpers, native, program};
-use permacode::{CodeArena, Mapping, Protection};
+use permacode::CodeArena;
+use permacode::code::Protection;
+use permacode::residency::Mapping;
 use permacode_rbpf::{Helpers, Native};
 use permacode_witness::{Child, End, copied};
 use std::ops::Range;

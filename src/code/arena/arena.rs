@@ -106,7 +106,7 @@ impl CodeArena {
     /// The address space set aside for code, used or not, from its first byte to behind its last: what
     /// [`contains`](Self::contains) compares with, for tools that look at the process from outside. Costs nothing.
     ///
-    /// Its beginning never changes. Its end falls where records need more than [what is reserved for them](crate::CodeArenaBuilder::reservation);
+    /// Its beginning never changes. Its end falls where records need more than [what is reserved for them](crate::code::CodeArenaBuilder::reservation);
     /// no block was ever there.
     ///
     /// ```
@@ -123,7 +123,7 @@ impl CodeArena {
 
     /// Returns the bytes of address space that the arena takes, those for its records and its page table included.
     ///
-    /// Without a [chosen size](crate::CodeArenaBuilder::reservation) it says what the system granted. It never changes;
+    /// Without a [chosen size](crate::code::CodeArenaBuilder::reservation) it says what the system granted. It never changes;
     /// [`address_range`](Self::address_range) is the part for code. Costs nothing.
     ///
     /// ```

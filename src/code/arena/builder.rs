@@ -146,7 +146,8 @@ impl CodeArenaBuilder {
     /// [`CodeArena::refused`] why.
     ///
     /// ```
-    /// use permacode::{CodeArena, Protection};
+    /// use permacode::CodeArena;
+    /// use permacode::code::Protection;
     ///
     /// let arena = CodeArena::builder().protection(Protection::SealedFile).build()?;
     /// let loader = arena.load("m")?;
@@ -169,7 +170,8 @@ impl CodeArenaBuilder {
     /// Costs nothing. The error is [`Error::Pages`], which says which step the system refused.
     ///
     /// ```
-    /// use permacode::{CodeArena, Error, Protection};
+    /// use permacode::{CodeArena, Error};
+    /// use permacode::code::Protection;
     ///
     /// let arena = CodeArena::builder().protection(Protection::SealedFile).strict().build()?;
     /// let loader = arena.load("m")?;

@@ -67,7 +67,7 @@ impl CodeArena {
 /// loader.alloc_str("hello")?;
 /// let module = loader.seal()?;
 /// assert_eq!((module.name(), module.bytes()), ("greeting", 5));
-/// assert_eq!(module.protection(), permacode::Protection::ReadOnly);
+/// assert_eq!(module.protection(), permacode::code::Protection::ReadOnly);
 /// # Ok(())
 /// # }
 /// ```
@@ -128,7 +128,8 @@ impl<'a> Module<'a> {
     /// seal failed.
     ///
     /// ```
-    /// use permacode::{CodeArena, Protection};
+    /// use permacode::CodeArena;
+    /// use permacode::code::Protection;
     ///
     /// let arena = CodeArena::new()?;
     /// let loader = arena.load("m")?;
@@ -150,7 +151,7 @@ impl<'a> Module<'a> {
     /// once that loader is closed. What is sealed already stays sealed; calling again is a no-op.
     ///
     /// Pages that the module shares with finished neighbours are sealed with it. Machine code that its own loader did not
-    /// [seal](crate::NativeModule::seal) becomes read-only here, never executable.
+    /// [seal](crate::code::NativeModule::seal) becomes read-only here, never executable.
     ///
     /// # Errors
     ///
@@ -160,10 +161,11 @@ impl<'a> Module<'a> {
     /// # Cost
     ///
     /// One system call for each stretch of its pages that is not sealed, commonly one, and what
-    /// [`protection`](crate::CodeArenaBuilder::protection) costs. Up to a page of padding.
+    /// [`protection`](crate::code::CodeArenaBuilder::protection) costs. Up to a page of padding.
     ///
     /// ```
-    /// use permacode::{CodeArena, Protection};
+    /// use permacode::CodeArena;
+    /// use permacode::code::Protection;
     ///
     /// let arena = CodeArena::new()?;
     /// let module = |name| -> Result<_, permacode::Error> {

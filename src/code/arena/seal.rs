@@ -9,14 +9,14 @@ impl CodeArena {
     /// Makes read-only whatever is finished and is not yet, and says how many tails open loaders still hold.
     ///
     /// Costs one system call for each stretch of pages that is not sealed, commonly one in all, and a load for each 16 MiB that are sealed
-    /// already; with [`protection`](crate::CodeArenaBuilder::protection) or [`huge_pages`](crate::CodeArenaBuilder::huge_pages), what these
+    /// already; with [`protection`](crate::code::CodeArenaBuilder::protection) or [`huge_pages`](crate::code::CodeArenaBuilder::huge_pages), what these
     /// cost besides. The rest of each module's last page is padded with zeros where nobody fills it. Short tails between the pages are given up, so that
     /// these are one mapping: at most a 64th of what is claimed. Any number of threads may call it at once. [`Module::seal`](crate::Module::seal) seals one
     /// module.
     ///
     /// # Errors
     ///
-    /// [`Error::Pages`] when the system refused a stretch, or, with [`strict`](crate::CodeArenaBuilder::strict), to harden one. The others
+    /// [`Error::Pages`] when the system refused a stretch, or, with [`strict`](crate::code::CodeArenaBuilder::strict), to harden one. The others
     /// are sealed all the same; nothing is lost, and the call can be repeated.
     ///
     /// ```
@@ -34,10 +34,10 @@ impl CodeArena {
         Ok(SealReport { pages, held: self.store().pages().held() })
     }
 
-    /// Puts sealed memory files in the place of all sealed pages: [`Protection::SealedFile`](crate::Protection::SealedFile). References stay good,
+    /// Puts sealed memory files in the place of all sealed pages: [`Protection::SealedFile`](crate::code::Protection::SealedFile). References stay good,
     /// and whoever reads meanwhile reads the same bytes.
     ///
-    /// With [`CodeArenaBuilder::protection`](crate::CodeArenaBuilder::protection) each seal does so by itself; this is for doing it once,
+    /// With [`CodeArenaBuilder::protection`](crate::code::CodeArenaBuilder::protection) each seal does so by itself; this is for doing it once,
     /// after the last, or for trying again. Costs ten system calls, one more for each 16 KiB, and a copy for each stretch of sealed pages
     /// that is not replaced yet; a file for each of them, closed again. A mapping for each of them stays: many small seals make many (the kernel allows some
     /// 65,000), so seal rarely, or call this once in the end. Huge pages are given up: files lie on small ones, which a fork does not copy
@@ -50,7 +50,8 @@ impl CodeArena {
     /// and the call can be repeated.
     ///
     /// ```
-    /// use permacode::{CodeArena, Protection};
+    /// use permacode::CodeArena;
+    /// use permacode::code::Protection;
     ///
     /// let arena = CodeArena::new()?;
     /// let loader = arena.load("m")?;
@@ -67,7 +68,7 @@ impl CodeArena {
     }
 
     /// Makes what is sealed unchangeable for as long as the process and its children live:
-    /// [`Protection::Fixed`](crate::Protection::Fixed). For an arena that was [leaked](Self::leak).
+    /// [`Protection::Fixed`](crate::code::Protection::Fixed). For an arena that was [leaked](Self::leak).
     ///
     /// Each stretch of sealed pages that is not fixed yet becomes one mapping, however many seals it took. A stretch that is fixed stays a
     /// mapping of its own, so call this rarely. Advice that the pages should have (`MADV_DONTDUMP`, say) is to be given afterwards: what
@@ -81,7 +82,9 @@ impl CodeArena {
     /// be repeated.
     ///
     /// ```
-    /// use permacode::{CodeArena, Protection, PageCall};
+    /// use permacode::CodeArena;
+    /// use permacode::code::Protection;
+    /// use permacode::error::PageCall;
     ///
     /// let arena = CodeArena::new()?.leak();
     /// let loader = arena.load("m")?;
@@ -103,11 +106,14 @@ impl CodeArena {
 
     /// What was last refused of what was asked for: a level of hardening, or huge pages. `None` if nothing was. Costs a load.
     ///
-    /// Without [`CodeArenaBuilder::strict`](crate::CodeArenaBuilder::strict) a seal succeeds when pages are protected, whatever was asked
+    /// Without [`CodeArenaBuilder::strict`](crate::code::CodeArenaBuilder::strict) a seal succeeds when pages are protected, whatever was asked
     /// for beyond: this says what was refused, [`Module::protection`](crate::Module::protection) what holds.
     ///
     /// ```
-    /// use permacode::{CodeArena, Protection, PageCall, pages::OrdinaryPages};
+    /// use permacode::CodeArena;
+    /// use permacode::code::Protection;
+    /// use permacode::error::PageCall;
+    /// use permacode::pages::OrdinaryPages;
     ///
     /// let pages = std::sync::Arc::new(OrdinaryPages); // cannot be replaced by memory files
     /// let arena = CodeArena::builder().pages(pages).protection(Protection::SealedFile).build()?;

@@ -40,7 +40,7 @@ impl<'a> Loader<'a> {
     /// unsafe impl permacode::Permanent for Owner {
     ///     type At<'x> = Self;
     ///
-    ///     fn trace(&self, _: &mut permacode::Tracer<'_>) {}
+    ///     fn trace(&self, _: &mut permacode::code::Tracer<'_>) {}
     /// }
     /// let arena = permacode::CodeArena::new().unwrap();
     /// arena.load("m").unwrap().alloc(Owner(String::new()));
@@ -146,7 +146,7 @@ impl<'a> Loader<'a> {
     /// # Errors
     ///
     /// Those of the closure, and as for [`alloc`](Self::alloc). After an error or a panic the space is zero again; it is lost, and
-    /// counted in [`CodeStats::lost`](crate::CodeStats::lost), only if the closure allocated behind it.
+    /// counted in [`CodeStats::lost`](crate::stats::CodeStats::lost), only if the closure allocated behind it.
     ///
     /// ```
     /// # fn main() -> Result<(), permacode::Error> {
@@ -350,7 +350,8 @@ impl<'a> Loader<'a> {
     /// already, [`LinkError::AlreadySet`] if the link is. Nothing is written then.
     ///
     /// ```
-    /// use permacode::{CodeArena, Error, Link, LinkError};
+    /// use permacode::{CodeArena, Error, Link};
+    /// use permacode::error::LinkError;
     ///
     /// # #[derive(permacode::Permanent)]
     /// # struct Node<'a> {

@@ -160,7 +160,7 @@ impl<'a> Loader<'a> {
     /// let loader = arena.load("m")?;
     /// let text = loader.alloc_str("good for reading")?;
     /// let module = loader.seal()?;
-    /// assert_eq!(module.protection(), permacode::Protection::ReadOnly);
+    /// assert_eq!(module.protection(), permacode::code::Protection::ReadOnly);
     /// assert_eq!((text, arena.stats().unsealed), ("good for reading", 0));
     /// # Ok::<(), permacode::Error>(())
     /// ```

@@ -77,16 +77,18 @@ impl<'a> NativeModule<'a> {
     /// Closes the module and makes its pages executable, and read-only for good.
     ///
     /// Costs a system call for each run, commonly one; up to a page of padding. With
-    /// [`CodeArenaBuilder::protection`](crate::CodeArenaBuilder::protection) above protection, what that costs.
+    /// [`CodeArenaBuilder::protection`](crate::code::CodeArenaBuilder::protection) above protection, what that costs.
     ///
     /// # Errors
     ///
-    /// [`Error::Pages`] with [`PageCall::SealExecutable`](crate::PageCall::SealExecutable) when the system refuses, as hardened ones do.
+    /// [`Error::Pages`] with [`PageCall::SealExecutable`](crate::error::PageCall::SealExecutable) when the system refuses, as hardened ones do.
     /// The pages are then not executable; [`CodeArena::seal`] makes them read-only. With
-    /// [`CodeArenaBuilder::strict`](crate::CodeArenaBuilder::strict), the step of hardening that was refused.
+    /// [`CodeArenaBuilder::strict`](crate::code::CodeArenaBuilder::strict), the step of hardening that was refused.
     ///
     /// ```
-    /// use permacode::{CodeArena, Error, PageCall, pages::OrdinaryPages};
+    /// use permacode::{CodeArena, Error};
+    /// use permacode::error::PageCall;
+    /// use permacode::pages::OrdinaryPages;
     ///
     /// let arena = CodeArena::builder().pages(std::sync::Arc::new(OrdinaryPages)).build()?; // nothing there can be executed
     /// let loader = arena.load_native("jit")?;

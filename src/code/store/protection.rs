@@ -3,7 +3,8 @@
 /// How hard it is to change the bytes of a module; the levels are ordered.
 ///
 /// ```
-/// use permacode::{CodeArena, Protection};
+/// use permacode::CodeArena;
+/// use permacode::code::Protection;
 ///
 /// let arena = CodeArena::new()?;
 /// for name in ["sealed", "finished"] {

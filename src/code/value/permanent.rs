@@ -64,7 +64,7 @@ use super::tracer::Tracer;
 ///
 /// # The derive's attributes
 ///
-/// On the type, `#[permanent(crate = "path")]` says where this crate's `Permanent` and `Tracer` are, for those who re-export them. On a
+/// On the type, `#[permanent(crate = "path")]` says where this crate's `Permanent` and `code::Tracer` are, for those who re-export or rename it. On a
 /// field, `#[permanent(fn_pointer = "for<'x> fn(&'x mut Vm) -> u8")]` says what a type alias stands for when that is such a `fn` pointer;
 /// it is checked. Everything else is an error. A type without type parameters gets `Send` and `Sync` from the derive.
 ///
@@ -142,7 +142,8 @@ pub unsafe trait Permanent: Send + Sync + Sized {
     /// Costs a call for each reference, link and range of sites in the value itself; it follows none of them.
     ///
     /// ```
-    /// use permacode::{Permanent, Tracer};
+    /// use permacode::Permanent;
+    /// use permacode::code::Tracer;
     ///
     /// struct Name<'a>(&'a str, u32);
     ///
@@ -164,7 +165,8 @@ pub unsafe trait Permanent: Send + Sync + Sized {
 /// soundness S10, S19: drop glue that an implementation by hand hides is found by the code that the derive writes.
 ///
 /// ```compile_fail,E0080
-/// use permacode::{Permanent, Tracer};
+/// use permacode::Permanent;
+/// use permacode::code::Tracer;
 ///
 /// struct Liar(String);
 /// // SAFETY: none: it has drop glue.
@@ -186,7 +188,8 @@ pub unsafe trait Permanent: Send + Sync + Sized {
 /// The same compiles for a field that needs no dropping:
 ///
 /// ```
-/// use permacode::{Permanent, Tracer};
+/// use permacode::Permanent;
+/// use permacode::code::Tracer;
 ///
 /// #[derive(Permanent)]
 /// struct Code(u8);

@@ -21,7 +21,8 @@ use core::ptr::{self, NonNull};
 /// [`CodeRef::promote`](crate::CodeRef::promote) copies. A word or two, on the stack; being shown a reference costs a call.
 ///
 /// ```
-/// use permacode::{CodeRef, DualArena, Permanent, Tracer, Transients};
+/// use permacode::{CodeRef, DualArena, Permanent, Transients};
+/// use permacode::code::Tracer;
 ///
 /// #[repr(align(2))]
 /// struct Name<'a>(&'a str);

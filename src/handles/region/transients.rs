@@ -281,7 +281,8 @@ impl<'a> Transients<'a> {
     /// are left to the next call.
     ///
     /// ```
-    /// use permacode::{CodeArena, CodeRef, Error, HeapArena, LazyConstant, SideTable, Sites, Transients};
+    /// use permacode::{CodeArena, CodeRef, Error, HeapArena, SideTable, Sites, Transients};
+    /// use permacode::side::LazyConstant;
     /// use std::alloc::Layout;
     ///
     /// # fn main() -> Result<(), Error> {

@@ -37,7 +37,7 @@ thread_local! {
 /// # When memory returns
 ///
 /// - What the owner frees is the heap's at once, and serves its next request. It goes back to the system by itself while the owner uses the
-///   heap, as its [`Decay`](crate::Decay) says.
+///   heap, as its [`Decay`](crate::heap::Decay) says.
 /// - What another thread frees is the heap's when the owner next allocates, resizes, or calls [`heap`](Self::heap) or [`idle`](Self::idle).
 /// - While the owner rests, nothing returns. An owner that is about to wait calls [`idle`](Self::idle): for its own memory, and for what
 ///   other threads freed until then. [`HeapArena::trim`], by way of [`heap`](Self::heap), returns all that can be returned now.
@@ -66,7 +66,7 @@ thread_local! {
 /// freed.
 ///
 /// ```
-/// use permacode::GlobalHeap;
+/// use permacode::heap::GlobalHeap;
 ///
 /// #[global_allocator]
 /// static HEAP: GlobalHeap = GlobalHeap::new();
@@ -113,7 +113,7 @@ impl GlobalHeap {
     /// An allocator that nobody owns yet. Costs nothing: it has some 5 KiB, zero or not initialised, so it may be a `static`.
     ///
     /// ```
-    /// static HEAP: permacode::GlobalHeap = permacode::GlobalHeap::new();
+    /// static HEAP: permacode::heap::GlobalHeap = permacode::heap::GlobalHeap::new();
     /// assert!(HEAP.heap().is_none());
     /// assert!(HEAP.claim()?);
     /// assert!(HEAP.heap().is_some());
@@ -145,7 +145,7 @@ impl GlobalHeap {
     /// Those of [`HeapArena::new`]; nobody is the owner then, and the call can be repeated.
     ///
     /// ```
-    /// use permacode::GlobalHeap;
+    /// use permacode::heap::GlobalHeap;
     ///
     /// static HEAP: GlobalHeap = GlobalHeap::new();
     /// assert!(HEAP.claim()? && HEAP.claim()?);
@@ -164,7 +164,8 @@ impl GlobalHeap {
     /// Those of [`HeapArenaBuilder::build`]; nobody is the owner then, and the call can be repeated.
     ///
     /// ```
-    /// use permacode::{Decay, GlobalHeap, HeapArena};
+    /// use permacode::HeapArena;
+    /// use permacode::heap::{Decay, GlobalHeap};
     ///
     /// static HEAP: GlobalHeap = GlobalHeap::new();
     /// assert!(HEAP.claim_with(HeapArena::builder().reservation(1 << 30).decay(Decay::Now))?);
@@ -236,7 +237,7 @@ impl GlobalHeap {
     /// load, and what it gets back.
     ///
     /// ```
-    /// static HEAP: permacode::GlobalHeap = permacode::GlobalHeap::new();
+    /// static HEAP: permacode::heap::GlobalHeap = permacode::heap::GlobalHeap::new();
     /// HEAP.claim()?;
     /// let heap = HEAP.heap().expect("this thread owns it");
     /// heap.fence(); // before a fork
@@ -252,7 +253,7 @@ impl GlobalHeap {
     /// threads freed. Returns how many bytes stay that could go; 0 on other threads, which have none.
     ///
     /// ```
-    /// static HEAP: permacode::GlobalHeap = permacode::GlobalHeap::new();
+    /// static HEAP: permacode::heap::GlobalHeap = permacode::heap::GlobalHeap::new();
     /// HEAP.claim()?;
     /// assert!(HEAP.idle() <= 2 << 20); // before it waits for input
     /// # Ok::<(), permacode::Error>(())
@@ -269,7 +270,7 @@ impl GlobalHeap {
     /// [claimed](Self::claim) it.
     ///
     /// ```
-    /// static HEAP: permacode::GlobalHeap = permacode::GlobalHeap::new();
+    /// static HEAP: permacode::heap::GlobalHeap = permacode::heap::GlobalHeap::new();
     /// assert_eq!(HEAP.address_space(), 0);
     /// HEAP.claim()?;
     /// assert!(HEAP.address_space() > HEAP.heap().expect("this thread owns it").address_space());

@@ -33,7 +33,7 @@ static PLACE: [RegistryEntry; PLACES] = [const {
     }
 }; PLACES];
 
-/// A heap that [`permacode_heap_usable_size`](crate::permacode_heap_usable_size) finds, as long as this value lives.
+/// A heap that [`permacode_heap_usable_size`](crate::ffi::permacode_heap_usable_size) finds, as long as this value lives.
 ///
 /// It borrows the heap, which can be neither moved nor dropped meanwhile. Dropping it costs two atomic additions and a fence.
 ///

@@ -32,7 +32,7 @@ impl Magazine {
     ///
     /// # Safety
     ///
-    /// `all` is aligned and has room for [`bytes`], writable and for magazines alone, one of each class, as long as they are used.
+    /// `all` is aligned and has room for as many bytes as [`GROWN`] ends with, writable and for magazines alone, one of each class, as long as they are used.
     pub(in crate::heap) unsafe fn new(all: NonNull<u8>, class: usize) -> Self {
         let size = MOST_ENTRIES[class].min(FIRST_ENTRIES);
         // SAFETY: within the part where all magazines begin.

@@ -9,7 +9,7 @@ impl HeapArena {
     /// ends of large objects, and of bookkeeping that is not needed any more. Returns how many bytes of objects' memory were given back,
     /// those that were never resident included.
     ///
-    /// A heap gives most of that back by itself, after a while ([`Decay`](crate::Decay)). This is for a program that knows better. Address
+    /// A heap gives most of that back by itself, after a while ([`Decay`](crate::heap::Decay)). This is for a program that knows better. Address
     /// space is kept, and so is write permission: the next touch of such a page is a page fault, no call.
     ///
     /// # Errors

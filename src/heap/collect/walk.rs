@@ -11,7 +11,8 @@ use core::ptr::NonNull;
 /// What [`HeapArena::sweep`] freed.
 ///
 /// ```
-/// use permacode::{HeapArena, SweepReport};
+/// use permacode::HeapArena;
+/// use permacode::heap::SweepReport;
 /// use std::alloc::Layout;
 ///
 /// let heap = HeapArena::new()?;
@@ -160,13 +161,13 @@ impl HeapArena {
     /// A heap that holds transient code is swept with [`Transients::sweep`](crate::Transients::sweep), which ends the code that it frees.
     ///
     /// Costs a flush of all magazines, and a look at the bits of each slab and a write for each word of them, 64 objects at a time. No
-    /// object is touched. Memory goes back as after frees ([`Decay`](crate::Decay)).
+    /// object is touched. Memory goes back as after frees ([`Decay`](crate::heap::Decay)).
     ///
     /// # Safety
     ///
     /// 1. Nobody uses an object that is not marked any more, be it through a pointer, a collection, a [`HeapRc`](crate::HeapRc), or to free
-    ///    it. For a [`GlobalHeap`](crate::GlobalHeap) that holds for other threads too, from the call of its
-    ///    [`heap`](crate::GlobalHeap::heap) on.
+    ///    it. For a [`GlobalHeap`](crate::heap::GlobalHeap) that holds for other threads too, from the call of its
+    ///    [`heap`](crate::heap::GlobalHeap::heap) on.
     /// 2. No transient code lies on the heap; or all of it is marked; or each of its [`Transients`](crate::Transients) that still exists
     ///    [retired](crate::Transients::retire_unmarked) what is not, after the last mark was set and code made.
     ///

@@ -8,7 +8,7 @@
 //!                                       └─ ends of spans are many ────▶ they go
 //! ```
 //!
-//! * Nothing is looked at on the fast path of an allocation or a free, and a [step](super::step) makes at most [`CALLS`] system calls.
+//! * Nothing is looked at on the fast path of an allocation or a free, and a step (`step.rs`) makes at most [`CALLS`] system calls.
 //! * A window ends after half of the time that was chosen, or after so many objects. So what became vacant in the middle of one is gone
 //!   when the next is over.
 //! * What was returned and is used again is *regretted*. A program that takes and gives the same memory stops paying for it: after
@@ -55,7 +55,8 @@ const GROWN: usize = (16 << 20) / GRAIN / GRAINS;
 /// | `Never` | on request | on request |
 ///
 /// ```
-/// use permacode::{Decay, HeapArena};
+/// use permacode::HeapArena;
+/// use permacode::heap::Decay;
 /// use std::alloc::Layout;
 /// use std::time::Duration;
 ///

@@ -189,7 +189,7 @@ impl Slabs {
 
     /// Makes a range writable that nothing was done with yet, and asks for small pages there, where the system would use huge ones unasked.
     ///
-    /// The [first](Plan::first) range of most heaps is too short for a huge page as long as nothing is writable beside it, so it is asked for
+    /// The [first](HeapPlan::first) range of most heaps is too short for a huge page as long as nothing is writable beside it, so it is asked for
     /// with the second: a heap that stays small makes a call less. Not for the whole reservation at once: neighbours in the address space that are
     /// alike are one mapping, and so are parts without access.
     ///

@@ -4,7 +4,7 @@ use super::block_log::Blocks;
 use super::lua_heap::{HeapCopies, InUse};
 use super::measure::Pages;
 use super::subject::{Expected, Subject};
-use permacode::CodeStats;
+use permacode::stats::CodeStats;
 use permacode_lua::Chunk;
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -1,8 +1,7 @@
-//! What can go wrong, as values: every failure says what was asked for and why it was refused.
-//!
-//! No call of the crate panics, prints or aborts on bad input or on a system that refuses (invariant 6); the one exception is told in
-//! `pages/memory_file.rs`. After an `Err` nothing is lost and the arena works on.
+//! [`Error`]: why a call on an arena was refused.
 
+use super::link_error::LinkError;
+use super::page_error::PageError;
 use core::fmt;
 
 /// Why a call on an arena was refused.
@@ -98,101 +97,6 @@ pub enum Error {
     },
 }
 
-/// Why a [`Link`](crate::Link) was not set. The link is as it was. One byte, `Copy`.
-///
-/// ```
-/// use permacode::{CodeArena, Error, Link, LinkError};
-///
-/// let arena = CodeArena::new()?;
-/// let loader = arena.load("m")?;
-/// let (link, one): (&Link<'_, u32>, _) = (loader.alloc(Link::unset())?, loader.alloc(1)?);
-/// loader.finish();
-/// let late = arena.load("late")?;
-/// assert_eq!(late.link(link, one), Err(Error::Link(LinkError::Finished)));
-/// # Ok::<(), Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LinkError {
-    /// The link does not lie in a block of this loader: it is another loader's, another arena's, or on the stack.
-    Foreign,
-    /// The link lies in a module that is finished, so nothing may write there any more.
-    Finished,
-    /// The link was set before. A link is set once.
-    AlreadySet,
-}
-
-/// What was asked of the system when it refused: the calls of a [`PageSource`](crate::pages::PageSource), which says what each
-/// does. One byte, `Copy`.
-///
-/// ```
-/// use permacode::{CodeArena, Error, PageCall, testing::Pages};
-///
-/// let pages = Pages::ordinary(); // feature `testing`
-/// let arena = CodeArena::builder().pages(pages.clone()).build()?;
-/// pages.fail_call(PageCall::Commit, 0);
-/// let refused = arena.load("m")?.alloc_slice_copy(&[1u8; 20_000]);
-/// assert!(matches!(refused, Err(Error::Pages(error)) if error.call == PageCall::Commit));
-/// # Ok::<(), Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum PageCall {
-    /// Address space without access.
-    Reserve,
-    /// Write permission for pages that never had any.
-    Commit,
-    /// Physical memory for committed pages, ahead of their first touch.
-    Populate,
-    /// The final, read-only protection.
-    Seal,
-    /// The final protection of code that the processor executes: read and execute.
-    SealExecutable,
-    /// A memory file, for the level [`SealedFile`](crate::Protection::SealedFile).
-    CreateFile,
-    /// The pages' bytes written to it.
-    WriteFile,
-    /// Its seals, after which nobody can change it.
-    SealFile,
-    /// The file put in the place of the pages.
-    Replace,
-    /// The mapping fixed, for the level [`Fixed`](crate::Protection::Fixed).
-    Fix,
-    /// Huge pages.
-    Huge,
-    /// Small pages alone.
-    Plain,
-    /// Memory and access given back, the address space kept.
-    Decommit,
-    /// Memory given back, access and address space kept.
-    Discard,
-    /// How much is in physical memory.
-    Resident,
-    /// The address space given back.
-    Release,
-}
-
-/// The system refused a call on pages. A [`PageSource`](crate::pages::PageSource) makes it; an arena hands it on as
-/// [`Error::Pages`].
-///
-/// 16 bytes, `Copy`: making one costs no allocation, printing one with an error number a look-up of the system's text.
-///
-/// ```
-/// use permacode::{PageCall, PageError};
-///
-/// let refused = PageError { call: PageCall::Seal, bytes: 8192, code: 0 };
-/// assert_eq!(refused.to_string(), "the system refused to make pages read-only (8192 bytes)");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PageError {
-    /// What was asked.
-    pub call: PageCall,
-    /// For how many bytes.
-    pub bytes: usize,
-    /// The system's error number (`errno`), 0 where it gave none.
-    pub code: i32,
-}
-
 impl From<PageError> for Error {
     fn from(error: PageError) -> Self {
         Self::Pages(error)
@@ -241,49 +145,6 @@ impl fmt::Display for Error {
     }
 }
 
-impl fmt::Display for LinkError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Foreign => "the link does not lie in a block of this loader",
-            Self::Finished => "the link lies in a finished module",
-            Self::AlreadySet => "the link is already set",
-        })
-    }
-}
-
-impl fmt::Display for PageCall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Reserve => "reserve address space",
-            Self::Commit => "make pages writable",
-            Self::Populate => "populate pages",
-            Self::Seal => "make pages read-only",
-            Self::SealExecutable => "make pages executable",
-            Self::CreateFile => "create a memory file",
-            Self::WriteFile => "write to a memory file",
-            Self::SealFile => "seal a memory file",
-            Self::Replace => "put a sealed memory file in the place of pages",
-            Self::Fix => "fix a mapping for ever",
-            Self::Huge => "use huge pages",
-            Self::Plain => "use small pages alone",
-            Self::Decommit => "give pages back",
-            Self::Discard => "give memory back",
-            Self::Resident => "say what is resident",
-            Self::Release => "release address space",
-        })
-    }
-}
-
-impl fmt::Display for PageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the system refused to {} ({} bytes)", self.call, self.bytes)?;
-        match self.code {
-            0 => Ok(()),
-            code => write!(f, ": {}", std::io::Error::from_raw_os_error(code)),
-        }
-    }
-}
-
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
@@ -293,7 +154,3 @@ impl std::error::Error for Error {
         }
     }
 }
-
-impl std::error::Error for LinkError {}
-
-impl std::error::Error for PageError {}
