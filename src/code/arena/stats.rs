@@ -1,6 +1,7 @@
 //! What an arena holds and what it cost.
 
 use crate::code::store::CodeStore;
+use core::fmt;
 use core::sync::atomic::Ordering::Relaxed;
 
 /// Counts of a [`CodeArena`](crate::CodeArena), all in bytes unless they say otherwise.
@@ -17,6 +18,7 @@ use core::sync::atomic::Ordering::Relaxed;
 /// let stats = arena.stats();
 /// assert_eq!((stats.used, stats.gaps, stats.pages, stats.unsealed), (5, 3, 1, 0));
 /// assert_eq!(stats.claimed, stats.used + stats.gaps + stats.lost + stats.tails);
+/// assert!(stats.to_string().starts_with("5 bytes of code in 1 module on 1 page"));
 /// # Ok::<(), permacode::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,5 +81,17 @@ impl CodeStats {
             modules: counters.modules.load(Relaxed),
             sites: store.sites().given(),
         }
+    }
+}
+
+impl fmt::Display for CodeStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let many = |count: usize| if count == 1 { "" } else { "s" };
+        let Self { reserved, claimed, native, used, gaps, lost, tails, .. } = self;
+        let Self { pages, unsealed, mappings, seals, system_calls, modules, sites, .. } = self;
+        write!(f, "{used} bytes of code in {modules} module{} on {pages} page{}", many(*modules), many(*pages))?;
+        write!(f, ", {unsealed} unsealed; {claimed} of {reserved} bytes claimed, {native} of them for machine code")?;
+        write!(f, "; {gaps} bytes in gaps, {lost} lost, {tails} in tails; {mappings} mappings, {seals} seals")?;
+        write!(f, ", {system_calls} system calls, {sites} sites")
     }
 }

@@ -36,12 +36,15 @@ use super::tracer::Tracer;
 /// assert_eq!(name(&Code { name: "main", ops: &[0, 1], consts: &consts }), "main");
 /// ```
 ///
-/// # What is permanent
+/// # Which types are permanent
 ///
-/// Numbers, `bool`, `char`, [`NonZero`](core::num::NonZero), `()`, arrays, tuples of up to 12, [`Option`] and
-/// [`PhantomData`](core::marker::PhantomData) of permanent types; `&'a T`, `&'a [T]` and `&'a str`; `fn` pointers of up to
-/// 12 arguments (`fn`, `unsafe fn`, and both as `extern "C"`) whose arguments and result are `'static`;
-/// [`Link`](crate::Link), [`Sites`](crate::Sites) and [`Name`](crate::Name).
+/// | | |
+/// | --- | --- |
+/// | values | integers, floats, `bool`, `char`, `()`, [`NonZero`](core::num::NonZero) |
+/// | groups of permanent types | arrays, tuples of up to 12, [`Option`], [`PhantomData`](core::marker::PhantomData), and your own types, by the derive |
+/// | references to permanent types | `&'a T`, `&'a [T]`, `&'a str` |
+/// | this crate's | [`Link`](crate::Link), [`Sites`](crate::Sites), [`Name`](crate::Name) |
+/// | `fn` pointers | of up to 12 arguments (`fn`, `unsafe fn`, and both as `extern "C"`), arguments and result `'static` |
 ///
 /// `fn` pointers that take a lifetime with each call (`fn(&mut Vm)`) have no common implementation, but are fine as *fields*
 /// of a derived type. To have one elsewhere (`Option<fn(&mut Vm)>`, `&'a [fn(&mut Vm)]`) derive on a struct that holds just

@@ -63,6 +63,7 @@ pub struct Transients<'a> {
 /// let code: CodeRef<'_, Sites> = CodeRef::transient(&transients, |loader| loader.alloc(loader.sites(3)?))?;
 /// let stats = transients.stats();
 /// assert_eq!((stats.regions, stats.bytes, stats.sites, stats.free_sites), (1, 512, 16, 0));
+/// assert_eq!(stats.to_string(), "1 region of 512 bytes, 1 made; 16 sites, 0 of them free");
 /// drop(code);
 /// let stats = transients.stats();
 /// assert_eq!((stats.regions, stats.made, stats.sites, stats.free_sites), (0, 1, 16, 16)); // the numbers wait
@@ -83,6 +84,14 @@ pub struct TransientStats {
     pub sites: usize,
     /// Of these, the ones that wait to be used again.
     pub free_sites: usize,
+}
+
+impl fmt::Display for TransientStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { regions, bytes, made, sites, free_sites } = self;
+        let many = if *regions == 1 { "" } else { "s" };
+        write!(f, "{regions} region{many} of {bytes} bytes, {made} made; {sites} sites, {free_sites} of them free")
+    }
 }
 
 impl<'a> Transients<'a> {
