@@ -2,8 +2,9 @@
 
 mod support;
 
+use permacode::error::{LinkError, PageCall, PageError};
 use permacode::testing::Pages;
-use permacode::{CodeArena, Error, LinkError, PageCall, PageError, Permanent};
+use permacode::{CodeArena, Error, Permanent};
 use support::{Blocks, VAST, accounted, span};
 
 fn small() -> CodeArena {

@@ -2,7 +2,8 @@
 
 mod support;
 
-use permacode::{CodeArena, CodeRef, CodeSlot, Error, HeapArena, Link, LinkError, Permanent, Sites, Transients};
+use permacode::error::LinkError;
+use permacode::{CodeArena, CodeRef, CodeSlot, Error, HeapArena, Link, Permanent, Sites, Transients};
 use std::cell::Cell;
 
 #[derive(Permanent)]

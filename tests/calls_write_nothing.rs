@@ -5,7 +5,8 @@
 
 mod support;
 
-use permacode::{AtomicCodeSlot, CodeArena, CodeRef, CodeSlot, Error, HeapArena, Loader, Permanent, Transients};
+use permacode::handles::AtomicCodeSlot;
+use permacode::{CodeArena, CodeRef, CodeSlot, Error, HeapArena, Loader, Permanent, Transients};
 use permacode_witness::{copied, memory};
 use std::cell::Cell;
 use std::hint::black_box;
@@ -102,7 +103,7 @@ impl<T> Drop for Pages<T> {
 fn sealed(arena: &CodeArena) -> Vec<&Code<'_>> {
     let loader = arena.load("functions").unwrap();
     let codes: Vec<_> = (0..FUNCTIONS as u64).map(|seed| lower(&loader, seed).unwrap()).collect();
-    assert_eq!(loader.seal().unwrap().hardening(), permacode::Hardening::Protect);
+    assert_eq!(loader.seal().unwrap().protection(), permacode::code::Protection::ReadOnly);
     codes
 }
 

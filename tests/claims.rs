@@ -2,7 +2,8 @@
 
 mod support;
 
-use permacode::{CodeArena, CodeArenaBuilder, Error, Loader};
+use permacode::code::CodeArenaBuilder;
+use permacode::{CodeArena, Error, Loader};
 use std::thread;
 use support::{Random, accounted, page};
 

@@ -3,8 +3,9 @@
 
 mod support;
 
+use permacode::error::PageCall;
 use permacode::testing::Pages;
-use permacode::{CodeArena, Error, PageCall};
+use permacode::{CodeArena, Error};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use support::{Blocks, PagesOf, accounted};

@@ -3,8 +3,10 @@
 
 mod support;
 
+use permacode::code::Protection;
+use permacode::error::PageCall;
 use permacode::testing::Pages;
-use permacode::{CodeArena, Error, Hardening, Link, Loader, Module, PageCall, Permanent};
+use permacode::{CodeArena, Error, Link, Loader, Module, Permanent};
 use std::ops::Range;
 use std::sync::Arc;
 use support::{Blocks, Disturbed, accounted, span};
@@ -92,7 +94,7 @@ impl<'a> Work<'a> {
     fn seal(&mut self, loader: Loader<'a>) {
         match loader.seal() {
             Ok(module) => {
-                assert_eq!(module.hardening(), Hardening::Protect);
+                assert_eq!(module.protection(), Protection::ReadOnly);
                 self.modules.push(module);
             }
             Err(error) => {
@@ -164,7 +166,7 @@ fn workload(pages: &Arc<Pages>) -> usize {
     assert_eq!(arena.seal().map(|sealed| sealed.pages), Ok(0), "nothing is left to seal");
     work.check();
     work.blocks.check_apart(&arena, &work.others);
-    assert!(arena.modules().all(|module| module.hardening() == Hardening::Protect));
+    assert!(arena.modules().all(|module| module.protection() == Protection::ReadOnly));
     assert_eq!((arena.modules().count(), arena.stats().unsealed), (2403, 0));
     accounted(&arena.stats());
     work.met.0
@@ -240,7 +242,7 @@ fn while_the_system_refuses_everything_what_is_there_can_be_used() {
         assert!(matches!(arena.load("new").unwrap().alloc_padded(&[], 1, size), Err(Error::Pages(_))));
     }
     assert!(arena.seal().is_err() && arena.seal().is_err());
-    assert_eq!(finished.hardening(), Hardening::ByType);
+    assert_eq!(finished.protection(), Protection::TypeOnly);
     blocks.alloc(&open, 1000).unwrap();
     assert!(std::ptr::eq(open.intern("name").unwrap(), name));
     assert!(open.intern("another").is_ok(), "there is room for it");
@@ -249,7 +251,7 @@ fn while_the_system_refuses_everything_what_is_there_can_be_used() {
     assert!(arena.stats().claimed >= claimed, "a claim that cannot be given back is closed, not lost");
     source.refuse(false);
     let _ = arena.seal().unwrap();
-    assert!(arena.modules().all(|module| module.hardening() == Hardening::Protect));
+    assert!(arena.modules().all(|module| module.protection() == Protection::ReadOnly));
     blocks.alloc(&arena.load("after").unwrap(), 100_000).unwrap();
     blocks.check();
     accounted(&arena.stats());
@@ -277,7 +279,7 @@ fn half_sealed(by_arena: bool, nth: usize) {
     };
     assert!(matches!(refused, Err(Error::Pages(error)) if error.call == PageCall::Seal), "{refused:?}");
     let module = arena.modules().next().unwrap();
-    assert_eq!((module.name(), module.hardening()), ("half", Hardening::ByType));
+    assert_eq!((module.name(), module.protection()), ("half", Protection::TypeOnly));
     assert!(arena.stats().unsealed > 0);
     blocks.check();
     // Nobody gets those pages again: a store to the sealed half of them would kill this process.
@@ -293,7 +295,7 @@ fn half_sealed(by_arena: bool, nth: usize) {
         blocks.check();
     }
     let _ = arena.seal().unwrap();
-    assert_eq!(module.hardening(), Hardening::Protect);
+    assert_eq!(module.protection(), Protection::ReadOnly);
     other.seal().unwrap();
     blocks.check_apart(&arena, &[]);
     accounted(&arena.stats());
@@ -327,10 +329,10 @@ fn a_refused_stretch_does_not_keep_the_others_from_being_sealed() {
     }
     pages.fail_call(PageCall::Seal, 1);
     assert!(arena.seal().is_err());
-    let hardening: Vec<_> = modules.iter().map(Module::hardening).collect();
-    assert_eq!(hardening, [Hardening::Protect, Hardening::ByType, Hardening::Protect]);
+    let hardening: Vec<_> = modules.iter().map(Module::protection).collect();
+    assert_eq!(hardening, [Protection::ReadOnly, Protection::TypeOnly, Protection::ReadOnly]);
     assert_eq!(arena.seal().map(|sealed| sealed.pages), Ok((16 << 10) / support::page()));
-    assert!(modules.iter().all(|module| module.hardening() == Hardening::Protect));
+    assert!(modules.iter().all(|module| module.protection() == Protection::ReadOnly));
     drop(open);
     blocks.check();
 }

@@ -2,7 +2,8 @@
 
 mod support;
 
-use permacode::{CodeArena, Error, Link, LinkError, Loader, Permanent};
+use permacode::error::LinkError;
+use permacode::{CodeArena, Error, Link, Loader, Permanent};
 use std::sync::Arc;
 use support::PagesOf;
 

@@ -6,9 +6,10 @@ mod heap_support;
 use core::alloc::Layout;
 use core::ptr::NonNull;
 use heap_support::{Objects, Random, layout, panics};
+use permacode::HeapArena;
+use permacode::error::PageCall;
 use permacode::pages::OrdinaryPages;
 use permacode::testing::Pages;
-use permacode::{HeapArena, PageCall};
 
 fn small_heap() -> HeapArena {
     HeapArena::builder().reservation(8 << 20).build().unwrap()

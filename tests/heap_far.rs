@@ -4,8 +4,9 @@
 mod heap_support;
 
 use heap_support::{Objects, in_child, layout, limit, status};
+use permacode::error::PageCall;
 use permacode::testing::Pages;
-use permacode::{Error, HeapArena, PageCall};
+use permacode::{Error, HeapArena};
 use std::collections::HashSet;
 use std::ptr::NonNull;
 

@@ -4,7 +4,8 @@
 mod heap_support;
 
 use heap_support::{Objects, Random, layout};
-use permacode::{Error, GlobalHeap, HeapArena};
+use permacode::heap::GlobalHeap;
+use permacode::{Error, HeapArena};
 use std::alloc::GlobalAlloc;
 
 fn full_of(heap: &HeapArena, size: usize) -> Objects<'_> {

@@ -3,7 +3,7 @@
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr;
-use permacode::GlobalHeap;
+use permacode::heap::GlobalHeap;
 use permacode_witness::{Child, End};
 use std::fs::File;
 use std::io::Read;

@@ -4,8 +4,10 @@
 mod heap_support;
 
 use heap_support::{Objects, layout, resident, watched};
+use permacode::HeapArena;
+use permacode::error::PageCall;
+use permacode::heap::HeapArenaBuilder;
 use permacode::testing::Pages;
-use permacode::{HeapArena, HeapArenaBuilder, PageCall};
 use permacode_witness::{copied, memory};
 
 const MEGABYTE: usize = 1 << 20;

@@ -17,7 +17,7 @@ const CHUNK: usize = 2 * MEGABYTE;
 /// MiB of a heap that are resident, those of its bookkeeping included.
 fn resident(heap: &HeapArena) -> usize {
     let of = |range| permacode_witness::resident(0, range).unwrap();
-    (of(heap.address_range()) + of(heap.bookkeeping_range())) / MEGABYTE
+    (of(heap.address_range()) + heap.bookkeeping_ranges().into_iter().map(of).sum::<usize>()) / MEGABYTE
 }
 
 /// Fills a heap with objects of 64 bytes, and frees all but the first that lies in each 2 MiB. Returns what was resident before, and those.

@@ -5,8 +5,9 @@ mod heap_support;
 
 use core::ptr;
 use heap_support::{Objects, Random, VAST, in_child, layout, limit, resident, status};
+use permacode::error::PageCall;
 use permacode::testing::Pages;
-use permacode::{Error, HeapArena, PageCall};
+use permacode::{Error, HeapArena};
 use permacode_witness::memory;
 
 const MEGABYTE: usize = 1 << 20;

@@ -6,8 +6,9 @@ mod heap_support;
 use core::cell::Cell;
 use core::time::Duration;
 use heap_support::{Object, Objects, Random, in_child, layout, resident, status};
+use permacode::HeapArena;
+use permacode::heap::{Decay, HeapArenaBuilder};
 use permacode::testing::Pages;
-use permacode::{Decay, HeapArena, HeapArenaBuilder};
 use permacode_witness::memory;
 use std::ptr::NonNull;
 
@@ -406,7 +407,7 @@ fn a_system_that_takes_no_memory_back_is_not_asked_all_the_time() {
     let (mut refused, mut large) = (0, Vec::new());
     for _ in 0..200 {
         large.push(heap.alloc(layout(20 * MEGABYTE, 8)).unwrap());
-        pages.fail_call(permacode::PageCall::Discard, 0);
+        pages.fail_call(permacode::error::PageCall::Discard, 0);
         let before = pages.failures();
         free(&heap, large.drain(..), 20 * MEGABYTE);
         refused += pages.failures() - before;

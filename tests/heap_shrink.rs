@@ -6,10 +6,10 @@ mod heap_support;
 use allocator_api2::vec::Vec as HeapVec;
 use core::ptr;
 use heap_support::{Objects, Random, layout};
+use permacode::HeapArena;
+use permacode::error::PageCall;
+use permacode::ffi::{permacode_heap_free, permacode_heap_lua_alloc, permacode_heap_malloc, permacode_heap_realloc};
 use permacode::testing::Pages;
-use permacode::{
-    HeapArena, PageCall, permacode_heap_free, permacode_heap_lua_alloc, permacode_heap_malloc, permacode_heap_realloc,
-};
 
 /// Sizes of every kind: neighbouring classes, larger ones, spans of one slab and of several.
 const SIZES: [usize; 14] = [8, 16, 24, 40, 80, 120, 512, 640, 3000, 20_000, 32 << 10, (32 << 10) + 1, 100_000, 400_000];

@@ -9,7 +9,8 @@ mod heap_support;
 use collector::{Evaluator, Machine, Value, numbers};
 use core::ptr;
 use heap_support::{Objects, Random, layout, watched};
-use permacode::{DualArena, HeapArena, LazyConstant, SideTable, Sites, Transients};
+use permacode::side::LazyConstant;
+use permacode::{DualArena, HeapArena, SideTable, Sites, Transients};
 use permacode_witness::copied;
 use std::collections::HashSet;
 

@@ -5,14 +5,15 @@
 
 mod support;
 
-use permacode::{CodeArena, Hardening};
+use permacode::CodeArena;
+use permacode::code::Protection;
 
 /// A whole life of an arena.
 fn once() {
     let arena = CodeArena::new().unwrap();
     let loader = arena.load("m").unwrap();
     let block = loader.alloc_slice_copy(&[7u8; 100]).unwrap();
-    assert_eq!(loader.seal().unwrap().hardening(), Hardening::Protect);
+    assert_eq!(loader.seal().unwrap().protection(), Protection::ReadOnly);
     assert_eq!(block, [7; 100]);
 }
 

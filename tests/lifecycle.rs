@@ -2,7 +2,9 @@
 
 mod support;
 
-use permacode::{CodeArena, Error, Loader, Module, Shared, permacode_code_contains};
+use permacode::code::SharedBytes;
+use permacode::ffi::permacode_code_contains;
+use permacode::{CodeArena, Error, Loader, Module};
 use std::ffi::c_void;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -205,7 +207,7 @@ fn shared_bytes_keep_the_mapping_until_the_last_is_gone() {
     let pages = permacode::testing::Pages::ordinary();
     let arena = Arc::new(CodeArena::builder().reservation(1 << 20).pages(pages.clone()).build().unwrap());
     let loader = arena.load("m").unwrap();
-    let shared: Shared = arena.share(loader.alloc_slice_copy(b"abc").unwrap()).unwrap();
+    let shared: SharedBytes = arena.share(loader.alloc_slice_copy(b"abc").unwrap()).unwrap();
     drop(loader);
     drop(arena);
     let (one, two) = (shared.clone(), shared);

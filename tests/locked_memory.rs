@@ -5,7 +5,8 @@
 mod heap_support;
 
 use heap_support::{Objects, in_child, layout, resident, status};
-use permacode::{CodeArena, GlobalHeap, HeapArena, SideTable};
+use permacode::heap::GlobalHeap;
+use permacode::{CodeArena, HeapArena, SideTable};
 use permacode_witness::{advice_does_nothing, lock_all_memory, skipped};
 use std::cell::Cell;
 

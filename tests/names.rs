@@ -3,10 +3,9 @@
 
 mod refs_support;
 
-use permacode::{
-    CodeArena, CodeProxy, CodeRef, DualArena, Error, InlineCache, Link, Loader, Name, Permanent, SideTable, Sites,
-    Transients, Version,
-};
+use permacode::handles::CodeProxy;
+use permacode::side::{InlineCache, Version};
+use permacode::{CodeArena, CodeRef, DualArena, Error, Link, Loader, Name, Permanent, SideTable, Sites, Transients};
 use refs_support::{arena, heap};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

@@ -3,7 +3,8 @@
 
 mod support;
 
-use permacode::{CodeArena, Error, Hardening, Loader};
+use permacode::code::Protection;
+use permacode::{CodeArena, Error, Loader};
 use std::ops::Range;
 use support::{Random, accounted, in_child, mapped, page, resident};
 
@@ -57,7 +58,7 @@ fn measured(load: impl Fn(&CodeArena) -> usize, check: impl FnOnce(&CodeArena, K
         assert_eq!(kernel.mappings, stats.mappings, "{kernel:?} {stats:?}");
         assert_eq!(kernel.resident, stats.pages * page(), "{kernel:?} {stats:?}");
         assert!(kernel.sealed >= kernel.resident && stats.unsealed == 0, "{kernel:?} {stats:?}");
-        assert!(arena.modules().all(|module| module.hardening() == Hardening::Protect));
+        assert!(arena.modules().all(|module| module.protection() == Protection::ReadOnly));
         accounted(&stats);
         assert!(new <= 4 && kernel.mappings <= 2, "{new} mappings, {kernel:?}");
         check(&arena, kernel, payload);
@@ -159,7 +160,7 @@ fn sealing_one_by_one_pads_each_module_to_its_page_and_no_further() {
             let loader = arena.load("module").unwrap();
             let bytes = fill(&loader, &library.module());
             let module = loader.seal().unwrap();
-            assert_eq!((module.hardening(), module.bytes()), (Hardening::Protect, bytes));
+            assert_eq!((module.protection(), module.bytes()), (Protection::ReadOnly, bytes));
             bytes
         };
         (0..Library::MODULES).map(seal).sum()

@@ -2,9 +2,10 @@
 
 mod support;
 
+use permacode::error::{PageCall, PageError};
 use permacode::pages::PageSource;
 use permacode::testing::Pages;
-use permacode::{CodeArena, Error, HeapArena, Link, PageCall, PageError, Permanent};
+use permacode::{CodeArena, Error, HeapArena, Link, Permanent};
 use std::alloc::Layout;
 use std::collections::BTreeMap;
 use std::ptr::NonNull;

@@ -3,7 +3,8 @@
 mod refs_support;
 
 use core::ptr;
-use permacode::{CodeArena, CodeProxy, CodeRef, Error, Loader, Permanent, Sites, Transients};
+use permacode::handles::CodeProxy;
+use permacode::{CodeArena, CodeRef, Error, Loader, Permanent, Sites, Transients};
 use refs_support::{Node, NodeRef, arena, heap};
 
 #[test]

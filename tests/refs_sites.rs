@@ -7,9 +7,9 @@ mod refs_support;
 
 use core::cell::Cell;
 use permacode::pages::OrdinaryPages;
-use permacode::{
-    CodeArena, CodeRef, Error, InlineCache, Loader, Permanent, SideTable, Sites, TransientStats, Transients, Version,
-};
+use permacode::side::{InlineCache, Version};
+use permacode::stats::TransientStats;
+use permacode::{CodeArena, CodeRef, Error, Loader, Permanent, SideTable, Sites, Transients};
 use refs_support::{arena, heap};
 use std::sync::{Arc, Mutex, PoisonError};
 

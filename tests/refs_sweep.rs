@@ -8,10 +8,10 @@ mod support;
 
 use core::cell::{Cell, RefCell};
 use core::mem;
-use permacode::{
-    CodeArena, CodeProxy, CodeRef, CodeSlot, Error, HeapArena, LazyConstant, Permanent, SideTable, Sites,
-    TransientStats, Transients,
-};
+use permacode::handles::CodeProxy;
+use permacode::side::LazyConstant;
+use permacode::stats::TransientStats;
+use permacode::{CodeArena, CodeRef, CodeSlot, Error, HeapArena, Permanent, SideTable, Sites, Transients};
 use refs_support::{Node, NodeRef, arena, heap};
 use std::alloc::Layout;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -3,7 +3,8 @@
 
 mod support;
 
-use permacode::{Backing, CodeArena, Mapping, Residency, Stretch};
+use permacode::CodeArena;
+use permacode::residency::{Backing, Mapping, Residency, Stretch};
 use std::ffi::{CString, OsStr};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};

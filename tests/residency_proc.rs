@@ -3,7 +3,8 @@
 
 mod support;
 
-use permacode::{CodeArena, Mapping, Residency, ResidencyError};
+use permacode::CodeArena;
+use permacode::residency::{Mapping, Residency, ResidencyError};
 use permacode_witness::{Child, End};
 use std::fs::File;
 use std::path::Path;

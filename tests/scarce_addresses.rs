@@ -3,7 +3,9 @@
 
 mod support;
 
-use permacode::{CodeArena, DualArena, Error, GlobalHeap, HeapArena, PageCall, SideTable};
+use permacode::error::PageCall;
+use permacode::heap::GlobalHeap;
+use permacode::{CodeArena, DualArena, Error, HeapArena, SideTable};
 use permacode_witness::{Child, End};
 use std::alloc::Layout;
 use std::cell::Cell;

@@ -5,8 +5,9 @@ mod support;
 #[path = "support/taking.rs"]
 mod taking;
 
+use permacode::error::PageCall;
 use permacode::testing::Pages;
-use permacode::{CodeArena, Error, PageCall, SideTable, Sites};
+use permacode::{CodeArena, Error, SideTable, Sites};
 use std::cell::Cell;
 use std::sync::Arc;
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]

@@ -5,7 +5,8 @@
 
 mod support;
 
-use permacode::{CodeArena, HeapArena, InlineCache, Permanent, SideTable, Sites, Version};
+use permacode::side::{InlineCache, Version};
+use permacode::{CodeArena, HeapArena, Permanent, SideTable, Sites};
 use permacode_witness::{copied, memory};
 use std::collections::BTreeSet;
 use std::ops::Range;

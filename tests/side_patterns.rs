@@ -3,9 +3,8 @@
 
 mod support;
 
-use permacode::{
-    CallCounter, CodeArena, HeapArena, LazyConstant, Permanent, PolymorphicCache, Quickened, SideTable, Sites, Version,
-};
+use permacode::side::{CallCounter, LazyConstant, PolymorphicCache, Quickened, Version};
+use permacode::{CodeArena, HeapArena, Permanent, SideTable, Sites};
 use std::alloc::Layout;
 use std::num::NonZero;
 use std::ptr::NonNull;

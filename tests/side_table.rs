@@ -3,8 +3,9 @@
 mod support;
 
 use permacode::pages::{OrdinaryPages, PageSource};
+use permacode::side::CallCounter;
 use permacode::testing::Pages;
-use permacode::{CallCounter, CodeArena, Error, SideTable, Sites};
+use permacode::{CodeArena, Error, SideTable, Sites};
 use std::cell::Cell;
 use std::sync::Arc;
 use support::PagesOf;

@@ -2,8 +2,9 @@
 
 mod support;
 
+use permacode::error::PageCall;
 use permacode::testing::Pages;
-use permacode::{CodeArena, CodeRef, Error, HeapArena, PageCall, SideTable, Sites, Transients};
+use permacode::{CodeArena, CodeRef, Error, HeapArena, SideTable, Sites, Transients};
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use support::PagesOf;

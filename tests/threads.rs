@@ -2,7 +2,8 @@
 
 mod support;
 
-use permacode::{CodeArena, Error, Hardening, Link, Loader, Permanent};
+use permacode::code::Protection;
+use permacode::{CodeArena, Error, Link, Loader, Permanent};
 use std::collections::HashSet;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
@@ -13,7 +14,7 @@ use support::{Blocks, Random, accounted, span};
 const THREADS: usize = 4;
 
 /// What a sealed module is on these pages.
-const SEALED: Hardening = if cfg!(permacode_ordinary_pages) { Hardening::ByType } else { Hardening::Protect };
+const SEALED: Protection = if cfg!(permacode_ordinary_pages) { Protection::TypeOnly } else { Protection::ReadOnly };
 
 fn arena() -> CodeArena {
     CodeArena::builder().reservation(256 << 20).build().unwrap()
@@ -33,7 +34,7 @@ fn load_some(arena: &CodeArena, seed: u64, modules: usize) -> Vec<&[u8]> {
         }
         match random.below(3) {
             0 => assert_eq!(
-                loader.seal().unwrap().hardening() == Hardening::Protect,
+                loader.seal().unwrap().protection() == Protection::ReadOnly,
                 cfg!(all(unix, not(permacode_ordinary_pages)))
             ),
             1 => assert_eq!(loader.finish().name(), format!("{seed} {number}")),
@@ -76,7 +77,7 @@ fn loaders_on_many_threads_share_no_byte() {
     let names: HashSet<&str> = arena.modules().map(|module| module.name()).collect();
     let ids: HashSet<u32> = arena.modules().map(|module| module.id()).collect();
     assert_eq!((names.len(), ids.len(), arena.modules().count()), (THREADS * 150, THREADS * 150, THREADS * 150));
-    assert!(arena.modules().all(|module| module.hardening() == SEALED));
+    assert!(arena.modules().all(|module| module.protection() == SEALED));
 }
 
 #[test]
@@ -144,7 +145,7 @@ fn the_arena_is_sealed_while_others_load_and_read() {
     });
     let left = arena.seal().unwrap();
     assert_eq!(left.held, 0);
-    assert!(arena.modules().all(|module| module.hardening() == SEALED));
+    assert!(arena.modules().all(|module| module.protection() == SEALED));
     assert_eq!((arena.stats().unsealed, arena.modules().count()), (0, 600));
     accounted(&arena.stats());
 }
@@ -165,7 +166,7 @@ fn two_threads_seal_the_same_pages_at_once() {
         });
         check(7, &blocks);
         let _ = arena.seal().unwrap();
-        assert!(arena.modules().all(|module| module.hardening() == SEALED));
+        assert!(arena.modules().all(|module| module.protection() == SEALED));
         accounted(&arena.stats());
     }
 }
@@ -304,7 +305,7 @@ fn links_are_followed_while_they_are_set() {
             });
         }
     });
-    assert_eq!(module.hardening(), SEALED);
+    assert_eq!(module.protection(), SEALED);
 }
 
 #[test]

@@ -4,9 +4,9 @@
 
 mod refs_support;
 
-use permacode::{
-    AtomicCodeSlot, CodeArena, CodeProxy, CodeRef, CodeSlot, Error, Link, LinkError, Loader, Permanent, Transients,
-};
+use permacode::error::LinkError;
+use permacode::handles::{AtomicCodeSlot, CodeProxy};
+use permacode::{CodeArena, CodeRef, CodeSlot, Error, Link, Loader, Permanent, Transients};
 use refs_support::{Node, NodeRef, arena, heap};
 use std::ptr;
 

@@ -1,13 +1,10 @@
 //! What can be chosen before a heap exists.
 
 use super::arena::HeapArena;
-use super::classes::{CLASSES, SLAB};
-use super::decay::{Clock, Decay, DecayState};
-use super::magazine::Magazine;
-use super::plan::Plan;
-use super::slabs::{Choices, Slabs};
+use crate::base::align;
 use crate::error::{Error, PageCall, PageError};
-use crate::layout;
+use crate::heap::cache::Magazine;
+use crate::heap::slabs::{CLASSES, Clock, Decay, DecayState, HeapPlan, SLAB, SlabOptions, Slabs};
 use crate::pages::{HUGE, PageSource, Reservation, Reserve, Source};
 use core::array;
 use std::sync::Arc;
@@ -179,7 +176,8 @@ impl HeapArenaBuilder {
     /// When memory that nobody uses goes back to the system by itself: within 8 seconds unless it is set. See [`Decay`].
     ///
     /// ```
-    /// use permacode::{Decay, HeapArena};
+    /// use permacode::HeapArena;
+    /// use permacode::heap::Decay;
     ///
     /// let heap = HeapArena::builder().decay(Decay::Never).build()?; // what `trim` is called for alone
     /// assert_eq!(heap.trim()?, 0);
@@ -256,7 +254,7 @@ impl HeapArenaBuilder {
             let all = reservation.at(start + plan.magazines);
             array::from_fn(|class| Magazine::new(all, class))
         };
-        let choices = Choices {
+        let choices = SlabOptions {
             limit: self.limit.unwrap_or(usize::MAX),
             huge_from: huge_from.unwrap_or(usize::MAX),
             huge_spans: self.huge_spans,
@@ -292,19 +290,20 @@ impl HeapArenaBuilder {
     ///
     /// The plan begins where a huge page could, unless huge pages begin with the first slab: so what a small heap writes to is a matter of one
     /// page table of the system's, which stays with a range that is used again.
-    fn huge_from(&self, plan: &Plan) -> Option<usize> {
+    fn huge_from(&self, plan: &HeapPlan) -> Option<usize> {
         let rounded = self.huge_from.unwrap_or(DEFAULT_HUGE).checked_next_multiple_of(HUGE)?;
         let huge_from = rounded.saturating_sub(plan.objects % HUGE);
         (plan.slabs * SLAB).checked_sub(huge_from).filter(|&behind| behind >= HUGE).map(|_| huge_from)
     }
 
     /// The plan for so many bytes of objects, behind how many of them huge pages are asked for, and a multiple of what these begin at.
-    fn plan(&self, bytes: usize) -> Result<(Plan, Option<usize>, usize), Error> {
+    fn plan(&self, bytes: usize) -> Result<(HeapPlan, Option<usize>, usize), Error> {
         let page = self.source.page_size()?.bytes();
         if page > SLAB {
             return Err(Error::Pages(PageError { call: PageCall::Reserve, bytes: page, code: 0 }));
         }
-        let plan = Plan::new(bytes, page).ok_or(Error::TooLarge { len: bytes, element: 1 })?;
+        let plan =
+            HeapPlan::new(bytes, page, size_of::<HeapArena>()).ok_or(Error::TooLarge { len: bytes, element: 1 })?;
         let huge_from = self.huge_from(&plan);
         Ok((plan, huge_from, huge_from.map_or(SLAB, |_| HUGE)))
     }
@@ -319,10 +318,10 @@ impl HeapArenaBuilder {
     }
 
     /// Address space with a plan for it, where in it the plan begins, and behind how many bytes of slabs huge pages are asked for.
-    fn reserve(&self, bytes: usize) -> Result<(Reservation, usize, Plan, Option<usize>), Error> {
+    fn reserve(&self, bytes: usize) -> Result<(Reservation, usize, HeapPlan, Option<usize>), Error> {
         let (plan, huge_from, align) = self.plan(bytes)?;
         let reservation = Reservation::new(self.source.clone(), self.len(bytes)?)?;
-        let start = layout::pad(reservation.base().addr().get() + plan.objects + huge_from.unwrap_or(0), align);
+        let start = align::pad(reservation.base().addr().get() + plan.objects + huge_from.unwrap_or(0), align);
         let first = plan.first();
         let (long, first) = (first.len() >= HUGE, start + first.start..start + first.end);
         // SAFETY: whole pages of a reservation that nothing was done with yet.

@@ -1,9 +1,9 @@
 //! What a heap holds.
 
 use super::arena::HeapArena;
-use super::classes::{CLASSES, SLAB, TABLE};
-use super::slab::Use;
 use crate::error::Error;
+use crate::heap::slabs::{CLASSES, SLAB, SlabUse, TABLE};
+use core::fmt;
 
 /// Counts of a [`HeapArena`], in bytes unless they say otherwise. An object counts with the size of its class, above 32 KiB in units of
 /// 4 KiB.
@@ -17,6 +17,7 @@ use crate::error::Error;
 /// let stats = heap.stats();
 /// assert_eq!((stats.objects, stats.slabs), (2, 3)); // one slab is shared, two are the large object's
 /// assert_eq!(stats.live, 104 + (100 << 10)); // large ones count in units of 4 KiB
+/// assert!(stats.to_string().starts_with("102504 bytes in 2 objects"));
 /// assert!(stats.cached > 0 && stats.committed == 1 << 20 && stats.system_calls == 2);
 /// # Ok::<(), permacode::Error>(())
 /// ```
@@ -51,6 +52,7 @@ pub struct HeapStats {
 /// heap.alloc(Layout::new::<[u8; 100]>())?;
 /// let class = heap.class_stats().find(|class| class.size == 104).expect("a class of 104 bytes");
 /// assert_eq!((class.live, class.cached), (1, 15)); // half a new magazine came from the slab
+/// assert_eq!(class.to_string(), "104 bytes: 1 live, 15 cached");
 /// # Ok::<(), permacode::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,8 +87,8 @@ impl HeapArena {
         let (mut used, mut large) = (0, 0);
         for number in 0..slabs.high.get() {
             let usage = slabs.slab(number).usage();
-            used += usize::from(usage != Use::Vacant);
-            large += usize::from(matches!(usage, Use::Span(_)));
+            used += usize::from(usage != SlabUse::Vacant);
+            large += usize::from(matches!(usage, SlabUse::Span(_)));
         }
         let cached = classes().map(|class| class.cached * class.size).sum();
         HeapStats {
@@ -161,7 +163,7 @@ impl HeapArena {
 
     /// Returns the bytes of address space that the heap takes, those for what it knows of its objects included.
     ///
-    /// Without a [chosen size](crate::HeapArenaBuilder::reservation) it says what the system granted. It never changes;
+    /// Without a [chosen size](crate::heap::HeapArenaBuilder::reservation) it says what the system granted. It never changes;
     /// [`address_range`](Self::address_range) is the part for objects. Costs nothing.
     ///
     /// ```
@@ -212,5 +214,22 @@ impl HeapArena {
     pub fn contains<T: ?Sized>(&self, address: *const T) -> bool {
         let offset = address.cast::<u8>().addr().wrapping_sub(self.slabs().base.addr().get());
         offset < self.slabs().plan.slabs * SLAB
+    }
+}
+
+impl fmt::Display for HeapStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let many = |count: usize| if count == 1 { "" } else { "s" };
+        let Self { reserved, live, objects, cached, slabs, committed, system_calls } = self;
+        write!(f, "{live} bytes in {objects} object{}; {cached} free ones cached", many(*objects))?;
+        write!(f, "; {slabs} slab{}, {committed} of {reserved} bytes writable", many(*slabs))?;
+        write!(f, "; {system_calls} system calls")
+    }
+}
+
+impl fmt::Display for ClassStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { size, live, cached } = self;
+        write!(f, "{size} bytes: {live} live, {cached} cached")
     }
 }

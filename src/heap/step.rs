@@ -1,10 +1,8 @@
 //! One look at what could go back to the system, on a slow path or when the program rests.
 
 use super::arena::HeapArena;
-use super::classes::GRAIN;
-use super::decay::{CALLS, Decay};
-use super::vacant::{DIRTY, LARGE};
 use crate::error::Error;
+use crate::heap::slabs::{CALLS, DIRTY, Decay, GRAIN, LARGE};
 
 impl HeapArena {
     /// Counts objects that went through a slow path, and looks at what they left if it is time for that.

@@ -2,8 +2,10 @@
 
 use super::Pages;
 use super::code_ops::{Block, CodeCase, CodeOp};
+use crate::code::{Protection, Tracer};
+use crate::error::LinkError;
 use crate::error::PageCall;
-use crate::{CodeArena, Error, Hardening, Link, LinkError, Loader, Module, Permanent, Tracer};
+use crate::{CodeArena, Error, Link, Loader, Module, Permanent};
 use core::slice;
 
 /// A block that is there: where, how long, what it is filled with.
@@ -308,7 +310,7 @@ impl<'a> State<'a> {
         let mut refused = None;
         self.close(at, |loader| match loader.seal() {
             Ok(module) => {
-                assert_eq!(module.hardening() == Hardening::Protect, module.arena().has_protection());
+                assert_eq!(module.protection() == Protection::ReadOnly, module.arena().has_protection());
                 Some(module)
             }
             Err(error) => {
@@ -359,7 +361,7 @@ impl<'a> State<'a> {
         let module = closed[usize::from(at) % closed.len()];
         match module.seal() {
             Ok(sealed) => {
-                let protected = module.hardening() == Hardening::Protect;
+                let protected = module.protection() == Protection::ReadOnly;
                 assert!(sealed.held != 0 || protected == self.arena.has_protection(), "{sealed:?}");
             }
             Err(error) => self.excuse(error),
@@ -481,7 +483,7 @@ impl<'a> State<'a> {
         assert!(
             self.arena
                 .modules()
-                .all(|module| (module.hardening() == Hardening::Protect) == self.arena.has_protection())
+                .all(|module| (module.protection() == Protection::ReadOnly) == self.arena.has_protection())
         );
     }
 }

@@ -14,6 +14,7 @@ use super::Pages;
 use super::heap_ops::{HeapCase, HeapOp};
 use crate::Error;
 use crate::error::PageCall;
+use crate::ffi::*;
 use crate::heap::*;
 use core::alloc::Layout;
 use core::cell::Cell;

@@ -4,8 +4,8 @@
 //! lead to the same address if and only if the plan says so.
 
 use super::Fuse;
-use crate::code::{CodeArena, Link, Loader, Name, Permanent, Sites, Tracer};
-use crate::error::Error;
+use crate::code::Tracer;
+use crate::{CodeArena, Error, Link, Loader, Name, Permanent, Sites};
 use core::cell::Cell;
 use core::ops::Range;
 use std::collections::HashSet;
@@ -359,7 +359,7 @@ impl Seen<'_, '_> {
     }
 
     fn bytes(&mut self, found: &[u8], planned: &Option<(usize, Range<usize>)>) {
-        let Some((index, range)) = planned else { return assert_eq!(found, []) };
+        let Some((index, range)) = planned else { return assert!(found.is_empty(), "{found:?}") };
         let blob = &self.plan.blobs[*index];
         assert_eq!(found.len(), range.len());
         let filled = blob.len.clamp(range.start, range.end) - range.start;

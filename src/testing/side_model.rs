@@ -10,10 +10,8 @@
 use super::Pages;
 use super::side_ops::{At, SideCase, SideOp};
 use crate::error::PageCall;
-use crate::{
-    CallCounter, CodeArena, CodeRef, Error, HeapArena, InlineCache, LazyConstant, PolymorphicCache, Quickened,
-    SideTable, Sites, Transients, Version,
-};
+use crate::side::{CallCounter, InlineCache, LazyConstant, PolymorphicCache, Quickened, Version};
+use crate::{CodeArena, CodeRef, Error, HeapArena, SideTable, Sites, Transients};
 use core::cell::RefCell;
 use core::convert::Infallible;
 use core::num::NonZero;

@@ -17,7 +17,8 @@ pub(crate) use permacode_witness::{in_child, limit, status, watched};
 
 use core::ops::Range;
 use core::slice;
-use permacode::{CodeArena, Error, Loader, Stats};
+use permacode::stats::CodeStats;
+use permacode::{CodeArena, Error, Loader};
 
 /// Bytes that no arena of these tests has: a terabyte, or a gigabyte where addresses have 32 bits.
 pub(crate) const VAST: usize = 1 << if usize::BITS > 32 { 40 } else { 30 };
@@ -140,7 +141,7 @@ pub(crate) fn all(bytes: &[u8], byte: u8) -> bool {
 }
 
 /// No byte of the claimed pages is unaccounted for; no loader may be open.
-pub(crate) fn accounted(stats: &Stats) {
+pub(crate) fn accounted(stats: &CodeStats) {
     assert_eq!(stats.claimed, stats.used + stats.gaps + stats.lost + stats.tails, "{stats:?}");
 }
 

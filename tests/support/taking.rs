@@ -3,8 +3,8 @@
 
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use permacode::error::{PageCall, PageError};
 use permacode::pages::{PageSource, SystemPages};
-use permacode::{PageCall, PageError};
 use std::sync::Arc;
 
 /// Pages of the system, of which a refused discard has lost its access, and a commit after it may be refused too: what Windows may do.

@@ -1,8 +1,8 @@
 //! Sweeps: what is left by the model, and how the crate is asked for it.
 
 use super::{HOMES, State};
+use crate::Transients;
 use crate::heap::HeapArena;
-use crate::refs::Transients;
 use std::collections::BTreeSet;
 
 impl<'t> State<'t> {

@@ -30,13 +30,7 @@ impl LuaHeap {
         }
         let stats = heap.stats();
         let (bytes, pages) = (stats.live, Pages::of(objects(heap)?).touched()?);
-        Ok(Some(InUse {
-            bytes,
-            objects: stats.objects,
-            pages,
-            range: heap.address_range(),
-            bookkeeping: heap.bookkeeping_ranges(),
-        }))
+        Ok(Some(InUse { bytes, objects: stats.objects, pages, bookkeeping: heap.bookkeeping_ranges() }))
     }
 
     /// Bytes and objects that live in the arena; none with the C library, which does not say.
@@ -72,9 +66,7 @@ pub struct InUse {
     pub objects: usize,
     /// Those that hold a byte of an object.
     pub pages: Pages,
-    /// The arena's part for objects.
-    range: Range<usize>,
-    /// Its part for what it knows of them.
+    /// The arena's parts for its own records, on both sides of the objects.
     bookkeeping: [Range<usize>; 2],
 }
 
