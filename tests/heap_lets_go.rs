@@ -6,7 +6,8 @@ mod heap_support;
 use core::cell::Cell;
 use core::time::Duration;
 use heap_support::{Objects, resident};
-use permacode::{Decay, HeapArena};
+use permacode::HeapArena;
+use permacode::heap::Decay;
 
 const MEGABYTE: usize = 1 << 20;
 
