@@ -206,7 +206,7 @@ impl Residency {
     /// Bytes in this state.
     ///
     /// ```
-    /// use permacode::{CodeArena, PageState::*};
+    /// use permacode::{CodeArena, residency::PageState::*};
     ///
     /// let arena = CodeArena::new()?;
     /// let code = arena.load("m")?.alloc_slice_copy(&[1u8; 10_000])?;
