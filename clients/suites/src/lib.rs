@@ -3,7 +3,7 @@
 //! - [`OnHeap`] stands in for hashbrown's default allocator.
 //! - Feature `global` puts every other allocation of such a Rust program into a second heap.
 //! - Feature `lua` gives a Lua in C its heap.
-//! - Feature `malloc` is the C library's `malloc`, to be preloaded into any program of one main thread or more.
+//! - Feature `malloc` is the C library's `malloc`, to be preloaded into any program.
 //!
 //! Each of them says at the end what is left, in the file that the environment names: see [`report`].
 

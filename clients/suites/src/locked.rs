@@ -8,7 +8,7 @@ use permacode::HeapArena;
 use std::sync::{Mutex, PoisonError};
 
 std::thread_local! {
-    /// Whether this thread is in a heap's call.
+    /// Tells that this thread is in a heap's call.
     static HOLDING: Cell<bool> = const { Cell::new(false) };
 }
 

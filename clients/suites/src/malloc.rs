@@ -20,7 +20,7 @@ static STARTED: AtomicBool = AtomicBool::new(false);
 static SERVED: AtomicUsize = AtomicUsize::new(0);
 
 std::thread_local! {
-    /// Whether this thread is in a call of the heap's, so that what is asked for now is the C library's.
+    /// Tells that this thread is in a call of the heap's. What it asks for now is the C library's.
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -39,7 +39,7 @@ extern "C" fn report() {
     }
 }
 
-/// Calls the heap. What it asks of `malloc` meanwhile is the C library's.
+/// Calls the heap. What the heap asks of `malloc` meanwhile is the C library's.
 fn inside<T>(call: impl FnOnce() -> T) -> T {
     INSIDE.set(true);
     if !STARTED.swap(true, Relaxed) {
@@ -53,18 +53,18 @@ fn inside<T>(call: impl FnOnce() -> T) -> T {
     done
 }
 
-/// What stands before each object.
+/// Stands before each object, so that `free` knows its layout.
 #[derive(Clone, Copy)]
 #[repr(C, align(16))]
 struct Header {
-    /// Where the allocation begins, with its alignment: the header lies as far behind as that takes.
+    /// The beginning of the allocation, which may lie before the header: a header ends where its object begins.
     start: *mut u8,
     size: usize,
 }
 
 const HEADER: usize = size_of::<Header>();
 
-/// The layout of an object with its header, and how far behind the beginning the object lies.
+/// Returns the layout of an object with its header, and how far behind the beginning the object lies.
 fn with_header(size: usize, align: usize) -> Option<(Layout, usize)> {
     let offset = align.max(HEADER);
     Some((Layout::from_size_align(size.checked_add(offset)?, offset).ok()?, offset))
@@ -93,6 +93,8 @@ unsafe fn headed(start: *mut u8, offset: usize, size: usize) -> *mut u8 {
     }
 }
 
+/// Reads the header of an object, and makes the layout that it was allocated with.
+///
 /// # Safety
 ///
 /// A live object of [`headed`]'s.

@@ -47,7 +47,7 @@ pub fn append(kind: &str, allocations: usize, heap: &HeapArena) {
     }
     line.len = line.len.min(line.bytes.len() - 1);
     line.bytes[line.len] = b'\n';
-    // SAFETY: both names are C strings; the line has that many bytes. What fails leaves no line, which whoever reads the file notices.
+    // SAFETY: both names are C strings; the line has that many bytes. What fails leaves no line, and `run` fails without one.
     unsafe {
         let path: *const c_char = libc::getenv(c"SUITES_REPORT".as_ptr());
         if path.is_null() {
