@@ -1,4 +1,4 @@
-//! What a source of pages promises.
+//! The promises of a source of pages.
 
 use crate::error::{PageCall, PageError};
 use core::ptr::NonNull;
@@ -77,8 +77,9 @@ use core::ptr::NonNull;
 /// * After [`commit`](Self::commit) succeeds the range is readable and writable, and it reads as zeros where nothing was written. It may be
 ///   called again on pages that are committed, even while other threads read and write there, and keeps what they hold. Pages that a refused
 ///   `discard` or a `decommit` took access from have it again, and hold whatever the refusal left, or zeros.
-/// * [`seal`](Self::seal) leaves the bytes as they are, whether it succeeds or fails; a failed one may have taken write permission
-///   from a part of the range. It may be called again on sealed and on half-sealed pages, also by two threads at once.
+/// * [`seal`](Self::seal) leaves the bytes as they are, whether it succeeds or fails. A failed one may have taken write
+///   permission from a part of the range. It may be called again on sealed and on half-sealed pages, also by two
+///   threads at once.
 /// * [`decommit`](Self::decommit) makes the range read as zeros at its next commit. It may be called on pages whose commit failed.
 /// * The memory is the process's own: after a fork, parent and child each have it as it was, and see nothing of the other's writes.
 /// * No call uses an arena whose pages come from this source.
@@ -89,7 +90,7 @@ pub unsafe trait PageSource: Send + Sync {
     /// or a table is made.
     fn page_size(&self) -> usize;
 
-    /// Whether a sealed page is protected by the hardware, or only by the types of the crate.
+    /// Returns `true` if a sealed page is protected by the hardware, and not only by the types of the crate.
     fn protects(&self) -> bool;
 
     /// Returns `true` if a reservation takes no memory until it is committed. Arenas, heaps and tables choose their default size by it.
@@ -240,8 +241,9 @@ pub unsafe trait PageSource: Send + Sync {
         Err(PageError { call: PageCall::Huge, bytes, code: 0 })
     }
 
-    /// Asks that a range lie on small pages, even where the system uses huge ones unasked; takes an earlier wish for [huge](Self::huge) ones
-    /// back. A heap asks for it when it is made, and before it gives a part of a huge page back, so that the system does not make one again.
+    /// Asks the system to keep a range on small pages, even where it uses huge ones unasked. It takes an earlier wish
+    /// for [huge](Self::huge) ones back. A heap asks for it before it gives a part of a huge page back, so that the
+    /// system does not make one again.
     ///
     /// # Errors
     ///
@@ -302,8 +304,9 @@ pub unsafe trait PageSource: Send + Sync {
     ///
     /// # Errors
     ///
-    /// The system refuses. Then the contents of the range are unspecified, and a part of it may have lost its access: its owner commits it
-    /// before it is used again. (Windows takes the access away first, and may refuse to give it back.)
+    /// The system refuses. Then the contents of the range are unspecified, and a part of it may have lost its access.
+    /// Its owner commits it before it is used again. (Windows takes the access away first, and may refuse to give it
+    /// back.)
     ///
     /// # Safety
     ///
@@ -316,7 +319,7 @@ pub unsafe trait PageSource: Send + Sync {
         }
     }
 
-    /// How many bytes of a range are in physical memory now. Asked for by `resident` of heaps and side tables.
+    /// Counts the bytes of a range that are in physical memory now. `resident` of heaps and side tables asks for it.
     ///
     /// # Errors
     ///

@@ -68,8 +68,8 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// Counts a holder out that a sweep frees. The part stays where it is, even with no holder left: it may get one again, and what is
-    /// not needed goes when the region does.
+    /// Counts a holder out that a sweep frees. The part stays where it is, even with no holder left: it may get one
+    /// again. It goes when the region does.
     pub(in crate::handles) fn release_to_collector(&self) {
         if self.count.get() != usize::MAX {
             self.count.set(self.count.get().saturating_sub(1));
@@ -98,7 +98,7 @@ impl<'a> Parts<'a> {
     ///
     /// It is live until it is [removed](Self::remove), and in no list; `heap` is that of every call.
     pub(in crate::handles) unsafe fn add(&self, part: NonNull<Part<'a>>, heap: &HeapArena) {
-        // Where the heap had no room, not before there are as many parts again: asking a full heap is slow.
+        // If the heap had no room, not before there are as many parts again: asking a full heap is slow.
         let (len, crowd) = (self.len.get(), CROWDED * self.lists().len());
         if len >= crowd && len % crowd == 0 {
             // SAFETY: the caller's promise.
