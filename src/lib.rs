@@ -34,7 +34,8 @@
 //! | | |
 //! | --- | --- |
 //! | [`CodeArena`] | the memory; shared by threads, inherited by forked children |
-//! | [`Loader`] | the open phase of a module: allocates, interns, links |
+//! | [`OpenModule`] | the open phase of a module |
+//! | [`Loader`] | allocates, interns, links: an open module, or a region of transient code |
 //! | [`Module`] | a finished one: nothing can be added to it |
 //! | [`Permanent`] | what may be a block: no cells, no drop glue, referents of the same kind; derive it |
 //! | [`NativeModule`](code::NativeModule) | the open phase of machine code: writable first, executable then, never both |
@@ -61,8 +62,8 @@
 //! # What it costs
 //!
 //! An arena is two system calls. A block is a comparison and a bump; a loader needs one system call for each run of pages, of 16 KiB at
-//! first and up to 1 MiB, save an arena's first, and one for some five hundred modules. [Finishing](Loader::finish) a module costs none,
-//! [sealing](Loader::seal) it one for each run; [`CodeArena::seal`] seals everything finished with commonly one. Reading costs nothing
+//! first and up to 1 MiB, save an arena's first, and one for some five hundred modules. [Finishing](OpenModule::finish) a module costs none,
+//! [sealing](OpenModule::seal) it one for each run; [`CodeArena::seal`] seals everything finished with commonly one. Reading costs nothing
 //! beyond the load: no handle of permanent code is counted.
 //!
 //! # What it does not do
@@ -108,7 +109,7 @@ pub mod stats {
 }
 
 pub use code::arena::{CodeArena, Module};
-pub use code::load::Loader;
+pub use code::load::{Loader, OpenModule};
 pub use code::value::{Link, Name, Permanent, Sites};
 pub use dual::{ArenaKind, DualArena};
 pub use error::error::Error;

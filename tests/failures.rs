@@ -6,7 +6,7 @@ mod support;
 use permacode::code::Protection;
 use permacode::error::PageCall;
 use permacode::testing::Pages;
-use permacode::{CodeArena, Error, Link, Loader, Module, Permanent};
+use permacode::{CodeArena, Error, Link, Loader, Module, OpenModule, Permanent};
 use std::ops::Range;
 use std::sync::Arc;
 use support::{Blocks, Disturbed, accounted, span};
@@ -48,7 +48,7 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn load(&mut self, name: &str) -> Loader<'a> {
+    fn load(&mut self, name: &str) -> OpenModule<'a> {
         let arena = self.arena;
         self.met.until_it_works(|| arena.load(name))
     }
@@ -91,7 +91,7 @@ impl<'a> Work<'a> {
         self.others.push(span(slice));
     }
 
-    fn seal(&mut self, loader: Loader<'a>) {
+    fn seal(&mut self, loader: OpenModule<'a>) {
         match loader.seal() {
             Ok(module) => {
                 assert_eq!(module.protection(), Protection::ReadOnly);
@@ -317,7 +317,7 @@ fn a_seal_that_fails_halfway_leaves_a_finished_module_and_can_be_repeated() {
 fn a_refused_stretch_does_not_keep_the_others_from_being_sealed() {
     let pages = Pages::system();
     let arena = CodeArena::builder().reservation(8 << 20).pages(pages.clone()).build().unwrap();
-    let loaders: Vec<Loader<'_>> = (0..6).map(|_| arena.load("m").unwrap()).collect();
+    let loaders: Vec<OpenModule<'_>> = (0..6).map(|_| arena.load("m").unwrap()).collect();
     let mut blocks = Blocks::default();
     for loader in &loaders {
         blocks.alloc(loader, 16 << 10).unwrap();

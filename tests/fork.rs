@@ -7,7 +7,7 @@ mod support;
 
 use permacode::code::Protection;
 use permacode::error::PageCall;
-use permacode::{CodeArena, Link, Loader, Permanent};
+use permacode::{CodeArena, Link, Loader, OpenModule, Permanent};
 use permacode_witness::{Child, End, copied, memory};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::*};
@@ -158,7 +158,7 @@ fn a_child_forked_inside_of_a_page_call_can_load_and_seal() {
 }
 
 /// An arena of several hundred modules, some sealed, some finished, one open.
-fn loaded(arena: &CodeArena) -> (Vec<&Known<'_>>, Loader<'_>) {
+fn loaded(arena: &CodeArena) -> (Vec<&Known<'_>>, OpenModule<'_>) {
     let mut all = Vec::new();
     for round in 0..300u64 {
         let loader = arena.load("m").unwrap();

@@ -4,7 +4,7 @@ mod support;
 
 use permacode::code::SharedBytes;
 use permacode::ffi::permacode_code_contains;
-use permacode::{CodeArena, Error, Loader, Module};
+use permacode::{CodeArena, Error, Module, OpenModule};
 use std::ffi::c_void;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -36,7 +36,7 @@ fn module<'a>(arena: &'a CodeArena, blocks: &mut Blocks<'a>, name: &str, lens: &
 #[test]
 fn modules_are_listed_in_the_order_in_which_they_were_finished() {
     let arena = small();
-    let loaders: Vec<Loader<'_>> = ["a", "b", "c", "d", "e"].iter().map(|name| arena.load(name).unwrap()).collect();
+    let loaders: Vec<OpenModule<'_>> = ["a", "b", "c", "d", "e"].iter().map(|name| arena.load(name).unwrap()).collect();
     let [a, b, c, d, e] = <[_; 5]>::try_from(loaders).unwrap();
     assert_eq!(arena.modules().count(), 0, "open modules are not listed");
     c.alloc(1u8).unwrap();
@@ -291,7 +291,7 @@ fn an_arena_whose_records_are_full_says_so_and_keeps_what_it_has() {
     let mut blocks = Blocks::default();
     let (open, late) = (arena.load("open").unwrap(), arena.load("late").unwrap());
     blocks.alloc(&open, 10).unwrap();
-    let refused = (0..100_000).find_map(|_| arena.load("module").map(Loader::finish).err());
+    let refused = (0..100_000).find_map(|_| arena.load("module").map(OpenModule::finish).err());
     assert!(matches!(refused, Some(Error::Bookkeeping { capacity }) if capacity >= 1 << 16), "{refused:?}");
     while arena.load("").is_ok() {}
     let modules = arena.modules().count();

@@ -3,7 +3,7 @@
 mod support;
 
 use permacode::code::Protection;
-use permacode::{CodeArena, Error, Link, Loader, Permanent};
+use permacode::{CodeArena, Error, Link, OpenModule, Permanent};
 use std::collections::HashSet;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
@@ -314,7 +314,7 @@ fn a_loader_goes_on_where_it_was_on_another_thread() {
     let mut blocks = Blocks::default();
     let mut loader = arena.load("wanders").unwrap();
     for _ in 0..30 {
-        let carried: Loader<'_> = loader;
+        let carried: OpenModule<'_> = loader;
         let known = &mut blocks;
         loader = thread::scope(|scope| {
             let moved = scope.spawn(move || {

@@ -9,7 +9,8 @@ use permacode::side::{CallCounter, InlineCache, LazyConstant, PolymorphicCache, 
 use permacode::stats::{CodeStats, TransientStats};
 use permacode::testing::Pages;
 use permacode::{
-    CodeArena, CodeRef, CodeSlot, Error, Link, Loader, Module, Name, Permanent, SideTable, Sites, Transients,
+    CodeArena, CodeRef, CodeSlot, Error, Link, Loader, Module, Name, OpenModule, Permanent, SideTable, Sites,
+    Transients,
 };
 use static_assertions::{assert_eq_size, assert_impl_all, assert_not_impl_any};
 use std::cell::Cell;
@@ -26,8 +27,11 @@ assert_impl_all!(CodeArenaBuilder: Send, Sync, Clone, Default, Debug);
 assert_not_impl_any!(CodeArenaBuilder: Copy);
 
 // The open phase: one thread at a time.
-assert_impl_all!(Loader<'static>: Send, Debug);
-assert_not_impl_any!(Loader<'static>: Sync, Clone, Copy);
+assert_impl_all!(OpenModule<'static>: Send, Debug);
+assert_impl_all!(Loader<'static>: Debug);
+assert_not_impl_any!(OpenModule<'static>: Sync, Clone, Copy);
+assert_not_impl_any!(&'static OpenModule<'static>: Send);
+assert_not_impl_any!(Loader<'static>: Send, Sync, Clone, Copy);
 assert_not_impl_any!(&'static Loader<'static>: Send);
 
 // What is left of it: plain words.

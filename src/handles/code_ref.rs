@@ -199,7 +199,8 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
     /// # let transients = Transients::new(&arena, &heap);
     /// let code: CodeRef<'_, u32> = CodeRef::transient(&transients, |loader| loader.alloc(7))?;
-    /// let promoted = CodeRef::new(code.promote(&arena.load("m")?)?);
+    /// let loader = arena.load("m")?;
+    /// let promoted = CodeRef::new(code.promote(&loader)?);
     /// assert_eq!((code.is_permanent(), promoted.is_permanent()), (false, true));
     /// # Ok::<(), permacode::Error>(())
     /// ```

@@ -37,7 +37,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     ///     let ops = loader.alloc_slice_copy(&[1, 2, 3])?;
     ///     loader.alloc((ops, &ops[1..]))
     /// })?;
-    /// assert_eq!(eval.promote(&other.load("m")?), Err(Error::OtherArena));
+    /// assert_eq!(eval.promote(&*other.load("m")?), Err(Error::OtherArena));
     /// let loader = arena.load("m")?;
     /// let code = eval.promote(&loader)?;
     /// loader.seal()?;

@@ -5,7 +5,7 @@ use super::code_ops::{Block, CodeCase, CodeOp};
 use crate::code::{Protection, Tracer};
 use crate::error::LinkError;
 use crate::error::PageCall;
-use crate::{CodeArena, Error, Link, Loader, Module, Permanent};
+use crate::{CodeArena, Error, Link, Loader, Module, OpenModule, Permanent};
 use core::slice;
 
 /// A block that is there: where, how long, what it is filled with.
@@ -46,7 +46,7 @@ struct Nodes<'a> {
 
 /// A module of the case: open, or closed.
 enum Phase<'a> {
-    Open(Loader<'a>),
+    Open(OpenModule<'a>),
     Closed(Option<Module<'a>>),
 }
 impl CodeCase {
@@ -299,7 +299,7 @@ impl<'a> State<'a> {
         }
     }
 
-    fn close(&mut self, at: u8, close: impl FnOnce(Loader<'a>) -> Option<Module<'a>>) {
+    fn close(&mut self, at: u8, close: impl FnOnce(OpenModule<'a>) -> Option<Module<'a>>) {
         let Some(at) = self.open(at) else { return };
         if let Phase::Open(loader) = core::mem::replace(&mut self.modules[at], Phase::Closed(None)) {
             self.modules[at] = Phase::Closed(close(loader));

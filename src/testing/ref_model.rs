@@ -14,11 +14,11 @@ mod checks;
 use super::Pages;
 use super::ref_ops::{Fuse, RefCase, RefOp};
 use super::ref_plan::{Blown, Code, Failure, Plan, name_text};
-use crate::code::{CodeArena, Loader};
+use crate::code::CodeArena;
 use crate::error::Error;
 use crate::handles::{AtomicCodeSlot, CodeProxy};
 use crate::heap::HeapArena;
-use crate::{CodeRef, CodeSlot, Transients};
+use crate::{CodeRef, CodeSlot, OpenModule, Transients};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -97,9 +97,9 @@ struct State<'t> {
     transients: &'t Transients<'t>,
     other: &'t CodeArena,
     pages: &'t Pages,
-    loader: Option<Loader<'t>>,
+    loader: Option<OpenModule<'t>>,
     /// Stays open, to be asked for names.
-    asker: Loader<'t>,
+    asker: OpenModule<'t>,
     things: Vec<(Thing<'t>, Target)>,
     regions: Vec<Region>,
     permanents: Vec<Permanent<'t>>,
@@ -194,7 +194,7 @@ impl<'t> State<'t> {
             }
             RefOp::Promote(at, to) => self.promote(at, to),
             RefOp::Share(at) => self.share(at),
-            RefOp::Finish => drop(self.loader.take().map(Loader::finish)),
+            RefOp::Finish => drop(self.loader.take().map(OpenModule::finish)),
             RefOp::Seal => {
                 let sealed = self.loader.take().map_or(Ok(()), |loader| loader.seal().map(|_| ()));
                 self.excuse(sealed);
@@ -348,7 +348,7 @@ impl<'t> State<'t> {
             Ok(code) => {
                 let new = !self.permanents.iter().any(|known| core::ptr::eq(known.code, code));
                 assert_eq!(new, matches!(target, Target::Region(..)), "transient code is copied, permanent is not");
-                plan.compare(root, code, Some((self.transients.code(), &self.asker)));
+                plan.compare(root, code, Some((self.transients.code(), &*self.asker)));
                 let target = self.add_permanent(Permanent { plan, root, code });
                 self.things.push((Thing::Handle(CodeRef::new(code)), target));
             }

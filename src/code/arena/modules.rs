@@ -124,7 +124,7 @@ impl<'a> Module<'a> {
 
     /// What holds for every page of the module now. Costs a load per 64 pages, no system call.
     ///
-    /// A module that was only [finished](crate::Loader::finish) is [`Protection::TypeOnly`] until [`CodeArena::seal`]; so is one whose
+    /// A module that was only [finished](crate::OpenModule::finish) is [`Protection::TypeOnly`] until [`CodeArena::seal`]; so is one whose
     /// seal failed.
     ///
     /// ```
@@ -146,7 +146,7 @@ impl<'a> Module<'a> {
 
     /// Makes the pages of this module read-only, and no other's that they are not shared with.
     ///
-    /// Use it for a module that was only [finished](crate::Loader::finish), where [`CodeArena::seal`] would seal all of them. The rest of its last
+    /// Use it for a module that was only [finished](crate::OpenModule::finish), where [`CodeArena::seal`] would seal all of them. The rest of its last
     /// page is padded with zeros if nobody fills it. If an open loader does, that page stays as it is: [`SealReport::held`] counts it, and it can be sealed
     /// once that loader is closed. What is sealed already stays sealed; calling again is a no-op.
     ///

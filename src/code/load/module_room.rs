@@ -9,9 +9,9 @@
 //! finds more, as much as is in proportion to what the module fills already (soundness S21).
 
 use super::bump::Bump;
-use crate::code::arena::{CodeArena, Module};
+use crate::code::arena::CodeArena;
 use crate::code::store::{CodePages, CodeStore, End, Extent, ModuleRecord, Record, SealBy, Search, Spot, Tail};
-use crate::error::{Error, PageError};
+use crate::error::Error;
 use core::alloc::Layout;
 use core::cell::Cell;
 use core::ops::Range;
@@ -54,10 +54,6 @@ impl<'a> ModuleRoom<'a> {
         self.arena
     }
 
-    pub(in crate::code) fn module(&self) -> Module<'a> {
-        Module::new(self.arena, self.module)
-    }
-
     // ── closing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// Closes the module; with `padded`, its last page takes nothing more.
@@ -81,20 +77,6 @@ impl<'a> ModuleRoom<'a> {
         }
         self.pages().release_held(self.shares.get(), self.lent.get());
         self.store().enlist(self.module, bytes, bump.gaps(), bump.lost());
-    }
-
-    /// Seals the pages of the closed module, as many as the system lets it.
-    pub(in crate::code) fn seal(&self) -> Result<(), PageError> {
-        let mut refused = None;
-        for extent in self.module.get().extents() {
-            let pages = self.pages();
-            let sealed = match self.executable() {
-                true => pages.seal_executable_extent(&extent),
-                false => pages.seal_extent(&extent).map(drop),
-            };
-            refused = refused.or(sealed.err());
-        }
-        refused.map_or(Ok(()), Err)
     }
 
     /// Writes down how far the current extent is filled.

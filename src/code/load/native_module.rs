@@ -1,6 +1,6 @@
 //! Code that the processor executes: bytes on pages of their own, writable first, then executable, never both.
 
-use super::loader::Loader;
+use super::open_module::OpenModule;
 use crate::code::arena::{CodeArena, Module};
 use crate::code::store::End;
 use crate::error::Error;
@@ -28,7 +28,7 @@ use core::fmt;
 /// # #[cfg(not(all(target_arch = "x86_64", target_os = "linux", not(permacode_ordinary_pages))))]
 /// # fn main() {}
 /// ```
-pub struct NativeModule<'a>(Loader<'a>);
+pub struct NativeModule<'a>(OpenModule<'a>);
 
 impl CodeArena {
     /// Opens a module of machine code, on pages that no other module shares.
@@ -48,7 +48,7 @@ impl CodeArena {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn load_native(&self, name: &str) -> Result<NativeModule<'_>, Error> {
-        Loader::open(self, name, End::Back).map(NativeModule)
+        OpenModule::open(self, name, End::Back).map(NativeModule)
     }
 }
 
