@@ -144,8 +144,7 @@ impl HeapArena {
     /// ```
     pub fn resident(&self) -> Result<usize, Error> {
         let slabs = self.slabs();
-        // SAFETY: whole pages of the objects' part of the reservation.
-        unsafe { slabs.pages.resident(slabs.origin..slabs.origin + slabs.committed.get()) }.map_err(Error::Pages)
+        slabs.pages.resident(slabs.origin..slabs.origin + slabs.committed.get()).map_err(Error::Pages)
     }
 
     /// Returns the address space set aside for objects, used or not. [`contains`](Self::contains) compares with it.

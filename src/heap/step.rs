@@ -47,12 +47,13 @@ impl HeapArena {
         if owed != 0 {
             decay.paid(slabs.purge(DIRTY, |gone| gone >= owed || stop())?);
         }
-        if (window_ended || decay.has_grown(slabs.class_slabs.get())) && decay.sparse_from.get().is_none() {
-            decay.look_for_sparse(slabs.class_slabs.get());
+        let has_grown = decay.has_grown(slabs.class_slabs.get());
+        if (window_ended || has_grown) && decay.sparse_from.get().is_none() {
+            decay.look_for_sparse(slabs.class_slabs.get(), !has_grown);
         }
         if let Some(from) = decay.sparse_from.take() {
             if slabs.is_sparse() {
-                decay.sparse_from.set(slabs.thin_out(from, stop)?);
+                decay.sparse_from.set(slabs.thin_out(from, decay.rested_only(), stop)?);
             }
         }
         if let Some(from) = decay.tails_from.take() {

@@ -128,8 +128,14 @@ impl<'a> Loader<'a> {
         }
         match self.bump.place(layout) {
             Some(at) => Ok(at),
-            None => self.room.refill(&self.bump, layout),
+            None => self.refill(layout),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refill(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
+        self.room.refill(&self.bump, layout)
     }
 
     /// Takes back `size` bytes at `at`, of which the first `written` are not zero, as if they had not been placed. They

@@ -62,6 +62,7 @@ impl Slabs {
     fn take_free(&self, class: usize, number: usize, want: usize, most: usize, magazine: &Magazine) -> usize {
         let (table, entry) = (&TABLE[class], self.slab(number));
         let (free, _) = self.bits(entry, table);
+        entry.note(Flag::Rested, false);
         debug_assert_eq!(free.iter().map(|word| word.get().count_ones()).sum::<u32>(), u32::from(entry.free.get()));
         let first = free.iter().position(|word| word.get() != 0).unwrap_or(0);
         let (mut end, mut count) = (first, 0);

@@ -13,6 +13,8 @@
 //!   when the next is over.
 //! * What was returned and is used again is *regretted*. A program that takes and gives the same memory stops paying for it: after
 //!   [`REGRETS`] such rounds as much may lie vacant as it needs. That is forgotten by halves, window by window.
+//! * Pages of a sparse slab go when it was as sparse when the window before ended, and served nobody since. While a heap grows beyond what it
+//!   ever had, they go at once.
 //! * Regrets also make windows longer. A program that lets go of most of its memory is past what it regretted. If
 //!   [`LET_GO`] times as much is dirty as is out, a window ends as early as if nothing was regretted.
 //!
@@ -155,6 +157,7 @@ pub(in crate::heap) struct DecayState {
     /// Slabs of classes when sparse ones were looked for, and where that goes on.
     looked: Cell<usize>,
     pub(in crate::heap) sparse_from: Cell<Option<usize>>,
+    rested_only: Cell<bool>,
     pub(in crate::heap) tails_from: Cell<Option<usize>>,
 }
 
@@ -182,6 +185,7 @@ impl DecayState {
             keep: Cell::new(KEPT_LARGE),
             looked: Cell::new(0),
             sparse_from: Cell::new(None),
+            rested_only: Cell::new(false),
             tails_from: Cell::new(None),
         }
     }
@@ -355,13 +359,18 @@ impl DecayState {
     /// Returns `true` if classes have so many slabs more that sparse ones should be looked for.
     pub(in crate::heap) fn has_grown(&self, class_slabs: usize) -> bool {
         let looked = self.looked.get();
-        self.looked.set(looked.min(class_slabs));
         class_slabs >= looked + GROWN.max(looked / 8)
     }
 
-    /// Sparse slabs are looked for from the first on.
-    pub(in crate::heap) fn look_for_sparse(&self, class_slabs: usize) {
+    /// Sparse slabs are looked for from the first on: when the heap has not grown, those that rested.
+    pub(in crate::heap) fn look_for_sparse(&self, class_slabs: usize, rested_only: bool) {
         self.looked.set(class_slabs);
         self.sparse_from.set(Some(0));
+        self.rested_only.set(rested_only);
+    }
+
+    /// Returns `true` if of sparse slabs only those go that rested.
+    pub(in crate::heap) fn rested_only(&self) -> bool {
+        self.rested_only.get()
     }
 }

@@ -167,8 +167,14 @@ impl Slabs {
         Err(error)
     }
 
-    /// Returns pages of slabs that are at most half full, from one on, until `stop`. Says where to go on.
-    pub(in crate::heap) fn thin_out(&self, from: usize, stop: impl Fn() -> bool) -> Result<Option<usize>, Error> {
+    /// Returns pages of slabs that are at most half full, from one on, until `stop`. Says where to go on. Of `rested` ones only, those that
+    /// were as sparse when this was asked before and served nobody since; others it notes.
+    pub(in crate::heap) fn thin_out(
+        &self,
+        from: usize,
+        rested: bool,
+        stop: impl Fn() -> bool,
+    ) -> Result<Option<usize>, Error> {
         let end = self.high.get().min(from + LOOKED_AT);
         for number in from..end {
             if stop() {
@@ -177,7 +183,7 @@ impl Slabs {
             let slab = self.slab(number);
             let SlabUse::Class(class) = slab.usage() else { continue };
             let out = slab.first_untouched.get() - slab.free.get();
-            if usize::from(out) * 2 <= TABLE[class].objects {
+            if usize::from(out) * 2 <= TABLE[class].objects && (slab.note(Flag::Rested, true) || !rested) {
                 self.settle(number)?;
             }
         }
@@ -242,14 +248,13 @@ impl Slabs {
     // ── calls ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     pub(in crate::heap) fn discard(&self, objects: Range<usize>) -> Result<(), Error> {
-        // SAFETY: whole pages of slabs, committed and never sealed, that hold no object that is out.
+        // SAFETY: slabs that are committed and hold no object that is out.
         unsafe { self.pages.discard(self.origin + objects.start..self.origin + objects.end) }.map_err(Error::Pages)
     }
 
     /// Gives slabs their access back, those that may have lost it. They are unsure if that is refused.
     pub(in crate::heap) fn recommit(&self, slabs: Range<usize>) -> Result<(), Error> {
-        // SAFETY: whole pages of slabs below `high`, never sealed.
-        let committed = unsafe { self.pages.commit(self.bytes_of(slabs.clone())) };
+        let committed = self.pages.commit(self.bytes_of(slabs.clone()));
         slabs.for_each(|number| _ = self.slab(number).note(Flag::Unsure, committed.is_err()));
         committed.map_err(Error::Pages)
     }

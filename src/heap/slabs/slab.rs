@@ -97,6 +97,8 @@ pub(in crate::heap) enum Flag {
     Host = 16,
     /// A part may have lost its access: it must be committed before it is used.
     Unsure = 32,
+    /// It was at most half full when a window ended, and none of its free objects was handed out since.
+    Rested = 64,
 }
 
 impl Slab {
