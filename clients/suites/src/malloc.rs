@@ -13,7 +13,7 @@ use core::cell::Cell;
 use core::ffi::{c_int, c_void};
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use permacode::GlobalHeap;
+use permacode::heap::GlobalHeap;
 
 static HEAP: GlobalHeap = GlobalHeap::new();
 static STARTED: AtomicBool = AtomicBool::new(false);
