@@ -19,7 +19,7 @@ thread_local! {
 #[test]
 fn what_it_learned_while_it_needed_the_memory_holds_nothing_back_once_it_let_go() {
     let clock = || NOW.get();
-    // A window ends after 200,000 objects, or when a test lets the time pass.
+    // A window ends after 150,000 objects, or when a test lets the time pass.
     let builder = HeapArena::builder().reservation(1 << 30).clock(clock);
     let heap = builder.decay(Decay::After(Duration::from_millis(400))).build().unwrap();
     let go_on = |objects: usize| (0..objects / 8000).for_each(|_| Objects::of(&heap, 4000, 48).free_all());
@@ -37,6 +37,6 @@ fn what_it_learned_while_it_needed_the_memory_holds_nothing_back_once_it_let_go(
     Objects::of(&heap, 30 * MEGABYTE / 8000, 8000).free_all();
     assert!(resident(&heap) >= 30 * MEGABYTE);
     // Two windows, as some calls do not leave their fast path; one that is longer would not be over yet.
-    go_on(1_000_000);
+    go_on(750_000);
     assert!(resident(&heap) <= 4 * MEGABYTE, "{}", resident(&heap));
 }

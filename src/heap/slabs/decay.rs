@@ -50,7 +50,7 @@ const GROWN: usize = (16 << 20) / GRAIN / GRAINS;
 
 /// The policy by which a heap gives unused memory back to the system by itself.
 ///
-/// By default it is gone within 8 seconds, or 8 million allocations and frees that leave their fast path, whichever is sooner. All
+/// By default it is gone within 8 seconds, or 6 million allocations and frees that leave their fast path, whichever is sooner. All
 /// policies return memory on slow paths only: a program that makes no call of its heap returns nothing. One that rests calls
 /// [`HeapArena::idle`](crate::HeapArena::idle) before.
 ///
@@ -327,8 +327,8 @@ impl DecayState {
         let now = self.clock.now(&self.start);
         let shortest = time / 2;
         let length = shortest.saturating_mul(1 << self.doubled.get());
-        // A million objects a second.
-        let objects = if dirty > LET_GO * out { shortest } else { length }.as_micros();
+        // As many objects as a busy program has in that time, at 750,000 a second.
+        let objects = if dirty > LET_GO * out { shortest } else { length }.as_micros() * 3 / 4;
         if now.saturating_sub(self.began.get()) < length && u128::from(self.objects.get()) < objects {
             return false;
         }
