@@ -1,12 +1,11 @@
 //! Iterators that lie, closures that fail, panic, or do everything else to the arena while a block is being filled.
 
-mod support;
-
 use permacode::{CodeArena, Error, Loader};
+use permacode_witness::code::{Blocks, accounted};
+use permacode_witness::{VAST, span};
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use support::{Blocks, VAST, accounted, span};
 
 /// An iterator that says one thing and does another.
 #[derive(Clone, Copy)]

@@ -1,10 +1,9 @@
 //! Sizes, alignments and settings that no sane caller passes: a typed error or a correct block, never a panic, never a wrap.
 
-mod support;
-
 use permacode::testing::Pages;
 use permacode::{CodeArena, Error, LinkError, PageCall, PageError, Permanent};
-use support::{Blocks, VAST, accounted, span};
+use permacode_witness::code::{Blocks, accounted};
+use permacode_witness::{VAST, span};
 
 fn small() -> CodeArena {
     CodeArena::builder().reservation(1 << 20).build().unwrap()

@@ -1,7 +1,5 @@
 //! Breakpoints and tracing without unsealing: a private copy of one function's code, seen by whoever holds it and by nobody else.
 
-mod support;
-
 use permacode::{CodeArena, CodeRef, CodeSlot, Error, HeapArena, Link, LinkError, Permanent, Sites, Transients};
 use std::cell::Cell;
 
@@ -155,7 +153,7 @@ fn a_breakpoint_in_one_process_writes_no_code_page_and_is_not_seen_in_another() 
         assert_eq!(original.get().ops[9], 4);
     };
     let code = arena.address_range();
-    let dirty = support::watched(body, |pid| memory(pid, code).unwrap().private_dirty());
+    let dirty = permacode_witness::watched(body, |pid| memory(pid, code).unwrap().private_dirty());
     assert_eq!(dirty, 0);
     assert_eq!((function.get().get().ops[9], heap.stats().live), (4, 0), "the child's breakpoint is the child's");
 }

@@ -3,14 +3,11 @@
 //! Invariant 3, seen from outside. The controls show that the measure sees what it should.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-mod support;
-
 use permacode::{AtomicCodeSlot, CodeArena, CodeRef, CodeSlot, Error, HeapArena, Loader, Permanent, Transients};
-use permacode_witness::{copied, memory};
+use permacode_witness::{copied, memory, watched};
 use std::cell::Cell;
 use std::hint::black_box;
 use std::ops::Range;
-use support::watched;
 
 const FUNCTIONS: usize = 2_000;
 const CALLS: usize = 1_000_000;
@@ -84,7 +81,7 @@ impl<T> Pages<T> {
 
     /// How many there are.
     fn pages(&self) -> usize {
-        self.range().len().div_ceil(support::page())
+        self.range().len().div_ceil(permacode_witness::page())
     }
 }
 

@@ -1,10 +1,9 @@
 //! How much is claimed for how much code, with loaders open at once: nested, on threads, on huge pages, beside machine code.
 
-mod support;
-
 use permacode::{CodeArena, CodeArenaBuilder, Error, Loader};
+use permacode_witness::code::accounted;
+use permacode_witness::{Random, page};
 use std::thread;
-use support::{Random, accounted, page};
 
 /// Both kinds of arenas.
 fn modes() -> [CodeArenaBuilder; 2] {

@@ -1,13 +1,12 @@
 //! Records of modules and names have room wherever code needs none, and cost no memory before there are any.
 #![cfg(not(miri))]
 
-mod support;
-
 use permacode::testing::Pages;
 use permacode::{CodeArena, Error, PageCall};
+use permacode_witness::PagesOf;
+use permacode_witness::code::{Blocks, accounted};
 use std::sync::{Arc, Barrier};
 use std::thread;
-use support::{Blocks, PagesOf, accounted};
 
 const MEGABYTE: usize = 1 << 20;
 
@@ -303,13 +302,13 @@ mod native {
     // The page table of code that is claimed from the back is writable there alone.
     #[test]
     fn machine_code_in_a_large_arena_is_known_and_costs_no_more_than_in_a_small_one() {
-        support::in_child(|| {
+        permacode_witness::in_child(|| {
             let arena = super::arena(if usize::BITS == 64 { 1 << 40 } else { 1 << 28 });
-            let before = support::status("VmData");
+            let before = permacode_witness::status("VmData");
             let functions: Vec<usize> = (0..3000).map(|_| native(&arena).unwrap()).collect();
             load_much(&arena, 10 * MEGABYTE).unwrap();
             // Sealed pages are not counted.
-            assert!(support::status("VmData") - before < 12 * MEGABYTE);
+            assert!(permacode_witness::status("VmData") - before < 12 * MEGABYTE);
             for at in functions {
                 let found = arena.locate(std::ptr::without_provenance::<u8>(at)).expect("a function that was loaded");
                 assert_eq!((found.module.name(), found.offset), ("native", 0));
@@ -324,7 +323,7 @@ mod native {
 #[cfg(all(target_os = "linux", not(permacode_ordinary_pages)))]
 mod charged {
     use super::*;
-    use support::{in_child, status};
+    use permacode_witness::{in_child, status};
 
     /// Bytes that may be written to, more than before.
     fn writable(make: impl FnOnce() -> CodeArena) -> (usize, CodeArena) {
@@ -359,7 +358,7 @@ mod charged {
                 assert_eq!(dirty(), 0);
                 arena.load("m").unwrap().alloc(1u8).unwrap();
                 let _ = arena.seal().unwrap();
-                assert!(dirty() <= 2 * support::page() as u64, "{}", dirty());
+                assert!(dirty() <= 2 * permacode_witness::page() as u64, "{}", dirty());
             }
         });
     }

@@ -1,13 +1,12 @@
 //! A system that refuses, at every call in turn: a typed error, nothing lost, and the arena works on.
 #![cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 
-mod support;
-
 use permacode::testing::Pages;
 use permacode::{CodeArena, Error, Hardening, Link, Loader, Module, PageCall, Permanent};
+use permacode_witness::code::{Blocks, accounted};
+use permacode_witness::{Disturbed, span};
 use std::ops::Range;
 use std::sync::Arc;
-use support::{Blocks, Disturbed, accounted, span};
 
 #[derive(Permanent)]
 struct Node<'a> {
@@ -283,7 +282,10 @@ fn half_sealed(by_arena: bool, nth: usize) {
     // Nobody gets those pages again: a store to the sealed half of them would kill this process.
     let claimed_by_half: Vec<Range<usize>> = half
         .iter()
-        .map(|block| (span(block).start & !(support::page() - 1))..span(block).end.next_multiple_of(support::page()))
+        .map(|block| {
+            (span(block).start & !(permacode_witness::page() - 1))
+                ..span(block).end.next_multiple_of(permacode_witness::page())
+        })
         .collect();
     for number in 0..200 {
         let loader = arena.load("later").unwrap();
@@ -329,7 +331,7 @@ fn a_refused_stretch_does_not_keep_the_others_from_being_sealed() {
     assert!(arena.seal().is_err());
     let hardening: Vec<_> = modules.iter().map(Module::hardening).collect();
     assert_eq!(hardening, [Hardening::Protect, Hardening::ByType, Hardening::Protect]);
-    assert_eq!(arena.seal().map(|sealed| sealed.pages), Ok((16 << 10) / support::page()));
+    assert_eq!(arena.seal().map(|sealed| sealed.pages), Ok((16 << 10) / permacode_witness::page()));
     assert!(modules.iter().all(|module| module.hardening() == Hardening::Protect));
     drop(open);
     blocks.check();

@@ -1,10 +1,8 @@
 //! Links and bytes that are not this loader's or this arena's are refused, and nothing is written (soundness S17).
 
-mod support;
-
 use permacode::{CodeArena, Error, Link, LinkError, Loader, Permanent};
+use permacode_witness::PagesOf;
 use std::sync::Arc;
-use support::PagesOf;
 
 #[derive(Permanent)]
 struct Node<'a> {
@@ -176,7 +174,7 @@ fn bytes_that_run_over_the_end_of_an_arena_are_foreign() {
     let loader = arena.load("m").unwrap();
     let all = loader.alloc_slice_copy(&vec![1u8; len]).unwrap();
     assert_eq!(arena.share(all).unwrap().len(), len);
-    assert_eq!(arena.address_range(), support::span(all));
+    assert_eq!(arena.address_range(), permacode_witness::span(all));
     // SAFETY: whether the reservation ends with the code or goes on, a page follows in the same allocation, readable, of which nobody
     // writes the first byte now; the pointer to the first byte of code may read all of the allocation.
     let beyond = unsafe { std::slice::from_raw_parts(arena.base().as_ptr(), len + 1) };

@@ -3,15 +3,13 @@
 //! Invariants 3 and 5.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-mod support;
-
 use permacode::{CodeArena, Hardening, Link, Loader, PageCall, Permanent};
-use permacode_witness::{Child, End, copied, memory};
+use permacode_witness::code::Blocks;
+use permacode_witness::{Child, Disturbed, End, copied, in_child, memory, span, stopped, store, watched};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::*};
 use std::thread;
 use std::time::{Duration, Instant};
-use support::{Blocks, Disturbed, in_child, span, stopped, store, watched};
 
 /// A block that knows what it should hold, and can be published by one pointer.
 #[derive(Permanent)]

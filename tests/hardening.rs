@@ -1,12 +1,11 @@
 //! Levels above protection: what is replaced, what is fixed, in how many mappings, and that nobody who reads meanwhile sees other bytes.
 #![cfg(all(target_os = "linux", target_pointer_width = "64", not(miri), not(permacode_ordinary_pages)))]
 
-mod support;
-
 use permacode::{CodeArena, CodeArenaBuilder, Hardening, Module};
+use permacode_witness::code::{Blocks, accounted, mapped};
+use permacode_witness::{in_child, page, permissions, span, stopped, store};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
-use support::{Blocks, accounted, in_child, mapped, page, permissions, span, stopped, store};
 
 /// The highest level that this kernel has; the tests say what they could not show.
 fn highest() -> Hardening {

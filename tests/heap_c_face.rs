@@ -1,16 +1,14 @@
 //! The heap as C sees it: every row of the table at the head of `src/heap/c_face.rs`, through `extern "C"` function pointers.
 #![cfg(all(target_os = "linux", not(miri)))]
 
-mod heap_support;
-
 use core::ffi::c_void;
 use core::ptr;
-use heap_support::{VAST, all, layout};
 use permacode::{
     HeapArena, permacode_heap_calloc, permacode_heap_free, permacode_heap_lua_alloc, permacode_heap_malloc,
     permacode_heap_realloc, permacode_heap_resize,
 };
-use permacode_witness::{Child, End};
+use permacode_witness::heap::layout;
+use permacode_witness::{Child, End, VAST, all};
 
 type Malloc = unsafe extern "C" fn(*const HeapArena, usize) -> *mut c_void;
 type Calloc = unsafe extern "C" fn(*const HeapArena, usize, usize) -> *mut c_void;

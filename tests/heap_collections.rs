@@ -1,7 +1,5 @@
 //! Collections on `&HeapArena` do what those of the standard library do, and leave nothing behind.
 
-mod heap_support;
-
 use allocator_api2::alloc::Allocator;
 use allocator_api2::boxed::Box as HeapBox;
 use allocator_api2::vec::Vec as HeapVec;
@@ -9,10 +7,11 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 use core::slice;
 use hashbrown::HashMap as HeapMap;
-use heap_support::{Objects, all, layout};
 use permacode::HeapArena;
 use permacode::pages::OrdinaryPages;
 use permacode::testing::Pages;
+use permacode_witness::all;
+use permacode_witness::heap::{Objects, layout};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::HashMap;

@@ -3,12 +3,10 @@
 //! The container is a memory cgroup where this process may make one; else the most that a child had is compared. The output says which.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-mod heap_support;
-
 use core::ptr::NonNull;
-use heap_support::{Random, layout};
 use permacode::HeapArena;
-use permacode_witness::{Bound, Child, End, in_memory_of, skipped};
+use permacode_witness::heap::layout;
+use permacode_witness::{Bound, Child, End, Random, in_memory_of, skipped};
 
 const CONTAINER: usize = 512 << 20;
 

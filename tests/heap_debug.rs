@@ -1,14 +1,13 @@
 //! Debug builds find misuse where it happens and say which; programs that keep the rules they leave alone.
 #![cfg(debug_assertions)]
 
-mod heap_support;
-
 use core::alloc::Layout;
 use core::ptr::NonNull;
-use heap_support::{Objects, Random, layout, panics};
 use permacode::pages::OrdinaryPages;
 use permacode::testing::Pages;
 use permacode::{HeapArena, PageCall};
+use permacode_witness::Random;
+use permacode_witness::heap::{Objects, layout, panics};
 
 fn small_heap() -> HeapArena {
     HeapArena::builder().reservation(8 << 20).build().unwrap()

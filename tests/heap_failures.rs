@@ -1,22 +1,18 @@
 //! A system that refuses, at every call in turn: a typed error, nothing lost, and the heap works on.
 #![cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 
-mod heap_support;
-#[path = "support/taking.rs"]
-mod taking;
-
 use allocator_api2::vec::Vec as HeapVec;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use heap_support::{Objects, VAST, layout};
 use permacode::pages::{OrdinaryPages, PageSource};
 use permacode::testing::Pages;
 use permacode::{
     Decay, Error, HeapArena, HeapRc, PageCall, PageError, permacode_heap_calloc, permacode_heap_free,
     permacode_heap_malloc,
 };
+use permacode_witness::heap::{Objects, layout};
+use permacode_witness::{Taking, VAST};
 use std::sync::Arc;
-use taking::Taking;
 
 /// How many errors a workload met, each of them from the system.
 #[derive(Default)]
@@ -294,7 +290,7 @@ fn what_a_refused_discard_took_is_committed_before_it_is_used() {
                     if let Ok(object) = heap.alloc_zeroed(layout(10 << 20, 8)) {
                         // SAFETY: a new object of this layout, zeroed, freed once.
                         unsafe {
-                            assert!(heap_support::all(core::slice::from_raw_parts(object.as_ptr(), 10 << 20), 0));
+                            assert!(permacode_witness::all(core::slice::from_raw_parts(object.as_ptr(), 10 << 20), 0));
                             heap.free(object, layout(10 << 20, 8));
                         }
                     }

@@ -1,11 +1,10 @@
 //! A heap of more than a GiB: what it knows of slabs behind that is made writable as they are, and is as good as the rest.
 #![cfg(all(target_os = "linux", target_pointer_width = "64", not(miri), not(permacode_ordinary_pages)))]
 
-mod heap_support;
-
-use heap_support::{Objects, in_child, layout, limit, status};
 use permacode::testing::Pages;
 use permacode::{Error, HeapArena, PageCall};
+use permacode_witness::heap::{Objects, layout};
+use permacode_witness::{in_child, limit, status};
 use std::collections::HashSet;
 use std::ptr::NonNull;
 

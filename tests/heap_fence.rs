@@ -1,12 +1,10 @@
 //! Behind a fence, a forked child allocates and frees without copying a page that it shares with its parent.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-mod heap_support;
-
 use core::ops::{Range, RangeInclusive};
-use heap_support::{Objects, Random, layout, resident, watched};
 use permacode::{Error, HeapArena};
-use permacode_witness::copied;
+use permacode_witness::heap::{Objects, layout, resident};
+use permacode_witness::{Random, copied, watched};
 use std::collections::HashSet;
 
 const SIZES: [usize; 7] = [8, 40, 64, 500, 3000, 20_000, 100_000];
@@ -199,7 +197,7 @@ fn what_was_emptied_before_a_fence_serves_behind_it_and_holds_nothing_of_before(
             highest = highest.max(object.addr().get() - slabs);
             // SAFETY: a new object, of which every byte was written when memory was made, or is zero.
             let bytes = unsafe { core::slice::from_raw_parts(object.as_ptr(), size) };
-            assert!(heap_support::all(bytes, 0), "{size}: its page was in use before the fence");
+            assert!(permacode_witness::all(bytes, 0), "{size}: its page was in use before the fence");
         }
         assert!(highest <= (places.len() + 48) * 4096, "{size}: new address space is used");
     }

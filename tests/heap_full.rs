@@ -1,10 +1,9 @@
 //! A heap that is full: what it refuses, and what it must not forget while it remembers that.
 #![cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 
-mod heap_support;
-
-use heap_support::{Objects, Random, layout};
 use permacode::{Error, GlobalHeap, HeapArena};
+use permacode_witness::Random;
+use permacode_witness::heap::{Objects, layout};
 use std::alloc::GlobalAlloc;
 
 fn full_of(heap: &HeapArena, size: usize) -> Objects<'_> {

@@ -1,15 +1,12 @@
 //! `GlobalHeap` as the allocator of this whole test program. Nobody claims it here: each test forks a child, in which it is unclaimed too.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-mod heap_support;
-
 use core::alloc::{GlobalAlloc, Layout};
 use core::ops::Range;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, Ordering::*};
-use heap_support::{Random, in_child, limit, status};
 use permacode::{GlobalHeap, HeapArena};
-use permacode_witness::{Child, End};
+use permacode_witness::{Child, End, Random, in_child, limit, status};
 use std::cell::RefCell;
 use std::sync::mpsc::{self, sync_channel};
 use std::sync::{Arc, Barrier};

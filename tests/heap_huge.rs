@@ -1,12 +1,10 @@
 //! Huge pages behind a heap's first bytes: asked for, given back, and copied by a forked child one small page at a time.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-mod heap_support;
-
-use heap_support::{Objects, layout, resident, watched};
 use permacode::testing::Pages;
 use permacode::{HeapArena, HeapArenaBuilder, PageCall};
-use permacode_witness::{copied, memory};
+use permacode_witness::heap::{Objects, layout, resident};
+use permacode_witness::{copied, memory, watched};
 
 const MEGABYTE: usize = 1 << 20;
 

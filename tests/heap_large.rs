@@ -1,11 +1,9 @@
 //! Objects above 32 KiB cost what they need, in memory and in the count, and are copied seldom when they grow.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-mod heap_support;
-
 use core::ptr;
-use heap_support::{Objects, layout, resident};
 use permacode::{Error, HeapArena};
+use permacode_witness::heap::{Objects, layout, resident};
 
 const MEGABYTE: usize = 1 << 20;
 const SLAB: usize = 64 << 10;
@@ -142,7 +140,7 @@ fn zeroed_objects_are_zero_whatever_large_ones_left() {
             let object = heap.alloc_zeroed(layout(size, 8)).unwrap();
             // SAFETY: a new object of this layout, zeroed, freed once.
             unsafe {
-                assert!(heap_support::all(core::slice::from_raw_parts(object.as_ptr(), size), 0));
+                assert!(permacode_witness::all(core::slice::from_raw_parts(object.as_ptr(), size), 0));
                 heap.free(object, layout(size, 8));
             }
         }

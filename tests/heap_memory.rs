@@ -1,13 +1,11 @@
 //! How much memory a heap takes, how it gives it back, and where it ends: measured from outside where the kernel can tell.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-mod heap_support;
-
 use core::ptr;
-use heap_support::{Objects, Random, VAST, in_child, layout, limit, resident, status};
 use permacode::testing::Pages;
 use permacode::{Error, HeapArena, PageCall};
-use permacode_witness::memory;
+use permacode_witness::heap::{Objects, layout, resident};
+use permacode_witness::{Random, VAST, in_child, limit, memory, status};
 
 const MEGABYTE: usize = 1 << 20;
 

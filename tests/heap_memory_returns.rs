@@ -1,14 +1,12 @@
 //! Memory that a program no longer uses serves other sizes, and goes back to the system by itself: at a bounded pace, and not in vain.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-mod heap_support;
-
 use core::cell::Cell;
 use core::time::Duration;
-use heap_support::{Object, Objects, Random, in_child, layout, resident, status};
 use permacode::testing::Pages;
 use permacode::{Decay, HeapArena, HeapArenaBuilder};
-use permacode_witness::memory;
+use permacode_witness::heap::{Object, Objects, layout, resident};
+use permacode_witness::{Random, in_child, memory, status};
 use std::ptr::NonNull;
 
 const MEGABYTE: usize = 1 << 20;

@@ -1,10 +1,9 @@
 //! Objects freed in every order that matters to how they are taken back: runs upwards and downwards, over the ends of words and of slabs.
 #![cfg(all(unix, not(miri)))]
 
-mod heap_support;
-
-use heap_support::{Random, layout};
 use permacode::HeapArena;
+use permacode_witness::Random;
+use permacode_witness::heap::layout;
 use std::collections::BTreeSet;
 use std::ptr::NonNull;
 

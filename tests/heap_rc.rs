@@ -1,11 +1,9 @@
 //! `HeapRc` counts, drops once and in order, gives its memory back whatever the value's destructor does, and never dangles.
 
-mod heap_support;
-
 use core::cell::{Cell, RefCell};
 use core::ptr;
-use heap_support::{layout, panics};
 use permacode::{Error, HeapArena, HeapRc};
+use permacode_witness::heap::{layout, panics};
 use static_assertions::{assert_eq_size, assert_impl_all, assert_not_impl_any};
 use std::collections::{BTreeSet, HashSet};
 

@@ -2,13 +2,12 @@
 #![cfg(all(target_os = "linux", not(miri)))]
 #![allow(clippy::disallowed_types)] // what the library must not use, tests may
 
-mod heap_support;
-
 use core::ffi::c_void;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
-use heap_support::{in_child, layout};
 use permacode::{Error, HeapArena, Registered, permacode_heap_usable_size};
+use permacode_witness::heap::layout;
+use permacode_witness::in_child;
 use std::sync::Mutex;
 use std::thread;
 

@@ -1,15 +1,14 @@
 //! A shrink is not refused: neither at the limit nor in a full reservation, in every face (soundness S31).
 #![cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 
-mod heap_support;
-
 use allocator_api2::vec::Vec as HeapVec;
 use core::ptr;
-use heap_support::{Objects, Random, layout};
 use permacode::testing::Pages;
 use permacode::{
     HeapArena, PageCall, permacode_heap_free, permacode_heap_lua_alloc, permacode_heap_malloc, permacode_heap_realloc,
 };
+use permacode_witness::Random;
+use permacode_witness::heap::{Objects, layout};
 
 /// Sizes of every kind: neighbouring classes, larger ones, spans of one slab and of several.
 const SIZES: [usize; 14] = [8, 16, 24, 40, 80, 120, 512, 640, 3000, 20_000, 32 << 10, (32 << 10) + 1, 100_000, 400_000];

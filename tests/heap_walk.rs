@@ -4,13 +4,12 @@
 #[allow(dead_code)] // its `main`
 #[path = "../examples/collector.rs"]
 mod collector;
-mod heap_support;
 
 use collector::{Evaluator, Machine, Value, numbers};
 use core::ptr;
-use heap_support::{Objects, Random, layout, watched};
 use permacode::{DualArena, HeapArena, LazyConstant, SideTable, Sites, Transients};
-use permacode_witness::copied;
+use permacode_witness::heap::{Objects, layout};
+use permacode_witness::{Random, copied, watched};
 use std::collections::HashSet;
 
 fn small_heap() -> HeapArena {

@@ -1,13 +1,12 @@
 //! From birth to drop: arenas, loaders, modules, owners, and what can be asked of them.
 
-mod support;
-
 use permacode::{CodeArena, Error, Loader, Module, Shared, permacode_code_contains};
+use permacode_witness::code::{Blocks, accounted};
+use permacode_witness::{page, span};
 use std::ffi::c_void;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
-use support::{Blocks, accounted, page, span};
 
 fn small() -> CodeArena {
     CodeArena::builder().reservation(1 << 20).build().unwrap()
@@ -266,7 +265,7 @@ fn a_name_is_interned_once_for_all_modules() {
 fn prefaulted_pages_are_in_memory_and_the_first_loader_gets_them() {
     let arena = CodeArena::builder().reservation(4 << 20).prefault(100_000).build().unwrap();
     let pages = 100_000usize.div_ceil(page()) * page();
-    assert_eq!((support::resident(&arena), arena.stats().claimed), (pages, pages));
+    assert_eq!((permacode_witness::code::resident(&arena), arena.stats().claimed), (pages, pages));
     let calls = arena.stats().system_calls;
     let mut blocks = Blocks::default();
     let loader = arena.load("first").unwrap();

@@ -2,11 +2,9 @@
 //! reads as zeros all the same, and goes back where that can be.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-mod heap_support;
-
-use heap_support::{Objects, in_child, layout, resident, status};
 use permacode::{CodeArena, GlobalHeap, HeapArena, SideTable};
-use permacode_witness::{advice_does_nothing, lock_all_memory, skipped};
+use permacode_witness::heap::{Objects, layout, resident};
+use permacode_witness::{advice_does_nothing, in_child, lock_all_memory, skipped, status};
 use std::cell::Cell;
 
 const MADV_DONTNEED_LOCKED: i32 = 24;
@@ -59,7 +57,7 @@ fn zeroed_objects_are_zero_after_a_trim_and_after_a_reset() {
                     let object = heap.alloc_zeroed(layout(size, 8)).unwrap();
                     // SAFETY: a new object of this size, all of it written.
                     let bytes = unsafe { core::slice::from_raw_parts(object.as_ptr(), size) };
-                    assert!(heap_support::all(bytes, 0), "{size} bytes on {kernel}");
+                    assert!(permacode_witness::all(bytes, 0), "{size} bytes on {kernel}");
                 }
                 heap.reset().unwrap();
             }

@@ -1,11 +1,10 @@
 //! What another thread may do at the worst moment, done there by one thread: inside of a page call (soundness S23, invariant 5).
 #![cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 
-mod support;
-
 use permacode::{CodeArena, Error, Hardening, PageCall};
+use permacode_witness::code::{Blocks, accounted};
+use permacode_witness::{Disturbed, page, span};
 use std::sync::Arc;
-use support::{Blocks, Disturbed, accounted, page, span};
 
 /// How long a first run is. The arena's first is writable from the beginning, so that no call is made for what fits there.
 const RUN: usize = 16 << 10;

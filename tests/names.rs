@@ -1,13 +1,11 @@
 //! Names: a name is its text, whoever interned it, wherever it lies and whatever was freed since (invariant 9).
 #![forbid(unsafe_code)]
 
-mod refs_support;
-
 use permacode::{
     CodeArena, CodeProxy, CodeRef, DualArena, Error, InlineCache, Link, Loader, Name, Permanent, SideTable, Sites,
     Transients, Version,
 };
-use refs_support::{arena, heap};
+use permacode_witness::handles::{arena, heap};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};

@@ -1,14 +1,12 @@
 //! Machine code on pages of its own: writable or executable, never both, and never by accident.
 #![cfg(all(target_os = "linux", target_pointer_width = "64", not(miri), not(permacode_ordinary_pages)))]
 
-mod support;
-
 use permacode::{CodeArena, Hardening};
-use permacode_witness::Child;
+use permacode_witness::code::{Blocks, mapped};
+use permacode_witness::{Child, in_child, page, permissions, span};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
-use support::{Blocks, in_child, mapped, page, permissions, span};
 
 /// A function that returns 42.
 #[cfg(target_arch = "x86_64")]
@@ -162,7 +160,7 @@ fn machine_code_runs_at_every_level_and_in_children() {
         runs("r-xs");
     }
     // A store there ends whoever tries.
-    assert_eq!(support::store(span(code).start), support::stopped(span(code).start));
+    assert_eq!(permacode_witness::store(span(code).start), permacode_witness::stopped(span(code).start));
     assert!(Child::run(|| i32::from(run(code) != 42)).is_ok_and(|end| end == permacode_witness::End::Code(0)));
 }
 
@@ -198,7 +196,7 @@ fn a_thousand_functions_take_a_page_each_and_three_mappings() {
             assert!(stats.claimed - 1000 * page() <= 64_000 && stats.claimed == stats.native, "{stats:?}");
             assert!(mappings() <= before + 4, "{} from {before}", mappings());
             assert_eq!(stats.mappings, mapped(&arena).accessible().count());
-            support::accounted(&stats);
+            permacode_witness::code::accounted(&stats);
         }
     });
 }
@@ -277,7 +275,7 @@ fn native_code_and_data_share_what_there_is_to_its_last_page() {
         let apart = mapped(&arena).accessible().count() - arena.stats().mappings;
         assert!(apart <= 1, "{:?}", mapped(&arena));
         blocks.check_apart(&arena, &native);
-        support::accounted(&arena.stats());
+        permacode_witness::code::accounted(&arena.stats());
     }
 }
 

@@ -1,11 +1,10 @@
 //! How densely modules lie, and in how few mappings: by the kernel's count, not by the library's.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-mod support;
-
 use permacode::{CodeArena, Error, Hardening, Loader};
+use permacode_witness::code::{accounted, mapped, resident};
+use permacode_witness::{Random, in_child, page};
 use std::ops::Range;
-use support::{Random, accounted, in_child, mapped, page, resident};
 
 /// What the kernel says of an arena's code pages.
 #[derive(Debug)]

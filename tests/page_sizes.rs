@@ -1,15 +1,14 @@
 //! A page source may have any page size that the arena accepts; what it cannot work with it refuses.
 
-mod support;
-
 use permacode::pages::PageSource;
 use permacode::testing::Pages;
 use permacode::{CodeArena, Error, HeapArena, Link, PageCall, PageError, Permanent};
+use permacode_witness::PagesOf;
+use permacode_witness::code::{Blocks, accounted};
 use std::alloc::Layout;
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use support::{Blocks, PagesOf, accounted};
 
 #[derive(Permanent)]
 #[repr(align(64))]
@@ -26,11 +25,11 @@ fn works(page: usize) -> Result<(), Error> {
     for number in 0..40usize {
         let loader = arena.load("module")?;
         blocks.alloc(&loader, number * 70 + 1)?;
-        others.push(support::span(loader.intern(&format!("name {number}"))?.as_bytes()));
+        others.push(permacode_witness::span(loader.intern(&format!("name {number}"))?.as_bytes()));
         let wide = loader.alloc(Wide { number, itself: Link::unset() })?;
         loader.link(&wide.itself, wide)?;
         assert_eq!((std::ptr::from_ref(wide).addr() % 64, wide.number), (0, number));
-        others.push(support::span(std::slice::from_ref(wide)));
+        others.push(permacode_witness::span(std::slice::from_ref(wide)));
         match number % 3 {
             0 => drop(loader.seal()?),
             1 => drop(loader),

@@ -1,11 +1,11 @@
 //! Address space that is kept from arena to arena: nothing of the first is left for the second, and nothing is handed out twice.
 #![cfg(all(target_os = "linux", target_pointer_width = "64", not(miri), not(permacode_ordinary_pages)))]
 
-mod support;
-
 use permacode::pages::{PageSource, PooledPages, SystemPages};
 use permacode::{CodeArena, DualArena, Error, Hardening, HeapArena, PageCall, SideTable};
-use permacode_witness::{Memory, memory};
+use permacode_witness::code::Blocks;
+use permacode_witness::filter::{When, refuse};
+use permacode_witness::{Memory, Random, all, in_child, memory, page, span, stopped, store};
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -14,8 +14,6 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Barrier};
 use std::thread;
-use support::filter::{When, refuse};
-use support::{Blocks, Random, all, in_child, page, span, stopped, store};
 
 const MEGABYTE: usize = 1 << 20;
 

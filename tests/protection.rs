@@ -3,16 +3,14 @@
 //! All of it is invariant 4 (sealed stays sealed) and soundness S19 (no mutable alias of what is immutable).
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-mod support;
-
 use permacode::testing::Pages;
 use permacode::{CodeArena, Hardening, Link, PageCall, Permanent};
-use permacode_witness::{Child, End};
+use permacode_witness::code::mapped;
+use permacode_witness::{Child, End, in_child, page, permissions, span, stopped, store};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::ops::Range;
 use std::os::fd::AsRawFd;
-use support::{in_child, mapped, page, permissions, span, stopped, store};
 
 #[derive(Permanent)]
 struct Node<'a> {

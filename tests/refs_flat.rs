@@ -3,14 +3,11 @@
 //! soundness S27. The whole million: `cargo test --test refs_flat -- --ignored`.
 #![cfg(all(target_os = "linux", not(miri)))]
 
-mod refs_support;
-mod support;
-
 use core::cell::Cell;
 use core::mem;
 use permacode::{CodeRef, Error, HeapArena, Permanent, SideTable, Sites, Transients};
-use refs_support::{arena, heap};
-use support::status;
+use permacode_witness::handles::{arena, heap};
+use permacode_witness::status;
 
 #[derive(Permanent)]
 struct Code<'a> {

@@ -1,10 +1,8 @@
 //! Promotion: a deep copy that keeps what the code was, and copies no more than that.
 
-mod refs_support;
-
 use core::ptr;
 use permacode::{CodeArena, CodeProxy, CodeRef, Error, Loader, Permanent, Sites, Transients};
-use refs_support::{Node, NodeRef, arena, heap};
+use permacode_witness::handles::{Node, NodeRef, arena, heap};
 
 #[test]
 fn what_was_shared_is_shared_and_cycles_are_cycles() {
@@ -240,7 +238,7 @@ fn sites_of_a_promotion_are_new_and_those_of_the_region_are_used_again() {
         inner: Option<&'a Sited<'a>>,
         others: [Sites; 2],
     }
-    let (arena, heap, foreign) = (arena(), heap(), refs_support::arena());
+    let (arena, heap, foreign) = (arena(), heap(), permacode_witness::handles::arena());
     let transients = Transients::new(&arena, &heap);
     let strange = foreign.load("m").unwrap().sites(3).unwrap();
     let loader = arena.load("m").unwrap();
@@ -274,7 +272,7 @@ fn sites_of_a_promotion_are_new_and_those_of_the_region_are_used_again() {
 // soundness S17: numbers of another arena may be the same numbers.
 #[test]
 fn sites_of_another_arena_stay_what_they_are() {
-    let (arena, heap, foreign) = (arena(), heap(), refs_support::arena());
+    let (arena, heap, foreign) = (arena(), heap(), permacode_witness::handles::arena());
     let transients = Transients::new(&arena, &heap);
     let strange = foreign.load("m").unwrap().sites(3).unwrap();
     let code: CodeRef<'_, (Sites, Sites)> = CodeRef::transient(&transients, |loader| {

@@ -1,10 +1,8 @@
 //! Promotions that are refused, or find no room: they leave nothing behind, and the handle as it was.
 
-mod refs_support;
-
 use core::ptr;
 use permacode::{CodeArena, CodeRef, Error, Sites, Transients};
-use refs_support::{Node, NodeRef, arena, heap};
+use permacode_witness::handles::{Node, NodeRef, arena, heap};
 
 // soundness S11: memory that a lowering function leaks is `'static`, and may refer to the region all the same.
 #[test]
@@ -68,7 +66,7 @@ fn a_module_of_a_static_arena_that_refers_to_the_region_refuses_a_promotion() {
 
 #[test]
 fn another_arenas_loader_is_refused() {
-    let (arena, heap, other) = (arena(), heap(), refs_support::arena());
+    let (arena, heap, other) = (arena(), heap(), permacode_witness::handles::arena());
     let transients = Transients::new(&arena, &heap);
     let code: CodeRef<'_, u32> = CodeRef::transient(&transients, |loader| loader.alloc(7)).unwrap();
     let (wrong, right) = (other.load("m").unwrap(), arena.load("m").unwrap());

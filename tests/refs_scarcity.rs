@@ -1,12 +1,8 @@
 //! Transient code when the program's allocator, which keeps the list of its site numbers, has no memory left.
 
-mod refs_support;
-#[path = "support/refusing.rs"]
-mod refusing;
-
 use permacode::{CodeRef, Error, Sites, Transients};
-use refs_support::{arena, heap};
-use refusing::{Refusing, after};
+use permacode_witness::handles::{arena, heap};
+use permacode_witness::{Refusing, after};
 
 #[global_allocator]
 static ALLOCATOR: Refusing = Refusing;

@@ -3,14 +3,12 @@
 //! soundness S17 throughout: numbers of transient code are told apart by what they say themselves, not by where they were looked for.
 #![allow(clippy::disallowed_types)] // what the library must not use, tests may
 
-mod refs_support;
-
 use core::cell::Cell;
 use permacode::pages::OrdinaryPages;
 use permacode::{
     CodeArena, CodeRef, Error, InlineCache, Loader, Permanent, SideTable, Sites, TransientStats, Transients, Version,
 };
-use refs_support::{arena, heap};
+use permacode_witness::handles::{arena, heap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 #[derive(Permanent)]
@@ -151,7 +149,7 @@ fn code_patched_with_other_transients_of_the_same_arena_has_new_numbers() {
 fn numbers_taken_from_other_transient_code_do_not_become_permanent() {
     let (arena, heap) = (arena(), heap());
     let (transients, elsewhere) = (Transients::new(&arena, &heap), Transients::new(&arena, &heap));
-    let (foreign, foreign_heap) = (refs_support::arena(), refs_support::heap());
+    let (foreign, foreign_heap) = (permacode_witness::handles::arena(), permacode_witness::handles::heap());
     let in_foreign = Transients::new(&foreign, &foreign_heap);
     let dropped = *eval_sites(&Transients::new(&arena, &heap));
     let kept = eval(&elsewhere, "kept", 9);

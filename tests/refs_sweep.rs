@@ -2,17 +2,13 @@
 //!
 //! soundness S27 throughout. A *lost* handle is a forgotten one: it lay in an object that nobody reaches any more.
 
-mod refs_support;
-#[cfg(all(target_os = "linux", not(miri)))]
-mod support;
-
 use core::cell::{Cell, RefCell};
 use core::mem;
 use permacode::{
     CodeArena, CodeProxy, CodeRef, CodeSlot, Error, HeapArena, LazyConstant, Permanent, SideTable, Sites,
     TransientStats, Transients,
 };
-use refs_support::{Node, NodeRef, arena, heap};
+use permacode_witness::handles::{Node, NodeRef, arena, heap};
 use std::alloc::Layout;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -403,7 +399,7 @@ fn lost_code_that_was_patched_from_a_heap_that_is_gone_ends_like_any_other() {
     let (arena, heap) = (arena(), heap());
     let transients = Transients::new(&arena, &heap);
     for _ in 0..10 {
-        let elsewhere = refs_support::heap();
+        let elsewhere = permacode_witness::handles::heap();
         let home = Transients::new(&arena, &elsewhere);
         let patched = patch(&eval(&home, 0, 0).unwrap(), &transients);
         patched.mark(); // and it is lost all the same: the marks are of no use
@@ -659,7 +655,7 @@ fn a_forked_child_sweeps_what_is_lost_there_and_its_parent_does_not_notice() {
     let transients = Transients::new(&arena, &heap);
     let held: Vec<_> = (0..20).map(|number| eval(&transients, number * 10, 3).unwrap()).collect();
     (0..20).for_each(|number| lose(eval(&transients, number, 3).unwrap()));
-    support::in_child(|| {
+    permacode_witness::in_child(|| {
         assert_eq!(transients.stats().regions, 40);
         sweep(&transients, &held.iter().take(10).collect::<Vec<_>>());
         assert_eq!((transients.stats().regions, held[9].get().inner[2].number), (10, 93));

@@ -3,13 +3,11 @@
 //! Filters and limits are those of child processes (soundness S16, S20).
 #![cfg(all(target_os = "linux", target_pointer_width = "64", not(miri), not(permacode_ordinary_pages)))]
 
-mod support;
-
 use permacode::testing::Pages;
 use permacode::{CodeArena, CodeArenaBuilder, Error, Hardening, PageCall, PageError};
-use permacode_witness::{Child, End};
-use support::filter::{When, refuse, trap};
-use support::{Blocks, accounted, in_child, limit, permissions, span};
+use permacode_witness::code::{Blocks, accounted};
+use permacode_witness::filter::{When, refuse, trap};
+use permacode_witness::{Child, End, in_child, limit, permissions, span};
 
 /// Files mapped anywhere, somewhere, and over what is there.
 const FILES: When = When { argument: 3, mask: libc::MAP_SHARED, value: libc::MAP_SHARED };

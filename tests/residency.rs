@@ -1,16 +1,13 @@
 //! What `Residency` says agrees with what the kernel's own text says, and what it asserts fails when it should.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-mod support;
-
 use permacode::{
     Backing, CodeArena, Hardening, HeapArena, Mapping, PageState, Residency, ResidencyError, SideTable, Unclean,
 };
-use permacode_witness::{Child, End};
+use permacode_witness::{Child, End, in_child, page, span};
 use std::cell::Cell;
 use std::ops::Range;
 use std::time::Duration;
-use support::{in_child, page, span};
 
 /// Sealed code of some pages, and where.
 fn sealed(arena: &CodeArena) -> Range<usize> {
@@ -221,7 +218,7 @@ fn a_memory_files_pages_are_nobodys_copy() {
         eprintln!("no memory files here: {refused}");
         return;
     }
-    let read = |range: &Range<usize>| assert!(support::all(support_bytes(range), 7));
+    let read = |range: &Range<usize>| assert!(permacode_witness::all(support_bytes(range), 7));
     read(&code);
     let residency = arena.residency().unwrap();
     assert_eq!(residency.mappings()[0].backing, Backing::MemoryFile);

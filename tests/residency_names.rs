@@ -1,9 +1,8 @@
 //! `Residency` depends on the range that it is asked about: not on what else is mapped, and how that is called. (soundness S32)
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-mod support;
-
 use permacode::{Backing, CodeArena, Mapping, Residency, Stretch};
+use permacode_witness::{in_child, namespace, page, span, watched};
 use std::ffi::{CString, OsStr};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -13,7 +12,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::ptr;
-use support::{in_child, namespace, page, span, watched};
 
 /// Names of files and of memory files. In a process whose root is their folder, the kernel's text is a slash and the name.
 const NAMES: [&[u8]; 18] = [

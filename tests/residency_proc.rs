@@ -1,13 +1,10 @@
 //! `Residency` where `/proc` is missing, is another world's, or cannot be opened; and when a process's first thread is gone.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-mod support;
-
 use permacode::{CodeArena, Mapping, Residency, ResidencyError};
-use permacode_witness::{Child, End};
+use permacode_witness::{Child, End, in_child, limit, namespace, page, span};
 use std::fs::File;
 use std::path::Path;
-use support::{in_child, limit, namespace, page, span};
 
 fn sealed() -> CodeArena {
     let arena = CodeArena::new().unwrap();

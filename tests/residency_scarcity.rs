@@ -1,11 +1,8 @@
 //! `Residency` when the program's allocator has no memory left: a refusal, by every call, and no more than that.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-#[path = "support/refusing.rs"]
-mod refusing;
-
 use permacode::{CodeArena, Hardening, Mapping, Residency, ResidencyError};
-use refusing::{Refusing, after};
+use permacode_witness::{Refusing, after};
 
 #[global_allocator]
 static ALLOCATOR: Refusing = Refusing;

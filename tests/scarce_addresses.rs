@@ -1,14 +1,11 @@
 //! A program whose address space is limited goes on beside what permacode reserves (soundness S30): each limit is a child's own.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-mod support;
-
 use permacode::{CodeArena, DualArena, Error, GlobalHeap, HeapArena, PageCall, SideTable};
-use permacode_witness::{Child, End};
+use permacode_witness::{Child, End, in_child, limit, status};
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::thread;
-use support::{in_child, limit, status};
 
 const MEGABYTE: usize = 1 << 20;
 

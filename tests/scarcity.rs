@@ -1,11 +1,10 @@
 //! A system short of address space, of memory, of mappings: each in a child that limits itself (soundness S16, S20).
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-mod support;
-
 use permacode::{CodeArena, Error, Hardening, PageCall};
+use permacode_witness::code::{Blocks, accounted};
+use permacode_witness::{in_child, limit, page, status};
 use std::ptr;
-use support::{Blocks, accounted, in_child, limit, page, status};
 
 const MEGABYTE: usize = 1 << 20;
 

@@ -1,12 +1,11 @@
 //! Sealing one finished module by itself: its pages and no others, whatever lies beside it.
 
-mod support;
-
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 use permacode::testing::Pages;
 use permacode::{CodeArena, Error, Hardening, Module, PageCall, Sealed};
+use permacode_witness::code::{Blocks, accounted};
+use permacode_witness::page;
 use std::thread;
-use support::{Blocks, accounted, page};
 
 fn small() -> CodeArena {
     CodeArena::builder().reservation(4 << 20).build().unwrap()
@@ -172,7 +171,7 @@ fn machine_code_that_was_only_finished_becomes_read_only() {
         [true, protected() == Hardening::ByType]
     );
     #[cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
-    assert_eq!(support::permissions(code.as_ptr().addr()), "r--p");
+    assert_eq!(permacode_witness::permissions(code.as_ptr().addr()), "r--p");
 }
 
 #[test]

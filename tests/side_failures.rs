@@ -1,16 +1,11 @@
 //! A system that refuses pages or address space: a side table says so, loses nothing, and works on.
 
-mod support;
-#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
-#[path = "support/taking.rs"]
-mod taking;
-
 use permacode::testing::Pages;
 use permacode::{CodeArena, Error, PageCall, SideTable, Sites};
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
+use permacode_witness::Disturbed;
 use std::cell::Cell;
 use std::sync::Arc;
-#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
-use support::Disturbed;
 
 type Entry = Cell<[u32; 5]>;
 /// Growing to this takes several commits.
@@ -168,7 +163,7 @@ fn two_that_make_the_table_grow_at_once_get_what_the_farther_one_needs() {
 #[test]
 fn a_reset_whose_refusal_takes_access_leaves_entries_that_are_zero_or_none() {
     for commit_too in [false, true] {
-        let (arena, pages) = (arena(), taking::Taking::new());
+        let (arena, pages) = (arena(), permacode_witness::Taking::new());
         let builder = SideTable::<Entry>::builder(&arena).capacity(CAPACITY);
         let mut table = builder.pages(pages.clone()).build().unwrap();
         let sites = arena.load("m").unwrap().sites(5000).unwrap();
@@ -185,7 +180,7 @@ fn a_reset_whose_refusal_takes_access_leaves_entries_that_are_zero_or_none() {
 #[cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 mod scarce {
     use super::*;
-    use support::{in_child, limit, status};
+    use permacode_witness::{in_child, limit, status};
 
     const MEGABYTE: usize = 1 << 20;
 

@@ -3,13 +3,10 @@
 //! Invariants 1 and 5.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-mod support;
-
 use permacode::{CodeArena, HeapArena, InlineCache, Permanent, SideTable, Sites, Version};
-use permacode_witness::{copied, memory};
+use permacode_witness::{Random, copied, in_child, memory, page, watched};
 use std::collections::BTreeSet;
 use std::ops::Range;
-use support::{Random, in_child, page, watched};
 
 /// As many as Python's standard library has.
 const OBJECTS: usize = 77_000;

@@ -2,8 +2,6 @@
 //!
 //! The model is the library's own (`permacode::testing`), shared with `fuzz/fuzz_targets/side_ops.rs`.
 
-mod support;
-
 use arbitrary::{Arbitrary, Unstructured};
 use permacode::testing::{Reserve, SideCase, SideOp};
 use proptest::collection::vec;
@@ -41,7 +39,7 @@ proptest! {
 #[cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 mod forked {
     use super::*;
-    use support::in_child;
+    use permacode_witness::in_child;
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]

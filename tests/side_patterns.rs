@@ -1,8 +1,6 @@
 //! What entries of a side table are for, together: one interpreter runs sealed code with caches, counters, quick instructions and constants of
 //! its own, and a collector finds the constants.
 
-mod support;
-
 use permacode::{
     CallCounter, CodeArena, HeapArena, LazyConstant, Permanent, PolymorphicCache, Quickened, SideTable, Sites, Version,
 };

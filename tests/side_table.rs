@@ -1,13 +1,11 @@
 //! A side table has an entry for each site of its arena: zero at first, always at the same address, and never another arena's.
 
-mod support;
-
 use permacode::pages::{OrdinaryPages, PageSource};
 use permacode::testing::Pages;
 use permacode::{CallCounter, CodeArena, Error, SideTable, Sites};
+use permacode_witness::PagesOf;
 use std::cell::Cell;
 use std::sync::Arc;
-use support::PagesOf;
 
 fn arena() -> CodeArena {
     CodeArena::builder().reservation(1 << 20).build().unwrap()

@@ -1,12 +1,10 @@
 //! Numbers of transient code are used again, and what lies in tables under them is cleared first, whatever the clearing does.
 
-mod support;
-
 use permacode::testing::Pages;
 use permacode::{CodeArena, CodeRef, Error, HeapArena, PageCall, SideTable, Sites, Transients};
+use permacode_witness::PagesOf;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use support::PagesOf;
 
 type Table<'a> = SideTable<'a, Cell<u32>>;
 type Eval<'a> = CodeRef<'a, Sites>;

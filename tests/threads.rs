@@ -1,14 +1,13 @@
 //! Many threads on one arena: they load, intern, seal and look up at once (soundness S23).
 
-mod support;
-
 use permacode::{CodeArena, Error, Hardening, Link, Loader, Permanent};
+use permacode_witness::code::{Blocks, accounted};
+use permacode_witness::{Random, span};
 use std::collections::HashSet;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use std::sync::mpsc;
 use std::thread;
-use support::{Blocks, Random, accounted, span};
 
 const THREADS: usize = 4;
 
@@ -46,7 +45,7 @@ fn load_some(arena: &CodeArena, seed: u64, modules: usize) -> Vec<&[u8]> {
 fn check(seed: u64, blocks: &[&[u8]]) {
     for (index, block) in blocks.iter().enumerate() {
         assert_eq!(block[..8], (index as u64).to_le_bytes());
-        assert!(support::all(&block[8..], seed as u8));
+        assert!(permacode_witness::all(&block[8..], seed as u8));
     }
 }
 

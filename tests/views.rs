@@ -2,12 +2,10 @@
 //!
 //! What must not compile is in `tests/one_lifetime` and `tests/ui/lifetimes`. Here is what compiles, and is right or refused.
 
-mod refs_support;
-
 use permacode::{
     AtomicCodeSlot, CodeArena, CodeProxy, CodeRef, CodeSlot, Error, Link, LinkError, Loader, Permanent, Transients,
 };
-use refs_support::{Node, NodeRef, arena, heap};
+use permacode_witness::handles::{Node, NodeRef, arena, heap};
 use std::ptr;
 
 const FOREIGN: Result<(), Error> = Err(Error::Link(LinkError::Foreign));

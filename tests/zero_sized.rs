@@ -1,10 +1,8 @@
 //! Values of size zero touch nothing: no cursor, no page, no static that stands for 'empty'.
 
-mod support;
-
 use permacode::{CodeArena, Error, Loader, Permanent};
+use permacode_witness::code::Blocks;
 use std::sync::Arc;
-use support::Blocks;
 
 macro_rules! empty_types {
     ($($name:ident: $align:literal),*) => {$(

@@ -163,6 +163,25 @@ pub fn in_child(body: impl FnOnce()) {
     assert_eq!(end.expect("no child"), End::Code(0));
 }
 
+/// Returns how a child ends that stores a byte to `address`.
+///
+/// # Panics
+///
+/// The system refuses a process.
+pub fn store(address: usize) -> End {
+    Child::run(|| {
+        // SAFETY: none: this is the stray store that the kernel must stop. If it does not, the child ends at once, with what it wrote.
+        unsafe { ptr::with_exposed_provenance_mut::<u8>(address).write_volatile(0xAA) };
+        0
+    })
+    .unwrap()
+}
+
+/// Returns the end of a child that the kernel stopped at `address`.
+pub fn stopped(address: usize) -> End {
+    End::Signal { signal: libc::SIGSEGV, address }
+}
+
 /// Looks at a child, by its process id and from here, when `body` is done there and before it ends.
 #[track_caller]
 pub fn watched<R>(body: impl FnOnce(), look: impl FnOnce(i32) -> R) -> R {

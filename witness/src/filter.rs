@@ -1,20 +1,31 @@
 //! System calls refused by the kernel itself, as a sandbox does: a seccomp filter written by hand. For children only: it stays.
 
 /// The part of an argument that is compared, and with what.
-#[derive(Clone, Copy)]
-pub(crate) struct When {
-    pub(crate) argument: u32,
-    pub(crate) mask: i32,
-    pub(crate) value: i32,
+#[derive(Clone, Copy, Debug)]
+pub struct When {
+    /// Which argument, from 0.
+    pub argument: u32,
+    /// Its bits that are compared.
+    pub mask: i32,
+    /// What they must be.
+    pub value: i32,
 }
 
 /// Refuses a system call of this process with an error number, where all conditions hold.
-pub(crate) fn refuse(call: libc::c_long, when: &[When], code: i32) {
+///
+/// # Panics
+///
+/// The kernel has no filters.
+pub fn refuse(call: libc::c_long, when: &[When], code: i32) {
     install(call, when, libc::SECCOMP_RET_ERRNO | code as u32);
 }
 
 /// Has `SIGSYS` raised instead of the call.
-pub(crate) fn trap(call: libc::c_long, when: &[When]) {
+///
+/// # Panics
+///
+/// The kernel has no filters.
+pub fn trap(call: libc::c_long, when: &[When]) {
     install(call, when, libc::SECCOMP_RET_TRAP);
 }
 

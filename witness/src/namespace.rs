@@ -5,10 +5,12 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Gives this process mounts that nobody else sees, if need be as root of a world of its own; an error where the system gives none.
+/// Gives this process mounts that nobody else sees, if need be as root of a world of its own. It must have one thread, as a child has.
 ///
-/// The process must have one thread, as a child has.
-pub(crate) fn own_mounts() -> io::Result<()> {
+/// # Errors
+///
+/// The system gives none.
+pub fn own_mounts() -> io::Result<()> {
     // SAFETY: asks for numbers.
     let (user, group) = unsafe { (libc::geteuid(), libc::getegid()) };
     // SAFETY: changes what this process sees, and nothing in its memory.
@@ -23,7 +25,11 @@ pub(crate) fn own_mounts() -> io::Result<()> {
 }
 
 /// Mounts something.
-pub(crate) fn mount(what: &Path, at: &Path, kind: &str, flags: libc::c_ulong) -> io::Result<()> {
+///
+/// # Errors
+///
+/// The system refuses.
+pub fn mount(what: &Path, at: &Path, kind: &str, flags: libc::c_ulong) -> io::Result<()> {
     let text = |bytes: &[u8]| CString::new(bytes).expect("a text without zeros");
     let (what, at, kind) = (text(what.as_os_str().as_bytes()), text(at.as_os_str().as_bytes()), text(kind.as_bytes()));
     // SAFETY: strings that end with a zero, and no data.
@@ -31,7 +37,11 @@ pub(crate) fn mount(what: &Path, at: &Path, kind: &str, flags: libc::c_ulong) ->
 }
 
 /// Makes a folder the root of all paths, with what `/proc` tells in it.
-pub(crate) fn enter(folder: &Path) -> io::Result<()> {
+///
+/// # Errors
+///
+/// The system refuses.
+pub fn enter(folder: &Path) -> io::Result<()> {
     own_mounts()?;
     let proc = folder.join("proc");
     std::fs::create_dir_all(&proc)?;

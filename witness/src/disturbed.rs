@@ -17,23 +17,25 @@ thread_local! {
 
 /// Watched pages, between whose checks and whose work a test can do what another thread would do at that moment; and a system that, from
 /// a moment on, refuses everything.
-pub(crate) struct Disturbed {
-    pub(crate) pages: Arc<Pages>,
+pub struct Disturbed {
+    /// The pages that are watched.
+    pub pages: Arc<Pages>,
     refusing: AtomicBool,
 }
 
 impl Disturbed {
-    pub(crate) fn new() -> Arc<Self> {
+    /// Starts with a system that refuses nothing.
+    pub fn new() -> Arc<Self> {
         Arc::new(Self { pages: Pages::system(), refusing: AtomicBool::new(false) })
     }
 
     /// Refuses every call but the last, from now on or no longer.
-    pub(crate) fn refuse(&self, refusing: bool) {
+    pub fn refuse(&self, refusing: bool) {
         self.refusing.store(refusing, SeqCst);
     }
 
     /// Runs `body`; in the middle of its first page call of this kind, before the system is asked, `meanwhile` happens.
-    pub(crate) fn during<R>(call: PageCall, meanwhile: impl FnOnce(), body: impl FnOnce() -> R) -> R {
+    pub fn during<R>(call: PageCall, meanwhile: impl FnOnce(), body: impl FnOnce() -> R) -> R {
         let meanwhile: Box<dyn FnOnce() + '_> = Box::new(meanwhile);
         // SAFETY: only the lifetime changes, and the closure is taken out of the plan again before this function returns; the tests that
         // use this do not unwind through it and go on.

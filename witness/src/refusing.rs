@@ -1,12 +1,13 @@
 //! The system's allocator, which a thread can have refuse.
 
-use core::alloc::{GlobalAlloc, Layout};
-use core::cell::Cell;
-use core::ptr;
 use std::alloc::System;
+use std::alloc::{GlobalAlloc, Layout};
+use std::cell::Cell;
+use std::ptr;
 
-/// To be the `#[global_allocator]` of a test.
-pub(crate) struct Refusing;
+/// An allocator to be the `#[global_allocator]` of a test.
+#[derive(Debug)]
+pub struct Refusing;
 
 thread_local! {
     /// How many more requests of this thread are met.
@@ -44,7 +45,7 @@ unsafe impl GlobalAlloc for Refusing {
 }
 
 /// Does something with memory for so many requests: who asks for more and does not expect a refusal ends the program.
-pub(crate) fn after<R>(requests: usize, body: impl FnOnce() -> R) -> R {
+pub fn after<R>(requests: usize, body: impl FnOnce() -> R) -> R {
     LEFT.set(requests);
     let result = body();
     LEFT.set(usize::MAX);

@@ -6,7 +6,11 @@ use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
 
 /// Ordinary memory in pages of any size, aligned to that size and no better, with a page that is nobody's on either side.
-pub(crate) struct PagesOf(pub(crate) usize);
+#[derive(Debug)]
+pub struct PagesOf(
+    /// Bytes of a page.
+    pub usize,
+);
 
 impl PagesOf {
     fn layout(&self, bytes: usize) -> Layout {

@@ -1,36 +1,36 @@
 //! A page source whose refused discards take access, as the contract allows.
-#![allow(dead_code)] // each test file uses a part
 
-use core::ptr::NonNull;
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use permacode::pages::{PageSource, SystemPages};
 use permacode::{PageCall, PageError};
+use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Pages of the system, of which a refused discard has lost its access, and a commit after it may be refused too: what Windows may do.
-#[derive(Default)]
-pub(crate) struct Taking {
+#[derive(Debug, Default)]
+pub struct Taking {
     discards: AtomicUsize,
     commits: AtomicUsize,
 }
 
 impl Taking {
-    pub(crate) fn new() -> Arc<Self> {
+    /// Starts with a system that refuses nothing.
+    pub fn new() -> Arc<Self> {
         Arc::default()
     }
 
     /// Refuses the n-th discard from now on; none for 0.
-    pub(crate) fn refuse_discard(&self, nth: usize) {
+    pub fn refuse_discard(&self, nth: usize) {
         self.discards.store(nth, Relaxed);
     }
 
     /// The same of commits.
-    pub(crate) fn refuse_commit(&self, nth: usize) {
+    pub fn refuse_commit(&self, nth: usize) {
         self.commits.store(nth, Relaxed);
     }
 
     /// Returns `true` if the discard that is to be refused is still to come.
-    pub(crate) fn refuses_a_discard(&self) -> bool {
+    pub fn refuses_a_discard(&self) -> bool {
         self.discards.load(Relaxed) > 0
     }
 
