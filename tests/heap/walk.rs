@@ -2,7 +2,7 @@
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
 #[allow(dead_code)] // its `main`
-#[path = "../examples/collector.rs"]
+#[path = "../../examples/collector.rs"]
 mod collector;
 
 use collector::{Evaluator, Machine, Value, numbers};
