@@ -2,10 +2,7 @@
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
 use permacode::{CodeArena, Hardening, Mapping, Residency, ResidencyError};
-use permacode_witness::{Refusing, after};
-
-#[global_allocator]
-static ALLOCATOR: Refusing = Refusing;
+use permacode_witness::after;
 
 /// Asks with memory for no request, for one, and so on, until there is enough; says how often that was refused.
 fn refused_until<R>(ask: impl Fn() -> Result<R, ResidencyError>) -> usize {

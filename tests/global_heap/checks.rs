@@ -1,18 +1,15 @@
 //! The checks of debug builds in a global allocator: they end the process, whichever thread is wrong, and say what is wrong without unwinding.
-#![cfg(all(target_os = "linux", debug_assertions, not(miri), not(permacode_ordinary_pages)))]
+#![cfg(debug_assertions)]
 
+use crate::HEAP;
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr;
-use permacode::GlobalHeap;
 use permacode_witness::{Child, End};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
-
-#[global_allocator]
-static HEAP: GlobalHeap = GlobalHeap::new();
 
 fn layout(size: usize) -> Layout {
     Layout::from_size_align(size, 8).unwrap()

@@ -1,11 +1,8 @@
 //! Transient code when the program's allocator, which keeps the list of its site numbers, has no memory left.
 
 use permacode::{CodeRef, Error, Sites, Transients};
+use permacode_witness::after;
 use permacode_witness::handles::{arena, heap};
-use permacode_witness::{Refusing, after};
-
-#[global_allocator]
-static ALLOCATOR: Refusing = Refusing;
 
 /// Does something without memory for it.
 fn refusing<R>(body: impl FnOnce() -> R) -> R {

@@ -1,6 +1,6 @@
-//! `GlobalHeap` as the allocator of this whole test program. Nobody claims it here: each test forks a child, in which it is unclaimed too.
-#![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
+//! A heap that one thread claims: where each thread allocates then, and where what it made is freed.
 
+use crate::HEAP;
 use core::alloc::{GlobalAlloc, Layout};
 use core::ops::Range;
 use core::ptr;
@@ -11,9 +11,6 @@ use std::cell::RefCell;
 use std::sync::mpsc::{self, sync_channel};
 use std::sync::{Arc, Barrier};
 use std::thread;
-
-#[global_allocator]
-static HEAP: GlobalHeap = GlobalHeap::new();
 
 /// The heap of this thread, which owns it from now on.
 fn claimed() -> &'static HeapArena {
