@@ -239,18 +239,6 @@ impl CodeArena {
         self.pages.at(0)
     }
 
-    /// The unit that pages are sealed in.
-    #[cfg(feature = "testing")]
-    pub(crate) fn page_size(&self) -> usize {
-        self.pages.page().bytes()
-    }
-
-    /// Whether the page source can protect what is sealed.
-    #[cfg(feature = "testing")]
-    pub(crate) fn has_protection(&self) -> bool {
-        self.pages.reservation().protects()
-    }
-
     /// Shows each stretch of sealed code, as addresses that ascend.
     #[cfg(all(feature = "residency", target_os = "linux"))]
     pub(crate) fn each_sealed<E>(

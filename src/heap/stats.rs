@@ -189,9 +189,10 @@ impl HeapArena {
         objects - self.slabs().plan.objects..objects
     }
 
-    /// The first byte of the objects' part, for checks that look at all of it.
+    /// Returns a pointer to the first byte of the objects' part, for checks that read all of it. Feature `testing`.
     #[cfg(feature = "testing")]
-    pub(crate) fn base(&self) -> core::ptr::NonNull<u8> {
+    #[doc(hidden)]
+    pub fn base(&self) -> core::ptr::NonNull<u8> {
         self.slabs().base
     }
 

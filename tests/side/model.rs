@@ -1,37 +1,28 @@
 //! Any sequence of operations on a side table keeps the model's promises, on every page source.
 //!
-//! The model is the library's own (`permacode::testing`), shared with `fuzz/fuzz_targets/side_ops.rs`.
+//! The model is in `model/`, shared with `fuzz/fuzz_targets/side_ops.rs`.
 
-use arbitrary::{Arbitrary, Unstructured};
-use permacode::testing::{Reserve, SideCase, SideOp};
+use permacode_model::{Reserve, SideOp, strategies};
 use proptest::collection::vec;
 use proptest::prelude::*;
-
-fn case(reserve: Reserve) -> impl Strategy<Value = SideCase> {
-    // Any operation (four bytes choose it), mostly on few sites of few functions: what it finds there was used before.
-    let few = prop_oneof![4 => 0..5u8, 1 => any::<u8>()];
-    let op = (vec(any::<u8>(), 4), vec(few, 6))
-        .prop_map(|(which, what)| SideOp::arbitrary(&mut Unstructured::new(&[which, what].concat())).unwrap());
-    (any::<u16>(), vec(op, 0..200)).prop_map(move |(capacity, ops)| SideCase { reserve, capacity, ops })
-}
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     // soundness S15, S16, S17
     #[test]
-    fn any_sequence_holds_on_the_systems_pages(case in case(Reserve::System)) {
+    fn any_sequence_holds_on_the_systems_pages(case in strategies::side(Reserve::System)) {
         case.check();
     }
 
     // soundness S4
     #[test]
-    fn any_sequence_holds_on_pages_never_better_aligned_than_asked(case in case(Reserve::Unaligned)) {
+    fn any_sequence_holds_on_pages_never_better_aligned_than_asked(case in strategies::side(Reserve::Unaligned)) {
         case.check();
     }
 
     #[test]
-    fn any_sequence_holds_on_ordinary_memory(case in case(Reserve::Ordinary)) {
+    fn any_sequence_holds_on_ordinary_memory(case in strategies::side(Reserve::Ordinary)) {
         case.check();
     }
 }
@@ -46,7 +37,7 @@ mod forked {
 
         // From the fork on each process has a table of its own, which keeps what it held.
         #[test]
-        fn any_sequence_holds_in_a_parent_and_its_children(case in case(Reserve::System), forks in vec((0..200usize, 1..60u8), 1..5)) {
+        fn any_sequence_holds_in_a_parent_and_its_children(case in strategies::side(Reserve::System), forks in vec((0..200usize, 1..60u8), 1..5)) {
             let mut case = case;
             for (at, count) in forks {
                 case.ops.insert(at.min(case.ops.len()), SideOp::Fork(count));

@@ -11,13 +11,14 @@
 
 mod checks;
 
-use super::Pages;
-use super::ref_ops::{Fuse, RefCase, RefOp};
-use super::ref_plan::{Blown, Code, Failure, Plan, name_text};
-use crate::code::{CodeArena, Loader};
-use crate::error::Error;
-use crate::heap::HeapArena;
-use crate::refs::{AtomicCodeSlot, CodeProxy, CodeRef, CodeSlot, Transients};
+use crate::ref_ops::{Fuse, RefCase, RefOp};
+use crate::ref_plan::{Blown, Code, Failure, Plan, name_text};
+use crate::reserve::check_at_end;
+use permacode::Error;
+use permacode::HeapArena;
+use permacode::testing::Pages;
+use permacode::{AtomicCodeSlot, CodeProxy, CodeRef, CodeSlot, Transients};
+use permacode::{CodeArena, Loader};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -64,7 +65,7 @@ impl RefCase {
     ///
     /// ```
     /// use arbitrary::{Arbitrary, Unstructured};
-    /// use permacode::testing::RefCase;
+    /// use permacode_model::RefCase;
     ///
     /// for seed in 0..5 {
     ///     let bytes: Vec<u8> = (0..=255u8).map(|byte| byte.wrapping_mul(37).wrapping_add(seed)).collect(); // a fuzzer's
@@ -88,7 +89,7 @@ impl RefCase {
         }
         state.finish();
         drop((arena, other, heap));
-        pages.check_at_end();
+        check_at_end(&pages);
     }
 }
 
@@ -112,7 +113,7 @@ struct State<'t> {
 }
 
 impl<'t> State<'t> {
-    pub(super) fn new(transients: &'t Transients<'t>, other: &'t CodeArena, pages: &'t Pages) -> Self {
+    pub(crate) fn new(transients: &'t Transients<'t>, other: &'t CodeArena, pages: &'t Pages) -> Self {
         // A part's size, by making one.
         let live = || transients.heap().stats().live;
         let recipe = [3, 4 + 8, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -139,7 +140,7 @@ impl<'t> State<'t> {
         }
     }
 
-    pub(super) fn run(&mut self, op: RefOp) {
+    pub(crate) fn run(&mut self, op: RefOp) {
         match op {
             RefOp::Make(recipe, fuse) => self.make(recipe, fuse),
             RefOp::Intern(name) => {
@@ -316,7 +317,7 @@ impl<'t> State<'t> {
 
     /// The same code has one number.
     fn add_permanent(&mut self, new: Permanent<'t>) -> Target {
-        let known = self.permanents.iter().position(|known| core::ptr::eq(known.code, new.code));
+        let known = self.permanents.iter().position(|known| std::ptr::eq(known.code, new.code));
         Target::Permanent(known.unwrap_or_else(|| {
             self.permanents.push(new);
             self.permanents.len() - 1
@@ -331,7 +332,7 @@ impl<'t> State<'t> {
         if to % 8 == 7 {
             let Ok(wrong) = self.other.load("wrong") else { return };
             match (handle.promote(&wrong), target) {
-                (Ok(same), Target::Permanent(copy)) => assert!(core::ptr::eq(same, self.permanents[copy].code)),
+                (Ok(same), Target::Permanent(copy)) => assert!(std::ptr::eq(same, self.permanents[copy].code)),
                 (refused, _) => assert_eq!(refused.err(), Some(Error::OtherArena)),
             }
             return;
@@ -345,7 +346,7 @@ impl<'t> State<'t> {
         let Some(loader) = &self.loader else { return };
         match handle.promote(loader) {
             Ok(code) => {
-                let new = !self.permanents.iter().any(|known| core::ptr::eq(known.code, code));
+                let new = !self.permanents.iter().any(|known| std::ptr::eq(known.code, code));
                 assert_eq!(new, matches!(target, Target::Region(..)), "transient code is copied, permanent is not");
                 plan.compare(root, code, Some((self.transients.code(), &self.asker)));
                 let target = self.add_permanent(Permanent { plan, root, code });
@@ -367,10 +368,10 @@ impl<'t> State<'t> {
             None => self.shared = Some((AtomicCodeSlot::new(code), copy)),
             Some((slot, before)) => {
                 let old = self.permanents[*before].code;
-                assert!(core::ptr::eq(slot.get(), old));
+                assert!(std::ptr::eq(slot.get(), old));
                 let exchanged = slot.compare_exchange(code, code);
                 assert_eq!(exchanged.is_ok(), *before == copy);
-                assert!(core::ptr::eq(slot.replace(code), old));
+                assert!(std::ptr::eq(slot.replace(code), old));
                 *before = copy;
             }
         }

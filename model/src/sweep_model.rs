@@ -12,14 +12,15 @@
 
 mod checks;
 
-use super::Pages;
-use super::sweep_ops::{SweepCase, SweepOp};
-use crate::code::{CodeArena, Loader, Permanent, Sites, Tracer};
-use crate::error::Error;
-use crate::heap::HeapArena;
-use crate::refs::{CodeRef, Transients};
-use crate::side::SideTable;
-use core::cell::Cell;
+use crate::reserve::check_at_end;
+use crate::sweep_ops::{SweepCase, SweepOp};
+use permacode::Error;
+use permacode::HeapArena;
+use permacode::SideTable;
+use permacode::testing::Pages;
+use permacode::{CodeArena, Loader, Permanent, Sites, Tracer};
+use permacode::{CodeRef, Transients};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -97,7 +98,7 @@ impl SweepCase {
     ///
     /// ```
     /// use arbitrary::{Arbitrary, Unstructured};
-    /// use permacode::testing::SweepCase;
+    /// use permacode_model::SweepCase;
     ///
     /// for seed in 0..5 {
     ///     let bytes: Vec<u8> = (0..=255u8).map(|byte| byte.wrapping_mul(37).wrapping_add(seed)).collect(); // a fuzzer's
@@ -108,7 +109,7 @@ impl SweepCase {
     pub fn check(&self) {
         let pages = self.reserve.pages();
         self.check_on(&pages);
-        pages.check_at_end();
+        check_at_end(&pages);
     }
 
     fn check_on(&self, pages: &Arc<Pages>) {

@@ -3,7 +3,7 @@
 use super::{Code, HOMES, Handle, Object, State, mark, number};
 
 impl State<'_> {
-    pub(super) fn clear_free(&self, home: usize) {
+    pub(crate) fn clear_free(&self, home: usize) {
         self.homes[home].clear_free();
         for (_, entry) in self.tables[HOMES[home].0].walk(|entry| entry.get() != 0) {
             let of_region = usize::try_from(entry.get() - 1).ok().and_then(|index| self.regions.get(index));
@@ -14,7 +14,7 @@ impl State<'_> {
         }
     }
 
-    pub(super) fn check(&self) {
+    pub(crate) fn check(&self) {
         for (index, home) in self.homes.iter().enumerate() {
             let stats = home.stats();
             let regions = || self.regions.iter().filter(|region| region.listed && region.home == index);
@@ -54,7 +54,7 @@ impl State<'_> {
     }
 
     /// Half of the handles are dropped and half are lost. After a sweep of each heap nothing is left.
-    pub(super) fn finish(mut self) {
+    pub(crate) fn finish(mut self) {
         self.pages.relent();
         while let Some(Handle { code, region, object }) = self.handles.pop() {
             if self.handles.len() % 2 == 0 {

@@ -1,15 +1,15 @@
 //! Whether what is held is what the model says.
 
 use super::{Permanent, Region, State, Target};
-use crate::error::Error;
-use crate::testing::ref_plan::name_text;
-use core::ops::Range;
+use crate::ref_plan::name_text;
+use permacode::Error;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::rc::Rc;
 
 impl<'t> State<'t> {
     /// An error is excused when the system was made to fail, or when an arena is nearly full.
-    pub(super) fn excuse(&self, result: Result<(), Error>) {
+    pub(crate) fn excuse(&self, result: Result<(), Error>) {
         match result {
             Ok(()) | Err(Error::Exhausted { .. } | Error::Bookkeeping { .. }) => {}
             Err(Error::Pages(_)) => assert!(self.pages.failures() > 0, "an error and nothing was made to fail"),
@@ -18,7 +18,7 @@ impl<'t> State<'t> {
         }
     }
 
-    pub(super) fn check(&mut self) {
+    pub(crate) fn check(&mut self) {
         let mut holders: BTreeMap<Target, usize> = BTreeMap::new();
         for (thing, target) in &self.things {
             *holders.entry(*target).or_default() += thing.holds();
@@ -61,7 +61,7 @@ impl<'t> State<'t> {
     }
 
     /// Looks at all code, and at whose sites are whose.
-    pub(super) fn check_contents(&self) {
+    pub(crate) fn check_contents(&self) {
         let arena = self.transients.code();
         let mut sites: Vec<Range<usize>> = Vec::new();
         let mut roots = BTreeMap::new();
@@ -83,11 +83,11 @@ impl<'t> State<'t> {
         sites.sort_by_key(|range| (range.start, range.end));
         assert!(sites.windows(2).all(|pair| pair[0].end <= pair[1].start), "sites are two owners'");
         if let Some((slot, copy)) = &self.shared {
-            assert!(core::ptr::eq(slot.get(), self.permanents[*copy].code));
+            assert!(std::ptr::eq(slot.get(), self.permanents[*copy].code));
         }
     }
 
-    pub(in crate::testing) fn finish(mut self) {
+    pub(crate) fn finish(mut self) {
         self.pages.relent();
         self.check_contents();
         while let Some(last) = self.things.pop() {

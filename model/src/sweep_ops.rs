@@ -1,13 +1,13 @@
 //! Operation sequences on transient code whose handles a collector may sweep, for property tests and for fuzzing. What must hold after each
 //! is in `sweep_model.rs`.
 
-use super::Reserve;
+use crate::Reserve;
 use arbitrary::Arbitrary;
 
 /// A sequence of operations on handles of transient code: of two arenas, on two heaps, by four `Transients`.
 ///
 /// ```
-/// use permacode::testing::{Reserve, SweepCase, SweepOp};
+/// use permacode_model::{Reserve, SweepCase, SweepOp};
 ///
 /// // Code, and a copy patched from it by transients of another arena; both handles are lost.
 /// let made = [SweepOp::Make(0, 3, 2), SweepOp::Patch(0, 2, 5), SweepOp::Lose(0), SweepOp::Sweep(0, 0)];
@@ -25,7 +25,7 @@ pub struct SweepCase {
 /// One operation. Indices are taken modulo what there is; an operation on what there is none of does nothing.
 ///
 /// ```
-/// use permacode::testing::{Reserve, SweepCase, SweepOp};
+/// use permacode_model::{Reserve, SweepCase, SweepOp};
 ///
 /// // A part outlives the handle that it was found by, which is lost; and then its own, which is dropped.
 /// let ops = vec![SweepOp::Make(0, 1, 3), SweepOp::Project(0, 1), SweepOp::Lose(0), SweepOp::Sweep(0, 0), SweepOp::Drop(0)];

@@ -7,18 +7,19 @@
 //! * a cache answers for the key and the version that it was filled for, with what it was filled with, or not at all;
 //! * sites of another arena, or above the capacity, are refused (S17); a refused page changes nothing (S16).
 
-use super::Pages;
-use super::side_ops::{At, SideCase, SideOp};
-use crate::error::PageCall;
-use crate::{
+use crate::reserve::check_at_end;
+use crate::side_ops::{At, SideCase, SideOp};
+use permacode::PageCall;
+use permacode::testing::Pages;
+use permacode::{
     CallCounter, CodeArena, CodeRef, Error, HeapArena, InlineCache, LazyConstant, PolymorphicCache, Quickened,
     SideTable, Sites, Transients, Version,
 };
-use core::cell::RefCell;
-use core::convert::Infallible;
-use core::num::NonZero;
-use core::ptr::{self, NonNull};
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::convert::Infallible;
+use std::num::NonZero;
+use std::ptr::{self, NonNull};
 
 /// Places of the polymorphic cache.
 const PLACES: usize = 3;
@@ -77,7 +78,7 @@ impl SideCase {
     ///
     /// ```
     /// use arbitrary::{Arbitrary, Unstructured};
-    /// use permacode::testing::SideCase;
+    /// use permacode_model::SideCase;
     ///
     /// for seed in 0..5 {
     ///     let bytes: Vec<u8> = (0..=255u8).map(|byte| byte.wrapping_mul(37).wrapping_add(seed)).collect(); // a fuzzer's
@@ -98,7 +99,7 @@ impl SideCase {
     /// When anything does not hold, here or in a child.
     ///
     /// ```
-    /// use permacode::testing::{At, Reserve, SideCase, SideOp};
+    /// use permacode_model::{At, Reserve, SideCase, SideOp};
     ///
     /// let at = At { function: 0, site: 0 };
     /// let ops = vec![SideOp::Load(1), SideOp::Hit(at), SideOp::Fork(2), SideOp::Hit(at), SideOp::Set(at, 1, 2)];
@@ -124,7 +125,7 @@ impl SideCase {
             assert!(table.walk(|entry| !entry.is_clear()).next().is_none(), "a reset left something");
         }
         drop(table);
-        pages.check_at_end();
+        check_at_end(&pages);
     }
 }
 

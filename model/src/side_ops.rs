@@ -1,12 +1,12 @@
 //! Operation sequences on a side table, for property tests and for fuzzing. What must hold after each is in `side_model.rs`.
 
-use super::Reserve;
+use crate::Reserve;
 use arbitrary::Arbitrary;
 
 /// A sequence of operations on one table.
 ///
 /// ```
-/// use permacode::testing::{At, Reserve, SideCase, SideOp};
+/// use permacode_model::{At, Reserve, SideCase, SideOp};
 ///
 /// let at = At { function: 0, site: 1 };
 /// let ops = vec![SideOp::Load(3), SideOp::Set(at, 7, 8), SideOp::Get(at, 7), SideOp::Bump, SideOp::Get(at, 7)];
@@ -25,7 +25,7 @@ pub struct SideCase {
 /// An entry. Indices are taken modulo what there is. Two bytes, `Copy`.
 ///
 /// ```
-/// use permacode::testing::{At, Reserve, SideCase, SideOp};
+/// use permacode_model::{At, Reserve, SideCase, SideOp};
 ///
 /// let (first, far) = (At { function: 0, site: 1 }, At { function: 2, site: 5 }); // of two functions with two sites: the same
 /// let ops = vec![SideOp::Load(2), SideOp::Load(2), SideOp::Set(first, 7, 8), SideOp::Get(far, 7), SideOp::Walk];
@@ -42,7 +42,7 @@ pub struct At {
 /// One operation. One on what there is none of does nothing. Keys are taken modulo 8.
 ///
 /// ```
-/// use permacode::testing::{At, Reserve, SideCase, SideOp};
+/// use permacode_model::{At, Reserve, SideCase, SideOp};
 ///
 /// let at = At { function: 0, site: 0 };
 /// let ops = vec![SideOp::Eval(2), SideOp::Hit(at), SideOp::Hit(at), SideOp::Forget(0), SideOp::Eval(2), SideOp::Hit(at)];

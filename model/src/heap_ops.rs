@@ -1,13 +1,13 @@
 //! Operation sequences on a heap arena, for property tests and for fuzzing. What must hold after each is in `heap_model.rs`.
 
-use super::Reserve;
+use crate::Reserve;
 use arbitrary::Arbitrary;
-use core::alloc::Layout;
+use std::alloc::Layout;
 
 /// A sequence of operations on one heap. Plain data: an operation is eight bytes or less.
 ///
 /// ```
-/// use permacode::testing::{HeapCase, HeapOp, Reserve, Shape};
+/// use permacode_model::{HeapCase, HeapOp, Reserve, Shape};
 ///
 /// let words = Shape { kind: 0, size: 24 };
 /// let ops = vec![HeapOp::AllocMany(words, 200), HeapOp::Fence, HeapOp::FreeMany(0), HeapOp::Alloc(words), HeapOp::Walk];
@@ -29,7 +29,7 @@ pub struct HeapCase {
 /// One operation. Indices are taken modulo what there is; an operation on what there is none of does nothing.
 ///
 /// ```
-/// use permacode::testing::{HeapCase, HeapOp, Reserve, Shape};
+/// use permacode_model::{HeapCase, HeapOp, Reserve, Shape};
 ///
 /// let (small, large) = (Shape { kind: 0, size: 24 }, Shape { kind: 7, size: 40_000 }); // 24 bytes, and 640,000
 /// let refused = HeapOp::Fail(1); // the next commit
@@ -81,7 +81,7 @@ pub enum HeapOp {
 /// 1 MiB. By `kind / 8`, the alignment is 8 bytes (0 to 9), 16 (10 to 19), 1 MiB (20), or 1, 2, 4 and so on up to 1 KiB (21 to 31).
 ///
 /// ```
-/// use permacode::testing::{HeapCase, HeapOp, Reserve, Shape};
+/// use permacode_model::{HeapCase, HeapOp, Reserve, Shape};
 ///
 /// let page_aligned = Shape { kind: 20 * 8 + 6, size: 12_345 };
 /// let ops = vec![HeapOp::AllocZeroed(page_aligned), HeapOp::Walk, HeapOp::Free(0)];
@@ -96,7 +96,7 @@ pub struct Shape {
 }
 
 impl Shape {
-    pub(super) fn layout(self) -> Layout {
+    pub(crate) fn layout(self) -> Layout {
         let size = usize::from(self.size);
         let size = match self.kind % 8 {
             0..=3 => size % 160,

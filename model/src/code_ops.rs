@@ -9,15 +9,13 @@
 //! * a failed call changes nothing that was there, and the next one may succeed (S16, S20);
 //! * the page source saw no second owner, no write permission for a sealed page, and everything came back (S13, invariant 4).
 
-use super::Pages;
-use crate::pages::{OrdinaryPages, PageSource};
+use crate::Reserve;
 use arbitrary::Arbitrary;
-use std::sync::Arc;
 
 /// A sequence of operations on one arena. Plain data: an operation is eight bytes or less.
 ///
 /// ```
-/// use permacode::testing::{Block, CodeCase, CodeOp, Reserve};
+/// use permacode_model::{Block, CodeCase, CodeOp, Reserve};
 ///
 /// let ops = vec![CodeOp::Load, CodeOp::Alloc(0, Block::Words(3)), CodeOp::Seal(0), CodeOp::Check];
 /// CodeCase { reserve: Reserve::Ordinary, megabytes: 0, limit: None, ops }.check(); // panics where something does not hold
@@ -34,30 +32,10 @@ pub struct CodeCase {
     pub ops: Vec<CodeOp>,
 }
 
-/// The page source of a case. Watched, whichever it is ([`Pages`]).
-///
-/// ```
-/// use permacode::testing::{Block, CodeCase, CodeOp, Reserve};
-///
-/// for reserve in [Reserve::System, Reserve::Unaligned, Reserve::Ordinary] {
-///     let ops = vec![CodeOp::Load, CodeOp::Alloc(0, Block::Padded { len: 9, align: 14, zeros: 1 }), CodeOp::SealArena];
-///     CodeCase { reserve, megabytes: 0, limit: None, ops }.check(); // 16 KiB aligned, wherever pages come from
-/// }
-/// ```
-#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reserve {
-    /// The operating system's pages where there are some.
-    System,
-    /// The same, aligned to one page only.
-    Unaligned,
-    /// Ordinary memory.
-    Ordinary,
-}
-
 /// One operation. Indices are taken modulo what there is; an operation on what there is none of does nothing.
 ///
 /// ```
-/// use permacode::testing::{Block, CodeCase, CodeOp, Reserve};
+/// use permacode_model::{Block, CodeCase, CodeOp, Reserve};
 ///
 /// let refused = CodeOp::Fail { after: 0, halfway: true }; // the next seal, after half of its pages
 /// let ops = vec![CodeOp::Load, CodeOp::Alloc(0, Block::Large(20_000)), refused, CodeOp::Seal(7), CodeOp::Seal(7), CodeOp::Check];
@@ -125,7 +103,7 @@ pub enum CodeOp {
 /// What to allocate. Four bytes at most, `Copy`.
 ///
 /// ```
-/// use permacode::testing::{Block, CodeCase, CodeOp, Reserve};
+/// use permacode_model::{Block, CodeCase, CodeOp, Reserve};
 ///
 /// let blocks = [Block::Empty, Block::Bytes(3), Block::Words(2), Block::Huge(40), Block::Absurd];
 /// let ops = std::iter::once(CodeOp::Load).chain(blocks.map(|block| CodeOp::Alloc(0, block))).collect();
@@ -155,18 +133,4 @@ pub enum Block {
     Empty,
     /// A size no address space holds.
     Absurd,
-}
-
-impl Reserve {
-    pub(super) fn pages(self) -> Arc<Pages> {
-        #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
-        let system = || -> Box<dyn PageSource> { Box::new(crate::pages::SystemPages) };
-        #[cfg(not(all(unix, not(miri), not(permacode_ordinary_pages))))]
-        let system = || -> Box<dyn PageSource> { Box::new(OrdinaryPages) };
-        match self {
-            Self::System => Pages::watching(system()),
-            Self::Unaligned => Pages::unaligned(system()),
-            Self::Ordinary => Pages::watching(Box::new(OrdinaryPages)),
-        }
-    }
 }

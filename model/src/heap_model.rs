@@ -10,17 +10,21 @@
 //! * the heap's own records agree;
 //! * the page source saw no misuse, and everything came back (S13).
 
-use super::Pages;
-use super::heap_ops::{HeapCase, HeapOp};
-use crate::Error;
-use crate::error::PageCall;
-use crate::heap::*;
-use core::alloc::Layout;
-use core::cell::Cell;
-use core::ops::Range;
-use core::ptr::NonNull;
-use core::time::Duration;
+use crate::heap_ops::{HeapCase, HeapOp};
+use crate::reserve::check_at_end;
+use permacode::Error;
+use permacode::PageCall;
+use permacode::testing::Pages;
+use permacode::{
+    Decay, HeapArena, permacode_heap_calloc, permacode_heap_free, permacode_heap_lua_alloc, permacode_heap_malloc,
+    permacode_heap_realloc,
+};
+use std::alloc::Layout;
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
+use std::ptr::NonNull;
+use std::time::Duration;
 
 /// An object above this has slabs of its own.
 const LARGEST: usize = 32 << 10;
@@ -61,7 +65,7 @@ impl HeapCase {
     ///
     /// ```
     /// use arbitrary::{Arbitrary, Unstructured};
-    /// use permacode::testing::HeapCase;
+    /// use permacode_model::HeapCase;
     ///
     /// for seed in 0..5 {
     ///     let bytes: Vec<u8> = (0..=255u8).map(|byte| byte.wrapping_mul(37).wrapping_add(seed)).collect(); // a fuzzer's
@@ -92,7 +96,7 @@ impl HeapCase {
             state.run(op);
         }
         state.finish();
-        pages.check_at_end();
+        check_at_end(&pages);
     }
 }
 
@@ -109,11 +113,11 @@ struct State<'p> {
 }
 
 impl<'p> State<'p> {
-    pub(super) fn new(heap: HeapArena, pages: &'p Pages, limit: Option<usize>) -> Self {
+    pub(crate) fn new(heap: HeapArena, pages: &'p Pages, limit: Option<usize>) -> Self {
         Self { heap, pages, limit, live: BTreeMap::new(), next_byte: 0, fenced: HashSet::new() }
     }
 
-    pub(super) fn run(&mut self, op: HeapOp) {
+    pub(crate) fn run(&mut self, op: HeapOp) {
         match op {
             HeapOp::Alloc(shape) => self.alloc(shape.layout(), false),
             HeapOp::AllocZeroed(shape) => self.alloc(shape.layout(), true),
@@ -193,7 +197,7 @@ impl<'p> State<'p> {
     fn lua(&mut self, size: usize) {
         let heap = (&raw const self.heap).cast_mut().cast();
         // SAFETY: the heap is this thread's. For a new object, the old size means nothing.
-        let object = unsafe { permacode_heap_lua_alloc(heap, core::ptr::null_mut(), size % 10, size) };
+        let object = unsafe { permacode_heap_lua_alloc(heap, std::ptr::null_mut(), size % 10, size) };
         if let Some(object) = NonNull::new(object.cast::<u8>()) {
             self.add(object, c_layout(size), Face::Lua, 0, 0..0);
         }
@@ -302,11 +306,11 @@ impl<'p> State<'p> {
         self.heap.clear_marks();
         let kept = |index: usize| index >> bit & 1 == 1;
         for (index, &address) in self.live.keys().enumerate().filter(|&(index, _)| kept(index)) {
-            assert!(!self.heap.is_marked(core::ptr::without_provenance::<u8>(address)));
+            assert!(!self.heap.is_marked(std::ptr::without_provenance::<u8>(address)));
             // Any address within will do.
             let inside = address + index % self.live[&address].layout.size();
-            assert_eq!(self.heap.mark(core::ptr::without_provenance::<u8>(inside)), Some(true));
-            assert_eq!(self.heap.mark(core::ptr::without_provenance::<u8>(address)), Some(false));
+            assert_eq!(self.heap.mark(std::ptr::without_provenance::<u8>(inside)), Some(true));
+            assert_eq!(self.heap.mark(std::ptr::without_provenance::<u8>(address)), Some(false));
         }
         // SAFETY: what is not marked is forgotten below.
         let swept = unsafe { self.heap.sweep() };
@@ -343,7 +347,7 @@ impl<'p> State<'p> {
         });
         assert!(walked.keys().eq(self.live.keys()), "the walk and the model differ");
         for (&address, live) in &self.live {
-            let usable = self.heap.usable_size(core::ptr::without_provenance(address));
+            let usable = self.heap.usable_size(std::ptr::without_provenance(address));
             assert!(usable == Some(walked[&address]) && usable >= Some(live.layout.size()));
         }
         self.heap.audit();
@@ -378,7 +382,7 @@ impl<'p> State<'p> {
         assert!(!(fits && stands_alone && affordable && undisturbed), "it could grow where it lies: {error}");
     }
 
-    pub(super) fn finish(mut self) {
+    pub(crate) fn finish(mut self) {
         self.pages.relent();
         self.check();
         let all: Vec<usize> = self.live.keys().copied().collect();
@@ -405,7 +409,7 @@ fn slabs(start: usize, size: usize) -> Range<usize> {
 /// Whether an object is filled with a byte; quick in a debug build.
 fn holds(object: NonNull<u8>, size: usize, byte: u8) -> bool {
     // SAFETY: the callers' objects are live, of at least that size, and initialised.
-    let bytes = unsafe { core::slice::from_raw_parts(object.as_ptr(), size) };
+    let bytes = unsafe { std::slice::from_raw_parts(object.as_ptr(), size) };
     bytes.split_first().is_none_or(|(&first, rest)| first == byte && rest == &bytes[..rest.len()])
 }
 

@@ -1,13 +1,13 @@
 //! Operation sequences on what functions hold, for property tests and for fuzzing. What must hold after each is in `ref_model.rs`, what the
 //! code is like in `ref_plan.rs`.
 
-use super::Reserve;
+use crate::Reserve;
 use arbitrary::Arbitrary;
 
 /// A sequence of operations on handles, slots, generators and proxies of code, permanent and transient.
 ///
 /// ```
-/// use permacode::testing::{Fuse, RefCase, RefOp, Reserve};
+/// use permacode_model::{Fuse, RefCase, RefOp, Reserve};
 ///
 /// let recipe = [0x51, 0x0b, 0x1c, 0, 0, 0, 0, 0, 0, 0];
 /// let ops = vec![RefOp::Make(recipe, Fuse::Never), RefOp::Clone(0), RefOp::Promote(1, 0), RefOp::Drop(0), RefOp::Check];
@@ -26,7 +26,7 @@ pub struct RefCase {
 /// One operation. Indices are taken modulo what there is; an operation on what there is none of does nothing.
 ///
 /// ```
-/// use permacode::testing::{Fuse, RefCase, RefOp, Reserve};
+/// use permacode_model::{Fuse, RefCase, RefOp, Reserve};
 ///
 /// let code = RefOp::Make([0x51, 0x0b, 0x1c, 0, 0, 0, 0, 0, 0, 0], Fuse::Never);
 /// let ops = vec![code, RefOp::Slot(0), RefOp::Promote(0, 0), RefOp::Seal, RefOp::Drop(0), RefOp::Drop(0), RefOp::Check];
@@ -78,7 +78,7 @@ pub enum RefOp {
 /// When a lowering function fails. Two bytes, `Copy`.
 ///
 /// ```
-/// use permacode::testing::{Fuse, RefCase, RefOp, Reserve};
+/// use permacode_model::{Fuse, RefCase, RefOp, Reserve};
 ///
 /// let recipe = [0x51, 0x0b, 0x1c, 0x2d, 0, 0, 0, 0, 0, 0];
 /// let ops = vec![RefOp::Make(recipe, Fuse::Error(1)), RefOp::Make(recipe, Fuse::Error(2)), RefOp::Check];

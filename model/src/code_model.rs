@@ -1,10 +1,12 @@
 //! What should be in a code arena after each operation of a [`CodeCase`], and the checks that it is.
 
-use super::Pages;
-use super::code_ops::{Block, CodeCase, CodeOp};
-use crate::error::PageCall;
-use crate::{CodeArena, Error, Hardening, Link, LinkError, Loader, Module, Permanent, Tracer};
-use core::slice;
+use crate::code_ops::{Block, CodeCase, CodeOp};
+use crate::reserve::check_at_end;
+use permacode::PageCall;
+use permacode::pages::PageSource;
+use permacode::testing::Pages;
+use permacode::{CodeArena, Error, Hardening, Link, LinkError, Loader, Module, Permanent, Tracer};
+use std::slice;
 
 /// A block that is there: where, how long, what it is filled with.
 struct Live {
@@ -59,7 +61,7 @@ impl CodeCase {
     ///
     /// ```
     /// use arbitrary::{Arbitrary, Unstructured};
-    /// use permacode::testing::CodeCase;
+    /// use permacode_model::CodeCase;
     ///
     /// for seed in 0..5 {
     ///     let bytes: Vec<u8> = (0..=255u8).map(|byte| byte.wrapping_mul(37).wrapping_add(seed)).collect(); // a fuzzer's
@@ -81,7 +83,7 @@ impl CodeCase {
         }
         state.close_all();
         drop(arena);
-        pages.check_at_end();
+        check_at_end(&pages);
     }
 }
 
@@ -101,7 +103,7 @@ struct State<'a> {
 }
 
 impl<'a> State<'a> {
-    pub(super) fn new(arena: &'a CodeArena, pages: &'a Pages) -> Self {
+    pub(crate) fn new(arena: &'a CodeArena, pages: &'a Pages) -> Self {
         Self {
             arena,
             pages,
@@ -115,7 +117,7 @@ impl<'a> State<'a> {
         }
     }
 
-    pub(super) fn run(&mut self, op: &CodeOp) {
+    pub(crate) fn run(&mut self, op: &CodeOp) {
         match *op {
             CodeOp::Load => match self.arena.load("module") {
                 Ok(loader) => {
@@ -230,7 +232,7 @@ impl<'a> State<'a> {
         let Some(module) = self.open(at) else { return };
         let text = name_text(name);
         match (self.loader(module).intern(&text), self.names[usize::from(name)]) {
-            (Ok(now), Some(before)) => assert!(core::ptr::eq(now, before), "two copies of {text}"),
+            (Ok(now), Some(before)) => assert!(std::ptr::eq(now, before), "two copies of {text}"),
             (Ok(now), None) => {
                 assert_eq!(now, text);
                 self.names[usize::from(name)] = Some(now);
@@ -308,7 +310,7 @@ impl<'a> State<'a> {
         let mut refused = None;
         self.close(at, |loader| match loader.seal() {
             Ok(module) => {
-                assert_eq!(module.hardening() == Hardening::Protect, module.arena().has_protection());
+                assert_eq!(module.hardening() == Hardening::Protect, self.pages.protects());
                 Some(module)
             }
             Err(error) => {
@@ -360,7 +362,7 @@ impl<'a> State<'a> {
         match module.seal() {
             Ok(sealed) => {
                 let protected = module.hardening() == Hardening::Protect;
-                assert!(sealed.held != 0 || protected == self.arena.has_protection(), "{sealed:?}");
+                assert!(sealed.held != 0 || protected == self.pages.protects(), "{sealed:?}");
             }
             Err(error) => self.excuse(error),
         }
@@ -391,7 +393,7 @@ impl<'a> State<'a> {
     fn excuse(&self, error: Error) {
         match error {
             // Ordinary memory cannot be executed.
-            Error::Pages(error) if error.call == PageCall::SealExecutable && !self.arena.has_protection() => {}
+            Error::Pages(error) if error.call == PageCall::SealExecutable && !self.pages.protects() => {}
             Error::Pages(_) => assert!(self.pages.failures() > 0, "{error} and nothing was made to fail"),
             Error::Exhausted { needed, left } | Error::Limit { needed, left, .. } => {
                 assert!(needed > left, "{error}");
@@ -435,7 +437,7 @@ impl<'a> State<'a> {
         }
         // One and a half times what is filled, a first run for each loader that is open, at each end, and what seals pad: a page for each place
         // that a module lies in. What is skipped for an alignment counts as asked for.
-        let page = self.arena.page_size();
+        let page = self.pages.page_size();
         let padded = (2 * self.modules.len() + self.demand / (16 << 10)) * page;
         assert!(
             stats.claimed <= self.demand + self.demand / 2 + (self.open + 2) * (16 << 10).max(page) + padded,
@@ -446,7 +448,7 @@ impl<'a> State<'a> {
     }
 
     fn check_location(&self, block: &Live) {
-        let location = self.arena.locate(core::ptr::without_provenance::<u8>(block.start));
+        let location = self.arena.locate(std::ptr::without_provenance::<u8>(block.start));
         match &self.modules[block.module] {
             Phase::Open(_) => assert!(location.is_none(), "an open module was found"),
             Phase::Closed(module) => {
@@ -457,7 +459,7 @@ impl<'a> State<'a> {
         }
     }
 
-    fn bytes(&self, range: core::ops::Range<usize>) -> &'a [u8] {
+    fn bytes(&self, range: std::ops::Range<usize>) -> &'a [u8] {
         let base = self.arena.base();
         // SAFETY: claimed pages are committed and initialised. Nobody writes to them during the borrow, which ends with the check. Typed
         // blocks are read only where they were written as bytes or words; the others are skipped by `check`.
@@ -465,7 +467,7 @@ impl<'a> State<'a> {
     }
 
     /// Closes and seals everything, and looks once more.
-    pub(super) fn close_all(mut self) {
+    pub(crate) fn close_all(mut self) {
         self.pages.relent();
         while self.open(0).is_some() {
             self.close(0, |loader| Some(loader.finish()));
@@ -478,11 +480,7 @@ impl<'a> State<'a> {
         assert_eq!(stats.claimed, stats.used + stats.gaps + stats.lost + stats.tails, "{stats:?}");
         assert_eq!((stats.unsealed, stats.modules), (0, self.modules.len()), "{stats:?}");
         assert_eq!(self.arena.modules().count(), self.modules.len());
-        assert!(
-            self.arena
-                .modules()
-                .all(|module| (module.hardening() == Hardening::Protect) == self.arena.has_protection())
-        );
+        assert!(self.arena.modules().all(|module| (module.hardening() == Hardening::Protect) == self.pages.protects()));
     }
 }
 

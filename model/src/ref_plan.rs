@@ -3,17 +3,17 @@
 //! A plan says of each place which block it leads to, so that not only contents can be compared, but also what is shared: two places
 //! lead to the same address if and only if the plan says so.
 
-use super::Fuse;
-use crate::code::{CodeArena, Link, Loader, Name, Permanent, Sites, Tracer};
-use crate::error::Error;
-use core::cell::Cell;
-use core::ops::Range;
+use crate::Fuse;
+use permacode::Error;
+use permacode::{CodeArena, Link, Loader, Name, Permanent, Sites, Tracer};
+use std::cell::Cell;
 use std::collections::HashSet;
+use std::ops::Range;
 
 /// What a code object holds, of each kind something.
-pub(super) struct Code<'a> {
+pub(crate) struct Code<'a> {
     number: u64,
-    pub(super) name: Name<'a>,
+    pub(crate) name: Name<'a>,
     /// Not interned; the same text as the name, or none.
     text: &'a str,
     bytes: &'a [u8],
@@ -31,7 +31,7 @@ enum Const<'a> {
 }
 
 impl<'a> Code<'a> {
-    pub(super) fn nth(&self, index: usize) -> Option<&'a Code<'a>> {
+    pub(crate) fn nth(&self, index: usize) -> Option<&'a Code<'a>> {
         self.inner.get(index).copied()
     }
 }
@@ -67,9 +67,9 @@ unsafe impl Permanent for Const<'_> {
 
 /// What is made: blobs of bytes, and nodes that refer to them and to each other. The last node is the root.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     blobs: Vec<Blob>,
-    pub(super) nodes: Vec<Node>,
+    pub(crate) nodes: Vec<Node>,
     /// As many different ranges of sites.
     sites: Vec<usize>,
 }
@@ -83,12 +83,12 @@ struct Blob {
 }
 
 #[derive(Debug)]
-pub(super) struct Node {
+pub(crate) struct Node {
     name: u8,
     text: bool,
     bytes: Option<(usize, Range<usize>)>,
     consts: Vec<Planned>,
-    pub(super) inner: Vec<usize>,
+    pub(crate) inner: Vec<usize>,
     link: Option<usize>,
     sites: usize,
     abandons: bool,
@@ -104,7 +104,7 @@ enum Planned {
 
 /// Why a lowering function failed.
 #[derive(Debug, PartialEq)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     Planned,
     Refused(Error),
 }
@@ -116,10 +116,10 @@ impl From<Error> for Failure {
 }
 
 /// The payload of a planned panic.
-pub(super) struct Blown;
+pub(crate) struct Blown;
 
 /// Every fourth name is empty, some are long.
-pub(super) fn name_text(name: u8) -> String {
+pub(crate) fn name_text(name: u8) -> String {
     match name % 4 {
         0 => String::new(),
         1 => format!("a name that is much longer than others {}", name % 32),
@@ -128,7 +128,7 @@ pub(super) fn name_text(name: u8) -> String {
 }
 
 impl Plan {
-    pub(super) fn new(recipe: [u8; 10]) -> Self {
+    pub(crate) fn new(recipe: [u8; 10]) -> Self {
         let mut plan = Self { blobs: Vec::new(), nodes: Vec::new(), sites: Vec::new() };
         for byte in recipe {
             plan.step(byte % 8, usize::from(byte / 8));
@@ -205,14 +205,14 @@ impl Plan {
     }
 
     /// The name of a node.
-    pub(super) fn name(&self, node: usize) -> u8 {
+    pub(crate) fn name(&self, node: usize) -> u8 {
         self.nodes[node].name
     }
 
     // ── lowering ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// What an interpreter's lowering function does, with any loader.
-    pub(super) fn lower<'x>(&self, loader: &Loader<'x>, fuse: Fuse) -> Result<&'x Code<'x>, Failure> {
+    pub(crate) fn lower<'x>(&self, loader: &Loader<'x>, fuse: Fuse) -> Result<&'x Code<'x>, Failure> {
         let step = Cell::new(0u8);
         let burn = || match fuse {
             Fuse::Error(at) if at % 32 == step.replace(step.get() + 1) => Err(Failure::Planned),
@@ -277,7 +277,7 @@ impl Plan {
 
     /// Checks that code is as planned from a node on, and returns the ranges of sites in it. With an arena, all of it must lie there, and
     /// its names be the ones that `asker`, a loader of that arena, finds.
-    pub(super) fn compare<'s, 'p>(
+    pub(crate) fn compare<'s, 'p>(
         &'p self,
         root: usize,
         code: &'s Code<'s>,
@@ -316,7 +316,7 @@ struct Seen<'p, 'l> {
 
 impl Seen<'_, '_> {
     fn node<'s>(&mut self, index: usize, code: &'s Code<'s>, todo: &mut Vec<(usize, &'s Code<'s>)>) {
-        let (node, address) = (&self.plan.nodes[index], core::ptr::from_ref(code).addr());
+        let (node, address) = (&self.plan.nodes[index], std::ptr::from_ref(code).addr());
         if let Some(before) = self.nodes[index].replace(address) {
             assert_eq!(before, address, "what was one code object is two");
             return;
@@ -354,7 +354,7 @@ impl Seen<'_, '_> {
         self.lies_well(found.as_bytes());
         if let Some((_, asker)) = self.permanent.filter(|_| !found.is_empty()) {
             let name = asker.intern(found).expect("it is there");
-            assert!(core::ptr::eq(name, found), "a name is not the arena's copy");
+            assert!(std::ptr::eq(name, found), "a name is not the arena's copy");
         }
     }
 
