@@ -58,7 +58,7 @@
 //! code: no page copied. Transient code, as a control: its pages are copied, because the counts lie on them.
 //!
 //! ```text
-//! cargo run --release --example refcounts
+//! cargo run --release -p permacode-mini-python
 //! ```
 //!
 //! | | | proposal | transient | permanent |
@@ -122,7 +122,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 #[cfg(not(target_os = "linux"))]
 fn main() {
-    println!("Only Linux tells which pages a process copied; `cargo test --example refcounts` runs the session.");
+    println!("Only Linux tells which pages a process copied; `cargo test -p permacode-mini-python` runs the session.");
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `cargo test` runs these with the example.
+//! What programs compute, on both kinds of code and both ways to look names up; and what they leave behind.
 
 mod bad_programs;
 mod caches;
