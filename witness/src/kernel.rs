@@ -1,5 +1,6 @@
 //! Another kernel: what this process is told from now on.
 
+use crate::said::past_the_harness;
 use std::io;
 
 /// From now on the kernel answers this process's `madvise` with this advice by `errno`, 0 for success, and does nothing. It cannot be taken
@@ -50,9 +51,10 @@ pub fn lock_all_memory() -> io::Result<()> {
     }
 }
 
+/// What a line begins with that is shown although the test passes.
+pub(crate) const SKIPPED: &str = "SKIPPED ";
+
 /// Says on the standard error that something was not tested here, and why, past any test harness that keeps a test's output.
 pub fn skipped(what: &str, why: impl std::fmt::Display) {
-    let text = format!("SKIPPED {what}: {why}\n");
-    // SAFETY: the bytes are there.
-    unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
+    past_the_harness(&format!("{SKIPPED}{what}: {why}\n"));
 }

@@ -31,6 +31,8 @@ pub mod namespace;
 mod pages_of;
 mod random;
 mod refusing;
+#[cfg(target_os = "linux")]
+mod said;
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 mod taking;
 
