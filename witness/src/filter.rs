@@ -1,5 +1,7 @@
 //! System calls refused by the kernel itself, as a sandbox does: a seccomp filter written by hand. For children only: it stays.
 
+use std::io;
+
 /// The part of an argument that is compared, and with what.
 #[derive(Clone, Copy, Debug)]
 pub struct When {
@@ -17,7 +19,12 @@ pub struct When {
 ///
 /// The kernel has no filters.
 pub fn refuse(call: libc::c_long, when: &[When], code: i32) {
-    install(call, when, libc::SECCOMP_RET_ERRNO | code as u32);
+    answer(call, when, code).unwrap();
+}
+
+/// The same where the kernel may have no filters. With 0 for the error number the call does nothing and says that it did.
+pub(crate) fn answer(call: libc::c_long, when: &[When], code: i32) -> io::Result<()> {
+    install(call, when, libc::SECCOMP_RET_ERRNO | code as u32)
 }
 
 /// Has `SIGSYS` raised instead of the call.
@@ -26,14 +33,17 @@ pub fn refuse(call: libc::c_long, when: &[When], code: i32) {
 ///
 /// The kernel has no filters.
 pub fn trap(call: libc::c_long, when: &[When]) {
-    install(call, when, libc::SECCOMP_RET_TRAP);
+    install(call, when, libc::SECCOMP_RET_TRAP).unwrap();
 }
 
-fn install(call: libc::c_long, when: &[When], action: u32) {
+/// Offset in the `seccomp_data` that a filter sees of the first argument's low half.
+const LOW: u32 = if cfg!(target_endian = "little") { 16 } else { 20 };
+
+fn install(call: libc::c_long, when: &[When], action: u32) -> io::Result<()> {
     let load = |at: u32| Step::Plain(line(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, at));
     let mut program = vec![load(0), Step::Equals(call as u32)];
     for condition in when {
-        program.push(load(16 + 8 * condition.argument));
+        program.push(load(LOW + 8 * condition.argument));
         program.push(Step::Plain(line(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, 0, condition.mask as u32)));
         program.push(Step::Equals(condition.value as u32));
     }
@@ -51,10 +61,11 @@ fn install(call: libc::c_long, when: &[When], action: u32) {
     filter.push(line(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW));
     let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
     // SAFETY: the program is valid during the calls, which copy it.
-    unsafe {
-        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program), 0);
-    }
+    let refused = unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
+            || libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program, 0, 0) != 0
+    };
+    if refused { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 enum Step {
