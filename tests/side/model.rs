@@ -2,8 +2,7 @@
 //!
 //! The model is in `model/`, shared with `fuzz/fuzz_targets/side_ops.rs`.
 
-use permacode_model::{Reserve, SideOp, strategies};
-use proptest::collection::vec;
+use permacode_model::{Reserve, strategies};
 use proptest::prelude::*;
 
 proptest! {
@@ -30,7 +29,9 @@ proptest! {
 #[cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 mod forked {
     use super::*;
+    use permacode_model::SideOp;
     use permacode_witness::in_child;
+    use proptest::collection::vec;
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
