@@ -1,6 +1,7 @@
 //! What should be in a code arena after each operation of a [`CodeCase`], and the checks that it is.
 
 use crate::code_ops::{Block, CodeCase, CodeOp};
+use crate::bytes::all;
 use crate::reserve::check_at_end;
 use permacode::PageCall;
 use permacode::pages::PageSource;
@@ -415,17 +416,17 @@ impl<'a> State<'a> {
             let claimed = &mut claimed[usize::from(block.start >= range.end - stats.native)];
             assert!(block.start >= claimed.start, "two blocks share a byte, or one lies outside of the claimed pages");
             assert!(block.start + block.len <= claimed.end, "a block lies outside of the claimed pages");
-            assert!(self.bytes(claimed.start..block.start).iter().all(|&byte| byte == 0), "a gap is not zero");
+            assert!(all(self.bytes(claimed.start..block.start), 0), "a gap is not zero");
             if let Content::Filled(byte, filled) = block.content {
                 let bytes = self.bytes(block.start..block.start + block.len);
-                assert!(bytes[..filled].iter().all(|&found| found == byte), "a block was overwritten");
-                assert!(bytes[filled..].iter().all(|&found| found == 0), "padding is not zero");
+                assert!(all(&bytes[..filled], byte), "a block was overwritten");
+                assert!(all(&bytes[filled..], 0), "padding is not zero");
             }
             self.check_location(block);
             claimed.start = block.start + block.len;
         }
         assert!(
-            claimed.iter().all(|rest| self.bytes(rest.clone()).iter().all(|&byte| byte == 0)),
+            claimed.iter().all(|rest| all(self.bytes(rest.clone()), 0)),
             "a tail is not zero"
         );
         for (name, text) in self.names.iter().enumerate() {

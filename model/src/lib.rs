@@ -3,6 +3,7 @@
 //! A case ([`CodeCase`], [`HeapCase`], [`RefCase`], [`SideCase`], [`SweepCase`]) is plain data. Its `check` runs it on the library and on the
 //! model beside it, and panics where they disagree. libFuzzer makes cases from bytes (`fuzz/`), proptest by [`strategies`] (`tests/`).
 
+mod bytes;
 mod code_model;
 mod code_ops;
 mod heap_model;

@@ -4,6 +4,7 @@
 //! lead to the same address if and only if the plan says so.
 
 use crate::Fuse;
+use crate::bytes::all;
 use permacode::Error;
 use permacode::{CodeArena, Link, Loader, Name, Permanent, Sites, Tracer};
 use std::cell::Cell;
@@ -363,8 +364,8 @@ impl Seen<'_, '_> {
         let blob = &self.plan.blobs[*index];
         assert_eq!(found.len(), range.len());
         let filled = blob.len.clamp(range.start, range.end) - range.start;
-        assert!(found[..filled].iter().all(|&byte| byte == fill(*index)), "bytes changed");
-        assert!(found[filled..].iter().all(|&byte| byte == 0), "zeros changed");
+        assert!(all(&found[..filled], fill(*index)), "bytes changed");
+        assert!(all(&found[filled..], 0), "zeros changed");
         self.lies_well(found);
         if !found.is_empty() {
             let start = found.as_ptr().addr() - range.start;
