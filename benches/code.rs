@@ -20,7 +20,8 @@ mod ways;
 use bumpalo::Bump;
 use harness::{Clock, Samples, interleave, print_table};
 use options::Options;
-use permacode::{CodeArena, CodeArenaBuilder, Loader};
+use permacode::code::CodeArenaBuilder;
+use permacode::{CodeArena, OpenModule};
 use shapes::{Input, OBJECTS, checksum, next};
 use std::error::Error;
 use std::hint::black_box;
@@ -116,7 +117,12 @@ impl Bench {
         }
     }
 
-    fn permacode(&self, builder: CodeArenaBuilder, warm: bool, way: &impl for<'a> Way<Loader<'a>>) -> Outcome<Filled> {
+    fn permacode(
+        &self,
+        builder: CodeArenaBuilder,
+        warm: bool,
+        way: &impl for<'a> Way<OpenModule<'a>>,
+    ) -> Outcome<Filled> {
         let arena = builder.prefault(if warm { CAPACITY } else { 0 }).build()?;
         let loader = arena.load("code")?;
         let mut objects = none();

@@ -12,7 +12,8 @@ mod options;
 
 use harness::{Clock, Samples, interleave, print_table};
 use options::Options;
-use permacode::{CodeArena, Error, Hardening};
+use permacode::code::Protection;
+use permacode::{CodeArena, Error};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
@@ -20,24 +21,24 @@ use std::os::unix::net::UnixStream;
 struct Way {
     name: &'static str,
     mebibytes: usize,
-    level: Hardening,
+    level: Protection,
     huge: bool,
 }
 
-const fn way(name: &'static str, mebibytes: usize, level: Hardening, huge: bool) -> Way {
+const fn way(name: &'static str, mebibytes: usize, level: Protection, huge: bool) -> Way {
     Way { name, mebibytes, level, huge }
 }
 
 const WAYS: [Way; 9] = [
-    way("no code", 0, Hardening::Protect, false),
-    way("16 MB, `Protect`", 16, Hardening::Protect, false),
-    way("16 MB, `Protect`, huge pages", 16, Hardening::Protect, true),
-    way("16 MB, `MemFile`", 16, Hardening::MemFile, false),
-    way("16 MB, `Forever`", 16, Hardening::Forever, false),
-    way("64 MB, `Protect`", 64, Hardening::Protect, false),
-    way("64 MB, `Protect`, huge pages", 64, Hardening::Protect, true),
-    way("64 MB, `MemFile`", 64, Hardening::MemFile, false),
-    way("64 MB, `Forever`", 64, Hardening::Forever, false),
+    way("no code", 0, Protection::ReadOnly, false),
+    way("16 MB, `ReadOnly`", 16, Protection::ReadOnly, false),
+    way("16 MB, `ReadOnly`, huge pages", 16, Protection::ReadOnly, true),
+    way("16 MB, `SealedFile`", 16, Protection::SealedFile, false),
+    way("16 MB, `Fixed`", 16, Protection::Fixed, false),
+    way("64 MB, `ReadOnly`", 64, Protection::ReadOnly, false),
+    way("64 MB, `ReadOnly`, huge pages", 64, Protection::ReadOnly, true),
+    way("64 MB, `SealedFile`", 64, Protection::SealedFile, false),
+    way("64 MB, `Fixed`", 64, Protection::Fixed, false),
 ];
 
 static MODULE: [u8; 64 << 10] = [7; 64 << 10];
@@ -62,7 +63,7 @@ fn main() -> Result<(), Error> {
             ]
         })
         .collect();
-    let head = ["code", "fork", "of that without code", "a child reads all", "of 16 MB at `Protect`"];
+    let head = ["code", "fork", "of that without code", "a child reads all", "of 16 MB at `ReadOnly`"];
     print_table(&format!("µs; {rounds} rounds"), &head, &rows);
     drop(servers);
     seals(rounds)
@@ -131,19 +132,19 @@ fn code(way: &Way) -> Result<Vec<&'static [u8]>, Error> {
     }
     let _ = arena.seal()?;
     match way.level {
-        Hardening::MemFile => arena.harden()?,
-        Hardening::Forever => arena.harden_forever()?,
+        Protection::SealedFile => arena.harden()?,
+        Protection::Fixed => arena.harden_forever()?,
         _ => {}
     }
-    assert!(arena.modules().all(|module| module.hardening() == way.level));
+    assert!(arena.modules().all(|module| module.protection() == way.level));
     Ok(blocks)
 }
 
 /// What a seal costs at each level, by the size of the module.
 fn seals(rounds: usize) -> Result<(), Error> {
     const SIZES: [usize; 3] = [4 << 10, 64 << 10, 1 << 20];
-    const LEVELS: [Hardening; 3] = [Hardening::Protect, Hardening::MemFile, Hardening::Forever];
-    let arenas = LEVELS.map(|level| CodeArena::builder().hardening(level).strict().build().map(CodeArena::leak));
+    const LEVELS: [Protection; 3] = [Protection::ReadOnly, Protection::SealedFile, Protection::Fixed];
+    let arenas = LEVELS.map(|level| CodeArena::builder().protection(level).strict().build().map(CodeArena::leak));
     let [protect, file, ever] = arenas;
     let arenas = [protect?, file?, ever?];
     let bytes = vec![7; 1 << 20];
@@ -154,7 +155,7 @@ fn seals(rounds: usize) -> Result<(), Error> {
             loader.alloc_slice_copy(&bytes[..size])?;
             let clock = Clock::start();
             loader.seal()?;
-            if LEVELS[subject] == Hardening::Forever {
+            if LEVELS[subject] == Protection::Fixed {
                 arenas[subject].harden_forever()?;
             }
             Ok::<_, Error>([clock.elapsed().as_nanos() as f64 / 1e3])
@@ -164,7 +165,7 @@ fn seals(rounds: usize) -> Result<(), Error> {
         row.extend(measured.iter().map(|[samples]| format!("{}, {}", samples.cell(), samples.ratio_cell(base))));
         rows.push(row);
     }
-    let head = ["a seal of", "`Protect`", "`MemFile`", "`MemFile`, then `harden_forever`"];
-    print_table(&format!("µs and the ratio to `Protect`; {rounds} rounds"), &head, &rows);
+    let head = ["a seal of", "`ReadOnly`", "`SealedFile`", "`SealedFile`, then `harden_forever`"];
+    print_table(&format!("µs and the ratio to `ReadOnly`; {rounds} rounds"), &head, &rows);
     Ok(())
 }

@@ -18,9 +18,10 @@
 //!                code ─ sites ─▶ entry ─▶ string          code ─ sites ─▶ entry ─▶ string
 //! ```
 
-use permacode::{
-    CodeRef, DualArena, Error, HeapArena, LazyConstant, Permanent, SideTable, Sites, Swept, TransientStats, Transients,
-};
+use permacode::heap::SweepReport;
+use permacode::side::LazyConstant;
+use permacode::stats::TransientStats;
+use permacode::{CodeRef, DualArena, Error, HeapArena, Permanent, SideTable, Sites, Transients};
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::mem;
@@ -80,7 +81,7 @@ impl Machine {
     }
 
     /// Frees every pair that the root does not reach. Writes to no pair.
-    pub(crate) fn collect(&mut self) -> Swept {
+    pub(crate) fn collect(&mut self) -> SweepReport {
         let mut stack = vec![self.root.get()];
         while let Some(value) = stack.pop() {
             let Value::Pair(pair) = value else { continue };
@@ -170,7 +171,7 @@ impl<'t> Evaluator<'t> {
     /// # Safety
     ///
     /// No function is used any more that the globals do not lead to.
-    pub(crate) unsafe fn collect(&self) -> Swept {
+    pub(crate) unsafe fn collect(&self) -> SweepReport {
         let heap = self.transients.heap();
         // Before entries are roots: those of code that is gone are none.
         self.transients.clear_free();
@@ -220,7 +221,7 @@ fn evaluations() -> Result<(), Error> {
     Ok(())
 }
 
-fn report(what: &str, swept: Swept, machine: &Machine) {
+fn report(what: &str, swept: SweepReport, machine: &Machine) {
     println!("{what}: {} pairs freed, {} bytes; {} live", swept.objects, swept.bytes, machine.heap().stats().objects);
 }
 

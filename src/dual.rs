@@ -9,23 +9,21 @@ use std::sync::Arc;
 /// Where an address lies, as [`DualArena::classify`] tells.
 ///
 /// ```
-/// use permacode::{DualArena, Region};
+/// use permacode::{ArenaKind, DualArena};
 ///
 /// let arenas = DualArena::new()?;
 /// let heap = arenas.heap.address_range();
 /// let around = [heap.start - 1, heap.start, heap.end - 1, heap.end].map(|at| arenas.classify(at as *const u8));
-/// assert_eq!(around[1..3], [Region::Heap; 2]); // used or not
-/// assert!(around[0] != Region::Heap && around[3] != Region::Heap);
+/// assert_eq!(around[1..3], [Some(ArenaKind::Heap); 2]); // used or not
+/// assert!(around[0] != Some(ArenaKind::Heap) && around[3] != Some(ArenaKind::Heap));
 /// # Ok::<(), permacode::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Region {
+pub enum ArenaKind {
     /// Among the code pages.
     Code,
     /// Among the heap's slabs.
     Heap,
-    /// In neither.
-    Elsewhere,
 }
 
 /// A code arena and a heap arena, on pages that they never share.
@@ -34,15 +32,15 @@ pub enum Region {
 /// is moved, or [`leak`](Self::leak) it for one that lives as long as the process.
 ///
 /// ```
-/// use permacode::{DualArena, HeapRc, Region};
+/// use permacode::{ArenaKind, DualArena, HeapRc};
 ///
 /// # fn main() -> Result<(), permacode::Error> {
 /// let arenas = DualArena::new()?;
 /// let code = arenas.code.load("m")?.alloc_str("code")?;
 /// let value = HeapRc::new(&arenas.heap, 1)?;
-/// assert_eq!(arenas.classify(code), Region::Code);
-/// assert_eq!(arenas.classify(&raw const *value), Region::Heap);
-/// assert_eq!(arenas.classify(&arenas), Region::Elsewhere);
+/// assert_eq!(arenas.classify(code), Some(ArenaKind::Code));
+/// assert_eq!(arenas.classify(&raw const *value), Some(ArenaKind::Heap));
+/// assert_eq!(arenas.classify(&arenas), None);
 /// # Ok(())
 /// # }
 /// ```
@@ -105,22 +103,22 @@ impl DualArena {
     /// Where an address lies. Costs a subtraction and a comparison for code, two of each for the rest. It is not dereferenced.
     ///
     /// ```
-    /// use permacode::{DualArena, Region};
+    /// use permacode::{ArenaKind, DualArena};
     ///
     /// let arenas = DualArena::new()?;
     /// let name = arenas.code.load("m")?.alloc_str("name")?;
-    /// assert_eq!(arenas.classify(name), Region::Code);
-    /// assert_eq!(arenas.classify(&name), Region::Elsewhere); // the reference itself
+    /// assert_eq!(arenas.classify(name), Some(ArenaKind::Code));
+    /// assert_eq!(arenas.classify(&name), None); // the reference itself
     /// # Ok::<(), permacode::Error>(())
     /// ```
     #[inline]
-    pub fn classify<T: ?Sized>(&self, address: *const T) -> Region {
+    pub fn classify<T: ?Sized>(&self, address: *const T) -> Option<ArenaKind> {
         if self.code.contains(address) {
-            Region::Code
+            Some(ArenaKind::Code)
         } else if self.heap.contains(address) {
-            Region::Heap
+            Some(ArenaKind::Heap)
         } else {
-            Region::Elsewhere
+            None
         }
     }
 

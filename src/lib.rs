@@ -34,22 +34,23 @@
 //! | | |
 //! | --- | --- |
 //! | [`CodeArena`] | the memory; shared by threads, inherited by forked children |
-//! | [`Loader`] | the open phase of a module: allocates, interns, links |
+//! | [`OpenModule`] | the open phase of a module |
+//! | [`Loader`] | allocates, interns, links: an open module, or a region of transient code |
 //! | [`Module`] | a finished one: nothing can be added to it |
 //! | [`Permanent`] | what may be a block: no cells, no drop glue, referents of the same kind; derive it |
-//! | [`NativeLoader`] | the open phase of machine code: writable first, executable then, never both |
+//! | [`NativeModule`](code::NativeModule) | the open phase of machine code: writable first, executable then, never both |
 //! | [`Link`] | a reference set after its block was made, for cycles |
 //! | [`Sites`] | numbers that stand in code for what must change elsewhere |
 //! | [`Name`] | an interned name, compared by its text |
-//! | [`Shared`] | bytes of an arena with a share in the arena |
+//! | [`SharedBytes`](code::SharedBytes) | bytes of an arena with a share in the arena |
 //! | [`HeapArena`] | memory for what changes: an allocator for one thread, its bookkeeping out of line |
 //! | [`HeapRc`] | a counted pointer into a heap |
 //! | [`CodeRef`] | a handle of code: permanent, or [transient](Transients) and counted |
-//! | [`CodeSlot`], [`AtomicCodeSlot`] | what a function holds: code that can be replaced |
-//! | [`CodeProxy`] | what a script sees of code |
-//! | [`SideTable`] | what changes beside sealed code: [caches](InlineCache), [counters](CallCounter), [constants](LazyConstant) |
+//! | [`CodeSlot`], [`AtomicCodeSlot`](handles::AtomicCodeSlot) | what a function holds: code that can be replaced |
+//! | [`CodeProxy`](handles::CodeProxy) | what a script sees of code |
+//! | [`SideTable`] | what changes beside sealed code: [caches](side::InlineCache), [counters](side::CallCounter), [constants](side::LazyConstant) |
 //! | [`DualArena`] | both arenas as one thing to own |
-//! | [`GlobalHeap`] | a heap as a program's `#[global_allocator]` |
+//! | [`GlobalHeap`](heap::GlobalHeap) | a heap as a program's `#[global_allocator]` |
 //! | [`Error`] | whatever was refused, and why; nothing is lost then |
 //!
 //! Begin with [`CodeArena`], [`Loader`] and `#[derive(Permanent)]`: they are enough for code that is loaded once. [`Link`] is for cycles,
@@ -61,20 +62,20 @@
 //! # What it costs
 //!
 //! An arena is two system calls. A block is a comparison and a bump; a loader needs one system call for each run of pages, of 16 KiB at
-//! first and up to 1 MiB, save an arena's first, and one for some five hundred modules. [Finishing](Loader::finish) a module costs none,
-//! [sealing](Loader::seal) it one for each run; [`CodeArena::seal`] seals everything finished with commonly one. Reading costs nothing
+//! first and up to 1 MiB, save an arena's first, and one for some five hundred modules. [Finishing](OpenModule::finish) a module costs none,
+//! [sealing](OpenModule::seal) it one for each run; [`CodeArena::seal`] seals everything finished with commonly one. Reading costs nothing
 //! beyond the load: no handle of permanent code is counted.
 //!
 //! # What it does not do
 //!
 //! It does not make reference counting faster; on one thread that is hardly slower than not counting. It keeps pages clean, code what it
 //! was, and threads from fighting over a count. `mprotect` stops a stray store; it does not stop code that calls `mprotect` or `munmap` or
-//! writes through `/proc/self/mem`. [`CodeArena::harden`] and [`CodeArena::harden_forever`] stop more; [`Hardening`] says what holds.
+//! writes through `/proc/self/mem`. [`CodeArena::harden`] and [`CodeArena::harden_forever`] stop more; [`Protection`](code::Protection) says what holds.
 //!
 //! # Features
 //!
 //! * `derive` (default): `#[derive(Permanent)]`.
-//! * `residency` (Linux): [`Residency`], what the kernel says of an arena's memory: resident, shared, copied, and why; and
+//! * `residency` (Linux): [`Residency`](residency::Residency), what the kernel says of an arena's memory: resident, shared, copied, and why; and
 //!   [`CodeArena::assert_clean`] for users' own tests.
 //! * `testing`: page sources that fail on demand, for users' own tests.
 //! * `c-symbols`: the functions for C (`permacode_heap_malloc` and its kin, `permacode_code_contains`) are exported under their own
@@ -83,44 +84,43 @@
 //! * `allocator-api2-03`, `allocator-api2-04`, `nightly`: `Allocator` of those versions, and of the standard library, for `&HeapArena`,
 //!   beside that of allocator-api2 0.2.
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(unreachable_pub)]
 
-mod code;
+mod base;
+pub mod code;
 mod dual;
-mod error;
-mod heap;
-mod layout;
+pub mod error;
+pub mod ffi;
+pub mod handles;
+pub mod heap;
 pub mod pages;
-#[cfg(all(target_os = "linux", any(feature = "residency", not(any(miri, permacode_ordinary_pages)))))]
-mod path;
-mod prefetch;
-mod refs;
 #[cfg(all(feature = "residency", target_os = "linux"))]
-mod residency;
-mod side;
-mod sync;
+pub mod residency;
+pub mod side;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use code::{
-    CodeArena, CodeArenaBuilder, Hardening, Link, Loader, Location, Module, Modules, Name, NativeLoader, Permanent,
-    Sealed, Shared, Sites, Stats, Tracer, permacode_code_contains,
-};
-pub use dual::{DualArena, Region};
-pub use error::{Error, LinkError, PageCall, PageError};
-pub use heap::{
-    ClassStats, Decay, GlobalHeap, HeapArena, HeapArenaBuilder, HeapRc, HeapStats, Registered, Swept,
-    permacode_heap_calloc, permacode_heap_free, permacode_heap_lua_alloc, permacode_heap_malloc,
-    permacode_heap_realloc, permacode_heap_resize, permacode_heap_usable_size,
-};
+/// Counts of arenas, of size classes and of transient code. All of them print.
+pub mod stats {
+    pub use crate::code::arena::CodeStats;
+    pub use crate::handles::region::TransientStats;
+    pub use crate::heap::stats::{ClassStats, HeapStats};
+}
+
+pub use code::arena::{CodeArena, Module};
+pub use code::load::{Loader, OpenModule};
+pub use code::value::{Link, Name, Permanent, Sites};
+pub use dual::{ArenaKind, DualArena};
+pub use error::error::Error;
+pub use handles::code_ref::CodeRef;
+pub use handles::region::Transients;
+pub use handles::slot::CodeSlot;
+pub use heap::adapters::HeapRc;
+pub use heap::arena::HeapArena;
 #[cfg(feature = "derive")]
 pub use permacode_derive::Permanent;
-pub use refs::{AtomicCodeSlot, CodeProxy, CodeRef, CodeSlot, TransientStats, Transients};
-#[cfg(all(feature = "residency", target_os = "linux"))]
-pub use residency::{Backing, Mapping, PageState, Permissions, Residency, ResidencyError, Stretch, Unclean};
-pub use side::{
-    CallCounter, InlineCache, LazyConstant, PolymorphicCache, Quickened, SideTable, SideTableBuilder, Version,
-};
+pub use side::table::SideTable;
 
 /// The README's programs run as tests.
 #[cfg(doctest)]

@@ -34,11 +34,11 @@ fn without_the_feature_no_name_is_taken() {
     let heap = HeapArena::builder().reservation(1 << 20).build().unwrap();
     // SAFETY: the heap is this thread's, and what it gave is freed once.
     unsafe {
-        let object = permacode::permacode_heap_malloc(&heap, 100);
-        permacode::permacode_heap_free(&heap, object);
+        let object = permacode::ffi::permacode_heap_malloc(&heap, 100);
+        permacode::ffi::permacode_heap_free(&heap, object);
     }
     // SAFETY: null is allowed.
-    assert!(!unsafe { permacode::permacode_code_contains(std::ptr::null::<CodeArena>(), std::ptr::null()) });
+    assert!(!unsafe { permacode::ffi::permacode_code_contains(std::ptr::null::<CodeArena>(), std::ptr::null()) });
     assert_eq!(found(), [""; 0]);
 }
 

@@ -3,14 +3,15 @@
 //! One test in a file of its own: it measures its process, in which nobody else may do anything.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-use permacode::{CodeArena, Hardening};
+use permacode::CodeArena;
+use permacode::code::Protection;
 
 /// A whole life of an arena.
 fn once() {
     let arena = CodeArena::new().unwrap();
     let loader = arena.load("m").unwrap();
     let block = loader.alloc_slice_copy(&[7u8; 100]).unwrap();
-    assert_eq!(loader.seal().unwrap().hardening(), Hardening::Protect);
+    assert_eq!(loader.seal().unwrap().protection(), Protection::ReadOnly);
     assert_eq!(block, [7; 100]);
 }
 

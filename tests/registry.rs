@@ -5,7 +5,9 @@
 use core::ffi::c_void;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
-use permacode::{Error, HeapArena, Registered, permacode_heap_usable_size};
+use permacode::ffi::permacode_heap_usable_size;
+use permacode::heap::Registration;
+use permacode::{Error, HeapArena};
 use permacode_witness::heap::layout;
 use permacode_witness::in_child;
 use std::sync::Mutex;
@@ -92,7 +94,7 @@ fn there_are_256_places_and_the_next_is_refused_until_one_is_free() {
     alone(|| {
         let heaps: Vec<HeapArena> = (0..257).map(|_| small_heap()).collect();
         let objects: Vec<*const u8> = heaps.iter().map(|heap| object(heap, 40)).collect();
-        let mut all: Vec<Registered<'_>> = heaps[..256].iter().map(|heap| heap.register().unwrap()).collect();
+        let mut all: Vec<Registration<'_>> = heaps[..256].iter().map(|heap| heap.register().unwrap()).collect();
         assert!(objects[..256].iter().all(|&object| usable(object) == 40));
         assert!(matches!(heaps[256].register(), Err(Error::Bookkeeping { capacity: 256 })));
         assert_eq!(usable(objects[256]), 0);

@@ -2,7 +2,8 @@
 #![cfg(target_os = "linux")]
 
 use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
-use permacode::{CodeArena, Error, GlobalHeap, HeapArena, Link};
+use permacode::heap::GlobalHeap;
+use permacode::{CodeArena, Error, HeapArena, Link};
 
 /// Writable statics that the library may have: the number of arenas made, which tags the sites of each (soundness S17); the registered
 /// heaps; for each thread, the global heap that it owns; and what the kernel does with pages that it says it has dropped, which is no state

@@ -1,6 +1,6 @@
 //! What runs: functions that read attributes of objects with shapes, and globals.
 
-use permacode::{InlineCache, Version};
+use permacode::side::{InlineCache, Version};
 use std::collections::HashMap;
 
 /// Instructions of a function, the return included.

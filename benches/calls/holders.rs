@@ -3,7 +3,8 @@
 //! A call makes a frame that holds the code for itself, runs it, and lets go of it: while it runs, the function's code may be replaced.
 
 use crate::code::{Code, run};
-use permacode::{AtomicCodeSlot, CodeArena, CodeRef, CodeSlot};
+use permacode::handles::AtomicCodeSlot;
+use permacode::{CodeArena, CodeRef, CodeSlot};
 use std::cell::Cell;
 use std::ptr::NonNull;
 use std::rc::Rc;

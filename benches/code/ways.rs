@@ -10,7 +10,7 @@ use bumpalo::Bump;
 use core::alloc::Layout;
 use core::cell::RefCell;
 use core::ptr::NonNull;
-use permacode::{Error, Loader, Permanent};
+use permacode::{Error, OpenModule, Permanent};
 
 /// A way to build code objects in memory of kind `M`.
 pub(crate) trait Way<M> {
@@ -48,11 +48,11 @@ pub(crate) struct BoxedCode {
     numbers: [u32; NUMBERS],
 }
 
-impl<'a> Way<Loader<'a>> for Separate {
+impl<'a> Way<OpenModule<'a>> for Separate {
     type Object = &'a Code<'a>;
 
     #[inline]
-    fn build(&self, loader: &Loader<'a>, parts: &Parts<'_>) -> Result<&'a Code<'a>, Error> {
+    fn build(&self, loader: &OpenModule<'a>, parts: &Parts<'_>) -> Result<&'a Code<'a>, Error> {
         let ops = loader.alloc_slice_copy(parts.ops)?;
         let slots = loader.alloc_slice_copy(parts.slots)?;
         let lines = loader.alloc_slice_copy(parts.lines)?;
@@ -123,11 +123,11 @@ impl Together {
     }
 }
 
-impl<'a> Way<Loader<'a>> for Together {
+impl<'a> Way<OpenModule<'a>> for Together {
     type Object = &'a [u8];
 
     #[inline]
-    fn build(&self, loader: &Loader<'a>, parts: &Parts<'_>) -> Result<&'a [u8], Error> {
+    fn build(&self, loader: &OpenModule<'a>, parts: &Parts<'_>) -> Result<&'a [u8], Error> {
         self.assemble(parts, |block| loader.alloc_padded(block, BLOCK_ALIGN, 0))
     }
 }

@@ -15,7 +15,12 @@ impl Options {
 
     /// The number behind `name`, as in `--rounds 5`.
     pub(crate) fn number(&self, name: &str) -> Option<usize> {
-        let at = self.arguments.iter().position(|argument| argument == name)?;
-        self.arguments.get(at + 1)?.parse().ok()
+        self.numbers(name).next()
+    }
+
+    /// The number behind each `name`.
+    pub(crate) fn numbers(&self, name: &str) -> impl Iterator<Item = usize> {
+        let pairs = self.arguments.windows(2).filter(move |pair| pair[0] == name);
+        pairs.filter_map(|pair| pair[1].parse().ok())
     }
 }

@@ -1,8 +1,8 @@
 //! What stays resident, over time: patterns that allocators have kept memory after, each in a process of its own, beside glibc, jemalloc and
 //! mimalloc.
 //!
-//! `cargo bench -p permacode-heap-bench --bench memory` runs all patterns, prints a table and draws a picture. Behind `--`: `--only N` runs
-//! the N-th pattern, `--picture 1` writes `resident.svg` beside this file.
+//! `cargo bench -p permacode-heap-bench --bench memory` runs all patterns and prints tables. Behind `--`: `--only N`, once or more, runs the
+//! N-th pattern alone, `--picture 1` draws a picture, `resident.svg` beside this file.
 //!
 //! ```text
 //!   patterns · shapes · threads · traces     what a program does, through
@@ -45,9 +45,11 @@ fn main() -> Outcome<()> {
     if let Some(pattern) = options.number("--child") {
         return patterns::child(pattern, options.number("--subject").unwrap_or(0));
     }
-    let wanted = |pattern: usize| options.number("--only").is_none_or(|only| only == pattern);
-    let results = (0..patterns::all().len()).filter(|&pattern| wanted(pattern)).map(report::ask);
-    let results = results.collect::<Outcome<Vec<_>>>()?;
+    let mut wanted: Vec<usize> = options.numbers("--only").collect();
+    if wanted.is_empty() {
+        wanted = (0..patterns::all().len()).collect();
+    }
+    let results = wanted.into_iter().map(report::ask).collect::<Outcome<Vec<_>>>()?;
     report::print(&results);
     if options.number("--picture").is_some() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../memory/resident.svg");

@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use crate::harness::print_table;
-use crate::heap::{Sample, TRIMMED};
+use crate::heap::{SETTLED, Sample, TRIMMED};
 use crate::patterns;
 use crate::subjects::{self, Subject};
 use std::process::{Child, Command, Stdio};
@@ -92,7 +92,8 @@ pub(crate) fn print(results: &[Result]) {
             let beside = mine.max(16.0) / of(Subject::Glibc).max(16.0);
             let verdict = match moment.as_str() {
                 TRIMMED => String::new(),
-                _ if mine > bound => "**over the bound**".into(),
+                SETTLED if mine > bound => "**over the bound**".into(),
+                _ if mine > bound => "over the bound, for a while".into(),
                 _ if beside > 1.5 => format!("{beside:.2} × glibc"),
                 _ => String::new(),
             };

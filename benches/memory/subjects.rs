@@ -1,7 +1,8 @@
 //! The allocators that are compared, each as a `GlobalAlloc` of which a pattern knows nothing else.
 
 use crate::Outcome;
-use permacode::{GlobalHeap, HeapArena};
+use permacode::HeapArena;
+use permacode::heap::GlobalHeap;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr::{self, NonNull};
 

@@ -46,8 +46,8 @@ impl Input {
         let core = fresh.ident("core").into_token_stream();
 
         let (permanent, tracer) = match OfType::read(&item.attrs, &mut errors).krate {
-            Some(krate) => (quote!(#krate::Permanent), quote!(#krate::Tracer)),
-            None => (quote!(::permacode::Permanent), quote!(::permacode::Tracer)),
+            Some(krate) => (quote!(#krate::Permanent), quote!(#krate::code::Tracer)),
+            None => (quote!(::permacode::Permanent), quote!(::permacode::code::Tracer)),
         };
         attributes::refuse_packed(&item.attrs, &mut errors);
         for parameter in &item.generics.params {

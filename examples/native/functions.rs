@@ -1,11 +1,12 @@
 //! The functions, loaded and sealed: from here on they can be called.
 
 use crate::assembled::Assembled;
-use permacode::{CodeArena, Error, NativeLoader};
+use permacode::code::NativeModule;
+use permacode::{CodeArena, Error};
 
 /// Assembled code in a module that is still open: writable, not executable.
 pub struct Loaded<'a> {
-    loader: NativeLoader<'a>,
+    loader: NativeModule<'a>,
     code: &'a [u8],
     starts: [usize; 4],
 }

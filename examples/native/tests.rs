@@ -3,7 +3,8 @@
 use super::assembled::{Assembled, aarch64, x86_64};
 use super::functions::{Functions, Loaded};
 use super::permissions;
-use permacode::{CodeArena, Hardening};
+use permacode::CodeArena;
+use permacode::code::Protection;
 
 /// The functions, where they can run.
 fn functions(arena: &CodeArena) -> Option<Functions<'_>> {
@@ -53,7 +54,7 @@ fn pages_are_writable_first_and_executable_then() {
 #[cfg(target_os = "linux")]
 #[test]
 fn code_runs_from_a_sealed_memory_file_too() {
-    let arena = CodeArena::builder().hardening(Hardening::MemFile).build().unwrap();
+    let arena = CodeArena::builder().protection(Protection::SealedFile).build().unwrap();
     let Some(functions) = functions(&arena) else { return };
     match arena.refused() {
         None => assert_eq!(permissions(functions.code()), "r-xs"),

@@ -1,12 +1,12 @@
 //! What threads share without a lock, tried in every order of threads and of memory (soundness S23).
 //!
 //! ```text
-//!   src/code/watermark.rs    reserving runs              ─┐
-//!   src/code/shelf.rs        leaving and taking tails     ├─ the library's own files, included here
-//!   src/code/published.rs    publishing records           │
-//!   src/pages/place.rs       keeping address space        │
-//!   src/refs/atomic_slot.rs  swapping a function's code  ─┘
-//!   src/sync.rs              the atomics  ──▶  here: loom's
+//!   src/code/store/watermark.rs  reserving runs              ─┐
+//!   src/code/store/shelf.rs      leaving and taking tails     ├─ the library's own files, included here
+//!   src/code/store/record.rs     publishing records           │
+//!   src/pages/pool_slot.rs       keeping address space        │
+//!   src/handles/atomic_slot.rs   swapping a function's code  ─┘
+//!   src/base/atomics.rs          the atomics  ──▶  here: loom's
 //! ```
 //!
 //! What a protocol hands over (a run's bytes, a record, code) is a `Watched` cell: loom reports each access to it that nothing orders
@@ -15,19 +15,21 @@
 // What the models do not need.
 #![allow(dead_code, unused_imports)]
 
-// The library's minimum Rust has no `is_multiple_of`.
-#[allow(clippy::manual_is_multiple_of)]
-#[path = "../../src/layout.rs"]
-mod layout;
-mod sync;
+mod base {
+    // The library's minimum Rust has no `is_multiple_of`.
+    #[allow(clippy::manual_is_multiple_of)]
+    #[path = "../../../src/base/align.rs"]
+    pub(crate) mod align;
+    pub(crate) mod atomics;
+}
 
 mod code {
-    #[path = "../../../src/code/published.rs"]
-    mod published;
-    #[path = "../../../src/code/watermark.rs"]
+    #[path = "../../../src/code/store/record.rs"]
+    mod record;
+    #[path = "../../../src/code/store/watermark.rs"]
     mod watermark;
 
-    #[path = "../../../src/code/shelf.rs"]
+    #[path = "../../../src/code/store/shelf.rs"]
     mod shelf;
 
     mod publishing;
@@ -40,14 +42,14 @@ mod code {
 }
 
 mod pages {
-    #[path = "../../../src/pages/place.rs"]
-    mod place;
+    #[path = "../../../src/pages/pool_slot.rs"]
+    mod pool_slot;
 
     mod keeping;
 }
 
-mod refs {
-    #[path = "../../../src/refs/atomic_slot.rs"]
+mod handles {
+    #[path = "../../../src/handles/atomic_slot.rs"]
     mod atomic_slot;
 
     mod swapping;

@@ -1,12 +1,14 @@
 //! What should be in a code arena after each operation of a [`CodeCase`], and the checks that it is.
 
-use crate::code_ops::{Block, CodeCase, CodeOp};
 use crate::bytes::all;
+use crate::code_ops::{Block, CodeCase, CodeOp};
 use crate::reserve::check_at_end;
-use permacode::PageCall;
+use permacode::code::{Protection, Tracer};
+use permacode::error::LinkError;
+use permacode::error::PageCall;
 use permacode::pages::PageSource;
 use permacode::testing::Pages;
-use permacode::{CodeArena, Error, Hardening, Link, LinkError, Loader, Module, Permanent, Tracer};
+use permacode::{CodeArena, Error, Link, Loader, Module, OpenModule, Permanent};
 use std::slice;
 
 /// A block that is there: where, how long, what it is filled with.
@@ -47,7 +49,7 @@ struct Nodes<'a> {
 
 /// A module of the case: open, or closed.
 enum Phase<'a> {
-    Open(Loader<'a>),
+    Open(OpenModule<'a>),
     Closed(Option<Module<'a>>),
 }
 impl CodeCase {
@@ -300,9 +302,9 @@ impl<'a> State<'a> {
         }
     }
 
-    fn close(&mut self, at: u8, close: impl FnOnce(Loader<'a>) -> Option<Module<'a>>) {
+    fn close(&mut self, at: u8, close: impl FnOnce(OpenModule<'a>) -> Option<Module<'a>>) {
         let Some(at) = self.open(at) else { return };
-        if let Phase::Open(loader) = core::mem::replace(&mut self.modules[at], Phase::Closed(None)) {
+        if let Phase::Open(loader) = std::mem::replace(&mut self.modules[at], Phase::Closed(None)) {
             self.modules[at] = Phase::Closed(close(loader));
         }
     }
@@ -311,7 +313,7 @@ impl<'a> State<'a> {
         let mut refused = None;
         self.close(at, |loader| match loader.seal() {
             Ok(module) => {
-                assert_eq!(module.hardening() == Hardening::Protect, self.pages.protects());
+                assert_eq!(module.protection() == Protection::ReadOnly, self.pages.protects());
                 Some(module)
             }
             Err(error) => {
@@ -362,7 +364,7 @@ impl<'a> State<'a> {
         let module = closed[usize::from(at) % closed.len()];
         match module.seal() {
             Ok(sealed) => {
-                let protected = module.hardening() == Hardening::Protect;
+                let protected = module.protection() == Protection::ReadOnly;
                 assert!(sealed.held != 0 || protected == self.pages.protects(), "{sealed:?}");
             }
             Err(error) => self.excuse(error),
@@ -425,10 +427,7 @@ impl<'a> State<'a> {
             self.check_location(block);
             claimed.start = block.start + block.len;
         }
-        assert!(
-            claimed.iter().all(|rest| all(self.bytes(rest.clone()), 0)),
-            "a tail is not zero"
-        );
+        assert!(claimed.iter().all(|rest| all(self.bytes(rest.clone()), 0)), "a tail is not zero");
         for (name, text) in self.names.iter().enumerate() {
             assert!(text.is_none_or(|text| text == name_text(name as u8)), "an interned name was overwritten");
         }
@@ -481,7 +480,9 @@ impl<'a> State<'a> {
         assert_eq!(stats.claimed, stats.used + stats.gaps + stats.lost + stats.tails, "{stats:?}");
         assert_eq!((stats.unsealed, stats.modules), (0, self.modules.len()), "{stats:?}");
         assert_eq!(self.arena.modules().count(), self.modules.len());
-        assert!(self.arena.modules().all(|module| (module.hardening() == Hardening::Protect) == self.pages.protects()));
+        assert!(
+            self.arena.modules().all(|module| (module.protection() == Protection::ReadOnly) == self.pages.protects())
+        );
     }
 }
 

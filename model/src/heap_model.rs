@@ -13,12 +13,11 @@
 use crate::heap_ops::{HeapCase, HeapOp};
 use crate::reserve::check_at_end;
 use permacode::Error;
-use permacode::PageCall;
+use permacode::HeapArena;
+use permacode::error::PageCall;
+use permacode::ffi::*;
+use permacode::heap::*;
 use permacode::testing::Pages;
-use permacode::{
-    Decay, HeapArena, permacode_heap_calloc, permacode_heap_free, permacode_heap_lua_alloc, permacode_heap_malloc,
-    permacode_heap_realloc,
-};
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashSet};

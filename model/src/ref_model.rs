@@ -14,11 +14,12 @@ mod checks;
 use crate::ref_ops::{Fuse, RefCase, RefOp};
 use crate::ref_plan::{Blown, Code, Failure, Plan, name_text};
 use crate::reserve::check_at_end;
+use permacode::CodeArena;
 use permacode::Error;
 use permacode::HeapArena;
+use permacode::handles::{AtomicCodeSlot, CodeProxy};
 use permacode::testing::Pages;
-use permacode::{AtomicCodeSlot, CodeProxy, CodeRef, CodeSlot, Transients};
-use permacode::{CodeArena, Loader};
+use permacode::{CodeRef, CodeSlot, OpenModule, Transients};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -97,9 +98,9 @@ struct State<'t> {
     transients: &'t Transients<'t>,
     other: &'t CodeArena,
     pages: &'t Pages,
-    loader: Option<Loader<'t>>,
+    loader: Option<OpenModule<'t>>,
     /// Stays open, to be asked for names.
-    asker: Loader<'t>,
+    asker: OpenModule<'t>,
     things: Vec<(Thing<'t>, Target)>,
     regions: Vec<Region>,
     permanents: Vec<Permanent<'t>>,
@@ -194,7 +195,7 @@ impl<'t> State<'t> {
             }
             RefOp::Promote(at, to) => self.promote(at, to),
             RefOp::Share(at) => self.share(at),
-            RefOp::Finish => drop(self.loader.take().map(Loader::finish)),
+            RefOp::Finish => drop(self.loader.take().map(OpenModule::finish)),
             RefOp::Seal => {
                 let sealed = self.loader.take().map_or(Ok(()), |loader| loader.seal().map(|_| ()));
                 self.excuse(sealed);
@@ -265,7 +266,7 @@ impl<'t> State<'t> {
         }
         let Some((code, new)) = self.take_handle(at) else { return };
         let Some((Thing::Slot(slot), target)) = self.slot(slot) else { return };
-        let old = (Thing::Handle(slot.replace(code)), core::mem::replace(target, new));
+        let old = (Thing::Handle(slot.replace(code)), std::mem::replace(target, new));
         self.things.push(old);
     }
 
@@ -281,7 +282,7 @@ impl<'t> State<'t> {
         let out = match slot.compare_exchange(&current, code) {
             Ok(old) => {
                 assert_eq!(*target, expected, "something else was replaced");
-                (Thing::Handle(old), core::mem::replace(target, new))
+                (Thing::Handle(old), std::mem::replace(target, new))
             }
             Err(code) => {
                 assert_ne!(*target, expected, "the same was not found");
@@ -348,7 +349,7 @@ impl<'t> State<'t> {
             Ok(code) => {
                 let new = !self.permanents.iter().any(|known| std::ptr::eq(known.code, code));
                 assert_eq!(new, matches!(target, Target::Region(..)), "transient code is copied, permanent is not");
-                plan.compare(root, code, Some((self.transients.code(), &self.asker)));
+                plan.compare(root, code, Some((self.transients.code(), &*self.asker)));
                 let target = self.add_permanent(Permanent { plan, root, code });
                 self.things.push((Thing::Handle(CodeRef::new(code)), target));
             }

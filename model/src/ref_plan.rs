@@ -5,8 +5,8 @@
 
 use crate::Fuse;
 use crate::bytes::all;
-use permacode::Error;
-use permacode::{CodeArena, Link, Loader, Name, Permanent, Sites, Tracer};
+use permacode::code::Tracer;
+use permacode::{CodeArena, Error, Link, Loader, Name, Permanent, Sites};
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::ops::Range;
@@ -360,7 +360,7 @@ impl Seen<'_, '_> {
     }
 
     fn bytes(&mut self, found: &[u8], planned: &Option<(usize, Range<usize>)>) {
-        let Some((index, range)) = planned else { return assert_eq!(found, []) };
+        let Some((index, range)) = planned else { return assert!(found.is_empty(), "{found:?}") };
         let blob = &self.plan.blobs[*index];
         assert_eq!(found.len(), range.len());
         let filled = blob.len.clamp(range.start, range.end) - range.start;

@@ -9,12 +9,10 @@
 
 use crate::reserve::check_at_end;
 use crate::side_ops::{At, SideCase, SideOp};
-use permacode::PageCall;
+use permacode::error::PageCall;
+use permacode::side::{CallCounter, InlineCache, LazyConstant, PolymorphicCache, Quickened, Version};
 use permacode::testing::Pages;
-use permacode::{
-    CallCounter, CodeArena, CodeRef, Error, HeapArena, InlineCache, LazyConstant, PolymorphicCache, Quickened,
-    SideTable, Sites, Transients, Version,
-};
+use permacode::{CodeArena, CodeRef, Error, HeapArena, SideTable, Sites, Transients};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::convert::Infallible;

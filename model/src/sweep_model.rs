@@ -11,17 +11,19 @@
 //! * in the end nothing is left of anything.
 
 mod checks;
+mod sweeping;
 
 use crate::reserve::check_at_end;
 use crate::sweep_ops::{SweepCase, SweepOp};
 use permacode::Error;
 use permacode::HeapArena;
 use permacode::SideTable;
+use permacode::code::Tracer;
 use permacode::testing::Pages;
-use permacode::{CodeArena, Loader, Permanent, Sites, Tracer};
+use permacode::{CodeArena, Loader, Permanent, Sites};
 use permacode::{CodeRef, Transients};
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The arena and the heap of each `Transients`.
@@ -71,6 +73,16 @@ struct Region {
     listed: bool,
 }
 
+/// What a lowering function does besides.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Meanwhile {
+    Nothing,
+    /// It sweeps its heap.
+    Sweep,
+    /// It has all transients of its heap retire, before it makes anything.
+    Retire,
+}
+
 struct Handle<'t> {
     code: Held<'t>,
     region: usize,
@@ -85,6 +97,8 @@ struct State<'t> {
     regions: Vec<Region>,
     /// Sites of promoted code: of which arena, and what their entries hold.
     permanent: Vec<(usize, Sites, u64)>,
+    /// Of each heap, whether code was retired that no sweep has freed yet.
+    unswept: [Cell<bool>; 2],
 }
 
 impl SweepCase {
@@ -131,7 +145,8 @@ impl SweepCase {
         let clears = [clear(0), clear(1)];
         let homes = HOMES.map(|(arena, heap)| Transients::new(&arenas[arena], &heaps[heap]).clearing(&clears[arena]));
         let (handles, regions, permanent) = Default::default();
-        let mut state = State { homes: &homes, tables: &tables, pages, handles, regions, permanent };
+        let unswept = Default::default();
+        let mut state = State { homes: &homes, tables: &tables, pages, handles, regions, permanent, unswept };
         for &op in &self.ops {
             state.run(op);
             state.check();
@@ -143,8 +158,9 @@ impl SweepCase {
 impl<'t> State<'t> {
     fn run(&mut self, op: SweepOp) {
         match op {
-            SweepOp::Make(home, sites, nested) => self.make(home, sites, nested, false),
-            SweepOp::MakeSweeping(home, sites, nested) => self.make(home, sites, nested, true),
+            SweepOp::Make(home, sites, nested) => self.make(home, sites, nested, Meanwhile::Nothing),
+            SweepOp::MakeSweeping(home, sites, nested) => self.make(home, sites, nested, Meanwhile::Sweep),
+            SweepOp::MakeRetiring(home, sites, nested) => self.make(home, sites, nested, Meanwhile::Retire),
             SweepOp::Clone(at) => {
                 let Some(at) = self.handle(at) else { return };
                 let Handle { ref code, region, object } = self.handles[at];
@@ -162,12 +178,21 @@ impl<'t> State<'t> {
             }
             SweepOp::Lose(at) => {
                 let Some(at) = self.handle(at) else { return };
-                core::mem::forget(self.handles.swap_remove(at));
+                std::mem::forget(self.handles.swap_remove(at));
             }
             SweepOp::Mark(at) => {
                 let Some(at) = self.handle(at) else { return };
                 self.handles[at].code.mark();
             }
+            SweepOp::MarkPlace(at) => {
+                let Some(at) = self.handle(at) else { return };
+                let code = &self.handles[at].code;
+                self.homes.iter().for_each(|home| _ = home.heap().mark(code.get()));
+            }
+            SweepOp::Unmark(heap) => {
+                self.homes_on(usize::from(heap) % 2)[0].heap().clear_marks();
+            }
+            SweepOp::SweepAllMarked(heap) => self.sweep_all_marked(usize::from(heap) % 2),
             SweepOp::Sweep(heap, how) => {
                 let heap = usize::from(heap) % 2;
                 if how % 4 == 3 {
@@ -209,74 +234,23 @@ impl<'t> State<'t> {
         }
     }
 
-    /// Regions that live handles lead to.
-    fn reached(&self) -> BTreeSet<usize> {
-        let mut reached = BTreeSet::new();
-        for handle in &self.handles {
-            let mut next = Some(handle.region);
-            while let Some(region) = next.filter(|&region| reached.insert(region)) {
-                next = self.regions[region].keeps.map(|(kept, _)| kept);
-            }
-        }
-        reached
-    }
-
-    /// A sweep of a heap, by the model.
-    fn retired(&mut self, heap: usize) {
-        let reached = self.reached();
-        for index in 0..self.regions.len() {
-            let region = &mut self.regions[index];
-            if !region.listed || HOMES[region.home].1 != heap || reached.contains(&index) {
-                continue;
-            }
-            region.listed = false;
-            // What lies on another heap is that one's.
-            if let Some((kept, object)) = region.keeps.take().filter(|&(kept, _)| self.heap(kept) == heap) {
-                // With no holder left it stays all the same.
-                *self.regions[kept].parts.get_mut(&object).expect("a part is counted") -= 1;
-            }
-        }
-    }
-
-    fn heap(&self, region: usize) -> usize {
-        HOMES[self.regions[region].home].1
-    }
-
     // ── operations ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// A sweep of a heap, in earnest.
-    fn sweep(&self, heap: usize, order: u8, with_old_marks: bool) {
-        let mut homes: Vec<&Transients<'_>> =
-            self.homes.iter().zip(HOMES).filter(|(_, (_, lies_on))| *lies_on == heap).map(|(home, _)| home).collect();
-        let rotation = usize::from(order) % homes.len();
-        homes.rotate_left(rotation);
-        if !with_old_marks {
-            homes[0].heap().clear_marks();
-        }
-        self.handles.iter().for_each(|handle| handle.code.mark());
-        // SAFETY: live handles are marked, no others are used any more, and all that have code on this heap retire it.
-        unsafe {
-            match homes[..] {
-                [home] => _ = home.sweep(),
-                _ => {
-                    homes.iter().for_each(|home| _ = home.retire_unmarked());
-                    homes[0].heap().sweep();
-                }
-            }
-        }
-    }
-
-    fn make(&mut self, home: u8, sites: u8, nested: u8, sweeps: bool) {
+    fn make(&mut self, home: u8, sites: u8, nested: u8, meanwhile: Meanwhile) {
         let (home, sites, nested) =
             (usize::from(home) % HOMES.len(), usize::from(sites % 40), usize::from(nested % 12));
         let (number, heap) = (number((self.regions.len(), 0)), HOMES[home].1);
         let mut swept = false;
         let made: Result<Held<'t>, Error> = CodeRef::transient(&self.homes[home], |loader| {
+            if meanwhile == Meanwhile::Retire {
+                self.retire(heap, 0, false);
+                swept = true;
+            }
             let sites = loader.sites(sites)?;
             let inner = loader.alloc_slice_try_fill_with(nested, |at| {
                 loader.alloc(Code { number: number + 1 + at as u64, sites, inner: &[], before: None })
             })?;
-            if sweeps {
+            if meanwhile == Meanwhile::Sweep {
                 self.sweep(heap, 0, false);
                 swept = true;
             }

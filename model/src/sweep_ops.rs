@@ -37,6 +37,8 @@ pub enum SweepOp {
     Make(u8, u8, u8),
     /// The same, by a lowering function that sweeps its heap, too.
     MakeSweeping(u8, u8, u8),
+    /// The same, by a lowering function that first has the transients of its heap retire what is not marked.
+    MakeRetiring(u8, u8, u8),
     /// Clones a handle.
     Clone(u8),
     /// Makes a handle of a nested code object, or of what was patched.
@@ -53,6 +55,12 @@ pub enum SweepOp {
     Lose(u8),
     /// Sets the marks of a handle, and leaves them for some later sweep to find.
     Mark(u8),
+    /// Marks the place where a handle's code lies, as a conservative collector does, and leaves the mark.
+    MarkPlace(u8),
+    /// Takes the marks of a heap away.
+    Unmark(u8),
+    /// Marks every handle and sweeps a heap, of which no transients retire anything. Does nothing if code on it was lost.
+    SweepAllMarked(u8),
     /// Sweeps a heap: its transients retire in the order that a number says. Every fourth time marks that were left count, too.
     Sweep(u8, u8),
     /// Clears the free numbers of transients.

@@ -9,11 +9,11 @@
 //! A size of at most 512 bytes finds its class by a shift and its object in the class's magazine. Everything else is out of line: see
 //! [`Slabs`] for what is known of objects, `magazine.rs` for the fast path.
 
-use super::classes::{self, CLASSES, LARGEST, SMALL, TABLE};
-use super::magazine::Magazine;
-use super::slabs::Slabs;
 use crate::error::Error;
+use crate::heap::cache::Magazine;
+use crate::heap::slabs::{CLASSES, LARGEST, SMALL, Slabs, TABLE, classes};
 use core::alloc::Layout;
+use core::cell::Cell;
 use core::fmt;
 use core::ptr::NonNull;
 
@@ -44,6 +44,8 @@ const SPAN_COUNTS: usize = 16;
 pub struct HeapArena {
     magazines: [Magazine; CLASSES],
     slabs: Slabs,
+    /// See [`mark_round`](Self::mark_round).
+    pub(super) mark_round: Cell<u64>,
 }
 
 // SAFETY: the heap owns its reservation, and all that it points to lies in there; it moves as a whole. Its cells keep it from being `Sync`.
@@ -56,7 +58,7 @@ impl HeapArena {
     ///
     /// ```
     /// let heap: &'static permacode::HeapArena = permacode::HeapArena::new()?.leak();
-    /// assert!(heap.bookkeeping_range().contains(&std::ptr::from_ref(heap).addr())); // it lies in its own pages
+    /// assert!(heap.bookkeeping_ranges()[0].contains(&std::ptr::from_ref(heap).addr())); // it lies in its own pages
     /// assert_eq!(heap.stats().system_calls, 2); // those that made it
     /// # Ok::<(), permacode::Error>(())
     /// ```
@@ -72,7 +74,7 @@ impl HeapArena {
     }
 
     pub(super) fn from_parts(magazines: [Magazine; CLASSES], slabs: Slabs) -> Self {
-        Self { magazines, slabs }
+        Self { magazines, slabs, mark_round: Cell::new(1) }
     }
 
     pub(super) fn slabs(&self) -> &Slabs {
@@ -116,14 +118,14 @@ impl HeapArena {
     ///   bitmaps before, half of what it has room for and commonly at most 64 objects.
     /// * Above 32 KiB a search of a bit for each slab of 64 KiB, 64 at a time, and a write of 12 bytes for each that is taken.
     /// * A system call for more memory: one for 1 MiB, later for a quarter of the heap, one more where [huge
-    ///   pages](crate::HeapArenaBuilder::huge_pages_from) are asked for; and one for each 64 KiB of bitmaps, which serve 16 MiB of objects of
-    ///   64 bytes. On its slow paths a heap also [returns](crate::Decay) memory that nobody uses, by at most some 256 calls at a time.
-    /// * An allocation that is refused empties every magazine; in a [`GlobalHeap`](crate::GlobalHeap) one of 4,096 does.
+    ///   pages](crate::heap::HeapArenaBuilder::huge_pages_from) are asked for; and one for each 64 KiB of bitmaps, which serve 16 MiB of objects of
+    ///   64 bytes. On its slow paths a heap also [returns](crate::heap::Decay) memory that nobody uses, by at most some 256 calls at a time.
+    /// * An allocation that is refused empties every magazine; in a [`GlobalHeap`](crate::heap::GlobalHeap) one of 4,096 does.
     #[inline(always)]
     pub fn alloc(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
         match self.alloc_fast(layout) {
             Some(object) => Ok(object),
-            None => self.alloc_large(layout, false),
+            None => self.alloc_slow(layout, false),
         }
     }
 
@@ -131,11 +133,11 @@ impl HeapArena {
     /// outlive this.
     #[inline(always)]
     pub(super) fn alloc_fast(&self, layout: Layout) -> Option<NonNull<u8>> {
-        let last = last(layout);
+        let last = size_minus_one(layout);
         if last >= SMALL {
             return None;
         }
-        self.magazines[classes::small_class(last)].pop().map(|object| self.handed_out(object))
+        self.magazines[classes::small_class(last)].pop().map(|object| self.check_alloc(object))
     }
 
     /// Allocates an object whose bytes are zero.
@@ -176,13 +178,13 @@ impl HeapArena {
                 unsafe { object.write_bytes(0, layout.size()) };
                 Ok(object)
             }
-            None => self.alloc_large(layout, true),
+            None => self.alloc_slow(layout, true),
         }
     }
 
     /// Frees an object.
     ///
-    /// Memory in which nothing is left serves objects of any size, and goes back to the system after a while ([`Decay`](crate::Decay)). Debug
+    /// Memory in which nothing is left serves objects of any size, and goes back to the system after a while ([`Decay`](crate::heap::Decay)). Debug
     /// builds fill an object of up to 32 KiB, so that a write after the free is found.
     ///
     /// # Panics
@@ -225,20 +227,20 @@ impl HeapArena {
     /// As for [`free`](Self::free).
     #[inline(always)]
     pub(super) unsafe fn free_as_given(&self, object: NonNull<u8>, layout: Layout) {
-        self.coming_back(object, layout);
-        let last = last(layout);
+        self.check_free(object, layout);
+        let last = size_minus_one(layout);
         if last >= SMALL || !self.magazines[classes::small_class(last)].push(object) {
-            self.free_large(object, layout);
+            self.free_slow(object, layout);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn refilled(&self, class: usize) -> Result<NonNull<u8>, Error> {
+    fn refill_and_pop(&self, class: usize) -> Result<NonNull<u8>, Error> {
         self.slabs.decay.class_used(class);
         // A class that has many objects out is refilled less often.
         if self.slabs.out[class].get() >= 8 * self.magazines[class].size() {
-            self.grown(class);
+            self.grow_magazine(class);
         }
         let refill = || match self.slabs.starves(class) {
             Some(error) => Err(error),
@@ -248,7 +250,7 @@ impl HeapArena {
         let count = refill().or_else(|error| if self.flush_for_room() { refill() } else { Err(error) })?;
         let object = self.magazines[class].pop().ok_or(Error::Exhausted { needed: TABLE[class].size, left: 0 })?;
         self.spend(count);
-        Ok(self.handed_out(object))
+        Ok(self.check_alloc(object))
     }
 
     /// An object of a class in exchange for another one of `lent` bytes, which the caller frees next, at the limit of what may be live.
@@ -257,19 +259,19 @@ impl HeapArena {
         if magazine.len() == 0 {
             self.slabs.refill(class, magazine, lent).ok()?;
         }
-        magazine.pop().map(|object| self.handed_out(object))
+        magazine.pop().map(|object| self.check_alloc(object))
     }
 
     #[cold]
     #[inline(never)]
-    fn flushed(&self, class: usize, object: NonNull<u8>) {
+    fn spill(&self, class: usize, object: NonNull<u8>) {
         let magazine = &self.magazines[class];
         self.slabs.decay.class_used(class);
         if magazine.is_closed() && self.freed_apart(class, object) {
             return self.spend(1);
         }
         let mut count = 0;
-        if magazine.len() == magazine.size() && !self.grown(class) {
+        if magazine.len() == magazine.size() && !self.grow_magazine(class) {
             count = magazine.len().div_ceil(2);
             // SAFETY: nobody pushes meanwhile; that many of its entries are forgotten.
             unsafe {
@@ -283,7 +285,7 @@ impl HeapArena {
     }
 
     /// Lets a magazine have twice as many entries; `false` if it has all it may have.
-    fn grown(&self, class: usize) -> bool {
+    fn grow_magazine(&self, class: usize) -> bool {
         // SAFETY: the magazine of this class, made for this place.
         unsafe { self.magazines[class].grow(self.slabs.magazines(), class) }
     }
@@ -318,8 +320,8 @@ impl HeapArena {
 
     #[cold]
     #[inline(never)]
-    fn alloc_large(&self, layout: Layout, zeroed: bool) -> Result<NonNull<u8>, Error> {
-        let size = padded(layout);
+    fn alloc_slow(&self, layout: Layout, zeroed: bool) -> Result<NonNull<u8>, Error> {
+        let size = padded_size(layout);
         if size == 0 {
             let dangling = core::ptr::without_provenance_mut(layout.align());
             return Ok(NonNull::new(dangling).unwrap_or(NonNull::dangling()));
@@ -332,8 +334,8 @@ impl HeapArena {
         }
         let class = classes::class(size);
         let object = match self.magazines[class].pop() {
-            Some(object) => self.handed_out(object),
-            None => self.refilled(class)?,
+            Some(object) => self.check_alloc(object),
+            None => self.refill_and_pop(class)?,
         };
         if zeroed {
             // SAFETY: a new object of at least that size.
@@ -344,8 +346,8 @@ impl HeapArena {
 
     #[cold]
     #[inline(never)]
-    fn free_large(&self, object: NonNull<u8>, layout: Layout) {
-        let size = padded(layout);
+    fn free_slow(&self, object: NonNull<u8>, layout: Layout) {
+        let size = padded_size(layout);
         if size > LARGEST {
             if let Some((first, extent)) = self.slabs.span_at(object) {
                 self.slabs.free_span(first, extent);
@@ -354,7 +356,7 @@ impl HeapArena {
         } else if size > 0 {
             let class = classes::class(size);
             if !self.magazines[class].push(object) {
-                self.flushed(class, object);
+                self.spill(class, object);
             }
         }
     }
@@ -363,28 +365,28 @@ impl HeapArena {
 #[cfg(not(debug_assertions))]
 impl HeapArena {
     #[inline(always)]
-    fn handed_out(&self, object: NonNull<u8>) -> NonNull<u8> {
+    fn check_alloc(&self, object: NonNull<u8>) -> NonNull<u8> {
         object
     }
 
     #[inline(always)]
-    fn coming_back(&self, _object: NonNull<u8>, _layout: Layout) {}
+    fn check_free(&self, _object: NonNull<u8>, _layout: Layout) {}
 
     #[inline(always)]
-    pub(super) fn still_out(&self, _object: NonNull<u8>, _layout: Layout) {}
+    pub(super) fn check_live(&self, _object: NonNull<u8>, _layout: Layout) {}
 }
 
 /// One less than the size that an object of this layout takes, which is a multiple of the alignment, so that its class keeps that. The
 /// largest number for an object without bytes.
 #[inline(always)]
-pub(super) fn last(layout: Layout) -> usize {
+pub(super) fn size_minus_one(layout: Layout) -> usize {
     layout.size().wrapping_sub(1) | (layout.align() - 1)
 }
 
 /// The size that an object of this layout takes. A layout's size, rounded up to its alignment, does not wrap.
 #[inline(always)]
-pub(super) fn padded(layout: Layout) -> usize {
-    last(layout).wrapping_add(1)
+pub(super) fn padded_size(layout: Layout) -> usize {
+    size_minus_one(layout).wrapping_add(1)
 }
 
 impl fmt::Debug for HeapArena {

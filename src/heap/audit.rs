@@ -1,10 +1,9 @@
 //! All that must hold of a heap's own records, for tests: they look at everything.
 
 use super::arena::HeapArena;
-use super::classes::{CLASSES, GRAIN, SLAB, TABLE};
-use super::slab::{Flag, GRAINS, Use};
-use super::vacant::{ADVISED, DIRTY, HELD, LARGE, VACANT};
-use super::words::BITS;
+use crate::heap::slabs::{
+    ADVISED, BITS, CLASSES, DIRTY, Flag, GRAIN, GRAINS, HELD, LARGE, SLAB, SlabUse, TABLE, VACANT,
+};
 
 impl HeapArena {
     /// Checks every record against every other. Feature `testing`.
@@ -16,7 +15,7 @@ impl HeapArena {
         let (mut out, mut out_bytes) = ([0; CLASSES], 0);
         for number in 0..slabs.high.get() {
             let slab = slabs.slab(number);
-            let vacant = slab.usage() == Use::Vacant;
+            let vacant = slab.usage() == SlabUse::Vacant;
             assert_eq!(vacant, is(VACANT, number) != is(HELD, number), "slab {number} is vacant, or somebody's");
             assert_eq!(
                 vacant && slab.touched() != 0,
@@ -36,29 +35,32 @@ impl HeapArena {
             dirty += if is(DIRTY, number) { slab.touched() } else { 0 };
             large += if is(LARGE, number) { slab.touched() } else { 0 };
             match slab.usage() {
-                Use::Vacant => {}
-                Use::Rest(distance) => {
+                SlabUse::Vacant => {}
+                SlabUse::Rest(distance) => {
                     let first = slabs.slab(number - distance).usage();
-                    assert!(matches!(first, Use::Span(extent) if distance > 0 && distance < extent.owned()));
+                    assert!(matches!(first, SlabUse::Span(extent) if distance > 0 && distance < extent.owned()));
                 }
-                Use::Span(extent) => {
+                SlabUse::Span(extent) => {
                     assert!(extent.bytes() > TABLE[CLASSES - 1].size);
                     spans += extent.bytes() / GRAIN;
                     tails += slabs.tail(number, extent);
                     slack += extent.slack;
                     out_bytes += extent.bytes();
                 }
-                Use::Class(class) => {
+                SlabUse::Class(class) => {
                     classes += 1;
                     let (free, _) = slabs.bits(slab, &TABLE[class]);
                     let bits: u32 = free.iter().map(|word| word.get().count_ones()).sum();
                     assert_eq!(bits, u32::from(slab.free.get()), "slab {number} counts its free bits");
-                    let fresh = usize::from(slab.fresh.get());
+                    let fresh = usize::from(slab.first_untouched.get());
                     let beyond =
                         (fresh..TABLE[class].objects).any(|index| free[index / BITS].get() >> (index % BITS) & 1 == 1);
                     assert!(!beyond && fresh <= TABLE[class].objects);
                     let open = slabs.open[class].get() as usize == number + 1;
-                    assert!(open || slab.free.get() < slab.fresh.get(), "slab {number} is empty, and not vacant");
+                    assert!(
+                        open || slab.free.get() < slab.first_untouched.get(),
+                        "slab {number} is empty, and not vacant"
+                    );
                     assert!(
                         open || fresh == TABLE[class].objects,
                         "slab {number} has untouched objects that nobody gets"

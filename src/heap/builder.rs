@@ -1,13 +1,10 @@
 //! What can be chosen before a heap exists.
 
 use super::arena::HeapArena;
-use super::classes::{CLASSES, SLAB};
-use super::decay::{Clock, Decay, DecayState};
-use super::magazine::Magazine;
-use super::plan::Plan;
-use super::slabs::{Choices, Slabs};
+use crate::base::align;
 use crate::error::{Error, PageCall, PageError};
-use crate::layout;
+use crate::heap::cache::Magazine;
+use crate::heap::slabs::{CLASSES, Clock, Decay, DecayState, HeapPlan, SLAB, SlabOptions, Slabs};
 use crate::pages::{HUGE, PageSource, Reservation, Reserve, Source};
 use core::array;
 use std::sync::Arc;
@@ -17,11 +14,6 @@ const RESERVATION: Reserve =
     Reserve { free: if usize::BITS >= 64 { 8 << 30 } else { 256 << 20 }, memory: 16 << 20, least: 1 << 20, share: 8 };
 /// Bytes of a heap in ordinary pages: eight huge pages' worth, so that one that is hardly used is a small part of the whole.
 const DEFAULT_HUGE: usize = 16 << 20;
-/// Bytes that the first slab lies behind a huge page's boundary, unless huge pages begin with it or have no room: so what a small heap
-/// writes to, on both sides of where its slabs begin, is a matter of one page table of the system's, which stays with a range that is used
-/// again.
-const BEFORE: usize = HUGE / 2;
-
 /// Settings of a [`HeapArena`] to be made. Sizes are in bytes; choosing costs nothing, [`build`](Self::build) does.
 ///
 /// ```
@@ -127,8 +119,8 @@ impl HeapArenaBuilder {
     }
 
     /// How many bytes of the heap lie in pages of the ordinary size; behind them the heap asks for huge ones for small objects, where the
-    /// system has them (on Linux 2 MiB, and only if transparent huge pages are not switched off). Rounded up to 2 MiB, less 1 MiB if it is
-    /// not 0; 16 MiB unless it is set; `usize::MAX` is never, and so is what leaves no room for one.
+    /// system has them (on Linux 2 MiB, and only if transparent huge pages are not switched off). Rounded up to 2 MiB, less up to 1 MiB if it
+    /// is not 0; 16 MiB unless it is set; `usize::MAX` is never, and so is what leaves no room for one.
     ///
     /// Huge pages make a large heap faster: a fault for each 2 MiB instead of each 4 KiB, and fewer misses of the processor's translations.
     /// They are for stretches of 2 MiB that objects of up to 32 KiB will fill. Everything else is kept on small pages, also where the
@@ -184,7 +176,8 @@ impl HeapArenaBuilder {
     /// When memory that nobody uses goes back to the system by itself: within 8 seconds unless it is set. See [`Decay`].
     ///
     /// ```
-    /// use permacode::{Decay, HeapArena};
+    /// use permacode::HeapArena;
+    /// use permacode::heap::Decay;
     ///
     /// let heap = HeapArena::builder().decay(Decay::Never).build()?; // what `trim` is called for alone
     /// assert_eq!(heap.trim()?, 0);
@@ -261,7 +254,7 @@ impl HeapArenaBuilder {
             let all = reservation.at(start + plan.magazines);
             array::from_fn(|class| Magazine::new(all, class))
         };
-        let choices = Choices {
+        let choices = SlabOptions {
             limit: self.limit.unwrap_or(usize::MAX),
             huge_from: huge_from.unwrap_or(usize::MAX),
             huge_spans: self.huge_spans,
@@ -293,35 +286,42 @@ impl HeapArenaBuilder {
         &self.source
     }
 
-    /// Bytes of slabs on small pages, of so many in all. `None` where no huge page has room behind them.
-    fn huge_from(&self, slabs: usize) -> Option<usize> {
+    /// Bytes of slabs on small pages. `None` where no huge page has room behind them.
+    ///
+    /// The plan begins where a huge page could, unless huge pages begin with the first slab: so what a small heap writes to is a matter of one
+    /// page table of the system's, which stays with a range that is used again.
+    fn huge_from(&self, plan: &HeapPlan) -> Option<usize> {
         let rounded = self.huge_from.unwrap_or(DEFAULT_HUGE).checked_next_multiple_of(HUGE)?;
-        let huge_from = rounded.saturating_sub(BEFORE);
-        slabs.checked_sub(huge_from).filter(|&behind| behind >= HUGE).map(|_| huge_from)
+        let huge_from = rounded.saturating_sub(plan.objects % HUGE);
+        (plan.slabs * SLAB).checked_sub(huge_from).filter(|&behind| behind >= HUGE).map(|_| huge_from)
     }
 
     /// The plan for so many bytes of objects, behind how many of them huge pages are asked for, and a multiple of what these begin at.
-    fn plan(&self, bytes: usize) -> Result<(Plan, Option<usize>, usize), Error> {
+    fn plan(&self, bytes: usize) -> Result<(HeapPlan, Option<usize>, usize), Error> {
         let page = self.source.page_size()?.bytes();
         if page > SLAB {
             return Err(Error::Pages(PageError { call: PageCall::Reserve, bytes: page, code: 0 }));
         }
-        let plan = Plan::new(bytes, page).ok_or(Error::TooLarge { len: bytes, element: 1 })?;
-        let huge_from = self.huge_from(plan.slabs * SLAB);
+        let plan =
+            HeapPlan::new(bytes, page, size_of::<HeapArena>()).ok_or(Error::TooLarge { len: bytes, element: 1 })?;
+        let huge_from = self.huge_from(&plan);
         Ok((plan, huge_from, huge_from.map_or(SLAB, |_| HUGE)))
     }
 
     /// Bytes of address space that a heap for so many bytes of objects takes.
     fn len(&self, bytes: usize) -> Result<usize, Error> {
-        // So much more that what begins at a multiple can do so.
-        self.plan(bytes).map(|(plan, _, align)| plan.len + align)
+        // So much more that what begins at a multiple can do so. Linux lets what is a multiple begin at one (since 6.7): then the plan begins
+        // with the reservation, and an unused heap is two mappings.
+        let (plan, _, align) = self.plan(bytes)?;
+        let len = plan.len + align;
+        Ok(if self.source.reservation_is_free() { len.next_multiple_of(HUGE) } else { len })
     }
 
     /// Address space with a plan for it, where in it the plan begins, and behind how many bytes of slabs huge pages are asked for.
-    fn reserve(&self, bytes: usize) -> Result<(Reservation, usize, Plan, Option<usize>), Error> {
+    fn reserve(&self, bytes: usize) -> Result<(Reservation, usize, HeapPlan, Option<usize>), Error> {
         let (plan, huge_from, align) = self.plan(bytes)?;
-        let reservation = Reservation::new(self.source.clone(), plan.len + align)?;
-        let start = layout::pad(reservation.base().addr().get() + plan.objects + huge_from.unwrap_or(0), align);
+        let reservation = Reservation::new(self.source.clone(), self.len(bytes)?)?;
+        let start = align::pad(reservation.base().addr().get() + plan.objects + huge_from.unwrap_or(0), align);
         let first = plan.first();
         let (long, first) = (first.len() >= HUGE, start + first.start..start + first.end);
         // SAFETY: whole pages of a reservation that nothing was done with yet.

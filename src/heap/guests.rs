@@ -16,18 +16,15 @@
 //! * A large object whose slabs are all that there is becomes the first object of a slab of its new class; if not even a bitmap is to be
 //!   had, it keeps the least that a large one can have.
 
-use super::arena::{HeapArena, padded};
-use super::classes::{self, CLASSES, LARGEST, TABLE};
-use super::plan::BITMAPS;
-use super::slab::{Extent, Flag, Slab, Use};
-use super::slabs::Slabs;
+use super::arena::{HeapArena, padded_size};
+use crate::heap::slabs::{BITMAPS, CLASSES, Flag, LARGEST, Slab, SlabUse, Slabs, SpanSize, TABLE, classes};
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
 impl HeapArena {
     /// Leaves an object where it lies although its new size has another place; `false` if that is too small or not aligned.
     pub(super) fn stays(&self, object: NonNull<u8>, old: Layout, new: Layout) -> bool {
-        let (from, to) = (padded(old), padded(new));
+        let (from, to) = (padded_size(old), padded_size(new));
         if old.size() == 0 || new.size() == 0 || object.addr().get() % new.align() != 0 {
             return false;
         }
@@ -36,11 +33,11 @@ impl HeapArena {
         let slab = slabs.slab(number);
         // The class that it is of in truth, if it is of one.
         let own = match slab.usage() {
-            Use::Class(own) if to <= TABLE[own].size => Some(own),
-            Use::Span(extent) if to <= LARGEST && slabs.span_becomes_class(number, extent, classes::class(to)) => {
+            SlabUse::Class(own) if to <= TABLE[own].size => Some(own),
+            SlabUse::Span(extent) if to <= LARGEST && slabs.span_becomes_class(number, extent, classes::class(to)) => {
                 Some(classes::class(to))
             }
-            Use::Span(extent) if to <= extent.bytes() => {
+            SlabUse::Span(extent) if to <= extent.bytes() => {
                 // Never as little as an object that shares a slab.
                 slabs.resize_span(number, extent, to.max(LARGEST + 1));
                 None
@@ -75,7 +72,7 @@ impl HeapArena {
         let number = slabs.number_of(object);
         let slab = slabs.slab(number);
         match slab.usage() {
-            Use::Class(own) if own == class => {
+            SlabUse::Class(own) if own == class => {
                 let old = slabs.fenced.get() && slab.is(Flag::Old);
                 if old {
                     slabs.take_back(class, &[object]);
@@ -85,16 +82,16 @@ impl HeapArena {
                 }
                 return old;
             }
-            Use::Class(own) => {
+            SlabUse::Class(own) => {
                 self.guest_left(class, Some(own));
                 slabs.take_back(own, &[object]);
             }
-            Use::Span(extent) => {
+            SlabUse::Span(extent) => {
                 self.guest_left(class, None);
                 slabs.free_span(number, extent);
             }
             // Freed twice.
-            Use::Vacant | Use::Rest(_) => debug_assert!(false, "an object is freed twice"),
+            SlabUse::Vacant | SlabUse::Rest(_) => debug_assert!(false, "an object is freed twice"),
         }
         true
     }
@@ -113,7 +110,7 @@ impl Slabs {
     }
 
     /// Makes the first slab of a span one of a class, of which the span's object is the first. `false` if there is no bitmap for it.
-    fn span_becomes_class(&self, first: usize, extent: Extent, class: usize) -> bool {
+    fn span_becomes_class(&self, first: usize, extent: SpanSize, class: usize) -> bool {
         let (table, slab) = (&TABLE[class], self.slab(first));
         let Ok(Some(bitmap)) = self.pool.take(BITMAPS * table.words, |range| self.commit_pool(range)) else {
             return false;
@@ -124,7 +121,7 @@ impl Slabs {
         slab.note(Flag::Old, old);
         slab.becomes_class(class, bitmap);
         self.class_slabs.set(self.class_slabs.get() + 1);
-        slab.fresh.set(1);
+        slab.first_untouched.set(1);
         // Its other objects are free like any that came back.
         let open = self.open[class].replace(first as u32 + 1);
         self.close(class, Some(first));

@@ -1,8 +1,7 @@
 //! What is known of an object by its address alone: for C, and for what another thread freed.
 
 use super::arena::HeapArena;
-use super::classes::TABLE;
-use super::slab::Use;
+use crate::heap::slabs::{SlabUse, TABLE};
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
@@ -28,9 +27,9 @@ impl HeapArena {
         let slabs = self.slabs();
         let (number, index) = slabs.object_at(object.addr())?;
         let (start, size) = match slabs.slab(number).usage() {
-            Use::Class(class) => (index * TABLE[class].size, TABLE[class].size),
-            Use::Span(extent) => (0, extent.bytes()),
-            Use::Vacant | Use::Rest(_) => return None,
+            SlabUse::Class(class) => (index * TABLE[class].size, TABLE[class].size),
+            SlabUse::Span(extent) => (0, extent.bytes()),
+            SlabUse::Vacant | SlabUse::Rest(_) => return None,
         };
         (slabs.address(number).addr().get() + start == object.addr()).then_some(size)
     }

@@ -1,11 +1,11 @@
 //! What a check of a debug build found, in words: the address, the layout that was given, the size class, and what is wrong.
 //!
-//! A check ends in a panic, which a test can catch. Under a [`GlobalHeap`](crate::GlobalHeap) it ends the process instead: to unwind out of a
+//! A check ends in a panic, which a test can catch. Under a [`GlobalHeap`](crate::heap::GlobalHeap) it ends the process instead: to unwind out of a
 //! global allocator is undefined (soundness S34), and a panic allocates, in the very heap that was just found to be wrong. So there the report
 //! is put together on the stack and goes to the standard error by one `write`.
 
-use super::arena::{HeapArena, padded};
-use super::classes::{self, LARGEST, TABLE};
+use super::arena::{HeapArena, padded_size};
+use crate::heap::slabs::{LARGEST, TABLE, classes};
 use core::alloc::Layout;
 use core::fmt::{self, Write};
 
@@ -59,7 +59,7 @@ struct Given(Layout);
 
 impl fmt::Display for Given {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (layout, size) = (self.0, padded(self.0));
+        let (layout, size) = (self.0, padded_size(self.0));
         write!(f, "the layout given has {} bytes aligned to {}, ", layout.size(), layout.align())?;
         if size == 0 { f.write_str("which is no object") } else { write!(f, "which is {}", Kind(size)) }
     }
@@ -88,7 +88,7 @@ impl Misuse {
     #[cold]
     #[track_caller]
     pub(super) fn report(self, heap: &HeapArena) -> ! {
-        if super::global::serves(heap) {
+        if heap.slabs().has_fallback.get() {
             self.abort();
         }
         panic!("{self}")

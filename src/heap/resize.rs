@@ -1,9 +1,8 @@
 //! Changing an object's size: within its class, where it lies, or by a move to another place.
 
-use super::arena::{HeapArena, last, padded};
-use super::classes::{self, LARGEST, SMALL, TABLE};
-use super::slab::Use;
+use super::arena::{HeapArena, padded_size, size_minus_one};
 use crate::error::Error;
+use crate::heap::slabs::{LARGEST, SMALL, SlabUse, TABLE, classes};
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
@@ -67,7 +66,7 @@ impl HeapArena {
         unsafe {
             match self.realloc_fast(object, old, new) {
                 Some(object) => Ok(object),
-                None => self.realloc_large(object, old, new),
+                None => self.realloc_slow(object, old, new),
             }
         }
     }
@@ -79,8 +78,8 @@ impl HeapArena {
     /// As for [`realloc`](Self::realloc).
     #[inline(always)]
     pub(super) unsafe fn realloc_fast(&self, object: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
-        self.still_out(object, old);
-        let (from, to) = (last(old), last(new));
+        self.check_live(object, old);
+        let (from, to) = (size_minus_one(old), size_minus_one(new));
         // Both are small if both together are, because the bound is a power of two. A guest's class says nothing of its alignment.
         if (from | to) >= SMALL || new.align() > old.align() {
             return None;
@@ -115,7 +114,7 @@ impl HeapArena {
     /// As for [`realloc`](Self::realloc).
     #[cold]
     #[inline(never)]
-    pub(super) unsafe fn realloc_large(
+    pub(super) unsafe fn realloc_slow(
         &self,
         object: NonNull<u8>,
         old: Layout,
@@ -140,7 +139,7 @@ impl HeapArena {
         if self.resize_in_place(object, old, new) {
             return Ok(object);
         }
-        let (from, to) = (padded(old), padded(new));
+        let (from, to) = (padded_size(old), padded_size(new));
         if to > from && from > LARGEST {
             if let Some(moved) = self.slabs().alloc_with_room(to, new.align()) {
                 // SAFETY: the caller's object, and one that was just allocated.
@@ -171,14 +170,14 @@ impl HeapArena {
     /// Bytes that an object counts.
     fn counted(&self, object: NonNull<u8>) -> usize {
         match self.slabs().slab(self.slabs().number_of(object)).usage() {
-            Use::Class(class) => TABLE[class].size,
-            Use::Span(extent) => extent.bytes(),
-            Use::Vacant | Use::Rest(_) => 0,
+            SlabUse::Class(class) => TABLE[class].size,
+            SlabUse::Span(extent) => extent.bytes(),
+            SlabUse::Vacant | SlabUse::Rest(_) => 0,
         }
     }
 
     fn resize_in_place(&self, object: NonNull<u8>, old: Layout, new: Layout) -> bool {
-        let (from, to) = (padded(old), padded(new));
+        let (from, to) = (padded_size(old), padded_size(new));
         // Nothing lies where its old alignment put it.
         if old.size() == 0 || new.size() == 0 || object.addr().get() % new.align() != 0 {
             return false;

@@ -1,9 +1,9 @@
 //! What a heap holds.
 
 use super::arena::HeapArena;
-use super::classes::{CLASSES, SLAB, TABLE};
-use super::slab::Use;
 use crate::error::Error;
+use crate::heap::slabs::{CLASSES, SLAB, SlabUse, TABLE};
+use core::fmt;
 
 /// Counts of a [`HeapArena`], in bytes unless they say otherwise. An object counts with the size of its class, above 32 KiB in units of
 /// 4 KiB.
@@ -17,6 +17,7 @@ use crate::error::Error;
 /// let stats = heap.stats();
 /// assert_eq!((stats.objects, stats.slabs), (2, 3)); // one slab is shared, two are the large object's
 /// assert_eq!(stats.live, 104 + (100 << 10)); // large ones count in units of 4 KiB
+/// assert!(stats.to_string().starts_with("102504 bytes in 2 objects"));
 /// assert!(stats.cached > 0 && stats.committed == 1 << 20 && stats.system_calls == 2);
 /// # Ok::<(), permacode::Error>(())
 /// ```
@@ -51,6 +52,7 @@ pub struct HeapStats {
 /// heap.alloc(Layout::new::<[u8; 100]>())?;
 /// let class = heap.class_stats().find(|class| class.size == 104).expect("a class of 104 bytes");
 /// assert_eq!((class.live, class.cached), (1, 15)); // half a new magazine came from the slab
+/// assert_eq!(class.to_string(), "104 bytes: 1 live, 15 cached");
 /// # Ok::<(), permacode::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,8 +87,8 @@ impl HeapArena {
         let (mut used, mut large) = (0, 0);
         for number in 0..slabs.high.get() {
             let usage = slabs.slab(number).usage();
-            used += usize::from(usage != Use::Vacant);
-            large += usize::from(matches!(usage, Use::Span(_)));
+            used += usize::from(usage != SlabUse::Vacant);
+            large += usize::from(matches!(usage, SlabUse::Span(_)));
         }
         let cached = classes().map(|class| class.cached * class.size).sum();
         HeapStats {
@@ -161,32 +163,34 @@ impl HeapArena {
 
     /// Returns the bytes of address space that the heap takes, those for what it knows of its objects included.
     ///
-    /// Without a [chosen size](crate::HeapArenaBuilder::reservation) it says what the system granted. It never changes;
+    /// Without a [chosen size](crate::heap::HeapArenaBuilder::reservation) it says what the system granted. It never changes;
     /// [`address_range`](Self::address_range) is the part for objects. Costs nothing.
     ///
     /// ```
     /// let heap = permacode::HeapArena::new()?;
-    /// assert!(heap.address_space() >= heap.bookkeeping_range().len() + heap.address_range().len());
+    /// assert!(heap.address_space() >= heap.address_range().len());
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn address_space(&self) -> usize {
         self.slabs().pages.len()
     }
 
-    /// Where what is known of the objects lies, in front of them: pages that the heap writes to, and a program never. Costs nothing.
+    /// Returns where the heap's own records lie, in front of the objects and behind them: pages that the heap writes to, and a program never.
     ///
-    /// All of it but the value of the [`HeapArena`] itself, which lies wherever its owner put it, until it is [leaked](Self::leak). It is a
-    /// sixteenth of the reservation and more, of which little is ever touched.
+    /// They hold everything but the value of the [`HeapArena`] itself, which lies wherever its owner put it, until it is
+    /// [leaked](Self::leak). They are a sixteenth of the reservation and more, of which little is ever touched.
     ///
     /// ```
     /// let heap = permacode::HeapArena::new()?;
-    /// assert_eq!(heap.bookkeeping_range().end, heap.address_range().start);
-    /// assert!(!heap.contains(heap.bookkeeping_range().start as *const u8));
+    /// let [front, back] = heap.bookkeeping_ranges();
+    /// assert_eq!((front.end, back.start), (heap.address_range().start, heap.address_range().end));
+    /// assert!(!heap.contains(front.start as *const u8));
     /// # Ok::<(), permacode::Error>(())
     /// ```
-    pub fn bookkeeping_range(&self) -> core::ops::Range<usize> {
-        let objects = self.slabs().base.addr().get();
-        objects - self.slabs().plan.objects..objects
+    pub fn bookkeeping_ranges(&self) -> [core::ops::Range<usize>; 2] {
+        let (slabs, plan) = (self.slabs(), &self.slabs().plan);
+        let start = slabs.base.addr().get() - plan.objects;
+        [start..start + plan.objects, start + plan.far().start..start + plan.len]
     }
 
     /// Returns a pointer to the first byte of the objects' part, for checks that read all of it. Feature `testing`.
@@ -211,5 +215,22 @@ impl HeapArena {
     pub fn contains<T: ?Sized>(&self, address: *const T) -> bool {
         let offset = address.cast::<u8>().addr().wrapping_sub(self.slabs().base.addr().get());
         offset < self.slabs().plan.slabs * SLAB
+    }
+}
+
+impl fmt::Display for HeapStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let many = |count: usize| if count == 1 { "" } else { "s" };
+        let Self { reserved, live, objects, cached, slabs, committed, system_calls } = self;
+        write!(f, "{live} bytes in {objects} object{}; {cached} free ones cached", many(*objects))?;
+        write!(f, "; {slabs} slab{}, {committed} of {reserved} bytes writable", many(*slabs))?;
+        write!(f, "; {system_calls} system calls")
+    }
+}
+
+impl fmt::Display for ClassStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { size, live, cached } = self;
+        write!(f, "{size} bytes: {live} live, {cached} cached")
     }
 }

@@ -1,9 +1,8 @@
 //! One look at what could go back to the system, on a slow path or when the program rests.
 
 use super::arena::HeapArena;
-use super::decay::{CALLS, Decay};
-use super::vacant::{DIRTY, LARGE};
 use crate::error::Error;
+use crate::heap::slabs::{CALLS, DIRTY, Decay, GRAIN, LARGE};
 
 impl HeapArena {
     /// Counts objects that went through a slow path, and looks at what they left if it is time for that.
@@ -39,7 +38,7 @@ impl HeapArena {
             let excess = slabs.vacancy.large.get().saturating_sub(keep);
             slabs.purge(LARGE, |gone| gone >= excess || stop())?;
         }
-        let window_ended = decay.window_ended(slabs.vacancy.dirty.get());
+        let window_ended = decay.window_ended(slabs.vacancy.dirty.get(), slabs.out_bytes.get() / GRAIN);
         if window_ended {
             self.release_idle();
             decay.has_tails(0, slabs.tail_grains.get());
@@ -116,6 +115,6 @@ impl HeapArena {
         if slabs.purge(DIRTY, |gone| gone >= excess || stop()).and_then(|_| self.step()).is_err() {
             decay.refused();
         }
-        slabs.vacancy.dirty.get() * super::classes::GRAIN
+        slabs.vacancy.dirty.get() * GRAIN
     }
 }

@@ -13,8 +13,8 @@
 //! * If step 5 fails all the same (no memory for the kernel's own records), the pages are looked at. Where they are gone they are made
 //!   again from the file, whose bytes are theirs. If even that fails, references dangle, and the process is aborted: the one case.
 
+use crate::base::path::ShortPath;
 use crate::error::{PageCall, PageError};
-use crate::path::ShortPath;
 use core::ptr::NonNull;
 use core::slice;
 use std::fs::File;

@@ -32,7 +32,7 @@
 //!     assert!(!source.protects());
 //!     source.release(base, 2 * page)?; // all of it
 //! }
-//! # Ok::<(), permacode::PageError>(())
+//! # Ok::<(), permacode::error::PageError>(())
 //! ```
 
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
@@ -40,14 +40,12 @@ mod address_space;
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 mod discard;
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
-mod instruction_cache;
-#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 mod leak_sanitizer;
 #[cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 mod memory_file;
 mod ordinary;
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
-mod place;
+mod pool_slot;
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 mod pooled;
 mod reservation;

@@ -8,7 +8,7 @@ use core::ptr::NonNull;
 /// Plain zeroed memory in the shape of pages, which nothing protects.
 ///
 /// All logic above runs on it unchanged, so that tools which cannot follow system calls see every byte the arena touches. Sealing
-/// changes nothing here, and [`Module::hardening`](crate::Module::hardening) says so. A reservation is one allocation of its whole
+/// changes nothing here, and [`Module::protection`](crate::Module::protection) says so. A reservation is one allocation of its whole
 /// size: set a small one.
 ///
 /// A page is 4096 bytes. Reserving is one zeroed allocation of a page more, which most allocators take from the system untouched if it is
@@ -16,12 +16,13 @@ use core::ptr::NonNull;
 ///
 /// ```
 /// use permacode::pages::OrdinaryPages;
-/// use permacode::{CodeArena, Hardening};
+/// use permacode::CodeArena;
+/// use permacode::code::Protection;
 ///
 /// let arena = CodeArena::builder().reservation(256 << 10).pages(std::sync::Arc::new(OrdinaryPages)).build()?;
 /// let loader = arena.load("m")?;
 /// loader.alloc(1u8)?;
-/// assert_eq!(loader.seal()?.hardening(), Hardening::ByType);
+/// assert_eq!(loader.seal()?.protection(), Protection::TypeOnly);
 /// assert_eq!(arena.stats().pages, 1);
 /// # Ok::<(), permacode::Error>(())
 /// ```

@@ -10,10 +10,10 @@
 //! Whoever makes an arena a case lets the kernel search the same gigabytes for pages, and build and take down the same page tables, again
 //! and again; that costs more than all else that is done for such an arena. Here only what was committed is mapped anew.
 //!
-//! A reservation that is kept has a [`Place`], which it gets once and for good. A forked child has the places of its parent, each with a mapping
+//! A reservation that is kept has a [`PoolSlot`], which it gets once and for good. A forked child has the places of its parent, each with a mapping
 //! of its own; one that another thread was making, or mapping anew, is nobody's there.
 
-use super::place::Place;
+use super::pool_slot::PoolSlot;
 use super::{PageSource, SystemPages, leak_sanitizer};
 use crate::error::{Error, PageError};
 use core::fmt;
@@ -52,7 +52,7 @@ use core::ptr::NonNull;
 /// # Ok::<(), Error>(())
 /// ```
 pub struct PooledPages {
-    places: Box<[Place]>,
+    places: Box<[PoolSlot]>,
 }
 
 impl PooledPages {
@@ -80,13 +80,13 @@ impl PooledPages {
     /// ```
     pub fn new(places: usize) -> Result<Self, Error> {
         let mut all = Vec::new();
-        all.try_reserve_exact(places).map_err(|_| Error::TooLarge { len: places, element: size_of::<Place>() })?;
-        all.extend((0..places).map(|_| Place::vacant()));
+        all.try_reserve_exact(places).map_err(|_| Error::TooLarge { len: places, element: size_of::<PoolSlot>() })?;
+        all.extend((0..places).map(|_| PoolSlot::vacant()));
         Ok(Self { places: all.into_boxed_slice() })
     }
 
     /// The place of a reservation in use that an address lies in.
-    fn place_of(&self, at: NonNull<u8>) -> Option<&Place> {
+    fn place_of(&self, at: NonNull<u8>) -> Option<&PoolSlot> {
         self.places.iter().find(|place| place.holds(at))
     }
 }
@@ -104,7 +104,7 @@ unsafe impl PageSource for PooledPages {
 
     fn room(&self) -> Option<usize> {
         // What is kept is there to be used again, so that an arena gets the size of the one before it.
-        let kept = || self.places.iter().filter_map(Place::spare).fold(0, usize::saturating_add);
+        let kept = || self.places.iter().filter_map(PoolSlot::spare).fold(0, usize::saturating_add);
         SystemPages.room().map(|left| left.saturating_add(kept()))
     }
 

@@ -10,8 +10,8 @@
 //! does, and its safety contracts say what the owner must not do.
 
 use super::{DefaultPages, PageSource};
+use crate::base::page::PageSize;
 use crate::error::{Error, PageCall, PageError};
-use crate::layout::PageSize;
 use core::ops::Range;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};

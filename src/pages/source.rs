@@ -12,7 +12,8 @@ use core::ptr::NonNull;
 ///
 /// ```
 /// use permacode::pages::{OrdinaryPages, PageSource};
-/// use permacode::{CodeArena, PageCall, PageError};
+/// use permacode::CodeArena;
+/// use permacode::error::{PageCall, PageError};
 /// # use std::{ptr::NonNull, sync::Arc};
 ///
 /// /// Ordinary memory, but of 64 KiB pages.
@@ -65,7 +66,7 @@ use core::ptr::NonNull;
 ///
 /// # How much it must be able to give
 ///
-/// A code arena reserves its [`reservation`](crate::CodeArenaBuilder::reservation) and a quarter more for records. Its page table takes nine
+/// A code arena reserves its [`reservation`](crate::code::CodeArenaBuilder::reservation) and a quarter more for records. Its page table takes nine
 /// bytes a page. It is one call. A reservation of 1 MiB, the smallest that is tried where none is chosen, asks for some 1.4 MiB.
 ///
 /// # Safety
@@ -134,7 +135,7 @@ pub unsafe trait PageSource: Send + Sync {
     unsafe fn commit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError>;
 
     /// Gives committed pages their physical memory now instead of at their first touch. Their contents do not change. Asked for by
-    /// [`CodeArenaBuilder::prefault`](crate::CodeArenaBuilder::prefault) alone.
+    /// [`CodeArenaBuilder::prefault`](crate::code::CodeArenaBuilder::prefault) alone.
     ///
     /// # Errors
     ///
@@ -172,10 +173,10 @@ pub unsafe trait PageSource: Send + Sync {
     /// let (page, base) = (OrdinaryPages.page_size(), OrdinaryPages.reserve(4096)?);
     /// // SAFETY: the whole reservation, committed, to which nobody writes.
     /// let refused = unsafe { OrdinaryPages.commit(base, page).and_then(|()| OrdinaryPages.seal_executable(base, page)) };
-    /// assert_eq!(refused.unwrap_err().call, permacode::PageCall::SealExecutable);
+    /// assert_eq!(refused.unwrap_err().call, permacode::error::PageCall::SealExecutable);
     /// # // SAFETY: the whole reservation, which nobody uses.
     /// # unsafe { OrdinaryPages.release(base, page) }?;
-    /// # Ok::<(), permacode::PageError>(())
+    /// # Ok::<(), permacode::error::PageError>(())
     /// ```
     unsafe fn seal_executable(&self, _at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         Err(PageError { call: PageCall::SealExecutable, bytes, code: 0 })
@@ -208,7 +209,8 @@ pub unsafe trait PageSource: Send + Sync {
     /// The range is whole pages, all of them sealed, of a reservation that is never released.
     ///
     /// ```
-    /// # use permacode::{PageCall, pages::{OrdinaryPages, PageSource}};
+    /// # use permacode::error::PageCall;
+    /// # use permacode::pages::{OrdinaryPages, PageSource};
     /// let (page, base) = (OrdinaryPages.page_size(), OrdinaryPages.reserve(4096)?);
     /// // SAFETY: the whole reservation, committed and sealed; it is released, but no call here succeeds.
     /// let refused = unsafe {
@@ -218,7 +220,7 @@ pub unsafe trait PageSource: Send + Sync {
     /// assert_eq!(refused.map(|result| result.unwrap_err().call), [PageCall::Replace, PageCall::Fix, PageCall::Huge]);
     /// # // SAFETY: the whole reservation, which nobody uses.
     /// # unsafe { OrdinaryPages.release(base, page) }?;
-    /// # Ok::<(), permacode::PageError>(())
+    /// # Ok::<(), permacode::error::PageError>(())
     /// ```
     unsafe fn fix(&self, _at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         Err(PageError { call: PageCall::Fix, bytes, code: 0 })
@@ -258,7 +260,7 @@ pub unsafe trait PageSource: Send + Sync {
     ///     OrdinaryPages.plain(base, page)?; // there are no others
     ///     OrdinaryPages.release(base, page)?;
     /// }
-    /// # Ok::<(), permacode::PageError>(())
+    /// # Ok::<(), permacode::error::PageError>(())
     /// ```
     unsafe fn plain(&self, _at: NonNull<u8>, _bytes: usize) -> Result<(), PageError> {
         Ok(())
@@ -288,7 +290,7 @@ pub unsafe trait PageSource: Send + Sync {
     ///     assert_eq!(base.read(), 0);
     ///     OrdinaryPages.release(base, page)?;
     /// }
-    /// # Ok::<(), permacode::PageError>(())
+    /// # Ok::<(), permacode::error::PageError>(())
     /// ```
     unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError>;
 
@@ -326,7 +328,7 @@ pub unsafe trait PageSource: Send + Sync {
     ///
     /// ```
     /// # #[cfg(all(target_os = "linux", not(permacode_ordinary_pages)))]
-    /// # fn main() -> Result<(), permacode::PageError> {
+    /// # fn main() -> Result<(), permacode::error::PageError> {
     /// # use permacode::pages::{PageSource, SystemPages};
     /// let page = SystemPages.page_size();
     /// let base = SystemPages.reserve(100 * page)?;

@@ -1,6 +1,7 @@
 //! Pages from a Unix kernel: `region` reserves and protects, `libc` does what `region` lacks.
 
-use super::{PageSource, address_space, discard, instruction_cache, leak_sanitizer};
+use super::{PageSource, address_space, discard, leak_sanitizer};
+use crate::base::cpu::flush_instructions;
 use crate::error::{PageCall, PageError};
 use core::ptr::NonNull;
 use region::Protection;
@@ -18,14 +19,15 @@ const MADV_COLLAPSE: libc::c_int = 25;
 /// error number. Memory files and huge pages are Linux's, fixed mappings of Linux on 64 bits; elsewhere they are refused with number 0.
 ///
 /// ```
-/// use permacode::{CodeArena, Hardening};
+/// use permacode::CodeArena;
+/// use permacode::code::Protection;
 /// use permacode::pages::{PageSource, SystemPages};
 ///
 /// assert!(SystemPages.protects());
 /// let arena = CodeArena::builder().pages(std::sync::Arc::new(SystemPages)).build()?;
 /// let loader = arena.load("m")?;
 /// loader.alloc(1u8)?;
-/// assert_eq!(loader.seal()?.hardening(), Hardening::Protect);
+/// assert_eq!(loader.seal()?.protection(), Protection::ReadOnly);
 /// assert_eq!(arena.stats().claimed % SystemPages.page_size(), 0);
 /// # Ok::<(), permacode::Error>(())
 /// ```
@@ -122,7 +124,7 @@ unsafe impl PageSource for SystemPages {
     unsafe fn seal_executable(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         Self::protect(at, bytes, Protection::READ_EXECUTE, PageCall::SealExecutable)?;
         // SAFETY: the caller's range, readable; nobody writes there any more.
-        unsafe { instruction_cache::flush(at, bytes) };
+        unsafe { flush_instructions(at, bytes) };
         Ok(())
     }
 

@@ -11,7 +11,9 @@ use core::ops::Range;
 /// Ranges are addresses, of whole pages. Making one allocates nothing.
 ///
 /// ```
-/// use permacode::{CodeArena, Unclean, pages::OrdinaryPages};
+/// use permacode::CodeArena;
+/// use permacode::pages::OrdinaryPages;
+/// use permacode::residency::Unclean;
 ///
 /// let arena = CodeArena::builder().pages(std::sync::Arc::new(OrdinaryPages)).build()?; // cannot protect
 /// arena.load("m")?.alloc(1u8)?;
@@ -93,7 +95,7 @@ impl Residency {
     /// that shares the code lives: a page that is anybody's alone was written to by somebody.
     ///
     /// Without such a process the answer means nothing: what nobody shares counts as a copy. So does what a child loaded and sealed by
-    /// itself. Pages of a memory file ([`Hardening::MemFile`](crate::Hardening::MemFile)) are nobody's copy, shared or not; what is swapped
+    /// itself. Pages of a memory file ([`Protection::SealedFile`](crate::code::Protection::SealedFile)) are nobody's copy, shared or not; what is swapped
     /// out is not looked at. Costs a look at each sealed range for each private stretch; no system call, no allocation.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::io::Error;
 /// Why nothing can be said of a process's memory.
 ///
 /// ```
-/// use permacode::{Residency, ResidencyError};
+/// use permacode::residency::{Residency, ResidencyError};
 ///
 /// let nobody = u32::MAX; // no process has this number
 /// assert_eq!(Residency::of_process(nobody, 0..4096).unwrap_err(), ResidencyError::Gone { pid: nobody });

@@ -12,8 +12,8 @@ use super::pagemap::{self, ENTRY};
 use super::smaps::{self, Line};
 use super::stretch::Stretch;
 use super::unfinished::Unfinished;
-use crate::layout::PageSize;
-use crate::path::ShortPath;
+use crate::base::page::PageSize;
+use crate::base::path::ShortPath;
 use core::fmt;
 use core::ops::Range;
 use std::fs::File;
@@ -168,7 +168,7 @@ impl Mapping {
     /// let arena = permacode::CodeArena::new()?;
     /// arena.load("m")?.alloc(1u8)?;
     /// arena.seal()?;
-    /// let mappings = permacode::Mapping::all(std::process::id(), arena.address_range())?;
+    /// let mappings = permacode::residency::Mapping::all(std::process::id(), arena.address_range())?;
     /// assert_eq!(mappings[0].permissions.to_string(), "r--p");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

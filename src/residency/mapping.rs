@@ -8,7 +8,8 @@ use core::ops::Range;
 /// The sizes are those of `/proc/<pid>/smaps` (proc_pid_smaps(5)), which counts in KiB.
 ///
 /// ```
-/// use permacode::{CodeArena, Mapping};
+/// use permacode::CodeArena;
+/// use permacode::residency::Mapping;
 ///
 /// let arena = CodeArena::new()?;
 /// let loader = arena.load("m")?;
@@ -57,7 +58,8 @@ impl Mapping {
 /// What may be done with the bytes of a mapping; prints as in `/proc/<pid>/maps`, for example `r--p`. Four bytes, `Copy`.
 ///
 /// ```
-/// use permacode::{CodeArena, Permissions};
+/// use permacode::CodeArena;
+/// use permacode::residency::Permissions;
 ///
 /// let arena = CodeArena::new()?;
 /// arena.load("m")?.alloc(1u8)?;
@@ -90,7 +92,8 @@ impl fmt::Display for Permissions {
 /// What lies behind a mapping. One byte, `Copy`.
 ///
 /// ```
-/// use permacode::{Backing, CodeArena};
+/// use permacode::CodeArena;
+/// use permacode::residency::Backing;
 ///
 /// let arena = CodeArena::new()?;
 /// arena.load("m")?.alloc(1u8)?;
@@ -106,7 +109,7 @@ impl fmt::Display for Permissions {
 pub enum Backing {
     /// Nothing: pages begin as zeros. After a fork they are shared until somebody writes.
     Anonymous,
-    /// A file of the kernel's own, in memory: at [`Hardening::MemFile`](crate::Hardening::MemFile), the sealed copy. Memory that processes share
+    /// A file of the kernel's own, in memory: at [`Protection::SealedFile`](crate::code::Protection::SealedFile), the sealed copy. Memory that processes share
     /// without a file (`MAP_SHARED`, System V's segments) is one too, and so are files of huge pages.
     ///
     /// The kernel tells by the file's device, whatever its name is. A process that may make no memory file cannot ask which device that is; it

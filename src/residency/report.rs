@@ -62,14 +62,14 @@ impl Residency {
     /// * [`ResidencyError::Unreadable`] where `/proc` cannot be understood.
     ///
     /// ```
-    /// use permacode::Residency;
+    /// use permacode::residency::Residency;
     ///
     /// let bytes = vec![1u8; 100_000];
     /// let start = bytes.as_ptr().addr();
     /// let residency = Residency::of(start..start + bytes.len())?;
     /// assert!(residency.resident() >= bytes.len());
     /// assert!(residency.sealed().is_empty()); // only a code arena seals
-    /// # Ok::<(), permacode::ResidencyError>(())
+    /// # Ok::<(), permacode::residency::ResidencyError>(())
     /// ```
     pub fn of(range: Range<usize>) -> Result<Self, ResidencyError> {
         Self::of_process(std::process::id(), range)
@@ -86,7 +86,8 @@ impl Residency {
     /// * The others as for [`of`](Self::of).
     ///
     /// ```
-    /// use permacode::{HeapArena, Residency};
+    /// use permacode::HeapArena;
+    /// use permacode::residency::Residency;
     /// # use permacode_witness::in_child;
     ///
     /// let heap = HeapArena::new()?;
@@ -130,7 +131,8 @@ impl Residency {
     /// Its pages that have memory, by address, those in a row that are alike put together: which are shared, and why the others are not.
     ///
     /// ```
-    /// use permacode::{CodeArena, PageState};
+    /// use permacode::CodeArena;
+    /// use permacode::residency::PageState;
     ///
     /// let arena = CodeArena::new()?;
     /// arena.load("m")?.alloc_slice_copy(&[1u8; 100_000])?;
@@ -204,7 +206,7 @@ impl Residency {
     /// Bytes in this state.
     ///
     /// ```
-    /// use permacode::{CodeArena, PageState::*};
+    /// use permacode::{CodeArena, residency::PageState::*};
     ///
     /// let arena = CodeArena::new()?;
     /// let code = arena.load("m")?.alloc_slice_copy(&[1u8; 10_000])?;

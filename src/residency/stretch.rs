@@ -27,7 +27,8 @@ pub struct Stretch {
 /// Whether a page is shared, and if not, why: what `/proc/<pid>/pagemap` says in bits 56, 61, 62 and 63 (the kernel's `pagemap.rst`).
 ///
 /// ```
-/// use permacode::{HeapArena, HeapRc, PageState};
+/// use permacode::{HeapArena, HeapRc};
+/// use permacode::residency::PageState;
 /// # use permacode_witness::in_child;
 ///
 /// let heap = HeapArena::new()?;

@@ -3,7 +3,7 @@
 use super::mapping::{Backing, Mapping};
 use super::memory_device::MemoryDevice;
 use super::smaps::{Device, Head, Size};
-use crate::layout::PageSize;
+use crate::base::page::PageSize;
 use core::ops::Range;
 
 /// A mapping that grows, line by line.

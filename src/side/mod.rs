@@ -1,20 +1,24 @@
-//! What must change beside sealed code: inline caches, counters, constants made on first use.
+//! Entries of a [`SideTable`]: inline caches, counters, constants made on first use.
 //!
-//! ```text
-//!   cache · counter · lazy · quick     what entries can be
-//!   table · builder                    where entries lie: addressed by the sites that stand in the code
-//! ```
+//! | | |
+//! | --- | --- |
+//! | [`InlineCache`], [`PolymorphicCache`], [`Version`] | what a lookup found last, for one key or for a few; what makes all of them stale |
+//! | [`CallCounter`] | counts until code is hot |
+//! | [`LazyConstant`] | a heap object that is made when it is first asked for |
+//! | [`Quickened`] | an operation that was specialised |
+//! | [`SideTableBuilder`] | chooses the capacity and the pages |
+//   inline_cache · call_counter · lazy_constant · quickened     what entries can be
+//   table · builder                                           where entries lie: addressed by the sites that stand in the code
 
 mod builder;
-mod cache;
-mod counter;
-mod lazy;
-mod quick;
-mod table;
+mod call_counter;
+mod inline_cache;
+mod lazy_constant;
+mod quickened;
+pub(crate) mod table;
 
 pub use builder::SideTableBuilder;
-pub use cache::{InlineCache, PolymorphicCache, Version};
-pub use counter::CallCounter;
-pub use lazy::LazyConstant;
-pub use quick::Quickened;
-pub use table::SideTable;
+pub use call_counter::CallCounter;
+pub use inline_cache::{InlineCache, PolymorphicCache, Version};
+pub use lazy_constant::LazyConstant;
+pub use quickened::Quickened;

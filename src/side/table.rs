@@ -108,7 +108,7 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
             assert!(align_of::<T>() <= 64, "no page is smaller than 64 bytes, so the table is aligned to that");
         }
         let base = pages.base().cast();
-        let (committed, tag) = (AtomicUsize::new(0), arena.site_tag());
+        let (committed, tag) = (AtomicUsize::new(0), arena.site_counter().tag());
         Self { arena, pages, base, committed, capacity, tag, owns: PhantomData }
     }
 
@@ -218,7 +218,7 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
     fn grow(&self, from: usize, needed: usize) -> Result<(), Error> {
         // All that the arena has given so far, because they will come.
         let ahead = from + (CHUNK / size_of::<T>()).max(from / 4);
-        let wish = needed.max(self.arena.sites_given()).max(ahead).min(self.capacity);
+        let wish = needed.max(self.arena.site_counter().given()).max(ahead).min(self.capacity);
         let to = self
             .commit(from, wish)
             .or_else(|error| if needed < wish { self.commit(from, needed) } else { Err(error) })?;
@@ -327,7 +327,8 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
     /// are zero, so let `wanted` say no to those. No system call, no allocation.
     ///
     /// ```
-    /// # use permacode::{CallCounter, CodeArena, SideTable};
+    /// # use permacode::{CodeArena, SideTable};
+    /// # use permacode::side::CallCounter;
     /// let arena = CodeArena::new()?;
     /// let calls: SideTable<'_, CallCounter> = SideTable::new(&arena)?;
     /// let loader = arena.load("m")?;
@@ -376,7 +377,7 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
 
     /// Returns the bytes of address space that the table takes: whole pages, for [`capacity`](Self::capacity) entries.
     ///
-    /// Without a [chosen capacity](crate::SideTableBuilder::capacity) it says what the system granted. It never changes.
+    /// Without a [chosen capacity](crate::side::SideTableBuilder::capacity) it says what the system granted. It never changes.
     ///
     /// ```
     /// # use permacode::{CodeArena, SideTable};

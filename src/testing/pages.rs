@@ -117,7 +117,9 @@ impl Pages {
     /// Makes one call fail, after `after` more calls of any kind. A later call to this or the other `fail` functions replaces it.
     ///
     /// ```
-    /// use permacode::{CodeArena, Error, PageCall, testing::Pages};
+    /// use permacode::{CodeArena, Error};
+    /// use permacode::error::PageCall;
+    /// use permacode::testing::Pages;
     ///
     /// let pages = Pages::ordinary();
     /// pages.fail_nth(1); // reserving succeeds, the commit behind it does not
@@ -133,7 +135,9 @@ impl Pages {
     /// never made to fail.
     ///
     /// ```
-    /// # use permacode::{CodeArena, PageCall, testing::Pages};
+    /// # use permacode::CodeArena;
+    /// # use permacode::error::PageCall;
+    /// # use permacode::testing::Pages;
     /// let pages = Pages::ordinary();
     /// let arena = CodeArena::builder().pages(pages.clone()).build()?;
     /// let loader = arena.load("m")?;
@@ -151,7 +155,9 @@ impl Pages {
     /// does that runs out of mappings (soundness S20).
     ///
     /// ```
-    /// # use permacode::{CodeArena, PageCall, testing::Pages};
+    /// # use permacode::CodeArena;
+    /// # use permacode::error::PageCall;
+    /// # use permacode::testing::Pages;
     /// # let pages = Pages::ordinary();
     /// # let arena = CodeArena::builder().pages(pages.clone()).build()?;
     /// let loader = arena.load("m")?;
@@ -227,7 +233,7 @@ impl Pages {
     /// assert_eq!(pages.violations(), 1);
     /// # // SAFETY: the whole reservation, which nobody uses.
     /// # unsafe { pages.release(at, 4096) }?;
-    /// # Ok::<(), permacode::PageError>(())
+    /// # Ok::<(), permacode::error::PageError>(())
     /// ```
     pub fn violations(&self) -> usize {
         self.violations.load(SeqCst)

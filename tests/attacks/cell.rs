@@ -2,7 +2,8 @@
 
 use super::attack::{Attack, From};
 use super::board::{ATTACKED, Board, READY, SEEN};
-use permacode::{CodeArena, Error, Hardening};
+use permacode::code::Protection;
+use permacode::{CodeArena, Error};
 use permacode_witness::{Child, End};
 use std::ptr;
 use std::sync::atomic::Ordering::SeqCst;
@@ -20,17 +21,17 @@ pub(crate) struct Target {
 
 impl Target {
     /// Loads code and hardens it.
-    pub(crate) fn at(level: Hardening) -> Result<Self, Error> {
+    pub(crate) fn at(level: Protection) -> Result<Self, Error> {
         let arena = CodeArena::builder().reservation(1 << 20).build()?.leak();
         let loader = arena.load("target")?;
         let block = loader.alloc_padded(&[CODE; PAGES * PAGE], PAGE, 0)?;
         let module = loader.seal()?;
         match level {
-            Hardening::MemFile => arena.harden()?,
-            Hardening::Forever => arena.harden_forever()?,
+            Protection::SealedFile => arena.harden()?,
+            Protection::Fixed => arena.harden_forever()?,
             _ => {}
         }
-        assert_eq!(module.hardening(), level);
+        assert_eq!(module.protection(), level);
         Ok(Self { block })
     }
 
@@ -47,7 +48,7 @@ impl Target {
 }
 
 /// What became of code that was attacked: `inherited` code by a forked process, or else a process's own.
-pub(crate) fn observe(attack: &Attack, level: Hardening, inherited: Option<&Target>) -> String {
+pub(crate) fn observe(attack: &Attack, level: Protection, inherited: Option<&Target>) -> String {
     let board = Board::new();
     let attacked = || {
         let own;

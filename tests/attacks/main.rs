@@ -14,9 +14,9 @@ mod outside;
 
 use attack::ATTACKS;
 use cell::{Target, observe};
-use permacode::Hardening;
+use permacode::code::Protection;
 
-const LEVELS: [Hardening; 3] = [Hardening::Protect, Hardening::MemFile, Hardening::Forever];
+const LEVELS: [Protection; 3] = [Protection::ReadOnly, Protection::SealedFile, Protection::Fixed];
 
 /// The rows of the table in SECURITY.md: the attack, and a cell for each level.
 fn documented() -> Vec<Vec<String>> {
@@ -86,7 +86,7 @@ fn what_each_level_stops_is_what_security_md_says() {
         }
         table += "\n";
     }
-    println!("| attack | `Protect` | `MemFile` | `Forever` |\n| --- | --- | --- | --- |\n{table}");
+    println!("| attack | `ReadOnly` | `SealedFile` | `Fixed` |\n| --- | --- | --- | --- |\n{table}");
     assert_eq!(documented.len(), ATTACKS.len());
     assert!(differing.is_empty(), "SECURITY.md says otherwise: {differing:#?}");
 }
@@ -105,7 +105,7 @@ fn a_memory_file_leaves_no_descriptor_behind() {
     // In a child, where nobody else makes any. It may have been made while another thread had one open.
     permacode_witness::in_child(|| {
         let before = count();
-        match Target::at(Hardening::MemFile) {
+        match Target::at(Protection::SealedFile) {
             Ok(target) => assert_eq!((count(), target.is_whole()), (before, true)),
             Err(refusal) => {
                 eprintln!("NOT SHOWN: no memory file here: {refusal}");

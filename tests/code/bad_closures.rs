@@ -251,7 +251,7 @@ fn a_closure_may_do_anything_else_to_the_arena_meanwhile() {
             1 => drop(blocks.alloc(two.borrow().as_ref().unwrap(), 5000)?),
             2 => drop(two.borrow_mut().take().unwrap().seal()?),
             3 => drop(arena.seal()?),
-            4 => drop(blocks.alloc(&arena.load("three")?, 300)?),
+            4 => drop(blocks.alloc(&*arena.load("three")?, 300)?),
             5 => drop(arena.load("four")?.seal()?),
             6 => assert!(arena.locate(blocks.iter().next().unwrap()).is_none() && arena.modules().count() >= 3),
             7 => assert_eq!(one.alloc_slice_try_fill_with(3, |_| one.alloc(9u64))?, [&9; 3]),

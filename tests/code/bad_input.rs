@@ -1,7 +1,8 @@
 //! Sizes, alignments and settings that no sane caller passes: a typed error or a correct block, never a panic, never a wrap.
 
+use permacode::error::{LinkError, PageCall, PageError};
 use permacode::testing::Pages;
-use permacode::{CodeArena, Error, LinkError, PageCall, PageError, Permanent};
+use permacode::{CodeArena, Error, Permanent};
 use permacode_witness::code::{Blocks, accounted};
 use permacode_witness::{VAST, span};
 

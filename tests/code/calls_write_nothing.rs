@@ -3,7 +3,8 @@
 //! Invariant 3, seen from outside. The controls show that the measure sees what it should.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-use permacode::{AtomicCodeSlot, CodeArena, CodeRef, CodeSlot, Error, HeapArena, Loader, Permanent, Transients};
+use permacode::handles::AtomicCodeSlot;
+use permacode::{CodeArena, CodeRef, CodeSlot, Error, HeapArena, Loader, Permanent, Transients};
 use permacode_witness::{copied, memory, watched};
 use std::cell::Cell;
 use std::hint::black_box;
@@ -99,7 +100,7 @@ impl<T> Drop for Pages<T> {
 fn sealed(arena: &CodeArena) -> Vec<&Code<'_>> {
     let loader = arena.load("functions").unwrap();
     let codes: Vec<_> = (0..FUNCTIONS as u64).map(|seed| lower(&loader, seed).unwrap()).collect();
-    assert_eq!(loader.seal().unwrap().hardening(), permacode::Hardening::Protect);
+    assert_eq!(loader.seal().unwrap().protection(), permacode::code::Protection::ReadOnly);
     codes
 }
 

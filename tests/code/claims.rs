@@ -1,6 +1,7 @@
 //! How much is claimed for how much code, with loaders open at once: nested, on threads, on huge pages, beside machine code.
 
-use permacode::{CodeArena, CodeArenaBuilder, Error, Loader};
+use permacode::code::CodeArenaBuilder;
+use permacode::{CodeArena, Error, Loader};
 use permacode_witness::code::accounted;
 use permacode_witness::{Random, page};
 use std::thread;

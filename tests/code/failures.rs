@@ -1,8 +1,10 @@
 //! A system that refuses, at every call in turn: a typed error, nothing lost, and the arena works on.
 #![cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 
+use permacode::code::Protection;
+use permacode::error::PageCall;
 use permacode::testing::Pages;
-use permacode::{CodeArena, Error, Hardening, Link, Loader, Module, PageCall, Permanent};
+use permacode::{CodeArena, Error, Link, Loader, Module, OpenModule, Permanent};
 use permacode_witness::code::{Blocks, accounted};
 use permacode_witness::{Disturbed, span};
 use std::ops::Range;
@@ -45,7 +47,7 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn load(&mut self, name: &str) -> Loader<'a> {
+    fn load(&mut self, name: &str) -> OpenModule<'a> {
         let arena = self.arena;
         self.met.until_it_works(|| arena.load(name))
     }
@@ -88,10 +90,10 @@ impl<'a> Work<'a> {
         self.others.push(span(slice));
     }
 
-    fn seal(&mut self, loader: Loader<'a>) {
+    fn seal(&mut self, loader: OpenModule<'a>) {
         match loader.seal() {
             Ok(module) => {
-                assert_eq!(module.hardening(), Hardening::Protect);
+                assert_eq!(module.protection(), Protection::ReadOnly);
                 self.modules.push(module);
             }
             Err(error) => {
@@ -163,7 +165,7 @@ fn workload(pages: &Arc<Pages>) -> usize {
     assert_eq!(arena.seal().map(|sealed| sealed.pages), Ok(0), "nothing is left to seal");
     work.check();
     work.blocks.check_apart(&arena, &work.others);
-    assert!(arena.modules().all(|module| module.hardening() == Hardening::Protect));
+    assert!(arena.modules().all(|module| module.protection() == Protection::ReadOnly));
     assert_eq!((arena.modules().count(), arena.stats().unsealed), (2403, 0));
     accounted(&arena.stats());
     work.met.0
@@ -239,7 +241,7 @@ fn while_the_system_refuses_everything_what_is_there_can_be_used() {
         assert!(matches!(arena.load("new").unwrap().alloc_padded(&[], 1, size), Err(Error::Pages(_))));
     }
     assert!(arena.seal().is_err() && arena.seal().is_err());
-    assert_eq!(finished.hardening(), Hardening::ByType);
+    assert_eq!(finished.protection(), Protection::TypeOnly);
     blocks.alloc(&open, 1000).unwrap();
     assert!(std::ptr::eq(open.intern("name").unwrap(), name));
     assert!(open.intern("another").is_ok(), "there is room for it");
@@ -248,7 +250,7 @@ fn while_the_system_refuses_everything_what_is_there_can_be_used() {
     assert!(arena.stats().claimed >= claimed, "a claim that cannot be given back is closed, not lost");
     source.refuse(false);
     let _ = arena.seal().unwrap();
-    assert!(arena.modules().all(|module| module.hardening() == Hardening::Protect));
+    assert!(arena.modules().all(|module| module.protection() == Protection::ReadOnly));
     blocks.alloc(&arena.load("after").unwrap(), 100_000).unwrap();
     blocks.check();
     accounted(&arena.stats());
@@ -276,7 +278,7 @@ fn half_sealed(by_arena: bool, nth: usize) {
     };
     assert!(matches!(refused, Err(Error::Pages(error)) if error.call == PageCall::Seal), "{refused:?}");
     let module = arena.modules().next().unwrap();
-    assert_eq!((module.name(), module.hardening()), ("half", Hardening::ByType));
+    assert_eq!((module.name(), module.protection()), ("half", Protection::TypeOnly));
     assert!(arena.stats().unsealed > 0);
     blocks.check();
     // Nobody gets those pages again: a store to the sealed half of them would kill this process.
@@ -295,7 +297,7 @@ fn half_sealed(by_arena: bool, nth: usize) {
         blocks.check();
     }
     let _ = arena.seal().unwrap();
-    assert_eq!(module.hardening(), Hardening::Protect);
+    assert_eq!(module.protection(), Protection::ReadOnly);
     other.seal().unwrap();
     blocks.check_apart(&arena, &[]);
     accounted(&arena.stats());
@@ -317,7 +319,7 @@ fn a_seal_that_fails_halfway_leaves_a_finished_module_and_can_be_repeated() {
 fn a_refused_stretch_does_not_keep_the_others_from_being_sealed() {
     let pages = Pages::system();
     let arena = CodeArena::builder().reservation(8 << 20).pages(pages.clone()).build().unwrap();
-    let loaders: Vec<Loader<'_>> = (0..6).map(|_| arena.load("m").unwrap()).collect();
+    let loaders: Vec<OpenModule<'_>> = (0..6).map(|_| arena.load("m").unwrap()).collect();
     let mut blocks = Blocks::default();
     for loader in &loaders {
         blocks.alloc(loader, 16 << 10).unwrap();
@@ -329,10 +331,10 @@ fn a_refused_stretch_does_not_keep_the_others_from_being_sealed() {
     }
     pages.fail_call(PageCall::Seal, 1);
     assert!(arena.seal().is_err());
-    let hardening: Vec<_> = modules.iter().map(Module::hardening).collect();
-    assert_eq!(hardening, [Hardening::Protect, Hardening::ByType, Hardening::Protect]);
+    let hardening: Vec<_> = modules.iter().map(Module::protection).collect();
+    assert_eq!(hardening, [Protection::ReadOnly, Protection::TypeOnly, Protection::ReadOnly]);
     assert_eq!(arena.seal().map(|sealed| sealed.pages), Ok((16 << 10) / permacode_witness::page()));
-    assert!(modules.iter().all(|module| module.hardening() == Hardening::Protect));
+    assert!(modules.iter().all(|module| module.protection() == Protection::ReadOnly));
     drop(open);
     blocks.check();
 }

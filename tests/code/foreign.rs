@@ -1,6 +1,7 @@
 //! Links and bytes that are not this loader's or this arena's are refused, and nothing is written (soundness S17).
 
-use permacode::{CodeArena, Error, Link, LinkError, Loader, Permanent};
+use permacode::error::LinkError;
+use permacode::{CodeArena, Error, Link, Loader, Permanent};
 use permacode_witness::PagesOf;
 use std::sync::Arc;
 

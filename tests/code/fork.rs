@@ -3,7 +3,9 @@
 //! Invariants 3 and 5.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-use permacode::{CodeArena, Hardening, Link, Loader, PageCall, Permanent};
+use permacode::code::Protection;
+use permacode::error::PageCall;
+use permacode::{CodeArena, Link, Loader, OpenModule, Permanent};
 use permacode_witness::code::Blocks;
 use permacode_witness::{Child, Disturbed, End, copied, in_child, memory, span, stopped, store, watched};
 use std::sync::Arc;
@@ -66,7 +68,7 @@ fn child(arena: &CodeArena, shelf: &Shelf<'_>, round: u64) {
     let own: Vec<&Known<'_>> = (0..20).map(|n| known(&loader, round * 100 + n)).collect();
     blocks.alloc(&loader, 20_000).unwrap();
     let module = loader.seal().unwrap();
-    assert_eq!(module.hardening(), Hardening::Protect);
+    assert_eq!(module.protection(), Protection::ReadOnly);
     blocks.alloc(&arena.load("child's second").unwrap(), 300).unwrap();
     let _ = arena.seal().unwrap();
     assert_eq!(arena.locate(own[0]).map(|at| at.module), Some(module));
@@ -88,7 +90,7 @@ fn load_for_ever<'a>(arena: &'a CodeArena, shelf: &Shelf<'a>, thread: u64, stop:
         match seed % 4 {
             0 => drop(loader),
             1 => assert_eq!(loader.finish().name(), "parent's"),
-            2 => assert_eq!(loader.seal().unwrap().hardening(), Hardening::Protect),
+            2 => assert_eq!(loader.seal().unwrap().protection(), Protection::ReadOnly),
             _ => assert!(arena.seal().unwrap().held <= 3),
         }
     }
@@ -147,14 +149,14 @@ fn a_child_forked_inside_of_a_page_call_can_load_and_seal() {
             }
         });
         blocks.alloc(&one, 50_000).unwrap();
-        assert_eq!(one.seal().unwrap().hardening(), Hardening::Protect);
+        assert_eq!(one.seal().unwrap().protection(), Protection::ReadOnly);
         blocks.check();
         assert_eq!(arena.modules().count(), 2, "the child's modules are the child's");
     }
 }
 
 /// An arena of several hundred modules, some sealed, some finished, one open.
-fn loaded(arena: &CodeArena) -> (Vec<&Known<'_>>, Loader<'_>) {
+fn loaded(arena: &CodeArena) -> (Vec<&Known<'_>>, OpenModule<'_>) {
     let mut all = Vec::new();
     for round in 0..300u64 {
         let loader = arena.load("m").unwrap();
@@ -179,7 +181,7 @@ fn a_child_that_only_reads_and_looks_up_writes_no_page_of_code_or_records() {
         assert!(all[..6000].iter().all(|known| arena.locate(*known).is_some_and(|at| at.module.bytes() > at.offset)));
         assert!(all.iter().all(|known| std::ptr::eq(open.intern(known.name).unwrap(), known.name)));
         let bytes: usize = arena.modules().map(|module| module.bytes() + module.name().len()).sum();
-        assert!(bytes > 100_000 && arena.modules().any(|module| module.hardening() == Hardening::Protect));
+        assert!(bytes > 100_000 && arena.modules().any(|module| module.protection() == Protection::ReadOnly));
         assert!(arena.stats().claimed >= bytes / 2 && arena.contains(all[7]));
     };
     let (code, tables) = (arena.address_range(), arena.bookkeeping_ranges());
@@ -282,15 +284,15 @@ fn files_beside(arena: &CodeArena) -> usize {
 fn a_child_forked_while_a_thread_hardens_has_no_memory_file_beside_the_code() {
     for _ in 0..16 {
         // A new arena now and then: what a fork costs grows with what it copies.
-        let arena = CodeArena::builder().reservation(1 << 30).hardening(Hardening::MemFile).build().unwrap();
+        let arena = CodeArena::builder().reservation(1 << 30).protection(Protection::SealedFile).build().unwrap();
         let (stop, rounds) = (AtomicBool::new(false), AtomicUsize::new(0));
         let harden = || {
             let loader = arena.load("m").unwrap();
             loader.alloc_slice_copy(&[7u8; 200_000]).unwrap();
             rounds.fetch_add(1, Relaxed);
-            loader.seal().unwrap().hardening()
+            loader.seal().unwrap().protection()
         };
-        if harden() < Hardening::MemFile {
+        if harden() < Protection::SealedFile {
             eprintln!("NOT SHOWN: {:?}", arena.refused());
             return;
         }

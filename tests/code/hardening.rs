@@ -1,23 +1,24 @@
 //! Levels above protection: what is replaced, what is fixed, in how many mappings, and that nobody who reads meanwhile sees other bytes.
 #![cfg(all(target_os = "linux", target_pointer_width = "64", not(miri), not(permacode_ordinary_pages)))]
 
-use permacode::{CodeArena, CodeArenaBuilder, Hardening, Module};
+use permacode::code::{CodeArenaBuilder, Protection};
+use permacode::{CodeArena, Module};
 use permacode_witness::code::{Blocks, accounted, mapped};
 use permacode_witness::{in_child, page, permissions, span, stopped, store};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
 /// The highest level that this kernel has; the tests say what they could not show.
-fn highest() -> Hardening {
+fn highest() -> Protection {
     let arena = CodeArena::builder().reservation(1 << 20).build().unwrap().leak();
     let loader = arena.load("probe").unwrap();
     loader.alloc(1u8).unwrap();
     let module = loader.seal().unwrap();
     let result = arena.harden_forever();
     if let Err(refusal) = result {
-        eprintln!("NOT SHOWN above {:?}: {refusal}", module.hardening());
+        eprintln!("NOT SHOWN above {:?}: {refusal}", module.protection());
     }
-    module.hardening()
+    module.protection()
 }
 
 /// Ends what loops until it is done, also where a test fails.
@@ -29,8 +30,8 @@ impl Drop for Ended<'_> {
     }
 }
 
-fn at(level: Hardening) -> CodeArenaBuilder {
-    CodeArena::builder().reservation(64 << 20).hardening(level).strict()
+fn at(level: Protection) -> CodeArenaBuilder {
+    CodeArena::builder().reservation(64 << 20).protection(level).strict()
 }
 
 fn load<'a>(arena: &'a CodeArena, blocks: &mut Blocks<'a>, bytes: usize) -> Module<'a> {
@@ -48,7 +49,7 @@ fn counted(arena: &CodeArena) {
 #[test]
 fn mappings_are_counted_as_the_kernel_counts_them_at_every_level() {
     let highest = highest();
-    for level in [Hardening::Protect, Hardening::MemFile, Hardening::Forever] {
+    for level in [Protection::ReadOnly, Protection::SealedFile, Protection::Fixed] {
         if level > highest {
             continue;
         }
@@ -73,11 +74,11 @@ fn mappings_are_counted_as_the_kernel_counts_them_at_every_level() {
         }
         let _ = arena.seal().unwrap();
         counted(arena);
-        if level >= Hardening::MemFile {
+        if level >= Protection::SealedFile {
             arena.harden().unwrap();
             counted(arena);
         }
-        if level == Hardening::Forever {
+        if level == Protection::Fixed {
             arena.harden_forever().unwrap();
             counted(arena);
             load(arena, &mut blocks, 5000);
@@ -91,15 +92,15 @@ fn mappings_are_counted_as_the_kernel_counts_them_at_every_level() {
 
 #[test]
 fn two_hundred_and_fifty_six_seals_are_fixed_in_four_mappings_at_most() {
-    for level in [Hardening::Protect, Hardening::MemFile] {
-        if highest() < Hardening::Forever {
+    for level in [Protection::ReadOnly, Protection::SealedFile] {
+        if highest() < Protection::Fixed {
             return;
         }
         let arena = at(level).build().unwrap().leak();
         let mut blocks = Blocks::default();
         let modules: Vec<_> = (0..256).map(|n| load(arena, &mut blocks, 200 + 37 * (n % 100))).collect();
         arena.harden_forever().unwrap();
-        assert!(modules.iter().all(|module| module.hardening() == Hardening::Forever));
+        assert!(modules.iter().all(|module| module.protection() == Protection::Fixed));
         assert!(arena.stats().mappings <= 4, "{:?}", arena.stats());
         counted(arena);
         blocks.check_apart(arena, &[]);
@@ -108,14 +109,14 @@ fn two_hundred_and_fifty_six_seals_are_fixed_in_four_mappings_at_most() {
 
 #[test]
 fn behind_a_seal_at_memfile_nothing_is_packed_and_no_sealed_page_is_writable() {
-    if highest() < Hardening::MemFile {
+    if highest() < Protection::SealedFile {
         return;
     }
-    let arena = at(Hardening::MemFile).build().unwrap();
+    let arena = at(Protection::SealedFile).build().unwrap();
     let mut blocks = Blocks::default();
     for round in 0..20 {
         let module = load(&arena, &mut blocks, 1 + 700 * round);
-        assert_eq!(module.hardening(), Hardening::MemFile);
+        assert_eq!(module.protection(), Protection::SealedFile);
         let block = blocks.iter().last().unwrap();
         assert_eq!(span(block).start % page(), 0, "behind a seal begins a page");
         assert_eq!(permissions(span(block).start), "r--s");
@@ -129,7 +130,7 @@ fn behind_a_seal_at_memfile_nothing_is_packed_and_no_sealed_page_is_writable() {
 
 #[test]
 fn hardening_later_takes_all_that_is_sealed_and_nothing_that_is_open() {
-    if highest() < Hardening::MemFile {
+    if highest() < Protection::SealedFile {
         return;
     }
     let arena = CodeArena::new().unwrap();
@@ -138,14 +139,14 @@ fn hardening_later_takes_all_that_is_sealed_and_nothing_that_is_open() {
     let open = arena.load("open").unwrap();
     blocks.alloc(&open, 50_000).unwrap();
     arena.harden().unwrap();
-    assert!(sealed.iter().all(|module| module.hardening() == Hardening::MemFile));
+    assert!(sealed.iter().all(|module| module.protection() == Protection::SealedFile));
     counted(&arena);
     blocks.alloc(&open, 50_000).unwrap();
     let open = open.seal().unwrap();
-    assert_eq!(open.hardening(), Hardening::Protect, "the arena's own level");
+    assert_eq!(open.protection(), Protection::ReadOnly, "the arena's own level");
     let before = arena.stats().system_calls;
     arena.harden().unwrap();
-    assert_eq!((open.hardening(), arena.refused()), (Hardening::MemFile, None));
+    assert_eq!((open.protection(), arena.refused()), (Protection::SealedFile, None));
     arena.harden().unwrap();
     assert_eq!(arena.stats().system_calls, before + 1, "what is replaced is not replaced again");
     blocks.check_apart(&arena, &[]);
@@ -153,7 +154,7 @@ fn hardening_later_takes_all_that_is_sealed_and_nothing_that_is_open() {
 
 #[test]
 fn readers_on_other_threads_read_the_same_bytes_throughout() {
-    if highest() < Hardening::MemFile {
+    if highest() < Protection::SealedFile {
         return;
     }
     let arena = CodeArena::builder().reservation(256 << 20).build().unwrap().leak();
@@ -188,7 +189,7 @@ fn readers_on_other_threads_read_the_same_bytes_throughout() {
                     let mut own = Blocks::default();
                     for n in 0..80 {
                         let module = load(arena, &mut own, 100 + 501 * (n % 40));
-                        assert!(module.hardening() >= Hardening::Protect);
+                        assert!(module.protection() >= Protection::ReadOnly);
                         own.check();
                     }
                     own.check();
@@ -203,12 +204,12 @@ fn readers_on_other_threads_read_the_same_bytes_throughout() {
     assert!(rounds.load(SeqCst) > 0 && hardened.load(SeqCst) > 0);
     old.check();
     arena.harden().unwrap();
-    assert!(arena.modules().all(|module| module.hardening() == Hardening::MemFile));
+    assert!(arena.modules().all(|module| module.protection() == Protection::SealedFile));
 }
 
 #[test]
 fn threads_may_seal_harden_and_fix_the_same_pages_at_once() {
-    if highest() < Hardening::Forever {
+    if highest() < Protection::Fixed {
         return;
     }
     for _ in 0..8 {
@@ -218,7 +219,7 @@ fn threads_may_seal_harden_and_fix_the_same_pages_at_once() {
                 scope.spawn(|| {
                     let mut own = Blocks::default();
                     for n in 0..30 {
-                        assert!(load(arena, &mut own, 900 * n + 1).hardening() >= Hardening::Protect);
+                        assert!(load(arena, &mut own, 900 * n + 1).protection() >= Protection::ReadOnly);
                     }
                     own.check();
                 });
@@ -233,17 +234,17 @@ fn threads_may_seal_harden_and_fix_the_same_pages_at_once() {
         });
         let _ = arena.seal().unwrap();
         arena.harden_forever().unwrap();
-        assert!(arena.modules().all(|module| module.hardening() == Hardening::Forever));
+        assert!(arena.modules().all(|module| module.protection() == Protection::Fixed));
     }
 }
 
 #[test]
 fn a_child_forked_in_the_middle_of_everything_reads_loads_and_hardens() {
     let highest = highest();
-    if highest < Hardening::MemFile {
+    if highest < Protection::SealedFile {
         return;
     }
-    let arena = CodeArena::builder().reservation(256 << 20).hardening(Hardening::MemFile).build().unwrap().leak();
+    let arena = CodeArena::builder().reservation(256 << 20).protection(Protection::SealedFile).build().unwrap().leak();
     let mut old = Blocks::default();
     for n in 0..20 {
         load(arena, &mut old, 2000 * n + 1);
@@ -278,12 +279,12 @@ fn a_child_forked_in_the_middle_of_everything_reads_loads_and_hardens() {
                 old.check();
                 let mut own = Blocks::default();
                 let module = load(arena, &mut own, 30_000);
-                assert_eq!(module.hardening(), Hardening::MemFile, "{:?}", arena.refused());
+                assert_eq!(module.protection(), Protection::SealedFile, "{:?}", arena.refused());
                 let _ = arena.seal().unwrap();
                 arena.harden().unwrap();
-                if highest == Hardening::Forever {
+                if highest == Protection::Fixed {
                     arena.harden_forever().unwrap();
-                    assert_eq!(module.hardening(), Hardening::Forever);
+                    assert_eq!(module.protection(), Protection::Fixed);
                 }
                 old.check();
                 own.check();

@@ -1,6 +1,8 @@
 //! From birth to drop: arenas, loaders, modules, owners, and what can be asked of them.
 
-use permacode::{CodeArena, Error, Loader, Module, Shared, permacode_code_contains};
+use permacode::code::SharedBytes;
+use permacode::ffi::permacode_code_contains;
+use permacode::{CodeArena, Error, Module, OpenModule};
 use permacode_witness::code::{Blocks, accounted};
 use permacode_witness::{page, span};
 use std::ffi::c_void;
@@ -33,7 +35,7 @@ fn module<'a>(arena: &'a CodeArena, blocks: &mut Blocks<'a>, name: &str, lens: &
 #[test]
 fn modules_are_listed_in_the_order_in_which_they_were_finished() {
     let arena = small();
-    let loaders: Vec<Loader<'_>> = ["a", "b", "c", "d", "e"].iter().map(|name| arena.load(name).unwrap()).collect();
+    let loaders: Vec<OpenModule<'_>> = ["a", "b", "c", "d", "e"].iter().map(|name| arena.load(name).unwrap()).collect();
     let [a, b, c, d, e] = <[_; 5]>::try_from(loaders).unwrap();
     assert_eq!(arena.modules().count(), 0, "open modules are not listed");
     c.alloc(1u8).unwrap();
@@ -204,7 +206,7 @@ fn shared_bytes_keep_the_mapping_until_the_last_is_gone() {
     let pages = permacode::testing::Pages::ordinary();
     let arena = Arc::new(CodeArena::builder().reservation(1 << 20).pages(pages.clone()).build().unwrap());
     let loader = arena.load("m").unwrap();
-    let shared: Shared = arena.share(loader.alloc_slice_copy(b"abc").unwrap()).unwrap();
+    let shared: SharedBytes = arena.share(loader.alloc_slice_copy(b"abc").unwrap()).unwrap();
     drop(loader);
     drop(arena);
     let (one, two) = (shared.clone(), shared);
@@ -288,7 +290,7 @@ fn an_arena_whose_records_are_full_says_so_and_keeps_what_it_has() {
     let mut blocks = Blocks::default();
     let (open, late) = (arena.load("open").unwrap(), arena.load("late").unwrap());
     blocks.alloc(&open, 10).unwrap();
-    let refused = (0..100_000).find_map(|_| arena.load("module").map(Loader::finish).err());
+    let refused = (0..100_000).find_map(|_| arena.load("module").map(OpenModule::finish).err());
     assert!(matches!(refused, Some(Error::Bookkeeping { capacity }) if capacity >= 1 << 16), "{refused:?}");
     while arena.load("").is_ok() {}
     let modules = arena.modules().count();

@@ -1,7 +1,9 @@
 //! What another thread may do at the worst moment, done there by one thread: inside of a page call (soundness S23, invariant 5).
 #![cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 
-use permacode::{CodeArena, Error, Hardening, PageCall};
+use permacode::code::Protection;
+use permacode::error::PageCall;
+use permacode::{CodeArena, Error};
 use permacode_witness::code::{Blocks, accounted};
 use permacode_witness::{Disturbed, page, span};
 use std::sync::Arc;
@@ -16,7 +18,7 @@ fn arena(source: &Arc<Disturbed>) -> CodeArena {
 /// Everything is sealed, accounted for, and as it was filled; the source was not misused.
 fn ends_well(source: &Disturbed, arena: &CodeArena, blocks: &Blocks<'_>) {
     assert_eq!(arena.seal().map(|sealed| sealed.held), Ok(0));
-    assert!(arena.modules().all(|module| module.hardening() == Hardening::Protect));
+    assert!(arena.modules().all(|module| module.protection() == Protection::ReadOnly));
     blocks.check();
     accounted(&arena.stats());
     assert_eq!((arena.stats().unsealed, source.pages.violations()), (0, 0));
@@ -127,7 +129,7 @@ fn modules_loaded_while_the_arena_is_sealed_are_sealed_by_the_next_call() {
             "nothing is packed on a page being sealed"
         );
     }
-    assert!(later.iter().all(|module| module.hardening() == Hardening::ByType));
+    assert!(later.iter().all(|module| module.protection() == Protection::TypeOnly));
     blocks.alloc(&open, 70).unwrap();
     drop(open);
     blocks.check_apart(&arena, &[]);
@@ -148,7 +150,7 @@ fn modules_loaded_while_another_is_sealed_do_not_lie_on_its_pages() {
         assert_eq!(arena.seal().map(|sealed| sealed.held), Ok(0), "a second seal inside of the first");
     };
     let sealed = Disturbed::during(PageCall::Seal, meanwhile, || sealing.seal()).unwrap();
-    assert_eq!(sealed.hardening(), Hardening::Protect);
+    assert_eq!(sealed.protection(), Protection::ReadOnly);
     module(&arena, &mut blocks, 100);
     blocks.check_apart(&arena, &[]);
     ends_well(&source, &arena, &blocks);

@@ -1,10 +1,9 @@
 //! Names: a name is its text, whoever interned it, wherever it lies and whatever was freed since (invariant 9).
 #![forbid(unsafe_code)]
 
-use permacode::{
-    CodeArena, CodeProxy, CodeRef, DualArena, Error, InlineCache, Link, Loader, Name, Permanent, SideTable, Sites,
-    Transients, Version,
-};
+use permacode::handles::CodeProxy;
+use permacode::side::{InlineCache, Version};
+use permacode::{CodeArena, CodeRef, DualArena, Error, Link, Loader, Name, Permanent, SideTable, Sites, Transients};
 use permacode_witness::handles::{arena, heap};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

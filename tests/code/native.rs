@@ -1,7 +1,8 @@
 //! Machine code on pages of its own: writable or executable, never both, and never by accident.
 #![cfg(all(target_os = "linux", target_pointer_width = "64", not(miri), not(permacode_ordinary_pages)))]
 
-use permacode::{CodeArena, Hardening};
+use permacode::CodeArena;
+use permacode::code::Protection;
 use permacode_witness::code::{Blocks, mapped};
 use permacode_witness::{Child, in_child, page, permissions, span};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -65,8 +66,8 @@ fn no_page_is_ever_writable_and_executable_seen_from_outside() {
 #[test]
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 fn another_threads_seal_takes_no_permission_to_execute_away() {
-    for level in [Hardening::Protect, Hardening::MemFile] {
-        let arena = CodeArena::builder().reservation(64 << 20).hardening(level).build().unwrap();
+    for level in [Protection::ReadOnly, Protection::SealedFile] {
+        let arena = CodeArena::builder().reservation(64 << 20).protection(level).build().unwrap();
         let done = AtomicBool::new(false);
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -119,8 +120,8 @@ fn pages_of_machine_code_hold_no_other_modules_bytes() {
 
 #[test]
 fn a_native_loader_that_is_dropped_leaves_pages_that_never_become_executable() {
-    for level in [Hardening::Protect, Hardening::MemFile] {
-        let arena = CodeArena::builder().reservation(4 << 20).hardening(level).build().unwrap();
+    for level in [Protection::ReadOnly, Protection::SealedFile] {
+        let arena = CodeArena::builder().reservation(4 << 20).protection(level).build().unwrap();
         let loader = arena.load_native("jit").unwrap();
         let code = loader.alloc(&[0xC3; 5000], 16).unwrap();
         assert_eq!(permissions(span(code).start), "rw-p");
@@ -153,10 +154,10 @@ fn machine_code_runs_at_every_level_and_in_children() {
         Err(refusal) => eprintln!("NOT SHOWN: no memory file here: {refusal}"),
     }
     match arena.harden_forever() {
-        Ok(()) => assert_eq!(module.hardening(), Hardening::Forever),
+        Ok(()) => assert_eq!(module.protection(), Protection::Fixed),
         Err(refusal) => eprintln!("NOT SHOWN: not for ever here: {refusal}"),
     }
-    if module.hardening() >= Hardening::MemFile {
+    if module.protection() >= Protection::SealedFile {
         runs("r-xs");
     }
     // A store there ends whoever tries.

@@ -1,7 +1,8 @@
 //! How densely modules lie, and in how few mappings: by the kernel's count, not by the library's.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-use permacode::{CodeArena, Error, Hardening, Loader};
+use permacode::code::Protection;
+use permacode::{CodeArena, Error, Loader};
 use permacode_witness::code::{accounted, mapped, resident};
 use permacode_witness::{Random, in_child, page};
 use std::ops::Range;
@@ -56,7 +57,7 @@ fn measured(load: impl Fn(&CodeArena) -> usize, check: impl FnOnce(&CodeArena, K
         assert_eq!(kernel.mappings, stats.mappings, "{kernel:?} {stats:?}");
         assert_eq!(kernel.resident, stats.pages * page(), "{kernel:?} {stats:?}");
         assert!(kernel.sealed >= kernel.resident && stats.unsealed == 0, "{kernel:?} {stats:?}");
-        assert!(arena.modules().all(|module| module.hardening() == Hardening::Protect));
+        assert!(arena.modules().all(|module| module.protection() == Protection::ReadOnly));
         accounted(&stats);
         assert!(new <= 4 && kernel.mappings <= 2, "{new} mappings, {kernel:?}");
         check(&arena, kernel, payload);
@@ -158,7 +159,7 @@ fn sealing_one_by_one_pads_each_module_to_its_page_and_no_further() {
             let loader = arena.load("module").unwrap();
             let bytes = fill(&loader, &library.module());
             let module = loader.seal().unwrap();
-            assert_eq!((module.hardening(), module.bytes()), (Hardening::Protect, bytes));
+            assert_eq!((module.protection(), module.bytes()), (Protection::ReadOnly, bytes));
             bytes
         };
         (0..Library::MODULES).map(seal).sum()

@@ -3,8 +3,10 @@
 //! All of it is invariant 4 (sealed stays sealed) and soundness S19 (no mutable alias of what is immutable).
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
+use permacode::code::Protection;
+use permacode::error::PageCall;
 use permacode::testing::Pages;
-use permacode::{CodeArena, Hardening, Link, PageCall, Permanent};
+use permacode::{CodeArena, Link, Permanent};
 use permacode_witness::code::mapped;
 use permacode_witness::{Child, End, in_child, page, permissions, span, stopped, store};
 use std::collections::BTreeSet;
@@ -80,9 +82,9 @@ fn a_module_that_the_arena_sealed_is_protected_like_one_that_sealed_itself() {
     let block = loader.alloc_slice_copy(&[7u8; 5000]).unwrap();
     let module = loader.finish();
     assert_eq!(store(span(block).start), End::Code(0), "finished is not sealed");
-    assert_eq!(module.hardening(), Hardening::ByType);
+    assert_eq!(module.protection(), Protection::TypeOnly);
     assert_eq!(arena.seal().unwrap().pages, 2);
-    assert_eq!(module.hardening(), Hardening::Protect);
+    assert_eq!(module.protection(), Protection::ReadOnly);
     for address in [span(block).start, span(block).end - 1, end_of_page(span(block).end - 1)] {
         assert_eq!(store(address), stopped(address));
     }
@@ -100,7 +102,7 @@ fn every_page_of_a_module_in_several_runs_is_sealed() {
     }
     let large = one.alloc_slice_copy(&vec![3u8; 3 << 20]).unwrap();
     let module = one.seal().unwrap();
-    assert_eq!(module.hardening(), Hardening::Protect);
+    assert_eq!(module.protection(), Protection::ReadOnly);
     for block in blocks.iter().chain([&large]) {
         assert!(all_permissions(span(block)).iter().all(|access| access == "r--p"));
     }
@@ -150,10 +152,10 @@ fn no_page_of_an_arena_is_executable_and_none_is_writable_and_sealed() {
     }
     let _ = arena.seal().unwrap();
     assert!(mapped(&arena).mappings.iter().all(|mapping| !mapping.permissions.contains('x')));
-    assert!(sealed.iter().filter(|(module, _)| module.hardening() == Hardening::Protect).count() >= 10);
+    assert!(sealed.iter().filter(|(module, _)| module.protection() == Protection::ReadOnly).count() >= 10);
     for (module, block) in &sealed {
         let protected = all_permissions(span(block)).iter().all(|access| access == "r--p");
-        assert_eq!(module.hardening() == Hardening::Protect, protected, "{module:?}");
+        assert_eq!(module.protection() == Protection::ReadOnly, protected, "{module:?}");
     }
     for (loader, block) in &open {
         assert_eq!(permissions(span(block).start), "rw-p", "{loader:?}");
@@ -252,7 +254,7 @@ fn sealing_one_arena_leaves_others_as_they_are() {
     let block_two = in_two.alloc_slice_copy(&[2u8; 100]).unwrap();
     let (module_one, module_two) = (in_one.finish(), in_two.finish());
     let _ = one.seal().unwrap();
-    assert_eq!((module_one.hardening(), module_two.hardening()), (Hardening::Protect, Hardening::ByType));
+    assert_eq!((module_one.protection(), module_two.protection()), (Protection::ReadOnly, Protection::TypeOnly));
     assert_eq!(permissions(span(block_one).start), "r--p");
     assert_eq!(permissions(span(block_two).start), "rw-p");
     let _ = two.seal().unwrap();
@@ -272,15 +274,15 @@ fn a_module_whose_last_page_an_open_loader_holds_says_so_until_that_is_closed() 
     assert_eq!(span(behind).start, span(block).end, "the tail is continued");
     let sealed = arena.seal().unwrap();
     assert_eq!((sealed.pages, sealed.held), (1, 1));
-    assert_eq!(first.hardening(), Hardening::ByType);
+    assert_eq!(first.protection(), Protection::TypeOnly);
     assert_eq!(permissions(span(block).start), "r--p");
     assert_eq!(permissions(span(block).end - 1), "rw-p");
     second.alloc_slice_copy(&[2u8; 10]).unwrap();
     let second = second.finish();
-    assert_eq!(first.hardening(), Hardening::ByType);
+    assert_eq!(first.protection(), Protection::TypeOnly);
     let sealed = arena.seal().unwrap();
     assert_eq!((sealed.pages, sealed.held), (1, 0));
-    assert_eq!((first.hardening(), second.hardening()), (Hardening::Protect, Hardening::Protect));
+    assert_eq!((first.protection(), second.protection()), (Protection::ReadOnly, Protection::ReadOnly));
     assert_eq!(permissions(span(behind).start), "r--p");
 }
 
@@ -293,7 +295,7 @@ fn a_loader_that_seals_protects_the_modules_on_its_first_page_too() {
     let second = arena.load("second").unwrap();
     second.alloc_slice_copy(&[2u8; 100]).unwrap();
     let second = second.seal().unwrap();
-    assert_eq!((first.hardening(), second.hardening()), (Hardening::Protect, Hardening::Protect));
+    assert_eq!((first.protection(), second.protection()), (Protection::ReadOnly, Protection::ReadOnly));
     assert_eq!(store(span(block).start), stopped(span(block).start));
     let third = arena.load("third").unwrap();
     let next = third.alloc_slice_copy(&[3u8; 100]).unwrap();
@@ -305,7 +307,7 @@ fn a_loader_that_seals_protects_the_modules_on_its_first_page_too() {
 fn a_module_without_bytes_has_nothing_left_to_protect() {
     let arena = CodeArena::new().unwrap();
     let empty = arena.load("empty").unwrap().finish();
-    assert_eq!((empty.bytes(), empty.hardening()), (0, Hardening::Protect));
-    assert_eq!(arena.load("empty").unwrap().seal().unwrap().hardening(), Hardening::Protect);
+    assert_eq!((empty.bytes(), empty.protection()), (0, Protection::ReadOnly));
+    assert_eq!(arena.load("empty").unwrap().seal().unwrap().protection(), Protection::ReadOnly);
     assert_eq!((arena.stats().claimed, arena.stats().seals), (0, 0));
 }

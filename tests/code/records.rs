@@ -1,8 +1,9 @@
 //! Records of modules and names have room wherever code needs none, and cost no memory before there are any.
 #![cfg(not(miri))]
 
+use permacode::error::PageCall;
 use permacode::testing::Pages;
-use permacode::{CodeArena, Error, PageCall};
+use permacode::{CodeArena, Error};
 use permacode_witness::PagesOf;
 use permacode_witness::code::{Blocks, accounted};
 use std::sync::{Arc, Barrier};

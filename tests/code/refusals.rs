@@ -3,8 +3,10 @@
 //! Filters and limits are those of child processes (soundness S16, S20).
 #![cfg(all(target_os = "linux", target_pointer_width = "64", not(miri), not(permacode_ordinary_pages)))]
 
+use permacode::code::{CodeArenaBuilder, Protection};
+use permacode::error::{PageCall, PageError};
 use permacode::testing::Pages;
-use permacode::{CodeArena, CodeArenaBuilder, Error, Hardening, PageCall, PageError};
+use permacode::{CodeArena, Error};
 use permacode_witness::code::{Blocks, accounted};
 use permacode_witness::filter::{When, refuse, trap};
 use permacode_witness::{Child, End, in_child, limit, permissions, span};
@@ -14,18 +16,18 @@ const FILES: When = When { argument: 3, mask: libc::MAP_SHARED, value: libc::MAP
 const TRIALS: When = When { argument: 3, mask: libc::MAP_SHARED | libc::MAP_FIXED, value: libc::MAP_SHARED };
 const OVER: When = When { argument: 3, mask: TRIALS.mask, value: libc::MAP_SHARED | libc::MAP_FIXED };
 
-fn builder(level: Hardening) -> CodeArenaBuilder {
-    CodeArena::builder().reservation(4 << 20).hardening(level)
+fn builder(level: Protection) -> CodeArenaBuilder {
+    CodeArena::builder().reservation(4 << 20).protection(level)
 }
 
 /// Whether this kernel has a level; a test that needs more says so.
-fn has(level: Hardening) -> bool {
-    let arena = builder(Hardening::Protect).build().unwrap().leak();
+fn has(level: Protection) -> bool {
+    let arena = builder(Protection::ReadOnly).build().unwrap().leak();
     let loader = arena.load("probe").unwrap();
     loader.alloc(1u8).unwrap();
     let module = loader.seal().unwrap();
     let refused = arena.harden_forever();
-    let has = module.hardening() >= level;
+    let has = module.protection() >= level;
     if !has {
         eprintln!("NOT SHOWN: {level:?}, which does not hold here: {refused:?}");
     }
@@ -34,12 +36,14 @@ fn has(level: Hardening) -> bool {
 
 /// Everything that is to be so where `obstacle` keeps pages from being replaced; `lift` takes it away again.
 fn without_files(call: PageCall, code: i32, obstacle: impl Fn(), lift: Option<fn()>) {
-    if !has(Hardening::MemFile) {
+    if !has(Protection::SealedFile) {
         return;
     }
     in_child(|| {
-        let (arena, strict) =
-            (builder(Hardening::MemFile).build().unwrap(), builder(Hardening::MemFile).strict().build().unwrap());
+        let (arena, strict) = (
+            builder(Protection::SealedFile).build().unwrap(),
+            builder(Protection::SealedFile).strict().build().unwrap(),
+        );
         obstacle();
         let mut blocks = Blocks::default();
         let is = |error: PageError| assert_eq!((error.call, error.code), (call, code), "{error}");
@@ -47,7 +51,7 @@ fn without_files(call: PageCall, code: i32, obstacle: impl Fn(), lift: Option<fn
         let loader = arena.load("m").unwrap();
         let block = blocks.alloc(&loader, 9000).unwrap();
         let module = loader.seal().expect("protected, which is no error");
-        assert_eq!(module.hardening(), Hardening::Protect);
+        assert_eq!(module.protection(), Protection::ReadOnly);
         let looking = || std::fs::File::open("/proc/self/maps").is_ok();
         assert!(!looking() || permissions(span(block).start) == "r--p");
         is(arena.refused().unwrap());
@@ -66,9 +70,9 @@ fn without_files(call: PageCall, code: i32, obstacle: impl Fn(), lift: Option<fn
         if let Some(lift) = lift {
             lift();
             assert_eq!(arena.harden(), Ok(()));
-            assert!(arena.modules().all(|module| module.hardening() == Hardening::MemFile));
+            assert!(arena.modules().all(|module| module.protection() == Protection::SealedFile));
             assert_eq!(strict.seal().map(|sealed| sealed.held), Ok(0));
-            assert!(strict.modules().all(|module| module.hardening() == Hardening::MemFile));
+            assert!(strict.modules().all(|module| module.protection() == Protection::SealedFile));
         }
         blocks.check();
         accounted(&arena.stats());
@@ -112,13 +116,13 @@ fn without_a_second_descriptor_a_file_is_mapped_by_its_first_or_not_at_all() {
             None,
         );
         in_child(|| {
-            let arena = builder(Hardening::MemFile).strict().build().unwrap();
+            let arena = builder(Protection::SealedFile).strict().build().unwrap();
             no_descriptor();
             let mut blocks = Blocks::default();
             let loader = arena.load("m").unwrap();
             blocks.alloc(&loader, 9000).unwrap();
             match loader.seal() {
-                Ok(module) => assert_eq!(module.hardening(), Hardening::MemFile),
+                Ok(module) => assert_eq!(module.protection(), Protection::SealedFile),
                 Err(Error::Pages(error)) => assert_eq!((error.call, error.code), (PageCall::Replace, libc::EPERM)),
                 Err(error) => panic!("{error}"),
             }
@@ -174,7 +178,7 @@ fn no_descriptor_left_is_a_refusal_until_there_is_one() {
 
 #[test]
 fn a_few_descriptors_are_enough_for_any_number_of_seals() {
-    if !has(Hardening::MemFile) {
+    if !has(Protection::SealedFile) {
         return;
     }
     in_child(|| {
@@ -184,12 +188,12 @@ fn a_few_descriptors_are_enough_for_any_number_of_seals() {
             unsafe { libc::close(descriptor) };
         }
         limit(libc::RLIMIT_NOFILE, 16);
-        let arena = builder(Hardening::MemFile).strict().build().unwrap();
+        let arena = builder(Protection::SealedFile).strict().build().unwrap();
         let mut blocks = Blocks::default();
         for _ in 0..100 {
             let loader = arena.load("m").unwrap();
             blocks.alloc(&loader, 5000).unwrap();
-            assert_eq!(loader.seal().unwrap().hardening(), Hardening::MemFile);
+            assert_eq!(loader.seal().unwrap().protection(), Protection::SealedFile);
         }
         blocks.check();
     });
@@ -210,19 +214,19 @@ fn a_limit_on_the_size_of_files_is_a_refusal_and_not_the_end() {
 
 #[test]
 fn without_mseal_a_memory_file_holds_and_the_refusal_names_the_step() {
-    if !has(Hardening::MemFile) {
+    if !has(Protection::SealedFile) {
         return;
     }
     for code in [libc::EPERM, libc::ENOSYS] {
         in_child(|| {
             refuse(462, &[], code);
-            let arena = builder(Hardening::Forever).strict().build().unwrap().leak();
+            let arena = builder(Protection::Fixed).strict().build().unwrap().leak();
             let loader = arena.load("m").unwrap();
             let block = loader.alloc_slice_copy(&[7u8; 9000]).unwrap();
             let module = loader.seal().expect("what a seal can reach by itself");
             let Err(Error::Pages(error)) = arena.harden_forever() else { panic!("nothing was refused") };
             assert_eq!((error.call, error.code), (PageCall::Fix, code));
-            assert_eq!((module.hardening(), arena.refused()), (Hardening::MemFile, Some(error)));
+            assert_eq!((module.protection(), arena.refused()), (Protection::SealedFile, Some(error)));
             assert!(block.iter().all(|&byte| byte == 7));
         });
     }
@@ -233,15 +237,15 @@ fn a_system_that_makes_nothing_executable_is_a_typed_error_and_the_pages_are_rea
     in_child(|| {
         let executable = When { argument: 2, mask: libc::PROT_EXEC, value: libc::PROT_EXEC };
         refuse(libc::SYS_mprotect, &[executable], libc::EACCES);
-        let arena = builder(Hardening::Protect).build().unwrap();
+        let arena = builder(Protection::ReadOnly).build().unwrap();
         let loader = arena.load_native("jit").unwrap();
         let code = loader.alloc(&[0xC3; 5000], 16).unwrap();
         let Err(Error::Pages(error)) = loader.seal() else { panic!("nothing was refused") };
         assert_eq!((error.call, error.code), (PageCall::SealExecutable, libc::EACCES));
         assert_eq!(arena.seal().unwrap().pages, 2);
         assert_eq!(permissions(span(code).start), "r--p");
-        assert!(arena.modules().all(|module| module.hardening() == Hardening::Protect));
-        if has(Hardening::MemFile) {
+        assert!(arena.modules().all(|module| module.protection() == Protection::ReadOnly));
+        if has(Protection::SealedFile) {
             arena.harden().unwrap();
             assert_eq!(permissions(span(code).start), "r--s");
         }
@@ -258,12 +262,12 @@ fn a_system_that_makes_nothing_executable_is_a_typed_error_and_the_pages_are_rea
 
 #[test]
 fn every_call_for_a_level_may_fail_at_any_time_and_be_repeated() {
-    let forever = has(Hardening::Forever);
+    let forever = has(Protection::Fixed);
     for call in [PageCall::Replace, PageCall::Fix, PageCall::SealExecutable, PageCall::Huge] {
         for halfway in [false, true] {
             for nth in 0..200 {
                 let pages = Pages::system();
-                let arena = builder(Hardening::MemFile).huge_pages().pages(pages.clone()).build().unwrap().leak();
+                let arena = builder(Protection::SealedFile).huge_pages().pages(pages.clone()).build().unwrap().leak();
                 if halfway {
                     pages.fail_call_halfway(call, nth)
                 } else {
@@ -282,7 +286,7 @@ fn every_call_for_a_level_may_fail_at_any_time_and_be_repeated() {
                 let _ = arena.seal().unwrap();
                 let fixed = arena.harden_forever();
                 let failed = pages.failures() != 0;
-                let all = || arena.modules().all(|module| module.hardening() == Hardening::Forever);
+                let all = || arena.modules().all(|module| module.protection() == Protection::Fixed);
                 assert_eq!(fixed.is_ok(), all(), "{fixed:?}");
                 assert!(fixed.is_ok() || arena.refused().is_some());
                 pages.relent();

@@ -1,7 +1,9 @@
 //! A system short of address space, of memory, of mappings: each in a child that limits itself (soundness S16, S20).
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-use permacode::{CodeArena, Error, Hardening, PageCall};
+use permacode::code::Protection;
+use permacode::error::PageCall;
+use permacode::{CodeArena, Error};
 use permacode_witness::code::{Blocks, accounted};
 use permacode_witness::{in_child, limit, page, status};
 use std::ptr;
@@ -14,7 +16,7 @@ fn works(arena: &CodeArena) {
     let loader = arena.load("works").unwrap();
     blocks.alloc(&loader, 10_000).unwrap();
     assert_eq!(loader.intern("name"), Ok("name"));
-    assert_eq!(loader.seal().unwrap().hardening(), Hardening::Protect);
+    assert_eq!(loader.seal().unwrap().protection(), Protection::ReadOnly);
     blocks.check();
 }
 
@@ -93,7 +95,7 @@ fn memory_that_is_refused_is_an_error_until_there_is_some() {
         assert!(loader.alloc_padded(&[], 1, MEGABYTE).is_err());
         assert_eq!(arena.stats().claimed, before.claimed, "what was refused was given back");
         // A smaller block may still fit. Sealed pages are not writable, so a seal makes room.
-        assert_eq!(loader.seal().unwrap().hardening(), Hardening::Protect);
+        assert_eq!(loader.seal().unwrap().protection(), Protection::ReadOnly);
         let loader = arena.load("next").unwrap();
         assert!(loader.alloc_padded(&[1; 100], 8, 500_000).is_ok());
         limit(libc::RLIMIT_DATA, usize::MAX);
@@ -166,14 +168,14 @@ fn a_seal_that_no_mapping_is_left_for_is_an_error_and_can_be_repeated() {
             matches!(refused, Err(Error::Pages(error)) if error.call == PageCall::Seal && error.code == libc::ENOMEM),
             "{refused:?}"
         );
-        assert_eq!(one.hardening(), Hardening::ByType);
+        assert_eq!(one.protection(), Protection::TypeOnly);
         assert!(arena.seal().is_err());
         blocks.check();
         hoard.give(100);
         assert!(arena.seal().is_ok());
-        assert_eq!(one.hardening(), Hardening::Protect);
+        assert_eq!(one.protection(), Protection::ReadOnly);
         blocks.alloc(&two, 100_000).unwrap();
-        assert_eq!(two.seal().unwrap().hardening(), Hardening::Protect);
+        assert_eq!(two.seal().unwrap().protection(), Protection::ReadOnly);
         blocks.check_apart(&arena, &[]);
         accounted(&arena.stats());
     });
@@ -193,15 +195,15 @@ fn a_loader_that_could_not_seal_all_of_its_runs_is_finished() {
             }
             let mut hoard = Hoard::all();
             hoard.give(left);
-            let result = one.seal().map(|module| module.hardening());
-            assert!(matches!(result, Ok(Hardening::Protect) | Err(Error::Pages(_))), "{result:?}");
+            let result = one.seal().map(|module| module.protection());
+            assert!(matches!(result, Ok(Protection::ReadOnly) | Err(Error::Pages(_))), "{result:?}");
             // Nobody writes to what may be sealed: a store there would end this child.
             let later = arena.load("later").unwrap();
             let taken = (0..50).filter(|_| blocks.alloc(&later, 3000).is_ok()).count();
             blocks.check();
             hoard.give(200);
             assert!(arena.seal().is_ok());
-            assert!(arena.modules().all(|module| module.hardening() == Hardening::Protect));
+            assert!(arena.modules().all(|module| module.protection() == Protection::ReadOnly));
             blocks.alloc(&later, 3000).unwrap();
             blocks.alloc(&two, 3000).unwrap();
             drop((two, later));
@@ -235,14 +237,14 @@ fn hardening_that_no_mapping_is_left_for_is_a_refusal_and_can_be_repeated() {
         for _ in 0..6 {
             hoard.give(1);
             let hardened = arena.harden();
-            let holds = arena.modules().all(|module| module.hardening() == Hardening::MemFile);
+            let holds = arena.modules().all(|module| module.protection() == Protection::SealedFile);
             assert_eq!(hardened.is_ok(), holds);
-            assert!(arena.modules().all(|module| module.hardening() >= Hardening::Protect));
+            assert!(arena.modules().all(|module| module.protection() >= Protection::ReadOnly));
             blocks.check();
         }
         hoard.give(200);
         assert!(arena.harden().is_ok());
-        assert!(arena.modules().all(|module| module.hardening() == Hardening::MemFile));
+        assert!(arena.modules().all(|module| module.protection() == Protection::SealedFile));
         drop(open);
         blocks.check_apart(&arena, &[]);
         works(&arena);

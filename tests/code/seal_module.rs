@@ -1,8 +1,10 @@
 //! Sealing one finished module by itself: its pages and no others, whatever lies beside it.
 
+use permacode::code::{Protection, SealReport};
+use permacode::error::PageCall;
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 use permacode::testing::Pages;
-use permacode::{CodeArena, Error, Hardening, Module, PageCall, Sealed};
+use permacode::{CodeArena, Error, Module};
 use permacode_witness::code::{Blocks, accounted};
 use permacode_witness::page;
 use std::thread;
@@ -19,16 +21,16 @@ fn finished<'a>(arena: &'a CodeArena, blocks: &mut Blocks<'a>, bytes: usize) -> 
 }
 
 /// What a seal did.
-fn did(sealed: Sealed) -> (usize, usize) {
+fn did(sealed: SealReport) -> (usize, usize) {
     (sealed.pages, sealed.held)
 }
 
 /// What protects a sealed module here.
-fn protected() -> Hardening {
+fn protected() -> Protection {
     let arena = small();
     arena.load("probe").unwrap().alloc(1u8).unwrap();
     arena.seal().unwrap();
-    arena.modules().next().unwrap().hardening()
+    arena.modules().next().unwrap().protection()
 }
 
 #[test]
@@ -37,8 +39,8 @@ fn a_module_is_sealed_and_its_neighbours_stay_as_they_are() {
     let [before, module, behind] = [3, 3, 3].map(|pages| finished(&arena, &mut blocks, pages * page() + 100));
     // Pages 3 to 6: the first one shared with the module before, the last one with the one behind, which fills it.
     assert_eq!(did(module.seal().unwrap()), (4, 0));
-    assert_eq!(module.hardening(), protected());
-    assert_eq!([before, behind].map(|module| module.hardening()), [Hardening::ByType; 2]);
+    assert_eq!(module.protection(), protected());
+    assert_eq!([before, behind].map(|module| module.protection()), [Protection::TypeOnly; 2]);
     assert_eq!((did(module.seal().unwrap()), arena.stats().seals), ((0, 0), 1), "nothing is left to do");
     assert_eq!(did(before.seal().unwrap()), (3, 0));
     assert_eq!(did(behind.seal().unwrap()), (3, 0));
@@ -69,12 +71,12 @@ fn a_page_that_an_open_loader_fills_is_left_and_counted_until_it_is_closed() {
     let open = arena.load("open").unwrap();
     blocks.alloc(&open, 50).unwrap();
     assert_eq!(did(module.seal().unwrap()), (2, 1));
-    assert_eq!(module.hardening(), Hardening::ByType, "not all of its pages are sealed");
+    assert_eq!(module.protection(), Protection::TypeOnly, "not all of its pages are sealed");
     blocks.alloc(&open, 50).unwrap();
     assert_eq!(did(module.seal().unwrap()), (0, 1));
     let open = open.finish();
     assert_eq!(did(module.seal().unwrap()), (1, 0));
-    assert_eq!([module, open].map(|module| module.hardening()), [protected(); 2]);
+    assert_eq!([module, open].map(|module| module.protection()), [protected(); 2]);
     blocks.check_apart(&arena, &[]);
 }
 
@@ -90,7 +92,7 @@ fn a_module_that_lies_in_several_places_is_sealed_in_all_of_them() {
     let [first, second, third] = loaders.map(|loader| loader.finish());
     let sealed = second.seal().unwrap();
     assert!(sealed.held == 0 && sealed.pages >= 120_000 / page(), "{sealed:?}");
-    assert_eq!([first, second, third].map(|module| module.hardening() == protected()), [false, true, false]);
+    assert_eq!([first, second, third].map(|module| module.protection() == protected()), [false, true, false]);
     assert_eq!(first.seal().and_then(|_| third.seal()).map(|sealed| sealed.held), Ok(0));
     assert_eq!((arena.seal().unwrap().pages, arena.stats().unsealed), (0, 0));
     blocks.check_apart(&arena, &[]);
@@ -120,12 +122,12 @@ fn a_refused_seal_is_an_error_and_can_be_repeated_and_nobody_writes_there_meanwh
             pages.fail_call(PageCall::Seal, 0)
         }
         assert!(matches!(module.seal(), Err(Error::Pages(error)) if error.call == PageCall::Seal));
-        assert_eq!(module.hardening(), Hardening::ByType);
+        assert_eq!(module.protection(), Protection::TypeOnly);
         let next = arena.load("next").unwrap();
         let block = blocks.alloc(&next, 100).unwrap();
         assert!(block.as_ptr().addr() - arena.address_range().start >= 4 * page());
         assert_eq!(did(module.seal().unwrap()), (4, 0));
-        assert_eq!([before, module].map(|module| module.hardening()), [protected(); 2]);
+        assert_eq!([before, module].map(|module| module.protection()), [protected(); 2]);
         drop(next);
         blocks.check_apart(&arena, &[]);
         drop(arena);
@@ -151,7 +153,7 @@ fn any_number_of_threads_may_seal_one_module_beside_loaders_and_other_seals() {
             }
         });
         modules.iter().for_each(|module| assert_eq!(module.seal().unwrap().held, 0));
-        assert!(modules.iter().all(|module| module.hardening() == protected()));
+        assert!(modules.iter().all(|module| module.protection() == protected()));
         blocks.check();
         accounted(&arena.stats());
     }
@@ -167,8 +169,8 @@ fn machine_code_that_was_only_finished_becomes_read_only() {
     let module = arena.locate(code).unwrap().module;
     assert_eq!(did(module.seal().unwrap()), (5000usize.div_ceil(page()), 0));
     assert_eq!(
-        [module, data].map(|module| module.hardening() == protected()),
-        [true, protected() == Hardening::ByType]
+        [module, data].map(|module| module.protection() == protected()),
+        [true, protected() == Protection::TypeOnly]
     );
     #[cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
     assert_eq!(permacode_witness::permissions(code.as_ptr().addr()), "r--p");
@@ -177,12 +179,12 @@ fn machine_code_that_was_only_finished_becomes_read_only() {
 #[test]
 fn a_level_that_was_asked_for_is_reached_or_an_error() {
     use permacode::pages::OrdinaryPages;
-    let arena = CodeArena::builder().hardening(Hardening::MemFile).build().unwrap();
+    let arena = CodeArena::builder().protection(Protection::SealedFile).build().unwrap();
     let mut blocks = Blocks::default();
     let module = finished(&arena, &mut blocks, 9000);
     module.seal().unwrap();
-    assert!(module.hardening() == Hardening::MemFile || arena.refused().is_some());
-    let ordinary = CodeArena::builder().hardening(Hardening::MemFile).strict();
+    assert!(module.protection() == Protection::SealedFile || arena.refused().is_some());
+    let ordinary = CodeArena::builder().protection(Protection::SealedFile).strict();
     let arena = ordinary.pages(std::sync::Arc::new(OrdinaryPages)).build().unwrap();
     let module = finished(&arena, &mut blocks, 9000);
     for _ in 0..2 {
@@ -194,7 +196,7 @@ fn a_level_that_was_asked_for_is_reached_or_an_error() {
 #[test]
 fn a_refused_level_is_tried_a_bounded_number_of_times_for_each_seal() {
     use permacode::pages::OrdinaryPages;
-    let builder = CodeArena::builder().reservation(64 << 20).hardening(Hardening::MemFile).strict();
+    let builder = CodeArena::builder().reservation(64 << 20).protection(Protection::SealedFile).strict();
     let arena = builder.pages(std::sync::Arc::new(OrdinaryPages)).build().unwrap();
     let mut open = Vec::new();
     for number in 0..400 {

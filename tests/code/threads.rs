@@ -1,6 +1,7 @@
 //! Many threads on one arena: they load, intern, seal and look up at once (soundness S23).
 
-use permacode::{CodeArena, Error, Hardening, Link, Loader, Permanent};
+use permacode::code::Protection;
+use permacode::{CodeArena, Error, Link, OpenModule, Permanent};
 use permacode_witness::code::{Blocks, accounted};
 use permacode_witness::{Random, span};
 use std::collections::HashSet;
@@ -12,7 +13,7 @@ use std::thread;
 const THREADS: usize = 4;
 
 /// What a sealed module is on these pages.
-const SEALED: Hardening = if cfg!(permacode_ordinary_pages) { Hardening::ByType } else { Hardening::Protect };
+const SEALED: Protection = if cfg!(permacode_ordinary_pages) { Protection::TypeOnly } else { Protection::ReadOnly };
 
 fn arena() -> CodeArena {
     CodeArena::builder().reservation(256 << 20).build().unwrap()
@@ -32,7 +33,7 @@ fn load_some(arena: &CodeArena, seed: u64, modules: usize) -> Vec<&[u8]> {
         }
         match random.below(3) {
             0 => assert_eq!(
-                loader.seal().unwrap().hardening() == Hardening::Protect,
+                loader.seal().unwrap().protection() == Protection::ReadOnly,
                 cfg!(all(unix, not(permacode_ordinary_pages)))
             ),
             1 => assert_eq!(loader.finish().name(), format!("{seed} {number}")),
@@ -75,7 +76,7 @@ fn loaders_on_many_threads_share_no_byte() {
     let names: HashSet<&str> = arena.modules().map(|module| module.name()).collect();
     let ids: HashSet<u32> = arena.modules().map(|module| module.id()).collect();
     assert_eq!((names.len(), ids.len(), arena.modules().count()), (THREADS * 150, THREADS * 150, THREADS * 150));
-    assert!(arena.modules().all(|module| module.hardening() == SEALED));
+    assert!(arena.modules().all(|module| module.protection() == SEALED));
 }
 
 #[test]
@@ -143,7 +144,7 @@ fn the_arena_is_sealed_while_others_load_and_read() {
     });
     let left = arena.seal().unwrap();
     assert_eq!(left.held, 0);
-    assert!(arena.modules().all(|module| module.hardening() == SEALED));
+    assert!(arena.modules().all(|module| module.protection() == SEALED));
     assert_eq!((arena.stats().unsealed, arena.modules().count()), (0, 600));
     accounted(&arena.stats());
 }
@@ -164,7 +165,7 @@ fn two_threads_seal_the_same_pages_at_once() {
         });
         check(7, &blocks);
         let _ = arena.seal().unwrap();
-        assert!(arena.modules().all(|module| module.hardening() == SEALED));
+        assert!(arena.modules().all(|module| module.protection() == SEALED));
         accounted(&arena.stats());
     }
 }
@@ -303,7 +304,7 @@ fn links_are_followed_while_they_are_set() {
             });
         }
     });
-    assert_eq!(module.hardening(), SEALED);
+    assert_eq!(module.protection(), SEALED);
 }
 
 #[test]
@@ -312,7 +313,7 @@ fn a_loader_goes_on_where_it_was_on_another_thread() {
     let mut blocks = Blocks::default();
     let mut loader = arena.load("wanders").unwrap();
     for _ in 0..30 {
-        let carried: Loader<'_> = loader;
+        let carried: OpenModule<'_> = loader;
         let known = &mut blocks;
         loader = thread::scope(|scope| {
             let moved = scope.spawn(move || {

@@ -1,13 +1,16 @@
 //! What public types promise of themselves: size, `Copy`, `Send`, `Sync` (soundness S12).
 
 use bytemuck::Zeroable;
+use permacode::code::{CodeArenaBuilder, Location, Modules, Protection, SealReport, SharedBytes, Tracer};
+use permacode::error::{LinkError, PageCall, PageError};
+use permacode::handles::{AtomicCodeSlot, CodeProxy};
 use permacode::pages::{OrdinaryPages, PageSource};
+use permacode::side::{CallCounter, InlineCache, LazyConstant, PolymorphicCache, Quickened, SideTableBuilder, Version};
+use permacode::stats::{CodeStats, TransientStats};
 use permacode::testing::Pages;
 use permacode::{
-    AtomicCodeSlot, CallCounter, CodeArena, CodeArenaBuilder, CodeProxy, CodeRef, CodeSlot, Error, Hardening,
-    InlineCache, LazyConstant, Link, LinkError, Loader, Location, Module, Modules, Name, PageCall, PageError,
-    Permanent, PolymorphicCache, Quickened, Sealed, Shared, SideTable, SideTableBuilder, Sites, Stats, Tracer,
-    TransientStats, Transients, Version,
+    CodeArena, CodeRef, CodeSlot, Error, Link, Loader, Module, Name, OpenModule, Permanent, SideTable, Sites,
+    Transients,
 };
 use static_assertions::{assert_eq_size, assert_impl_all, assert_not_impl_any};
 use std::cell::Cell;
@@ -24,17 +27,20 @@ assert_impl_all!(CodeArenaBuilder: Send, Sync, Clone, Default, Debug);
 assert_not_impl_any!(CodeArenaBuilder: Copy);
 
 // The open phase: one thread at a time.
-assert_impl_all!(Loader<'static>: Send, Debug);
-assert_not_impl_any!(Loader<'static>: Sync, Clone, Copy);
+assert_impl_all!(OpenModule<'static>: Send, Debug);
+assert_impl_all!(Loader<'static>: Debug);
+assert_not_impl_any!(OpenModule<'static>: Sync, Clone, Copy);
+assert_not_impl_any!(&'static OpenModule<'static>: Send);
+assert_not_impl_any!(Loader<'static>: Send, Sync, Clone, Copy);
 assert_not_impl_any!(&'static Loader<'static>: Send);
 
 // What is left of it: plain words.
 assert_impl_all!(Module<'static>: Send, Sync, Copy, Eq, Debug);
 assert_impl_all!(Modules<'static>: Send, Sync, Clone, Debug, Iterator<Item = Module<'static>>);
 assert_impl_all!(Location<'static>: Send, Sync, Copy, Eq, Debug);
-assert_impl_all!(Hardening: Send, Sync, Copy, Eq, Ord, Debug);
-assert_impl_all!(Sealed: Send, Sync, Copy, Eq, Debug);
-assert_impl_all!(Stats: Send, Sync, Copy, Eq, Default, Debug);
+assert_impl_all!(Protection: Send, Sync, Copy, Eq, Ord, Debug);
+assert_impl_all!(SealReport: Send, Sync, Copy, Eq, Debug);
+assert_impl_all!(CodeStats: Send, Sync, Copy, Eq, Default, Debug);
 assert_impl_all!(Sites: Permanent, Send, Sync, Copy, Eq, Debug);
 
 // A name is a reference to text, with the niche of one.
@@ -74,8 +80,8 @@ assert_eq_size!(CodeRef<'static, [u64; 9]>, Option<CodeRef<'static, u16>>, usize
 assert_eq_size!(CodeSlot<'static, [u64; 9]>, AtomicCodeSlot<'static, [u64; 9]>, usize);
 
 // An owner of bytes.
-assert_impl_all!(Shared: Send, Sync, Clone, AsRef<[u8]>, std::ops::Deref<Target = [u8]>, Debug);
-assert_not_impl_any!(Shared: Copy, std::ops::DerefMut, AsMut<[u8]>);
+assert_impl_all!(SharedBytes: Send, Sync, Clone, AsRef<[u8]>, std::ops::Deref<Target = [u8]>, Debug);
+assert_not_impl_any!(SharedBytes: Copy, std::ops::DerefMut, AsMut<[u8]>);
 
 // Values.
 assert_impl_all!(Error: Send, Sync, Copy, Eq, Debug, std::error::Error, UnwindSafe, RefUnwindSafe);
@@ -132,7 +138,7 @@ assert_not_impl_any!(std::cell::RefCell<u8>: Permanent);
 assert_not_impl_any!(&'static mut u8: Permanent);
 assert_not_impl_any!(*const u8: Permanent);
 assert_not_impl_any!(std::mem::MaybeUninit<u8>: Permanent);
-assert_not_impl_any!(Shared: Permanent);
+assert_not_impl_any!(SharedBytes: Permanent);
 assert_not_impl_any!(Module<'static>: Permanent);
 
 assert_eq_size!(Module<'static>, [usize; 2], Option<Module<'static>>);
@@ -174,8 +180,8 @@ fn errors_fit_a_few_words() {
     assert!(size_of::<PageError>() <= 24 && size_of::<LinkError>() == 1);
 }
 
-// `Protect < MemFile < Forever`: what is harder is greater.
+// `ReadOnly < SealedFile < Fixed`: what is harder is greater.
 #[test]
 fn hardening_is_ordered() {
-    assert!(Hardening::ByType < Hardening::Protect);
+    assert!(Protection::TypeOnly < Protection::ReadOnly);
 }

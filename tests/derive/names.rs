@@ -4,7 +4,7 @@ use super::Permanent as Derive;
 
 mod elsewhere {
     pub(super) mod deep {
-        pub(in super::super) use permacode::{Permanent, Tracer};
+        pub(in super::super) use permacode::{Permanent, code};
     }
 }
 

@@ -5,4 +5,4 @@ mod checks;
 mod heap;
 
 #[global_allocator]
-static HEAP: permacode::GlobalHeap = permacode::GlobalHeap::new();
+static HEAP: permacode::heap::GlobalHeap = permacode::heap::GlobalHeap::new();

@@ -1,6 +1,7 @@
 //! Breakpoints and tracing without unsealing: a private copy of one function's code, seen by whoever holds it and by nobody else.
 
-use permacode::{CodeArena, CodeRef, CodeSlot, Error, HeapArena, Link, LinkError, Permanent, Sites, Transients};
+use permacode::error::LinkError;
+use permacode::{CodeArena, CodeRef, CodeSlot, Error, HeapArena, Link, Permanent, Sites, Transients};
 use std::cell::Cell;
 
 #[derive(Permanent)]

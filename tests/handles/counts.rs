@@ -1,10 +1,9 @@
 //! Handles count, frames keep the code that they run, and whatever a lowering function does, nothing of a region is left behind.
 
 use core::ptr;
+use permacode::handles::{AtomicCodeSlot, CodeProxy};
 use permacode::testing::Pages;
-use permacode::{
-    AtomicCodeSlot, CodeArena, CodeProxy, CodeRef, CodeSlot, Error, HeapArena, Loader, Permanent, Transients,
-};
+use permacode::{CodeArena, CodeRef, CodeSlot, Error, HeapArena, Loader, Permanent, Transients};
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};

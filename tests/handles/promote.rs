@@ -1,7 +1,8 @@
 //! Promotion: a deep copy that keeps what the code was, and copies no more than that.
 
 use core::ptr;
-use permacode::{CodeArena, CodeProxy, CodeRef, Error, Loader, Permanent, Sites, Transients};
+use permacode::handles::CodeProxy;
+use permacode::{CodeArena, CodeRef, Error, Loader, Permanent, Sites, Transients};
 use permacode_witness::handles::{Node, NodeRef, arena, heap};
 
 #[test]
@@ -300,4 +301,44 @@ fn empty_slices_keep_their_alignment_and_no_memory() {
     drop(code);
     assert_eq!((copy.0.len(), copy.1.len(), copy.2, copy.0.as_ptr().addr() % align_of::<u64>()), (0, 0, 5, 0));
     assert_eq!(loader.finish().bytes(), size_of::<(&[u64], &[u8], u64)>());
+}
+
+// A ring of as many blocks as fill dozens of pieces, linked from the last to the first, while others are made.
+#[test]
+fn links_are_set_in_every_piece_of_a_region_and_in_no_other_region() {
+    let (arena, heap) = (arena(), heap());
+    let transients = Transients::new(&arena, &heap);
+    let (count, one) = (10_000, [0; 100]);
+    let ring: NodeRef<'_> = CodeRef::transient(&transients, |loader| {
+        let first = loader.alloc(Node::leaf("first"))?;
+        let mut all = vec![first];
+        for at in 1..count {
+            all.push(loader.alloc(Node { bytes: loader.alloc_slice_copy(&one)?, ..Node::leaf("") })?);
+            if at % 3 == 0 {
+                loader.link(&all[at - at / 3].link, all[at - at / 3 - 1])?;
+            }
+        }
+        let inside: Result<NodeRef<'_>, Error> = CodeRef::transient(&transients, |loader| {
+            let node = loader.alloc(Node::leaf("inside"))?;
+            loader.link(&node.link, node)?;
+            loader.alloc(Node { left: Some(node), ..Node::leaf("root") })
+        });
+        assert_eq!(inside?.get().left.map(|node| node.name), Some("inside"));
+        let elsewhere = Box::leak(Box::new(Node::leaf("elsewhere")));
+        assert!(matches!(loader.link(&elsewhere.link, first), Err(Error::Link(_))));
+        for at in (1..count).rev().filter(|&at| all[at].link.get().is_none()) {
+            loader.link(&all[at].link, all[at - 1])?;
+        }
+        loader.link(&first.link, all[count - 1])?;
+        Ok::<_, Error>(first)
+    })
+    .unwrap();
+    let loader = arena.load("m").unwrap();
+    for code in [ring.get(), ring.promote(&loader).unwrap()] {
+        let (mut node, mut steps) = (code.link.get().unwrap(), 1);
+        while !ptr::eq(node, code) {
+            (node, steps) = (node.link.get().unwrap(), steps + 1);
+        }
+        assert_eq!(steps, count);
+    }
 }

@@ -5,9 +5,9 @@
 
 use core::cell::Cell;
 use permacode::pages::OrdinaryPages;
-use permacode::{
-    CodeArena, CodeRef, Error, InlineCache, Loader, Permanent, SideTable, Sites, TransientStats, Transients, Version,
-};
+use permacode::side::{InlineCache, Version};
+use permacode::stats::TransientStats;
+use permacode::{CodeArena, CodeRef, Error, Loader, Permanent, SideTable, Sites, Transients};
 use permacode_witness::handles::{arena, heap};
 use std::sync::{Arc, Mutex, PoisonError};
 

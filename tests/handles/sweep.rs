@@ -4,10 +4,10 @@
 
 use core::cell::{Cell, RefCell};
 use core::mem;
-use permacode::{
-    CodeArena, CodeProxy, CodeRef, CodeSlot, Error, HeapArena, LazyConstant, Permanent, SideTable, Sites,
-    TransientStats, Transients,
-};
+use permacode::handles::CodeProxy;
+use permacode::side::LazyConstant;
+use permacode::stats::TransientStats;
+use permacode::{CodeArena, CodeRef, CodeSlot, Error, HeapArena, Permanent, SideTable, Sites, Transients};
 use permacode_witness::handles::{Node, NodeRef, arena, heap};
 use std::alloc::Layout;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -501,6 +501,30 @@ fn a_sweep_in_a_lowering_function_leaves_what_is_being_made_and_what_it_is_patch
     }
     drop(held);
     nothing_is_left(&transients);
+}
+
+#[test]
+fn what_a_lowering_function_makes_after_its_code_was_marked_is_marked_with_its_handle() {
+    let (arena, heap) = (arena(), heap());
+    let transients = Transients::new(&arena, &heap);
+    let original = eval(&transients, 0, 2).unwrap();
+    let made: Result<Handle<'_>, Error> = original.patched(&transients, |loader, code| {
+        original.mark();
+        // SAFETY: the only handle is marked.
+        unsafe { transients.retire_unmarked() };
+        let bytes = loader.alloc_slice_copy(&[4; 5000])?;
+        let (name, sites) = (loader.intern("a name of its own")?, loader.sites(3)?);
+        loader.alloc(Code { name, sites, bytes, before: Some(code), ..*code })
+    });
+    let made = made.unwrap();
+    drop(original);
+    // The marks are as the lowering function left them.
+    made.mark();
+    // SAFETY: all that is held is marked, and there are no other transients.
+    assert_eq!(unsafe { transients.sweep() }.objects, 0, "all of it is used");
+    let users: Vec<_> = (0..100).map(|_| heap.alloc_zeroed(Layout::new::<[u8; 6000]>()).unwrap()).collect();
+    assert_eq!((made.get().bytes, made.get().name, users.len()), (&[4; 5000][..], "a name of its own", 100));
+    assert_eq!(made.get().before.unwrap().inner[1].number, 2);
 }
 
 // A mark belongs to a place: it may be left from code that was dropped since, and a conservative collector sets some by chance.

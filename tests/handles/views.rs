@@ -2,9 +2,9 @@
 //!
 //! What must not compile is in `tests/one_lifetime` and `tests/ui/lifetimes`. Here is what compiles, and is right or refused.
 
-use permacode::{
-    AtomicCodeSlot, CodeArena, CodeProxy, CodeRef, CodeSlot, Error, Link, LinkError, Loader, Permanent, Transients,
-};
+use permacode::error::LinkError;
+use permacode::handles::{AtomicCodeSlot, CodeProxy};
+use permacode::{CodeArena, CodeRef, CodeSlot, Error, Link, Loader, Permanent, Transients};
 use permacode_witness::handles::{Node, NodeRef, arena, heap};
 use std::ptr;
 

@@ -1,10 +1,11 @@
-//! The heap as C sees it: every row of the table at the head of `src/heap/c_face.rs`, through `extern "C"` function pointers.
+//! The heap as C sees it: every row of the table at the head of `src/ffi.rs`, through `extern "C"` function pointers.
 #![cfg(all(target_os = "linux", not(miri)))]
 
 use core::ffi::c_void;
 use core::ptr;
-use permacode::{
-    HeapArena, permacode_heap_calloc, permacode_heap_free, permacode_heap_lua_alloc, permacode_heap_malloc,
+use permacode::HeapArena;
+use permacode::ffi::{
+    permacode_heap_calloc, permacode_heap_free, permacode_heap_lua_alloc, permacode_heap_malloc,
     permacode_heap_realloc, permacode_heap_resize,
 };
 use permacode_witness::heap::layout;

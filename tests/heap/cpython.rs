@@ -7,7 +7,8 @@
 use core::cell::Cell;
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ptr;
-use permacode::{HeapArena, permacode_heap_calloc, permacode_heap_free, permacode_heap_malloc, permacode_heap_resize};
+use permacode::HeapArena;
+use permacode::ffi::{permacode_heap_calloc, permacode_heap_free, permacode_heap_malloc, permacode_heap_resize};
 use permacode_witness::{Child, End, skipped};
 
 /// `PyMemAllocatorEx`, with what its context is.

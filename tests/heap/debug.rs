@@ -3,9 +3,10 @@
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
+use permacode::HeapArena;
+use permacode::error::PageCall;
 use permacode::pages::OrdinaryPages;
 use permacode::testing::Pages;
-use permacode::{HeapArena, PageCall};
 use permacode_witness::Random;
 use permacode_witness::heap::{Objects, layout, panics};
 

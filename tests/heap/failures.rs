@@ -4,12 +4,12 @@
 use allocator_api2::vec::Vec as HeapVec;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use permacode::error::{PageCall, PageError};
+use permacode::ffi::{permacode_heap_calloc, permacode_heap_free, permacode_heap_malloc};
+use permacode::heap::Decay;
 use permacode::pages::{OrdinaryPages, PageSource};
 use permacode::testing::Pages;
-use permacode::{
-    Decay, Error, HeapArena, HeapRc, PageCall, PageError, permacode_heap_calloc, permacode_heap_free,
-    permacode_heap_malloc,
-};
+use permacode::{Error, HeapArena, HeapRc};
 use permacode_witness::heap::{Objects, layout};
 use permacode_witness::{Taking, VAST};
 use std::sync::Arc;

@@ -1,8 +1,9 @@
 //! A heap of more than a GiB: what it knows of slabs behind that is made writable as they are, and is as good as the rest.
 #![cfg(all(target_os = "linux", target_pointer_width = "64", not(miri), not(permacode_ordinary_pages)))]
 
+use permacode::error::PageCall;
 use permacode::testing::Pages;
-use permacode::{Error, HeapArena, PageCall};
+use permacode::{Error, HeapArena};
 use permacode_witness::heap::{Objects, layout};
 use permacode_witness::{in_child, limit, status};
 use std::collections::HashSet;

@@ -1,7 +1,8 @@
 //! A heap that is full: what it refuses, and what it must not forget while it remembers that.
 #![cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 
-use permacode::{Error, GlobalHeap, HeapArena};
+use permacode::heap::GlobalHeap;
+use permacode::{Error, HeapArena};
 use permacode_witness::Random;
 use permacode_witness::heap::{Objects, layout};
 use std::alloc::GlobalAlloc;

@@ -1,8 +1,10 @@
 //! Huge pages behind a heap's first bytes: asked for, given back, and copied by a forked child one small page at a time.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
+use permacode::HeapArena;
+use permacode::error::PageCall;
+use permacode::heap::HeapArenaBuilder;
 use permacode::testing::Pages;
-use permacode::{HeapArena, HeapArenaBuilder, PageCall};
 use permacode_witness::heap::{Objects, layout, resident};
 use permacode_witness::{copied, memory, watched};
 
@@ -32,6 +34,19 @@ fn they_are_asked_for_behind_the_bytes_that_were_set_and_nowhere_else() {
 }
 
 /// The kernel keeps what is asked for as a mapping of its own, which shows where it begins.
+/// Bytes of objects before the first huge page, if that is not the first byte: what the heap's records leave of 2 MiB.
+fn before(reservation: usize) -> usize {
+    let heap = HeapArena::builder().reservation(reservation).build().unwrap();
+    2 * MEGABYTE - heap.bookkeeping_ranges()[0].len() % (2 * MEGABYTE)
+}
+
+/// The least reservation that has room for a huge page behind that.
+fn least_for_one(from: usize) -> usize {
+    let fits = |&reservation: &usize| reservation >= before(reservation) + 2 * MEGABYTE;
+    assert!(from <= 2 * MEGABYTE);
+    (32..64).map(|slabs| slabs << 16).find(fits).unwrap()
+}
+
 #[test]
 fn they_begin_where_huge_pages_can_and_only_where_one_has_room() {
     let asked = |from: usize, reservation: usize| {
@@ -45,17 +60,17 @@ fn they_begin_where_huge_pages_can_and_only_where_one_has_room() {
         // Behind the last whole one lies what is too small for one more.
         starts.iter().take(1).map(|start| start - all.start).collect::<Vec<_>>()
     };
-    const BEFORE: usize = MEGABYTE;
     for from in [1, MEGABYTE, 2 * MEGABYTE] {
-        assert_eq!(asked(from, 16 * MEGABYTE), [BEFORE]);
-        assert_eq!(asked(from, BEFORE + 2 * MEGABYTE), [BEFORE]);
-        for reservation in [MEGABYTE / 2, BEFORE, 2 * MEGABYTE, BEFORE + 2 * MEGABYTE - (64 << 10)] {
+        assert_eq!(asked(from, 16 * MEGABYTE), [before(16 * MEGABYTE)]);
+        let least = least_for_one(from);
+        assert_eq!(asked(from, least), [before(least)]);
+        for reservation in [MEGABYTE / 2, MEGABYTE, 2 * MEGABYTE, least - (64 << 10)] {
             assert_eq!(asked(from, reservation), [0; 0]);
         }
     }
     assert_eq!([asked(0, 2 * MEGABYTE), asked(0, 16 * MEGABYTE)], [[0]; 2]);
     assert_eq!(asked(0, MEGABYTE), [0; 0]);
-    assert_eq!(asked(16 * MEGABYTE, 40 * MEGABYTE), [BEFORE + 14 * MEGABYTE]);
+    assert_eq!(asked(16 * MEGABYTE, 40 * MEGABYTE), [before(40 * MEGABYTE) + 14 * MEGABYTE]);
     for from in [16 * MEGABYTE, usize::MAX / 2, !(2 * MEGABYTE - 1), usize::MAX - 1, usize::MAX] {
         assert_eq!(asked(from, 16 * MEGABYTE), [0; 0]);
     }
@@ -63,7 +78,7 @@ fn they_begin_where_huge_pages_can_and_only_where_one_has_room() {
 
 #[test]
 fn they_are_writable_as_a_whole() {
-    for (from, before) in [(0, 0), (2 * MEGABYTE, MEGABYTE)] {
+    for (from, before) in [(0, 0), (2 * MEGABYTE, before(64 * MEGABYTE))] {
         let heap = HeapArena::builder().reservation(64 * MEGABYTE).huge_pages_from(from).build().unwrap();
         let mut objects = Objects::of(&heap, before / (64 << 10), 64 << 10);
         while objects.all.len() < 500 {

@@ -2,8 +2,9 @@
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
 use core::ptr;
+use permacode::error::PageCall;
 use permacode::testing::Pages;
-use permacode::{Error, HeapArena, PageCall};
+use permacode::{Error, HeapArena};
 use permacode_witness::heap::{Objects, layout, resident};
 use permacode_witness::{Random, VAST, in_child, limit, memory, status};
 
@@ -15,7 +16,8 @@ fn reserved(bytes: usize) -> HeapArena {
 
 /// Bytes of a heap that are in physical memory, what it knows of objects included.
 fn with_metadata(heap: &HeapArena) -> usize {
-    memory(0, heap.bookkeeping_range().start..heap.address_range().end).unwrap().resident() as usize
+    let [front, back] = heap.bookkeeping_ranges();
+    memory(0, front.start..back.end).unwrap().resident() as usize
 }
 
 // numbers N16

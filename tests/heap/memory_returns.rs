@@ -3,8 +3,9 @@
 
 use core::cell::Cell;
 use core::time::Duration;
+use permacode::HeapArena;
+use permacode::heap::{Decay, HeapArenaBuilder};
 use permacode::testing::Pages;
-use permacode::{Decay, HeapArena, HeapArenaBuilder};
 use permacode_witness::heap::{Object, Objects, layout, resident};
 use permacode_witness::{Random, in_child, memory, status};
 use std::ptr::NonNull;
@@ -303,7 +304,8 @@ fn a_trim_makes_no_call_for_what_it_gave_back_before() {
 #[test]
 fn what_is_known_of_many_objects_goes_back_with_them() {
     let heap = HeapArena::builder().reservation(1 << 30).build().unwrap();
-    let bookkeeping = || memory(0, heap.bookkeeping_range()).unwrap().resident() as usize;
+    let bookkeeping =
+        || heap.bookkeeping_ranges().map(|range| memory(0, range).unwrap().resident() as usize).iter().sum::<usize>();
     let few = fill(&heap, 100 * 8, 8);
     let objects = fill(&heap, 12 * MEGABYTE, 8);
     let most = bookkeeping();
@@ -403,7 +405,7 @@ fn a_system_that_takes_no_memory_back_is_not_asked_all_the_time() {
     let (mut refused, mut large) = (0, Vec::new());
     for _ in 0..200 {
         large.push(heap.alloc(layout(20 * MEGABYTE, 8)).unwrap());
-        pages.fail_call(permacode::PageCall::Discard, 0);
+        pages.fail_call(permacode::error::PageCall::Discard, 0);
         let before = pages.failures();
         free(&heap, large.drain(..), 20 * MEGABYTE);
         refused += pages.failures() - before;

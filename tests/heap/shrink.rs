@@ -3,10 +3,10 @@
 
 use allocator_api2::vec::Vec as HeapVec;
 use core::ptr;
+use permacode::HeapArena;
+use permacode::error::PageCall;
+use permacode::ffi::{permacode_heap_free, permacode_heap_lua_alloc, permacode_heap_malloc, permacode_heap_realloc};
 use permacode::testing::Pages;
-use permacode::{
-    HeapArena, PageCall, permacode_heap_free, permacode_heap_lua_alloc, permacode_heap_malloc, permacode_heap_realloc,
-};
 use permacode_witness::Random;
 use permacode_witness::heap::{Objects, layout};
 

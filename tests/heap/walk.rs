@@ -7,7 +7,8 @@ mod collector;
 
 use collector::{Evaluator, Machine, Value, numbers};
 use core::ptr;
-use permacode::{DualArena, HeapArena, LazyConstant, SideTable, Sites, Transients};
+use permacode::side::LazyConstant;
+use permacode::{DualArena, HeapArena, SideTable, Sites, Transients};
 use permacode_witness::heap::{Objects, layout};
 use permacode_witness::{Random, copied, watched};
 use std::collections::HashSet;
@@ -229,7 +230,7 @@ fn marking_everything_in_a_child_dirties_no_object_and_little_beside() {
         assert!(objects.all.iter().all(|object| heap.is_marked(object.at.as_ptr())));
     };
     let (dirty, beside) = watched(mark_all, |pid| {
-        (copied(pid, objects.ranges()).unwrap(), copied(pid, [heap.bookkeeping_range()]).unwrap() * 4096)
+        (copied(pid, objects.ranges()).unwrap(), copied(pid, heap.bookkeeping_ranges()).unwrap() * 4096)
     });
     assert_eq!(dirty, 0);
     assert!(beside > 0 && beside <= live / 64, "{beside} bytes beside {live}");

@@ -1,7 +1,9 @@
 //! `Residency` when the program's allocator has no memory left: a refusal, by every call, and no more than that.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-use permacode::{CodeArena, Hardening, Mapping, Residency, ResidencyError};
+use permacode::CodeArena;
+use permacode::code::Protection;
+use permacode::residency::{Mapping, Residency, ResidencyError};
 use permacode_witness::after;
 
 /// Asks with memory for no request, for one, and so on, until there is enough; says how often that was refused.
@@ -40,10 +42,10 @@ fn every_request_for_memory_can_be_refused_and_is_a_value() {
 
 #[test]
 fn memory_files_take_none_of_the_programs() {
-    let arena = CodeArena::builder().hardening(Hardening::MemFile).build().unwrap();
+    let arena = CodeArena::builder().protection(Protection::SealedFile).build().unwrap();
     let loader = arena.load("m").unwrap();
     let block = loader.alloc_slice_copy(&[7u8; 10_000]).unwrap();
     let module = after(0, || loader.seal()).unwrap();
-    assert!(module.hardening() == Hardening::MemFile || arena.refused().is_some());
+    assert!(module.protection() == Protection::SealedFile || arena.refused().is_some());
     assert_eq!(block, [7; 10_000]);
 }

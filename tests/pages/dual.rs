@@ -1,7 +1,7 @@
 //! Code and objects never share a page (invariant 1), whoever owns the two arenas.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-use permacode::{DualArena, HeapRc, Link, Loader, Permanent, Region};
+use permacode::{ArenaKind, DualArena, HeapRc, Link, Loader, Permanent};
 use permacode_witness::memory;
 use self_cell::self_cell;
 use std::cell::RefCell;
@@ -45,10 +45,10 @@ fn no_page_holds_both_code_and_objects() {
             heap_pages.extend(pages(&**objects.last().unwrap()));
             let large = HeapRc::new(&arenas.heap, [number; 20_000]).unwrap();
             heap_pages.extend(pages(&*large));
-            assert_eq!(arenas.classify(code), Region::Code);
-            assert_eq!(arenas.classify(code.ops), if code.ops.is_empty() { Region::Elsewhere } else { Region::Code });
-            assert_eq!(arenas.classify(&raw const **objects.last().unwrap()), Region::Heap);
-            assert_eq!(arenas.classify(objects.last().unwrap().as_ptr()), Region::Elsewhere);
+            assert_eq!(arenas.classify(code), Some(ArenaKind::Code));
+            assert_eq!(arenas.classify(code.ops), if code.ops.is_empty() { None } else { Some(ArenaKind::Code) });
+            assert_eq!(arenas.classify(&raw const **objects.last().unwrap()), Some(ArenaKind::Heap));
+            assert_eq!(arenas.classify(objects.last().unwrap().as_ptr()), None);
         }
         drop(loader);
         if module % 10 == 9 {
@@ -73,18 +73,20 @@ fn no_page_holds_both_code_and_objects() {
 fn an_address_is_told_apart_to_the_byte() {
     let arenas = DualArena::new().unwrap();
     let classify = |address| arenas.classify(ptr::without_provenance::<u8>(address));
-    for (range, region) in [(arenas.code.address_range(), Region::Code), (arenas.heap.address_range(), Region::Heap)] {
+    for (range, region) in
+        [(arenas.code.address_range(), Some(ArenaKind::Code)), (arenas.heap.address_range(), Some(ArenaKind::Heap))]
+    {
         assert_eq!((classify(range.start), classify(range.end - 1)), (region, region));
         assert_ne!(classify(range.start - 1), region);
         assert_ne!(classify(range.end), region);
     }
-    assert!([0, 1, usize::MAX].into_iter().all(|address| classify(address) == Region::Elsewhere));
-    assert_eq!(arenas.classify(&[0; 0]), Region::Elsewhere);
-    assert_eq!(arenas.classify(&raw const arenas), Region::Elsewhere);
+    assert!([0, 1, usize::MAX].into_iter().all(|address| classify(address) == None));
+    assert_eq!(arenas.classify(&[0; 0]), None);
+    assert_eq!(arenas.classify(&raw const arenas), None);
     let other = DualArena::new().unwrap();
     let theirs = HeapRc::new(&other.heap, 1).unwrap();
-    assert_eq!(arenas.classify(&raw const *theirs), Region::Elsewhere);
-    assert_eq!(arenas.classify(other.code.load("m").unwrap().alloc(7).unwrap()), Region::Elsewhere);
+    assert_eq!(arenas.classify(&raw const *theirs), None);
+    assert_eq!(arenas.classify(other.code.load("m").unwrap().alloc(7).unwrap()), None);
 }
 
 struct Engine<'a> {
@@ -118,7 +120,7 @@ impl Owned {
             engine.globals.borrow_mut().push(global);
             let globals = engine.globals.borrow();
             assert!(globals.iter().enumerate().all(|(number, text)| **text == format!("code 100 {number}")));
-            assert_eq!(engine.arenas.classify(&raw const *globals[number]), Region::Heap);
+            assert_eq!(engine.arenas.classify(&raw const *globals[number]), Some(ArenaKind::Heap));
             engine.arenas.heap.stats().objects
         })
     }
@@ -140,7 +142,7 @@ fn both_arenas_go_to_another_thread_together() {
     let arenas = DualArena::new().unwrap();
     let object = arenas.heap.alloc(std::alloc::Layout::new::<[u64; 9]>()).unwrap().addr().get();
     let back = thread::spawn(move || {
-        assert_eq!(arenas.classify(ptr::without_provenance::<u8>(object)), Region::Heap);
+        assert_eq!(arenas.classify(ptr::without_provenance::<u8>(object)), Some(ArenaKind::Heap));
         assert_eq!(*HeapRc::new(&arenas.heap, 5).unwrap(), 5);
         code(&arenas.code.load("there").unwrap(), 3);
         arenas
@@ -159,10 +161,10 @@ fn leaked_arenas_serve_for_ever() {
     let object: HeapRc<'static, &'static str> = HeapRc::new(heap, code.name).unwrap();
     assert_eq!(thread::spawn(move || code.next.get().unwrap().name).join().unwrap(), *object);
     // The heap itself lies in its own reservation, in front of the objects.
-    assert!(!heap.contains(heap) && heap.bookkeeping_range().contains(&ptr::from_ref(heap).addr()));
+    assert!(!heap.contains(heap) && heap.bookkeeping_ranges()[0].contains(&ptr::from_ref(heap).addr()));
     let registered = heap.register().unwrap();
     // SAFETY: this thread's heap.
-    assert_eq!(unsafe { permacode::permacode_heap_usable_size(HeapRc::address(&object).cast()) }, 32);
+    assert_eq!(unsafe { permacode::ffi::permacode_heap_usable_size(HeapRc::address(&object).cast()) }, 32);
     drop(registered);
     // SAFETY: live until now, with this layout.
     unsafe { heap.free(before, std::alloc::Layout::new::<u64>()) };

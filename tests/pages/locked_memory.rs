@@ -2,7 +2,8 @@
 //! reads as zeros all the same, and goes back where that can be.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-use permacode::{CodeArena, GlobalHeap, HeapArena, SideTable};
+use permacode::heap::GlobalHeap;
+use permacode::{CodeArena, HeapArena, SideTable};
 use permacode_witness::heap::{Objects, layout, resident};
 use permacode_witness::{advice_does_nothing, in_child, lock_all_memory, skipped, status};
 use std::cell::Cell;

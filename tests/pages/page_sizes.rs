@@ -1,8 +1,9 @@
 //! A page source may have any page size that the arena accepts; what it cannot work with it refuses.
 
+use permacode::error::{PageCall, PageError};
 use permacode::pages::PageSource;
 use permacode::testing::Pages;
-use permacode::{CodeArena, Error, HeapArena, Link, PageCall, PageError, Permanent};
+use permacode::{CodeArena, Error, HeapArena, Link, Permanent};
 use permacode_witness::PagesOf;
 use permacode_witness::code::{Blocks, accounted};
 use std::alloc::Layout;

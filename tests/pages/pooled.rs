@@ -1,8 +1,10 @@
 //! Address space that is kept from arena to arena: nothing of the first is left for the second, and nothing is handed out twice.
 #![cfg(all(target_os = "linux", target_pointer_width = "64", not(miri), not(permacode_ordinary_pages)))]
 
+use permacode::code::Protection;
+use permacode::error::PageCall;
 use permacode::pages::{PageSource, PooledPages, SystemPages};
-use permacode::{CodeArena, DualArena, Error, Hardening, HeapArena, PageCall, SideTable};
+use permacode::{CodeArena, DualArena, Error, HeapArena, SideTable};
 use permacode_witness::code::Blocks;
 use permacode_witness::filter::{When, refuse};
 use permacode_witness::{Memory, Random, all, in_child, memory, page, span, stopped, store};
@@ -69,8 +71,8 @@ fn a_dropped_arena_leaves_neither_contents_nor_access_to_the_next() {
     assert!(all(written, 7) && second.locate(written).is_none());
     let module = loader.seal().unwrap();
     assert_eq!(
-        (module.hardening(), module.id(), second.locate(written).unwrap().module),
-        (Hardening::Protect, 0, module)
+        (module.protection(), module.id(), second.locate(written).unwrap().module),
+        (Protection::ReadOnly, 0, module)
     );
     let address = span(written).start;
     assert_eq!(store(address), stopped(address));
@@ -99,7 +101,7 @@ fn whatever_pages_were_made_of_the_next_arena_has_new_ones() {
         round(&plain, &|arena| {
             arena.seal().unwrap();
         });
-        round(&|| builder().hardening(Hardening::MemFile).build().unwrap(), &|arena| {
+        round(&|| builder().protection(Protection::SealedFile).build().unwrap(), &|arena| {
             arena.seal().unwrap();
             arena.harden().unwrap();
             assert!(accessible(&arena.address_range()).iter().any(|access| access == "r--s"));

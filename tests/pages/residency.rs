@@ -1,9 +1,9 @@
 //! What `Residency` says agrees with what the kernel's own text says, and what it asserts fails when it should.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-use permacode::{
-    Backing, CodeArena, Hardening, HeapArena, Mapping, PageState, Residency, ResidencyError, SideTable, Unclean,
-};
+use permacode::code::Protection;
+use permacode::residency::{Backing, Mapping, PageState, Residency, ResidencyError, Unclean};
+use permacode::{CodeArena, HeapArena, SideTable};
 use permacode_witness::{Child, End, in_child, page, span};
 use std::cell::Cell;
 use std::ops::Range;
@@ -212,7 +212,7 @@ fn a_process_that_may_not_be_traced_is_a_refusal() {
 
 #[test]
 fn a_memory_files_pages_are_nobodys_copy() {
-    let arena = CodeArena::builder().hardening(Hardening::MemFile).build().unwrap();
+    let arena = CodeArena::builder().protection(Protection::SealedFile).build().unwrap();
     let code = sealed(&arena);
     if let Some(refused) = arena.refused() {
         eprintln!("no memory files here: {refused}");

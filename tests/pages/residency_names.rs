@@ -1,7 +1,8 @@
 //! `Residency` depends on the range that it is asked about: not on what else is mapped, and how that is called. (soundness S32)
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-use permacode::{Backing, CodeArena, Mapping, Residency, Stretch};
+use permacode::CodeArena;
+use permacode::residency::{Backing, Mapping, Residency, Stretch};
 use permacode_witness::{in_child, namespace, page, span, watched};
 use std::ffi::{CString, OsStr};
 use std::fs::{self, File, OpenOptions};

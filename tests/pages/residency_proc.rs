@@ -1,7 +1,8 @@
 //! `Residency` where `/proc` is missing, is another world's, or cannot be opened; and when a process's first thread is gone.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-use permacode::{CodeArena, Mapping, Residency, ResidencyError};
+use permacode::CodeArena;
+use permacode::residency::{Mapping, Residency, ResidencyError};
 use permacode_witness::{Child, End, in_child, limit, namespace, page, span};
 use std::fs::File;
 use std::path::Path;

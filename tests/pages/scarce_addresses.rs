@@ -1,7 +1,9 @@
 //! A program whose address space is limited goes on beside what permacode reserves (soundness S30): each limit is a child's own.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-use permacode::{CodeArena, DualArena, Error, GlobalHeap, HeapArena, PageCall, SideTable};
+use permacode::error::PageCall;
+use permacode::heap::GlobalHeap;
+use permacode::{CodeArena, DualArena, Error, HeapArena, SideTable};
 use permacode_witness::{Child, End, in_child, limit, status};
 use std::alloc::Layout;
 use std::cell::Cell;
@@ -276,5 +278,35 @@ fn an_unused_arena_is_two_mappings() {
         // Where an arena ends and its neighbour begins, both without access, is one mapping.
         let few = |(arenas, mappings)| mappings <= 2 * arenas + arenas / 100;
         assert!(few(codes) && few(heaps), "{codes:?} {heaps:?}");
+    });
+}
+
+#[test]
+fn nor_is_one_that_is_alone_where_the_kernel_places_it_like_a_huge_page() {
+    const HUGE: usize = 2 * MEGABYTE;
+    // Linux since 6.7 lets what is a multiple of a huge page's size begin at such a multiple; before, a heap may leave some pages in front.
+    let places_well = || {
+        // SAFETY: maps address space without access, looks where it lies, and gives it back.
+        unsafe {
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+            let at = libc::mmap(std::ptr::null_mut(), 3 * HUGE, libc::PROT_NONE, flags, -1, 0);
+            assert!(at != libc::MAP_FAILED && libc::munmap(at, 3 * HUGE) == 0);
+            at.addr() % HUGE == 0
+        }
+    };
+    in_child(|| {
+        let most = if (0..8).all(|_| places_well()) { 2 } else { 3 };
+        let lone = |make: fn() -> usize| {
+            let before = mappings();
+            make() - before
+        };
+        for heap in [
+            || HeapArena::new().map(|_heap| mappings()).unwrap(),
+            || HeapArena::builder().reservation(100 * MEGABYTE).build().map(|_heap| mappings()).unwrap(),
+            || HeapArena::builder().reservation(MEGABYTE).build().map(|_heap| mappings()).unwrap(),
+        ] {
+            assert!(lone(heap) <= most, "{} and {most}", lone(heap));
+        }
+        assert!(lone(|| CodeArena::new().map(|_arena| mappings()).unwrap()) <= 2);
     });
 }

@@ -1,7 +1,8 @@
 //! A system that refuses pages or address space: a side table says so, loses nothing, and works on.
 
+use permacode::error::PageCall;
 use permacode::testing::Pages;
-use permacode::{CodeArena, Error, PageCall, SideTable, Sites};
+use permacode::{CodeArena, Error, SideTable, Sites};
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 use permacode_witness::Disturbed;
 use std::cell::Cell;

@@ -3,7 +3,8 @@
 //! Invariants 1 and 5.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-use permacode::{CodeArena, HeapArena, InlineCache, Permanent, SideTable, Sites, Version};
+use permacode::side::{InlineCache, Version};
+use permacode::{CodeArena, HeapArena, Permanent, SideTable, Sites};
 use permacode_witness::{Random, copied, in_child, memory, page, watched};
 use std::collections::BTreeSet;
 use std::ops::Range;

@@ -1,9 +1,8 @@
 //! What entries of a side table are for, together: one interpreter runs sealed code with caches, counters, quick instructions and constants of
 //! its own, and a collector finds the constants.
 
-use permacode::{
-    CallCounter, CodeArena, HeapArena, LazyConstant, Permanent, PolymorphicCache, Quickened, SideTable, Sites, Version,
-};
+use permacode::side::{CallCounter, LazyConstant, PolymorphicCache, Quickened, Version};
+use permacode::{CodeArena, HeapArena, Permanent, SideTable, Sites};
 use std::alloc::Layout;
 use std::num::NonZero;
 use std::ptr::NonNull;

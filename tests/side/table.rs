@@ -1,8 +1,9 @@
 //! A side table has an entry for each site of its arena: zero at first, always at the same address, and never another arena's.
 
 use permacode::pages::{OrdinaryPages, PageSource};
+use permacode::side::CallCounter;
 use permacode::testing::Pages;
-use permacode::{CallCounter, CodeArena, Error, SideTable, Sites};
+use permacode::{CodeArena, Error, SideTable, Sites};
 use permacode_witness::PagesOf;
 use std::cell::Cell;
 use std::sync::Arc;

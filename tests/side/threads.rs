@@ -1,7 +1,8 @@
 //! Threads: one with a table each, or all with one table of atomics that grows beneath them.
 #![cfg(not(miri))]
 
-use permacode::{CodeArena, InlineCache, Permanent, SideTable, Sites, Version};
+use permacode::side::{InlineCache, Version};
+use permacode::{CodeArena, Permanent, SideTable, Sites};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::*};
 use std::thread;

@@ -1,7 +1,8 @@
 //! Numbers of transient code are used again, and what lies in tables under them is cleared first, whatever the clearing does.
 
+use permacode::error::PageCall;
 use permacode::testing::Pages;
-use permacode::{CodeArena, CodeRef, Error, HeapArena, PageCall, SideTable, Sites, Transients};
+use permacode::{CodeArena, CodeRef, Error, HeapArena, SideTable, Sites, Transients};
 use permacode_witness::PagesOf;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,7 +1,8 @@
 //! An arena of code, and blocks of bytes that know what they were filled with.
 
 use crate::{all, span};
-use permacode::{CodeArena, Error, Loader, Stats};
+use permacode::stats::CodeStats;
+use permacode::{CodeArena, Error, Loader};
 use std::ops::Range;
 use std::slice;
 
@@ -103,7 +104,7 @@ pub fn claimed(arena: &CodeArena, bytes: Range<usize>) -> &[u8] {
 /// # Panics
 ///
 /// A byte is.
-pub fn accounted(stats: &Stats) {
+pub fn accounted(stats: &CodeStats) {
     assert_eq!(stats.claimed, stats.used + stats.gaps + stats.lost + stats.tails, "{stats:?}");
 }
 

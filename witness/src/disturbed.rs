@@ -1,8 +1,8 @@
 //! A page source in whose calls other things happen.
 
+use permacode::error::{PageCall, PageError};
 use permacode::pages::PageSource;
 use permacode::testing::Pages;
-use permacode::{PageCall, PageError};
 use std::cell::RefCell;
 use std::ptr::NonNull;
 use std::sync::Arc;

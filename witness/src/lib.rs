@@ -1,6 +1,6 @@
 //! What the tests share: a process seen from outside, and the kit that test files are built from.
 //!
-//! * **The kernel's word** (Linux): [`memory()`], [`resident`] and [`copied`] say what [`permacode::Residency`] reads in `/proc/<pid>`, which
+//! * **The kernel's word** (Linux): [`memory()`], [`resident`] and [`copied`] say what [`permacode::residency::Residency`] reads in `/proc/<pid>`, which
 //!   is not an arena's word. [`Child`] runs a closure in a forked process and tells how it ended; [`in_child`] and [`watched`] do so in a test.
 //!   [`status`] and [`limit`] read and bound what this process has. [`advice_does_nothing`], [`lock_all_memory`], [`filter`] and [`namespace`]
 //!   put it on another kernel or into another world, [`in_memory_of`] into a memory cgroup.

@@ -1,6 +1,6 @@
 //! A process's memory as the kernel tells of it, in the words of a test.
 
-use permacode::{PageState, Residency, ResidencyError};
+use permacode::residency::{PageState, Residency, ResidencyError};
 use std::io;
 use std::ops::Range;
 
@@ -54,13 +54,14 @@ impl Memory {
 ///
 /// The process is gone, or its memory may not be read.
 pub fn memory(pid: i32, range: Range<usize>) -> io::Result<Memory> {
-    let mappings = permacode::Mapping::all(number(pid), range).map_err(error)?.into_iter().map(|mapping| Mapping {
-        permissions: mapping.permissions.to_string(),
-        resident: mapping.resident as u64,
-        private_dirty: mapping.private_dirty as u64,
-        shared: (mapping.shared_clean + mapping.shared_dirty) as u64,
-        range: mapping.range,
-    });
+    let mappings =
+        permacode::residency::Mapping::all(number(pid), range).map_err(error)?.into_iter().map(|mapping| Mapping {
+            permissions: mapping.permissions.to_string(),
+            resident: mapping.resident as u64,
+            private_dirty: mapping.private_dirty as u64,
+            shared: (mapping.shared_clean + mapping.shared_dirty) as u64,
+            range: mapping.range,
+        });
     Ok(Memory { mappings: mappings.collect() })
 }
 

@@ -1,7 +1,7 @@
 //! Pages of any size.
 
+use permacode::error::{PageCall, PageError};
 use permacode::pages::PageSource;
-use permacode::{PageCall, PageError};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
 

@@ -1,7 +1,7 @@
 //! A page source whose refused discards take access, as the contract allows.
 
+use permacode::error::{PageCall, PageError};
 use permacode::pages::{PageSource, SystemPages};
-use permacode::{PageCall, PageError};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

@@ -4,7 +4,8 @@
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::ptr;
 use mlua_sys as lua;
-use permacode::{HeapArena, permacode_heap_lua_alloc};
+use permacode::HeapArena;
+use permacode::ffi::permacode_heap_lua_alloc;
 
 /// What came of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,8 @@ use core::ffi::c_void;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr;
-use permacode::{HeapArena, permacode_heap_lua_alloc};
+use permacode::HeapArena;
+use permacode::ffi::permacode_heap_lua_alloc;
 
 /// Lua's one function for all memory, `lua_Alloc`: `(data, block, old size, new size)`.
 ///

@@ -3,14 +3,15 @@
 mod common;
 
 use common::{corpus, sealed_corpus};
-use permacode::{CodeArena, Hardening};
+use permacode::CodeArena;
+use permacode::code::Protection;
 use permacode_lua::{State, compile};
 
 #[test]
 fn every_program_runs_from_sealed_pages_twice_in_one_state() {
     let arena = CodeArena::new().unwrap();
     let placed = sealed_corpus(&arena);
-    assert!(arena.modules().all(|module| module.hardening() == Hardening::Protect));
+    assert!(arena.modules().all(|module| module.protection() == Protection::ReadOnly));
     let state = State::new().unwrap();
     for (sample, program) in &placed {
         let function = state.load(*program).unwrap();

@@ -4,7 +4,7 @@ mod common;
 
 use common::counter::Counter;
 use common::{corpus, place, programs, sealed_corpus};
-use permacode::{DualArena, HeapArena, HeapRc, Region};
+use permacode::{ArenaKind, DualArena, HeapArena, HeapRc};
 use permacode_lua::{Allocator, LuaErrorKind, State, compile, compile_with};
 use std::collections::BTreeMap;
 use std::fs;
@@ -184,14 +184,14 @@ fn code_lies_in_the_code_arena_and_objects_in_the_heap_arena_and_no_page_holds_b
     let mut heap_pages = std::collections::BTreeSet::new();
     let mut objects = 0;
     arenas.heap.walk(|object, size| {
-        assert_eq!(arenas.classify(object.as_ptr()), Region::Heap);
+        assert_eq!(arenas.classify(object.as_ptr()), Some(ArenaKind::Heap));
         heap_pages.extend(page(object.addr().get())..=page(object.addr().get() + size - 1));
         objects += 1;
     });
     assert!(objects > 1000 && heap_pages.len() > 50, "{objects} objects on {} pages", heap_pages.len());
     for (_, program) in &placed {
         for bytes in [program.bytes(), program.name().as_bytes()] {
-            assert_eq!(arenas.classify(bytes), Region::Code);
+            assert_eq!(arenas.classify(bytes), Some(ArenaKind::Code));
             let bytes = bytes.as_ptr_range();
             assert!((page(bytes.start.addr())..=page(bytes.end.addr() - 1)).all(|page| !heap_pages.contains(&page)));
         }

@@ -12,7 +12,8 @@
 //! transient code are used again, so whoever makes [`Transients`](permacode::Transients) has them cleared with [`Caches::clear`].
 
 use crate::error::VmError;
-use permacode::{CodeArena, InlineCache, SideTable, SideTableBuilder, Sites, Version};
+use permacode::side::{InlineCache, SideTableBuilder, Version};
+use permacode::{CodeArena, SideTable, Sites};
 use std::cell::Cell;
 
 /// What one instruction found.

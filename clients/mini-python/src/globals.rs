@@ -13,7 +13,8 @@ use crate::error::{VmError, memory};
 use crate::value::{Value, push};
 use allocator_api2::vec::Vec as HeapVec;
 use hashbrown::HashTable;
-use permacode::{HeapArena, Version};
+use permacode::HeapArena;
+use permacode::side::Version;
 use std::hash::{BuildHasher, RandomState};
 
 struct Variable<'a> {

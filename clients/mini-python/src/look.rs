@@ -5,7 +5,7 @@ use crate::caches::{Cache, Looks};
 use crate::error::VmError;
 use crate::value::Value;
 use crate::world::World;
-use permacode::Version;
+use permacode::side::Version;
 
 /// How often caches had the answer since the machine was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

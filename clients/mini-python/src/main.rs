@@ -27,7 +27,7 @@
 //!   side table     ┄┄┤ version ▸ slot │ class ▸ attribute │ ┄┄    the process's own
 //! ```
 //!
-//! * Global variables have slots. A name's slot is good for one [`Version`](permacode::Version), which changes when a variable comes or
+//! * Global variables have slots. A name's slot is good for one [`Version`](permacode::side::Version), which changes when a variable comes or
 //!   goes; its value may change. Assignments find slots likewise.
 //! * What an attribute's name stands for depends on the class of the object. Classes do not change in this language.
 //! * A function that gets other code finds the caches of that; frames that run the old code keep theirs.

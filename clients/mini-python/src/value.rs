@@ -5,7 +5,8 @@ use crate::code::Code;
 use crate::error::{VmError, memory};
 use crate::frame::Frame;
 use allocator_api2::vec::Vec as HeapVec;
-use permacode::{CodeProxy, CodeRef, CodeSlot, HeapArena, HeapRc};
+use permacode::handles::CodeProxy;
+use permacode::{CodeRef, CodeSlot, HeapArena, HeapRc};
 use std::cell::{Cell, RefCell};
 
 /// Values in the heap arena.

@@ -9,7 +9,8 @@ use crate::globals::Globals;
 use crate::look::Looked;
 use crate::lower::lower;
 use crate::tree;
-use permacode::{CodeProxy, CodeRef, HeapArena, Transients};
+use permacode::handles::CodeProxy;
+use permacode::{CodeRef, HeapArena, Transients};
 
 pub struct World<'a> {
     /// Where transient code goes, and the arena that permanent code lies in.

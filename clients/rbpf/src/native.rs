@@ -2,7 +2,7 @@
 
 use super::error::EbpfError;
 use super::machine_code::MachineCode;
-use permacode::NativeLoader;
+use permacode::code::NativeModule;
 
 /// Processors fetch code by lines of so many bytes.
 const LINE: usize = 64;
@@ -40,7 +40,7 @@ impl<'a> Native<'a> {
     ///
     /// [`EbpfError::Arena`], above all where the system refuses executable pages.
     pub fn seal<'m>(
-        loader: NativeLoader<'a>,
+        loader: NativeModule<'a>,
         all: impl IntoIterator<Item = &'m MachineCode>,
     ) -> Result<Vec<Self>, EbpfError> {
         let place = |machine_code: &MachineCode| Ok(Self { code: loader.alloc(machine_code.bytes(), LINE)? });

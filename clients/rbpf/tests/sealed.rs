@@ -4,7 +4,9 @@
 mod common;
 
 use common::{PRIMES, assemble, helpers, native, program};
-use permacode::{CodeArena, Hardening, Mapping};
+use permacode::CodeArena;
+use permacode::code::Protection;
+use permacode::residency::Mapping;
 use permacode_rbpf::{Helpers, Native};
 use permacode_witness::{Child, End, copied};
 use std::ops::Range;
@@ -85,8 +87,8 @@ fn machine_code_lies_anywhere() {
 
 #[test]
 fn children_run_both_and_copy_no_page() {
-    for level in [Hardening::Protect, Hardening::MemFile] {
-        let arena = CodeArena::builder().hardening(level).build().unwrap();
+    for level in [Protection::ReadOnly, Protection::SealedFile] {
+        let arena = CodeArena::builder().protection(level).build().unwrap();
         let program = program(&arena, &assemble(PRIMES));
         let native = native(&arena, program);
         let end = Child::run(|| {
@@ -96,8 +98,11 @@ fn children_run_both_and_copy_no_page() {
             arena.assert_not_copied();
             let pages = [span(program.bytes()), span(native.code())];
             // A memory file's pages are mapped by those who touched them; nobody has a copy.
-            let alone =
-                if arena.refused().is_none() && level == Hardening::MemFile { 0 } else { copied(0, pages).unwrap() };
+            let alone = if arena.refused().is_none() && level == Protection::SealedFile {
+                0
+            } else {
+                copied(0, pages).unwrap()
+            };
             i32::from((interpreted, compiled, alone) != (168, 168, 0))
         });
         assert_eq!(end.unwrap(), End::Code(0), "{level:?}");

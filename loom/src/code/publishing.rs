@@ -1,14 +1,14 @@
 //! Records are published and found: whole, by as many as may.
 
-use super::published::{Published, Record};
+use super::record::{AtomicRecord, Record};
 use crate::Watched;
 use loom::sync::Arc;
 use loom::thread;
 
 /// A place, used once before threads share it.
-fn empty() -> Arc<Published<Watched>> {
+fn empty() -> Arc<AtomicRecord<Watched>> {
     // SAFETY: what is published there is leaked.
-    let place = unsafe { Published::empty() };
+    let place = unsafe { AtomicRecord::empty() };
     assert!(place.get().is_none());
     Arc::new(place)
 }
@@ -39,7 +39,7 @@ fn who_finds_a_record_finds_it_whole() {
 fn of_two_records_one_is_published_and_both_find_that_one() {
     loom::model(|| {
         let place = empty();
-        let publish = |place: &Published<Watched>, value| {
+        let publish = |place: &AtomicRecord<Watched>, value| {
             let own = Watched::new();
             own.write(value);
             match place.set_if_empty(record(own)) {

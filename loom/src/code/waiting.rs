@@ -1,6 +1,6 @@
 //! Tails are left and taken, whole or in pieces: each byte is one thread's at a time, and none is lost.
 
-use super::published::Record;
+use super::record::Record;
 use super::shelf::{Board, Shelf};
 use crate::Watched;
 use core::ops::Range;

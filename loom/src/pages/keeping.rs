@@ -1,6 +1,6 @@
 //! A reservation of a pool is one arena's at a time, and what one noted of it is what is mapped anew.
 
-use super::place::Place;
+use super::pool_slot::PoolSlot;
 use crate::Watched;
 use core::ptr::NonNull;
 use loom::sync::Arc;
@@ -10,13 +10,13 @@ const LEN: usize = 64;
 
 /// A place, with the contents of what it is for.
 struct Pool {
-    place: Place,
+    place: PoolSlot,
     contents: &'static Watched,
 }
 
 impl Pool {
     fn new() -> Arc<Self> {
-        let place = Place::vacant();
+        let place = PoolSlot::vacant();
         // Each atomic is used once before threads share it.
         assert!(place.take(LEN).is_none() && place.take_any().is_none() && !place.holds(address(0)));
         assert!(place.claim());
@@ -66,7 +66,7 @@ fn a_spare_is_one_threads_at_a_time() {
 #[test]
 fn who_finds_a_reservation_finds_where_it_is() {
     loom::model(|| {
-        let place = Arc::new(Place::vacant());
+        let place = Arc::new(PoolSlot::vacant());
         assert!(place.take_any().is_none() && !place.holds(address(0)));
         place.note_use(address(0), 0);
         let maker = place.clone();
@@ -90,7 +90,7 @@ fn who_finds_a_reservation_finds_where_it_is() {
 #[test]
 fn a_place_that_nothing_came_of_is_vacant_again() {
     loom::model(|| {
-        let place = Arc::new(Place::vacant());
+        let place = Arc::new(PoolSlot::vacant());
         assert!(place.take_any().is_none());
         let threads = [(); 2].map(|()| {
             let place = place.clone();

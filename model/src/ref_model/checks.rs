@@ -68,7 +68,7 @@ impl<'t> State<'t> {
         for (thing, target) in &self.things {
             let (plan, node) = self.plan(*target);
             for code in thing.handles() {
-                let permanent = target.region().is_none().then_some((arena, &self.asker));
+                let permanent = target.region().is_none().then_some((arena, &*self.asker));
                 let found = plan.compare(node, code.get(), permanent);
                 if let Some(region) = target.region() {
                     let all: &mut BTreeSet<(usize, usize)> = roots.entry(region).or_default();
@@ -76,7 +76,7 @@ impl<'t> State<'t> {
                 }
             }
         }
-        let copies = |copy: &Permanent<'t>| copy.plan.compare(copy.root, copy.code, Some((arena, &self.asker)));
+        let copies = |copy: &Permanent<'t>| copy.plan.compare(copy.root, copy.code, Some((arena, &*self.asker)));
         let permanent: BTreeSet<(usize, usize)> =
             self.permanents.iter().flat_map(copies).map(|range| (range.start, range.end)).collect();
         sites.extend(roots.into_values().chain([permanent]).flatten().map(|(start, end)| start..end));

@@ -61,7 +61,7 @@ impl State<'_> {
                 drop(code);
                 self.count_out(region, object);
             } else {
-                core::mem::forget(code);
+                std::mem::forget(code);
             }
             self.check();
         }

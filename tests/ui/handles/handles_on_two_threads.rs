@@ -1,5 +1,6 @@
 // soundness S12: counts are plain, so what counts stays on its thread.
-use permacode::{CodeProxy, CodeRef, CodeSlot, Transients};
+use permacode::{CodeRef, CodeSlot, Transients};
+use permacode::handles::CodeProxy;
 
 fn send<T: Send>() {}
 fn share<T: Sync>() {}

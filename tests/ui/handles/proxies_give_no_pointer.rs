@@ -5,7 +5,7 @@ use permacode::{CodeArena, CodeRef, Permanent};
 struct Code<'a> {
     name: &'a str,
 }
-use permacode::CodeProxy;
+use permacode::handles::CodeProxy;
 
 fn main() {
     let arena = CodeArena::new().unwrap();

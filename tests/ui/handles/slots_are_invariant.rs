@@ -1,5 +1,6 @@
 // soundness S11: what is put in through one reference comes out through another.
-use permacode::{AtomicCodeSlot, CodeRef, CodeSlot};
+use permacode::{CodeRef, CodeSlot};
+use permacode::handles::AtomicCodeSlot;
 
 fn main() {
     static LONG: u32 = 1;

@@ -1,5 +1,6 @@
 // soundness S25: what a type is at a lifetime, it must be at that lifetime again: `At` may not go round in a circle.
-use permacode::{Permanent, Tracer};
+use permacode::Permanent;
+use permacode::code::Tracer;
 
 struct Odd<'a>(&'a u8);
 struct Even<'a>(&'a u8);

@@ -1,22 +1,22 @@
 //! soundness S10: items of the user cannot stand in for those of the derive, and a trait of the user's is not the real one.
 
 mod evil {
-    pub use permacode::Tracer;
+    pub use permacode::code;
 
     /// Laid out as the real one is, but it promises nothing of threads.
     pub unsafe trait Permanent {
         type At<'x>;
-        fn trace(&self, tracer: &mut Tracer<'_>);
+        fn trace(&self, tracer: &mut code::Tracer<'_>);
     }
     unsafe impl<T> Permanent for std::cell::Cell<T> {
         type At<'x> = ();
-        fn trace(&self, _: &mut Tracer<'_>) {}
+        fn trace(&self, _: &mut code::Tracer<'_>) {}
     }
 
     // What the output defines, as it is called there.
     pub struct __FieldType<F>(pub F);
     pub fn __must_be_permanent<F>(_: &mut F) {}
-    pub fn __field_must_be_permanent<F>(_: &F, _: &mut Tracer<'_>) {}
+    pub fn __field_must_be_permanent<F>(_: &F, _: &mut code::Tracer<'_>) {}
     pub fn __must_be_static<F>(_: &mut F) {}
     pub fn __type_of<F>(_: &mut F) -> __FieldType<F> {
         loop {}
@@ -30,7 +30,7 @@ mod evil {
 }
 
 mod inside {
-    pub use permacode::{Permanent, Tracer};
+    pub use permacode::{Permanent, code};
 
     pub use super::evil::{__FieldType, __core, __must_be_permanent};
 }

@@ -1,6 +1,7 @@
 //! A table of cells serves one thread.
 
-use permacode::{CodeArena, InlineCache, SideTable};
+use permacode::{CodeArena, SideTable};
+use permacode::side::InlineCache;
 
 fn main() {
     let arena = CodeArena::new().unwrap();

@@ -1,6 +1,7 @@
 //! Heap objects are their thread's, and so is a table that refers to them.
 
-use permacode::{CodeArena, LazyConstant, SideTable};
+use permacode::{CodeArena, SideTable};
+use permacode::side::LazyConstant;
 
 fn main() {
     let arena = CodeArena::new().unwrap();

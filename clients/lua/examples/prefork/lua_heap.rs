@@ -30,13 +30,7 @@ impl LuaHeap {
         }
         let stats = heap.stats();
         let (bytes, pages) = (stats.live, Pages::of(objects(heap)?).touched()?);
-        Ok(Some(InUse {
-            bytes,
-            objects: stats.objects,
-            pages,
-            range: heap.address_range(),
-            bookkeeping: heap.bookkeeping_range(),
-        }))
+        Ok(Some(InUse { bytes, objects: stats.objects, pages, bookkeeping: heap.bookkeeping_ranges() }))
     }
 
     /// Bytes and objects that live in the arena; none with the C library, which does not say.
@@ -72,10 +66,8 @@ pub struct InUse {
     pub objects: usize,
     /// Those that hold a byte of an object.
     pub pages: Pages,
-    /// The arena's part for objects.
-    range: Range<usize>,
-    /// Its part for what it knows of them.
-    bookkeeping: Range<usize>,
+    /// The arena's parts for its own records, on both sides of the objects.
+    bookkeeping: [Range<usize>; 2],
 }
 
 /// What a worker has of a heap arena for itself.
@@ -93,8 +85,8 @@ impl InUse {
     /// From `smaps` and `pagemap` of a worker that lives.
     pub fn seen_in(&self, pid: i32) -> io::Result<HeapCopies> {
         // A mapping may hold both, so the bookkeeping's pages are counted one by one.
-        let bookkeeping = (copied(pid, [self.bookkeeping.clone()])? * page_size()) as u64;
-        let mappings = memory(pid, self.bookkeeping.start..self.range.end)?.mappings;
+        let bookkeeping = (copied(pid, self.bookkeeping.clone())? * page_size()) as u64;
+        let mappings = memory(pid, self.bookkeeping[0].start..self.bookkeeping[1].end)?.mappings;
         let all: u64 = mappings.iter().map(|mapping| mapping.private_dirty).sum();
         Ok(HeapCopies { dirty: all.saturating_sub(bookkeeping), bookkeeping, copied: self.pages.copied(pid)? })
     }

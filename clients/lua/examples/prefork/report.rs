@@ -4,7 +4,7 @@ use super::block_log::Blocks;
 use super::lua_heap::{HeapCopies, InUse};
 use super::measure::Pages;
 use super::subject::{Expected, Subject};
-use permacode::Stats;
+use permacode::stats::CodeStats;
 use permacode_lua::Chunk;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -40,7 +40,7 @@ impl<M> Row<M> {
 pub struct Summary<'r> {
     pub subjects: &'r [Subject],
     pub chunks: &'r [Chunk],
-    pub stats: Stats,
+    pub stats: CodeStats,
     /// What loading in place leaves in Lua's heap.
     pub rest: (&'r Blocks, &'r Pages),
     /// What loading the ordinary way puts there.

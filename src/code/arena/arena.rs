@@ -1,0 +1,221 @@
+//! The code arena: one reservation, what lies in it, and what can be asked of it.
+//!
+//! ```text
+//!   ┌── page table ──┬── records ──┬──────────────── code ─────────────────┬ more ──────┬ more ────────┐
+//!   │ owners, bits ◀ │ written ▶   │ sealed │ closed │ open │ no access ▶  │ ◀ records  │ page table ▶ │
+//!   └────────────────┴─────────────┴───────────────────────────────────────┴────────────┴──────────────┘
+//!    written by load  written once   only ever read, after load
+//!    and seal
+//! ```
+//!
+//! Code shares no page with the rest (invariant 1). An arena that holds little touches a page where table and records meet and the first of
+//! code, both writable from the beginning. The `CodeArena` value itself holds a few atomics and lies wherever its owner puts it.
+
+use super::stats::CodeStats;
+use crate::code::store::CodeStore;
+use crate::code::value::{Name, SiteCounter};
+use crate::error::Error;
+use core::alloc::Layout;
+use core::fmt;
+use core::ptr::NonNull;
+
+/// Memory for code that is built once and then only read.
+///
+/// Blocks are allocated through a [`Loader`](crate::Loader), read through plain references, and protected by the hardware once sealed. The arena may be
+/// shared by threads (`Sync`): they load, seal and look up at once, no call takes a lock, and a child forked in the middle of another
+/// thread's load can do all of it too (invariant 5). Dropping the arena gives everything back in one system call.
+///
+/// ```
+/// use permacode::CodeArena;
+///
+/// # fn main() -> Result<(), permacode::Error> {
+/// let arena = CodeArena::new()?;
+/// let loader = arena.load("hello")?;
+/// let text: &str = loader.alloc_str("hello, world")?;
+/// let module = loader.seal()?; // from here on a stray store to `text` is fatal
+/// assert_eq!(text, "hello, world");
+/// assert!(arena.contains(text));
+/// assert_eq!(arena.locate(text.as_ptr()).map(|at| at.module), Some(module));
+/// # Ok(())
+/// # }
+/// ```
+pub struct CodeArena {
+    store: CodeStore,
+    /// Where the arena moves when it is leaked: memory in the ledger, so that leaking needs none.
+    home: NonNull<Self>,
+}
+
+// SAFETY: `home` is memory of the arena's own that nothing but `leak`, which owns the arena, writes to; every other field is `Send`.
+unsafe impl Send for CodeArena {}
+// SAFETY: as above; what threads share changes by atomics only.
+unsafe impl Sync for CodeArena {}
+
+impl CodeArena {
+    /// An empty arena over a store.
+    pub(super) fn with_store(store: CodeStore) -> Result<Self, Error> {
+        let home = store.claim_record(Layout::new::<Self>())?.cast();
+        Ok(Self { store, home })
+    }
+
+    #[inline]
+    pub(in crate::code) fn store(&self) -> &CodeStore {
+        &self.store
+    }
+
+    /// Whether an address lies in the arena's code pages: one subtraction and one comparison.
+    ///
+    /// True for the whole part of the reservation that is [set aside for code](Self::address_range), used or not. Values of size zero lie
+    /// nowhere, so the answer for them is false.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let text = arena.load("m")?.alloc_str("inside")?;
+    /// assert!(arena.contains(text));
+    /// assert!(!arena.contains("in the program's own constants"));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    #[inline]
+    pub fn contains<T: ?Sized>(&self, ptr: *const T) -> bool {
+        self.store.pages().offset(ptr.cast::<u8>().addr()).is_some()
+    }
+
+    /// Returns the name with this text, if a loader of the arena has interned it.
+    ///
+    /// It adds nothing, so text from outside can be looked up without filling the arena. NameTrie of transient code are not found: those
+    /// are the region's own until they are [promoted](crate::CodeRef::promote). The empty name is always found.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// assert_eq!(arena.interned("print"), None);
+    /// let print = arena.load("m")?.intern_name("print")?;
+    /// assert_eq!(arena.interned("print"), Some(print));
+    /// assert!(std::ptr::eq(arena.interned("print").unwrap().as_str(), print.as_str()));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    ///
+    /// # Cost
+    ///
+    /// A hash and a descent of some ten loads. No write, no lock.
+    pub fn interned(&self, text: &str) -> Option<Name<'_>> {
+        if text.is_empty() {
+            return Some(Name::new(""));
+        }
+        self.store.names().find(self.store.names().hash(text), text).ok().map(Name::new)
+    }
+
+    /// The address space set aside for code, used or not, from its first byte to behind its last: what
+    /// [`contains`](Self::contains) compares with, for tools that look at the process from outside. Costs nothing.
+    ///
+    /// Its beginning never changes. Its end falls where records need more than [what is reserved for them](crate::code::CodeArenaBuilder::reservation);
+    /// no block was ever there.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let text = arena.load("m")?.alloc_str("inside")?;
+    /// assert!(arena.address_range().contains(&text.as_ptr().addr()));
+    /// assert_eq!(arena.address_range().len(), arena.stats().reserved);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn address_range(&self) -> core::ops::Range<usize> {
+        let start = self.store.pages().at(0).addr().get();
+        start..start + self.store.pages().len()
+    }
+
+    /// Returns the bytes of address space that the arena takes, those for its records and its page table included.
+    ///
+    /// Without a [chosen size](crate::code::CodeArenaBuilder::reservation) it says what the system granted. It never changes;
+    /// [`address_range`](Self::address_range) is the part for code. Costs nothing.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let [front, back] = arena.bookkeeping_ranges();
+    /// assert_eq!(arena.address_space(), front.len() + arena.address_range().len() + back.len());
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn address_space(&self) -> usize {
+        self.store.pages().reservation().len()
+    }
+
+    /// Where what the arena knows of its code lies: pages that loads and seals write to, in front of the code and behind it. For tools that
+    /// look at the process from outside: unsealed code and what lies in front of it may be one mapping. Costs nothing.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let [front, back] = arena.bookkeeping_ranges();
+    /// assert!(front.end == arena.address_range().start && back.start == arena.address_range().end);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn bookkeeping_ranges(&self) -> [core::ops::Range<usize>; 2] {
+        let (code, (front, back)) = (self.address_range(), self.store.pages().around());
+        [code.start - front..code.start, code.end..code.end + back]
+    }
+
+    /// What the arena holds and what it cost. Counts are exact when no loader is open; what open loaders fill is counted when they
+    /// close.
+    ///
+    /// Costs a look at two bits for each claimed page, a word at a time; no system call, no allocation.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// arena.load("m")?.alloc_slice_copy(&[1u8; 100])?;
+    /// let stats = arena.stats();
+    /// assert_eq!((stats.modules, stats.used), (1, 100));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn stats(&self) -> CodeStats {
+        CodeStats::of(&self.store)
+    }
+
+    /// Gives the arena away for the rest of the process, so that its blocks are `&'static`.
+    ///
+    /// Costs one move of the arena's few words into memory of its own, no system call and no allocation; it cannot fail.
+    ///
+    /// ```
+    /// let arena: &'static permacode::CodeArena = permacode::CodeArena::new()?.leak();
+    /// let text: &'static str = arena.load("m")?.alloc_str("for ever")?;
+    /// assert!(arena.contains(text));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn leak(self) -> &'static Self {
+        let home = self.home;
+        // SAFETY: `home` was claimed for one `Self` and is written to here only, because `leak` consumes the arena. The reservation is
+        // moved, not dropped, so the memory stays mapped for ever.
+        unsafe {
+            home.write(self);
+            home.as_ref()
+        }
+    }
+
+    /// Returns a pointer to the first byte of the code pages, for checks that read all that was claimed: gaps, too. Feature `testing`.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    pub fn base(&self) -> NonNull<u8> {
+        self.store.pages().at(0)
+    }
+
+    /// Shows each stretch of sealed code, as addresses that ascend.
+    #[cfg(all(feature = "residency", target_os = "linux"))]
+    pub(crate) fn each_sealed<E>(
+        &self,
+        mut show: impl FnMut(core::ops::Range<usize>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let base = self.address_range().start;
+        self.store.pages().each_sealed(|stretch| show(base + stretch.start..base + stretch.end))
+    }
+
+    /// How far behind the first byte of the code pages an address lies, if it is among them.
+    pub(crate) fn offset_of<T: ?Sized>(&self, ptr: *const T) -> Option<usize> {
+        self.store.pages().offset(ptr.cast::<u8>().addr())
+    }
+
+    /// The numbers that sites of this arena have.
+    pub(crate) fn site_counter(&self) -> &SiteCounter {
+        self.store.sites()
+    }
+}
+
+impl fmt::Debug for CodeArena {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CodeArena").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}

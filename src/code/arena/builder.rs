@@ -1,0 +1,281 @@
+//! What can be chosen before an arena exists.
+
+use super::arena::CodeArena;
+use crate::code::store::{CodeStore, Protection, StoreOptions, StorePlan};
+use crate::error::Error;
+use crate::pages::{PageSource, Reservation, Reserve, Source};
+use std::sync::Arc;
+
+/// Address space that an arena takes when nothing is said.
+const RESERVATION: Reserve =
+    Reserve { free: if usize::BITS >= 64 { 2 << 30 } else { 64 << 20 }, memory: 4 << 20, least: 1 << 20, share: 8 };
+
+/// Settings of a [`CodeArena`] to be made. Sizes are in bytes; choosing costs nothing, [`build`](Self::build) does.
+///
+/// ```
+/// # fn main() -> Result<(), permacode::Error> {
+/// let arena = permacode::CodeArena::builder().reservation(64 << 20).limit(1 << 20).build()?;
+/// let loader = arena.load("m")?;
+/// assert!(loader.alloc_padded(&[], 1, 2 << 20).is_err()); // above the limit
+/// assert!(loader.alloc_str("below it").is_ok());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct CodeArenaBuilder {
+    reservation: Option<usize>,
+    limit: Option<usize>,
+    prefault: usize,
+    protection: Protection,
+    strict: bool,
+    huge: bool,
+    source: Source,
+}
+
+impl CodeArena {
+    /// An arena with the default reservation: 2 GiB of address space on 64-bit systems, 64 MiB on others.
+    ///
+    /// Under a limit on address space (`ulimit -v`) it is halved, down to 1 MiB, until the arena takes at most an eighth of what is left.
+    /// Where the system refuses it without a limit, the arena takes an eighth of the largest size that is to be had.
+    /// [`address_space`](Self::address_space) says what was granted.
+    ///
+    /// Costs two system calls and a question for the limit. The address space is free until it is used; half a MiB at most is writable from
+    /// the beginning. The first load touches a page of records and page table, the first block one of code. Neither makes a call, nor does
+    /// what else fits 16 KiB of code.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Pages`] when the system grants no address space or no memory, or when an eighth of what is left is too little.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// assert_eq!(arena.stats().system_calls, 2);
+    /// assert_eq!(arena.stats().claimed, 0); // code pages come with the first block
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn new() -> Result<Self, Error> {
+        Self::builder().build()
+    }
+
+    /// To choose the reservation, a limit, or where pages come from. Costs nothing: [`build`](CodeArenaBuilder::build) makes the
+    /// arena.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::builder().reservation(1 << 20).build()?;
+    /// assert_eq!(arena.stats().reserved, 1 << 20);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn builder() -> CodeArenaBuilder {
+        CodeArenaBuilder::new()
+    }
+}
+
+impl CodeArenaBuilder {
+    pub(in crate::code) fn new() -> Self {
+        Self {
+            reservation: None,
+            limit: None,
+            prefault: 0,
+            protection: Protection::ReadOnly,
+            strict: false,
+            huge: false,
+            source: Source::default(),
+        }
+    }
+
+    /// Address space for code, in bytes, rounded up to whole pages; a quarter of it is reserved in addition for the arena's records.
+    ///
+    /// A module takes some 200 bytes of records and its name, an interned name 56. When many tiny modules or names fill that quarter, records
+    /// go on in the last code pages that no loader has claimed, unless machine code lies there. The arena is full when code and records
+    /// meet: a block is refused with [`Error::Exhausted`], a record with [`Error::Bookkeeping`].
+    ///
+    /// It never grows, and costs nothing until it is used: half a MiB at most is writable from the beginning, whatever its size. A size
+    /// chosen here is not halved when the system refuses it.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::builder().reservation((1 << 20) - 1).build()?;
+    /// assert_eq!(arena.stats().reserved, 1 << 20); // whole pages
+    /// assert_eq!(arena.stats().claimed, 0);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn reservation(mut self, bytes: usize) -> Self {
+        self.reservation = Some(bytes);
+        self
+    }
+
+    /// Bytes of code pages that loaders may claim, rounded down to whole pages. A block that would exceed it is refused with
+    /// [`Error::Limit`].
+    ///
+    /// ```
+    /// use permacode::{CodeArena, Error};
+    ///
+    /// let arena = CodeArena::builder().limit(64 << 10).build()?;
+    /// let refused = arena.load("m")?.alloc_slice_copy(&[0u8; (64 << 10) + 1]);
+    /// assert!(matches!(refused, Err(Error::Limit { limit: 65_536, .. })));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn limit(mut self, bytes: usize) -> Self {
+        self.limit = Some(bytes);
+        self
+    }
+
+    /// Bytes of code pages to populate when the arena is made instead of with a page fault each while modules load; rounded up to
+    /// whole pages.
+    ///
+    /// For a program that knows how much it will load. Costs two system calls, up to 16 KiB one. The pages are claimed and resident from then on,
+    /// used or not, and count towards the [`limit`](Self::limit).
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::builder().prefault(64 << 10).build()?;
+    /// let before = arena.stats().system_calls;
+    /// arena.load("m")?.alloc_slice_copy(&[0u8; 60_000])?;
+    /// assert_eq!(arena.stats().system_calls, before); // its pages were there
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn prefault(mut self, bytes: usize) -> Self {
+        self.prefault = bytes;
+        self
+    }
+
+    /// How hard each seal is to make pages: [`Protection::ReadOnly`] unless said. What is below it means it; [`Protection::Fixed`] means
+    /// [`Protection::SealedFile`], until [`CodeArena::harden_forever`].
+    ///
+    /// Above protection a seal costs some ten system calls, one more for each 16 KiB, a copy and a mapping for each stretch of pages. What the
+    /// system refuses is no error unless [`strict`](Self::strict): [`Module::protection`](crate::Module::protection) says what holds and
+    /// [`CodeArena::refused`] why.
+    ///
+    /// ```
+    /// use permacode::CodeArena;
+    /// use permacode::code::Protection;
+    ///
+    /// let arena = CodeArena::builder().protection(Protection::SealedFile).build()?;
+    /// let loader = arena.load("m")?;
+    /// loader.alloc(1u8)?;
+    /// let module = loader.seal()?;
+    /// match arena.refused() {
+    ///     None => assert_eq!(module.protection(), Protection::SealedFile),
+    ///     Some(refusal) => eprintln!("{refusal}"), // in a sandbox, perhaps
+    /// }
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn protection(mut self, level: Protection) -> Self {
+        self.protection = level;
+        self
+    }
+
+    /// Makes a seal that does not reach the [level](Self::protection) an error. Its pages are protected all the same, and the module is
+    /// finished.
+    ///
+    /// Costs nothing. The error is [`Error::Pages`], which says which step the system refused.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, Error};
+    /// use permacode::code::Protection;
+    ///
+    /// let arena = CodeArena::builder().protection(Protection::SealedFile).strict().build()?;
+    /// let loader = arena.load("m")?;
+    /// loader.alloc(1u8)?;
+    /// match loader.seal() {
+    ///     Ok(module) => assert_eq!(module.protection(), Protection::SealedFile),
+    ///     Err(error) => assert!(matches!(error, Error::Pages(_))), // in a sandbox, perhaps
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn strict(mut self) -> Self {
+        self.strict = true;
+        self
+    }
+
+    /// Asks for huge pages from some 4 MiB of a module on, or some 20 MiB of code. From there on pages are claimed up to the end of a huge page, and
+    /// what is sealed is collapsed onto huge pages where the kernel can (Linux 6.1).
+    ///
+    /// Fewer page faults while code is loaded and in each forked child, fewer entries of the TLB while it runs. Loaders that are open at once
+    /// share what was claimed. Machine code lies on small pages until it is sealed. Costs memory: up to 2 MiB
+    /// behind the last block are resident; and one system call for each claim, one for each seal that completes a huge page. Where the system
+    /// has none to give, nothing changes and [`CodeArena::refused`] says so; where its memory is in pieces, finding some may take
+    /// longer than small pages would have taken. What is [hardened](Self::protection) above protection lies on small pages again.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::builder().huge_pages().build()?;
+    /// arena.load("m")?.alloc_slice_copy(&[1u8; 5 << 20])?;
+    /// arena.seal()?;
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn huge_pages(mut self) -> Self {
+        self.huge = true;
+        self
+    }
+
+    /// Where pages come from: [`OrdinaryPages`](crate::pages::OrdinaryPages), a source for tests, one of your own.
+    ///
+    /// Costs an indirect call for each call to the source. Where a reservation [is memory](PageSource::reservation_is_free), the default
+    /// is 4 MiB.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, pages::OrdinaryPages};
+    ///
+    /// let arena = CodeArena::builder().pages(std::sync::Arc::new(OrdinaryPages)).build()?;
+    /// assert_eq!(arena.stats().reserved, 4 << 20);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn pages(mut self, source: Arc<dyn PageSource>) -> Self {
+        self.source = Source::Custom(source);
+        self
+    }
+
+    /// Makes the arena.
+    ///
+    /// Costs two system calls; up to two more with [`prefault`](Self::prefault).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] for a reservation that no address space holds, [`Error::Limit`] or [`Error::Exhausted`] for a prefault above
+    /// them, [`Error::Pages`] when the system refuses. Nothing is left behind then.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, Error};
+    ///
+    /// let refused = CodeArena::builder().reservation(usize::MAX).build();
+    /// assert!(matches!(refused, Err(Error::TooLarge { len: usize::MAX, .. })));
+    /// ```
+    pub fn build(self) -> Result<CodeArena, Error> {
+        let arena = match self.reservation {
+            Some(bytes) => self.reserve(bytes)?,
+            None => {
+                let len = |bytes| self.plan(bytes).map(|plan| plan.len);
+                RESERVATION.granted(&self.source, len, |bytes| self.reserve(bytes))?
+            }
+        };
+        arena.store().prefault(self.prefault)?;
+        Ok(arena)
+    }
+
+    fn plan(&self, bytes: usize) -> Result<StorePlan, Error> {
+        CodeStore::plan(bytes, self.source.page_size()?).ok_or(Error::TooLarge { len: bytes, element: 1 })
+    }
+
+    fn reserve(&self, bytes: usize) -> Result<CodeArena, Error> {
+        let plan = self.plan(bytes)?;
+        let reservation = Reservation::new(self.source.clone(), plan.len)?;
+        let options = StoreOptions { limit: self.limit, level: self.protection, strict: self.strict, huge: self.huge };
+        CodeArena::with_store(CodeStore::new(reservation, plan, options)?)
+    }
+}
+
+impl Default for CodeArenaBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl core::fmt::Debug for CodeArenaBuilder {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("CodeArenaBuilder")
+            .field("reservation", &self.reservation)
+            .field("limit", &self.limit)
+            .field("prefault", &self.prefault)
+            .field("protection", &self.protection)
+            .finish_non_exhaustive()
+    }
+}

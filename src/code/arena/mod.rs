@@ -1,0 +1,22 @@
+//! What a user holds and asks: the arena, its finished modules, sealing, statistics.
+//!
+//! ```text
+//!   builder · shared_bytes          how an arena is made, and given to others
+//!   seal                            making what is finished read-only
+//!   modules                         what is left of a load
+//!   arena over stats                what a user holds, and what can be asked
+//! ```
+
+mod arena;
+mod builder;
+mod modules;
+mod seal;
+mod shared_bytes;
+mod stats;
+
+pub use arena::CodeArena;
+pub use builder::CodeArenaBuilder;
+pub use modules::{Location, Module, Modules};
+pub use seal::SealReport;
+pub use shared_bytes::SharedBytes;
+pub use stats::CodeStats;

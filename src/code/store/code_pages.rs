@@ -1,0 +1,376 @@
+//! The code pages of one arena: claimed by loaders, left to wait between them, closed, sealed.
+//!
+//! ```text
+//!   0                                               front              back                             len
+//!   ├ sealed ┼ closed ┼ loader's ┼ waits ┼ loader's ┤┄┄┄ no access ┄┄┄├ machine code ┼ waits ┼ sealed ┼ records ┤
+//! ```
+//!
+//! Code pages only ever move to the right in: *no access* → *claimed* (by compare-exchange on the watermark, then committed; the first few
+//! are writable before they are claimed) → *closed* (nobody writes there again) → *sealed* → *replaced* by a sealed memory file → *fixed*,
+//! the latter two where a level of hardening above protection is asked for. What a finished loader did not fill *waits* for later ones:
+//! `tails.rs` says who gets which room. Each step is one atomic operation, so nobody waits for anybody (invariant 5); a step that a vanished
+//! thread did not finish leaves pages that are claimed for ever and hurts nothing else.
+
+use super::extent::Extent;
+use super::ledger::Memory;
+use super::page_table::{PageFlag, PageTable};
+use super::plan::StorePlan;
+use super::protection::Protection;
+use super::record::Record;
+use super::refusal::LastRefusal;
+use super::shelf::{Board, Shelf, Spot};
+use super::tails::Tail;
+use super::watermark::{End, Watermark};
+use crate::base::align;
+use crate::base::page::PageSize;
+use crate::pages::{HUGE, Reservation};
+use core::cell::Cell;
+use core::ops::Range;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// How long a loader wishes its first run to be.
+pub(in crate::code) const FIRST_RUN: usize = 16 << 10;
+
+/// No run is wished longer than this.
+pub(in crate::code) const LONGEST_RUN: usize = 1 << 20;
+
+/// Which part of what is claimed is spare: open loaders may have so much together beyond their first runs.
+const SPARE: usize = 40;
+
+pub(in crate::code) struct CodePages {
+    pub(in crate::code) reservation: Reservation,
+    pub(in crate::code) table: PageTable,
+    /// Where code pages begin in the reservation.
+    start: usize,
+    /// Bytes of code pages in the reservation.
+    pub(in crate::code) len: usize,
+    /// Those of them that records have not taken. It only falls.
+    end: AtomicUsize,
+    /// Where the part of the page table behind the code begins in the reservation.
+    pub(in crate::code) rest: usize,
+    /// Bytes of code pages that were made writable together with the arena's records, so that its first run costs no call.
+    pub(in crate::code) ready: usize,
+    /// Bytes that may be claimed: `len`, or the user's limit in whole pages.
+    pub(in crate::code) cap: usize,
+    /// The user's limit, as it was given.
+    pub(in crate::code) limit: Option<usize>,
+    /// What is claimed, in units of `grain`.
+    pub(in crate::code) watermark: Watermark,
+    /// The unit of claims, in bytes: a page, or some.
+    pub(in crate::code) grain: usize,
+    /// The tails that wait: of data and of machine code.
+    shelves: [Shelf; 2],
+    /// Spare room that open loaders have. What a forgotten one had counts for ever, and leaves less for others.
+    lent: AtomicUsize,
+    /// Open loaders that fill the rest of a finished module's last page.
+    held: AtomicUsize,
+    /// Bytes behind finished modules that nobody will fill: paddings and tails given up.
+    pub(in crate::code) closed_tails: AtomicUsize,
+    /// Those of them that seals gave up, so that what they sealed is one mapping.
+    pub(in crate::code) closed_gaps: AtomicUsize,
+    pub(in crate::code) seals: AtomicUsize,
+    /// What a seal tries to reach.
+    pub(in crate::code) level: Protection,
+    /// Whether a seal that does not reach it is an error.
+    pub(in crate::code) strict: bool,
+    /// Whether to ask for huge pages.
+    pub(in crate::code) huge: bool,
+    /// Why the level asked for was last not reached.
+    pub(in crate::code) refusal: LastRefusal,
+}
+
+/// Who may seal the pages that a finished loader leaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::code) enum SealBy {
+    /// The next seal of the arena, whoever calls it.
+    AnySeal,
+    /// The loader itself, which makes them executable: another's seal would take that away again.
+    OwnSeal,
+}
+
+/// What was chosen for the code pages of an arena.
+#[derive(Clone, Copy)]
+pub(in crate::code) struct StoreOptions {
+    pub(in crate::code) limit: Option<usize>,
+    pub(in crate::code) level: Protection,
+    pub(in crate::code) strict: bool,
+    pub(in crate::code) huge: bool,
+}
+
+impl CodePages {
+    /// # Safety
+    ///
+    /// 1. `reservation` was made for `geometry`.
+    /// 2. The page table's memory and the [first](Self::ready) code pages are committed, zero, and used by nobody else.
+    /// 3. The code pages become part of an arena, and every record that they are told of is of its ledger.
+    pub(in crate::code) unsafe fn new(reservation: Reservation, geometry: StorePlan, choices: StoreOptions) -> Self {
+        let StoreOptions { limit, level, strict, huge } = choices;
+        let page = reservation.page();
+        // SAFETY: the geometry made room for the table before its end, which is aligned as records are, hence to a word, and behind its rest,
+        // which is a page's beginning.
+        let table = unsafe {
+            let (end, rest) = (reservation.at(geometry.table), reservation.at(geometry.rest));
+            PageTable::new(end, rest, page.index(geometry.code))
+        };
+        let grain = align::grain(geometry.code, page.bytes());
+        // SAFETY: the caller's promise; `park` hands on boards of the arena that these pages are part of.
+        let shelves = unsafe { [Shelf::new(), Shelf::new()] };
+        Self {
+            table,
+            start: geometry.start,
+            len: geometry.code,
+            end: AtomicUsize::new(geometry.code),
+            rest: geometry.rest,
+            ready: Self::ready(&reservation, geometry),
+            cap: limit.map_or(geometry.code, |limit| page.floor(limit).min(geometry.code)),
+            limit,
+            watermark: Watermark::new(),
+            grain,
+            shelves,
+            lent: AtomicUsize::new(0),
+            held: AtomicUsize::new(0),
+            closed_tails: AtomicUsize::new(0),
+            closed_gaps: AtomicUsize::new(0),
+            seals: AtomicUsize::new(0),
+            level,
+            strict,
+            huge,
+            refusal: LastRefusal::none(),
+            reservation,
+        }
+    }
+
+    /// Bytes of code pages to be writable from the beginning.
+    pub(in crate::code) fn ready(reservation: &Reservation, geometry: StorePlan) -> usize {
+        reservation.page().ceil(FIRST_RUN).map_or(geometry.code, |bytes| bytes.min(geometry.code))
+    }
+
+    pub(in crate::code) fn reservation(&self) -> &Reservation {
+        &self.reservation
+    }
+
+    pub(in crate::code) fn page(&self) -> PageSize {
+        self.reservation.page()
+    }
+
+    /// Bytes of code pages, used or not, but for those that records took.
+    #[inline]
+    pub(in crate::code) fn len(&self) -> usize {
+        self.end.load(Relaxed)
+    }
+
+    /// Bytes claimed from both ends, and those of them from the back.
+    pub(in crate::code) fn claimed(&self) -> (usize, usize) {
+        let [front, back] = self.claimed_ranges();
+        (front.len() + back.len(), back.len())
+    }
+
+    /// The tails that wait for what is claimed from one end.
+    pub(in crate::code) fn shelf(&self, end: End) -> &Shelf {
+        let [data, machine] = &self.shelves;
+        if end == End::Front { data } else { machine }
+    }
+
+    /// The address of the code byte at `offset`, which is at most `len`.
+    #[inline]
+    pub(in crate::code) fn at(&self, offset: usize) -> NonNull<u8> {
+        assert!(offset <= self.len);
+        // SAFETY: code, and records that took its place, lie there in the reservation, `len` bytes of them.
+        unsafe { self.reservation.at(self.start + offset) }
+    }
+
+    /// The offset of an address among the code pages.
+    #[inline]
+    pub(in crate::code) fn offset(&self, address: usize) -> Option<usize> {
+        let offset = address.wrapping_sub(self.reservation.base().addr().get() + self.start);
+        (offset < self.len()).then_some(offset)
+    }
+
+    /// Bytes of the reservation before and behind the code pages.
+    pub(in crate::code) fn around(&self) -> (usize, usize) {
+        (self.start, self.reservation.len() - self.start - self.len())
+    }
+
+    /// A range among the code pages as one of the reservation.
+    pub(in crate::code) fn reserved(&self, code: Range<usize>) -> Range<usize> {
+        self.start + code.start..self.start + code.end
+    }
+
+    /// The part of a range that whole huge pages can lie in.
+    pub(in crate::code) fn huge_part(&self, range: Range<usize>) -> Range<usize> {
+        let base = self.at(0).addr().get();
+        let start = align::align_up(base + range.start, HUGE).map_or(range.end, |start| start - base);
+        let end = align::align_down(base + range.end, HUGE).max(base) - base;
+        start..end.max(start)
+    }
+
+    // ── closing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Counts a loader in that continues on the last page of a finished module.
+    pub(in crate::code) fn add_held(&self) {
+        self.held.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a loader out: whether it was [held](Self::add_held), and what was [lent](Self::lend) to it.
+    pub(in crate::code) fn release_held(&self, held: bool, lent: usize) {
+        if held {
+            self.held.fetch_sub(1, Relaxed);
+        }
+        if lent != 0 {
+            self.lent.fetch_sub(lent, Relaxed);
+        }
+    }
+
+    /// How much room a loader may wish for: a first run, and half of the spare room that nobody else has. `lent` is how much of it this loader
+    /// has, which changes.
+    pub(in crate::code) fn lend(&self, end: End, lent: &Cell<usize>) -> usize {
+        let spare = self.claimed_from(end) / SPARE;
+        if spare >= self.page().bytes() || lent.get() != 0 {
+            // Machine code is sealed module by module: what it has ahead lies between executable pages for long.
+            let longest = if end == End::Front { LONGEST_RUN } else { 2 * FIRST_RUN };
+            let mine = |all: usize| (spare.saturating_sub(all - lent.get()) / 2).min(longest - FIRST_RUN);
+            let all = self.lent.fetch_update(Relaxed, Relaxed, |all| Some(all - lent.get() + mine(all)));
+            lent.set(all.map_or(0, mine));
+        }
+        FIRST_RUN + lent.get()
+    }
+
+    /// Closes what a finished loader filled, and leaves or gives up what it did not. With `padded`, the tail begins at the next page. What may
+    /// wait right `behind` the extent's limit is a hint.
+    ///
+    /// # Safety
+    ///
+    /// 1. The caller's module filled the extent and holds its room. It closes each extent once.
+    /// 2. The module is finished: nobody writes to what it filled.
+    pub(in crate::code) unsafe fn close_extent<'l>(
+        &'l self,
+        extent: Record<'l, Extent>,
+        padded: bool,
+        seal_by: SealBy,
+        side: End,
+        behind: Option<Spot<'l>>,
+        board: impl FnOnce() -> Option<Record<'l, Board>>,
+    ) {
+        let end = extent.end();
+        let resume = if padded { self.ceil(end) } else { end };
+        self.table.own(self.page().touched(extent.start()..end), extent);
+        if seal_by == SealBy::AnySeal {
+            // SAFETY: the caller's promise for the extent; what lies before it on its first page is finished too, or it would not have been
+            // left; the padding behind it is nobody's.
+            unsafe { self.table.set(PageFlag::Closed, self.page().filled(extent.start()..resume)) };
+        }
+        self.closed_tails.fetch_add(resume - end, Relaxed);
+        let tail = Tail { range: resume..extent.limit(), behind };
+        // SAFETY: the caller holds the room and gives it away here. Behind the extent and its padding nothing was written; what lies in
+        // front of the tail is finished.
+        unsafe { self.park(side, tail, board) };
+    }
+
+    /// Only a tail begins in the middle of a page.
+    pub(in crate::code) fn shares_its_first_page(&self, extent: &Extent) -> bool {
+        extent.start() != self.page().floor(extent.start())
+    }
+
+    /// Closes bytes that nobody will fill.
+    ///
+    /// # Safety
+    ///
+    /// 1. The bytes are a tail that the caller holds, or its beginning, and nobody writes there from now on.
+    /// 2. On the page where they begin, nobody writes in front of them. They end with a page.
+    pub(in crate::code) unsafe fn give_up(&self, tail: Range<usize>) {
+        self.closed_tails.fetch_add(tail.len(), Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { self.table.set(PageFlag::Closed, self.page().touched(tail)) };
+    }
+
+    pub(in crate::code) fn ceil(&self, offset: usize) -> usize {
+        // Offsets are not above `len`, a multiple of the page size.
+        self.page().ceil(offset).unwrap_or(self.len)
+    }
+
+    // ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// What holds for every page of the bytes.
+    pub(in crate::code) fn protection(&self, bytes: Range<usize>) -> Protection {
+        let pages = self.page().touched(bytes);
+        let is_set = |mark| self.table.is_set(mark, pages.clone());
+        match () {
+            () if !self.reservation.protects() || !is_set(PageFlag::Sealed) => Protection::TypeOnly,
+            () if !is_set(PageFlag::Replaced) => Protection::ReadOnly,
+            () if !is_set(PageFlag::Fixed) => Protection::SealedFile,
+            () => Protection::Fixed,
+        }
+    }
+
+    /// The pages that an extent is the first to have bytes on.
+    pub(in crate::code) fn fresh(&self, extent: &Extent) -> usize {
+        let touched = self.page().touched(extent.start()..extent.end()).len();
+        touched.saturating_sub(usize::from(self.shares_its_first_page(extent)))
+    }
+
+    /// The highest finished extent on the page of `offset`.
+    pub(in crate::code) fn owner(&self, offset: usize) -> Option<Record<'_, Extent>> {
+        self.table.owner(self.page().index(offset))
+    }
+
+    /// The finished extent that ends on the page of `offset`, where a tail begins, if it does not begin with the page.
+    pub(in crate::code) fn below(&self, offset: usize) -> Option<Record<'_, Extent>> {
+        if offset == self.page().floor(offset) { None } else { self.owner(offset) }
+    }
+
+    /// Open loaders that hold the tail of a finished module.
+    pub(in crate::code) fn held(&self) -> usize {
+        self.held.load(Relaxed)
+    }
+
+    /// Bytes behind finished modules: waiting, padded or given up.
+    pub(in crate::code) fn tails(&self) -> usize {
+        let waiting = self.shelves.iter().flat_map(|shelf| shelf.waiting()).map(|(_, range)| range.len());
+        self.closed_tails.load(Relaxed) + waiting.sum::<usize>()
+    }
+
+    /// Pages that are closed and not sealed, and those that waiting tails begin in the middle of.
+    pub(in crate::code) fn unsealed(&self) -> usize {
+        let partial = |range: &Range<usize>| range.start != self.page().floor(range.start);
+        let partial = self.shelf(End::Front).waiting().filter(|(_, range)| partial(range)).count();
+        self.claimed_pages().map(|pages| self.table.count_unsealed(pages)).into_iter().sum::<usize>() + partial
+    }
+
+    /// The numbers of the claimed pages: from the front, and from the back.
+    pub(in crate::code) fn claimed_pages(&self) -> [Range<usize>; 2] {
+        self.claimed_ranges().map(|range| self.page().touched(range))
+    }
+
+    pub(in crate::code) fn seals(&self) -> usize {
+        self.seals.load(Relaxed)
+    }
+
+    /// How many mappings of the kernel the accessible pages make up.
+    pub(in crate::code) fn mappings(&self) -> usize {
+        let [front, back] = self.claimed_pages();
+        let front = 0..front.end.max(self.page().index(self.ready));
+        match front.end < back.start {
+            true => self.table.mappings(front) + self.table.mappings(back),
+            false => self.table.mappings(0..back.end.max(front.end)),
+        }
+    }
+}
+
+impl Memory for CodePages {
+    fn pages(&self) -> &Reservation {
+        &self.reservation
+    }
+
+    fn take_from_code(&self, bytes: usize) -> bool {
+        // What is behind the last whole unit is never code's.
+        let units = bytes.saturating_sub(self.len % self.grain).div_ceil(self.grain);
+        // A first run is left, so that a loader that has records can go on where they fill what there is.
+        let all = (self.len / self.grain).saturating_sub(self.ready.div_ceil(self.grain));
+        let has = bytes <= self.len - self.len() || self.watermark.reach(units, all);
+        if has {
+            self.end.fetch_min((self.len / self.grain - units) * self.grain, Relaxed);
+        }
+        has
+    }
+}

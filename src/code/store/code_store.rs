@@ -1,0 +1,184 @@
+//! What loaders and arenas share: pages, records, and the tables over them.
+
+use super::code_pages::{CodePages, SealBy, StoreOptions};
+use super::counters::Counters;
+use super::extent::Extent;
+use super::ledger::{CHUNK, Ledger};
+use super::module_list::{ModuleList, ModuleRecord};
+use super::name_trie::NameTrie;
+use super::page_table::PageTable;
+use super::plan::StorePlan;
+use super::protection::Protection;
+use super::record::Record;
+use super::shelf::{Board, Spot};
+use super::tails::{Search, Tail};
+use super::watermark::End;
+use crate::base::page::PageSize;
+use crate::code::value::SiteCounter;
+use crate::error::{Error, PageError};
+use crate::pages::Reservation;
+use core::alloc::Layout;
+use core::ops::Range;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// One reservation and all that lies in it.
+pub(in crate::code) struct CodeStore {
+    modules: ModuleList,
+    names: NameTrie,
+    sites: SiteCounter,
+    ledger: Ledger,
+    next_module: AtomicU32,
+    counters: Counters,
+    /// Dropped last: all of the above may point into it.
+    pages: CodePages,
+}
+
+impl CodeStore {
+    /// Returns where the parts of a reservation for `code` bytes lie, with at least one chunk of records.
+    pub(in crate::code) fn plan(code: usize, page: PageSize) -> Option<StorePlan> {
+        StorePlan::new(code, page, CHUNK, PageTable::bytes)
+    }
+
+    /// Makes an empty store in a reservation that was made for this plan.
+    pub(in crate::code) fn new(
+        reservation: Reservation,
+        plan: StorePlan,
+        options: StoreOptions,
+    ) -> Result<Self, PageError> {
+        // SAFETY: whole pages of a reservation that nothing was done with yet.
+        unsafe { reservation.commit(0..plan.start + CodePages::ready(&reservation, plan)) }?;
+        let ledger = Ledger::new(plan.table..plan.start, plan.rest, plan.back);
+        // SAFETY: the reservation was made for this plan; the page table's part and the first code are committed and untouched. Every record
+        // that the pages are told of is of this store's ledger.
+        let pages = unsafe { CodePages::new(reservation, plan, options) };
+        // SAFETY: the list is this store's, and `enlist` appends modules of this store only.
+        let modules = unsafe { ModuleList::new() };
+        Ok(Self {
+            modules,
+            names: NameTrie::new(),
+            sites: SiteCounter::new(),
+            ledger,
+            next_module: AtomicU32::new(0),
+            counters: Counters::default(),
+            pages,
+        })
+    }
+
+    #[inline]
+    pub(in crate::code) fn pages(&self) -> &CodePages {
+        &self.pages
+    }
+
+    pub(in crate::code) fn modules(&self) -> &ModuleList {
+        &self.modules
+    }
+
+    pub(in crate::code) fn names(&self) -> &NameTrie {
+        &self.names
+    }
+
+    pub(in crate::code) fn sites(&self) -> &SiteCounter {
+        &self.sites
+    }
+
+    pub(in crate::code) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    // ── records ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Takes memory for a record, which stays the caller's alone for as long as the store lives.
+    pub(in crate::code) fn claim_record(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
+        self.ledger.claim(&self.pages, layout)
+    }
+
+    /// Puts a record into the ledger.
+    pub(in crate::code) fn record<T: Sync>(&self, value: T) -> Result<Record<'_, T>, Error> {
+        self.ledger.insert(&self.pages, value)
+    }
+
+    /// The record of a new module called `name`.
+    pub(in crate::code) fn module_record(&self, name: &str) -> Result<Record<'_, ModuleRecord>, Error> {
+        self.ledger.insert_named(&self.pages, name, |name| {
+            // SAFETY: the ledger copied the name and puts the record in front of it. Its loader adds what it records in this store.
+            unsafe { ModuleRecord::new(self.next_module.fetch_add(1, Relaxed), name) }
+        })
+    }
+
+    /// A board for more tails to wait on, if there is room for it.
+    fn board(&self) -> Option<Record<'_, Board>> {
+        // SAFETY: the board goes to this store's ledger, and so to its own shelves only.
+        self.record(unsafe { Board::new() }).ok()
+    }
+
+    // ── room ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Populates pages ahead of the first load: see [`CodePages::prefault`].
+    pub(in crate::code) fn prefault(&self, bytes: usize) -> Result<(), Error> {
+        if bytes == 0 { Ok(()) } else { self.pages.prefault(bytes, || self.board()) }
+    }
+
+    /// Leaves a tail for a later loader: see [`CodePages::park`].
+    ///
+    /// # Safety
+    ///
+    /// As for [`CodePages::park`].
+    pub(in crate::code) unsafe fn park<'l>(&'l self, end: End, tail: Tail<'l>) {
+        // SAFETY: the caller's promise.
+        unsafe { self.pages.park(end, tail, || self.board()) };
+    }
+
+    /// Claims what comes right behind a loader's room: see [`CodePages::claim_behind`].
+    pub(in crate::code) fn claim_behind<'l>(
+        &'l self,
+        search: Search,
+        rest: &Range<usize>,
+        behind: Option<Spot<'l>>,
+    ) -> Result<Option<Tail<'l>>, PageError> {
+        self.pages.claim_behind(search, rest, behind, || self.board())
+    }
+
+    /// Closes what a finished loader filled: see [`CodePages::close_extent`].
+    ///
+    /// # Safety
+    ///
+    /// As for [`CodePages::close_extent`].
+    pub(in crate::code) unsafe fn close_extent<'l>(
+        &'l self,
+        extent: Record<'l, Extent>,
+        padded: bool,
+        seal_by: SealBy,
+        side: End,
+        behind: Option<Spot<'l>>,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe { self.pages.close_extent(extent, padded, seal_by, side, behind, || self.board()) };
+    }
+
+    // ── modules ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Adds a closed module to the list of finished ones.
+    pub(in crate::code) fn enlist<'l>(
+        &'l self,
+        module: Record<'l, ModuleRecord>,
+        filled: usize,
+        gaps: usize,
+        lost: usize,
+    ) {
+        let pages = module.get().extents().map(|extent| self.pages.fresh(&extent)).sum();
+        self.counters.add(filled, gaps, lost, pages);
+        self.modules.append(module);
+    }
+
+    /// Returns what holds for every page of these extents.
+    pub(in crate::code) fn protection_of<'l>(
+        &'l self,
+        extents: impl Iterator<Item = Record<'l, Extent>>,
+    ) -> Protection {
+        let filled = extents.filter(|extent| extent.start() != extent.end());
+        let least = filled.map(|extent| self.pages.protection(extent.start()..extent.end())).min();
+        // Of what has no bytes, nothing can change.
+        least.unwrap_or(if self.pages.reservation().protects() { Protection::ReadOnly } else { Protection::TypeOnly })
+    }
+}

@@ -1,0 +1,41 @@
+//! Where blocks lie: pages, records, tables. It knows neither an arena nor a loader.
+//!
+//! ```text
+//!   code_store                      all of it
+//!   code_pages · tails · sealing    claimed → closed → sealed → replaced → fixed; who may write where (refusal: why not)
+//!   module_list · name_trie · page_table    tables over the modules, the names and the pages
+//!   extent                          what a module fills (protection: how hard that is to change; counters: sums)
+//!   ledger · record                 where records lie, and how they are found
+//!   shelf · watermark               tails that wait; what is claimed
+//!   plan                            where the parts of the reservation lie
+//! ```
+
+mod code_pages;
+mod code_store;
+mod counters;
+mod extent;
+mod ledger;
+mod module_list;
+mod name_trie;
+mod page_table;
+mod plan;
+mod protection;
+mod record;
+mod refusal;
+mod sealing;
+mod shelf;
+mod tails;
+mod watermark;
+
+pub use protection::Protection;
+
+pub(in crate::code) use code_pages::{CodePages, SealBy, StoreOptions};
+pub(in crate::code) use code_store::CodeStore;
+pub(in crate::code) use extent::Extent;
+pub(in crate::code) use module_list::ModuleRecord;
+pub(in crate::code) use name_trie::NameEntry;
+pub(in crate::code) use plan::StorePlan;
+pub(in crate::code) use record::Record;
+pub(in crate::code) use shelf::Spot;
+pub(in crate::code) use tails::{Search, Tail};
+pub(in crate::code) use watermark::End;

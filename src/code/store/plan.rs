@@ -1,0 +1,96 @@
+//! Where the parts of a code arena's reservation lie: pure arithmetic, checked.
+#![forbid(unsafe_code)]
+
+use crate::base::page::{PageSize, RECORD_ALIGN};
+
+/// Where the parts of a code arena's reservation lie; all are whole pages, but for where the page table and the ledger meet.
+///
+/// ```text
+///   0              table           start                     start + code            rest              len
+///   ├─ ◀ its first ─┼─ ledger, its ─┼──── code pages ▶ ┄┄┄┄┄┄┄┄┄┄┄┄┼┄┄┄┄┄┄┄ ◀ ledger ───┼─ its others ▶ ┄─┤
+///      groups of      first part ▶                                     its second part     groups of
+///      the page table                                                                        the page table
+/// ```
+///
+/// What a small arena touches lies close together: the kernel needs a page of page tables for each 2 MiB, and that costs as much to make as
+/// the memory itself. What is in front of the code is writable from the beginning, so that it makes no mapping of its own, and short,
+/// because that is charged. The rest lies behind the code, on both sides of one place: one mapping more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::code) struct StorePlan {
+    /// Where the page table's part in front of the code ends and the ledger's begins: in the middle of a page, because what is used first
+    /// of both lies there. A multiple of [`RECORD_ALIGN`].
+    pub(in crate::code) table: usize,
+    /// Where the ledger's first part ends and code pages begin.
+    pub(in crate::code) start: usize,
+    /// Bytes of code pages.
+    pub(in crate::code) code: usize,
+    /// Bytes set aside for the ledger's second part, behind the code pages.
+    pub(in crate::code) back: usize,
+    /// Where the ledger's second part ends, which grows down, and the page table's begins.
+    pub(in crate::code) rest: usize,
+    /// Bytes of the whole reservation.
+    pub(in crate::code) len: usize,
+}
+
+/// Bytes of the ledger's first part at most: some 2,000 modules.
+const FRONT: usize = 256 << 10;
+
+impl StorePlan {
+    /// The parts for `code` bytes of code, rounded up to pages: a quarter of that for records, at least `least_ledger`, and a page
+    /// table whose sizes, in front of the code and behind it, `table` tells from the number of pages. `None` where the sum is more than an
+    /// allocation may have.
+    pub(in crate::code) fn new(
+        code: usize,
+        page: PageSize,
+        least_ledger: usize,
+        table: impl Fn(usize) -> [usize; 2],
+    ) -> Option<Self> {
+        let code = page.ceil(code.max(1)).filter(|&code| code <= isize::MAX as usize)?;
+        let ledger = page.ceil((code / 4).max(least_ledger))?;
+        let front = page.ceil((code / 4096).min(FRONT).max(least_ledger))?;
+        let [first, others] = table(page.index(code));
+        // Aligned as records are, on every page size.
+        let half = page.bytes() / 2 / RECORD_ALIGN * RECORD_ALIGN;
+        let table = page.ceil(first.checked_add(half)?)? - half;
+        let start = page.ceil(table.checked_add(front)?)?;
+        let back = ledger - front.min(ledger);
+        let rest = start.checked_add(code)?.checked_add(back)?;
+        let len = rest.checked_add(page.ceil(others)?).filter(|&len| len <= isize::MAX as usize)?;
+        Some(Self { table, start, code, back, rest, len })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::align::tests::extremes;
+
+    // soundness S3, S4: absurd reservations are refused before anything is asked of the system; records are aligned on every page size.
+    #[test]
+    fn a_reservation_of_any_size_has_a_geometry_or_none() {
+        for (bytes, code) in [64, 128, 4096, 16 << 10, 64 << 10]
+            .into_iter()
+            .flat_map(|bytes| extremes(usize::BITS).into_iter().map(move |code| (bytes, code as usize)))
+        {
+            let page = PageSize::new(bytes).unwrap();
+            // As a page table: a word for each page, and the bits.
+            let table = |pages: usize| [pages.min(1000) * 9, pages.saturating_sub(1000) * 9];
+            let Some(all) = StorePlan::new(code, page, 1 << 16, table) else {
+                assert!(code > 1 << (usize::BITS - 3), "{code}");
+                continue;
+            };
+            assert!(all.code >= code && all.code <= code.max(1).next_multiple_of(bytes));
+            let [first, others] = table(all.code / bytes);
+            assert!(all.table >= first && all.table < first + 2 * bytes);
+            assert!(all.table % RECORD_ALIGN == 0 && (all.table % bytes != 0 || bytes == RECORD_ALIGN));
+            assert!(all.start - all.table >= 1 << 16 && all.start - all.table + all.back >= all.code / 4);
+            assert!(
+                all.start < 9000 + 2 * bytes + (256 << 10) + (64 << 10),
+                "what is writable at once is bounded: {all:?}"
+            );
+            assert!([all.start, all.code, all.back, all.len].iter().all(|part| part % bytes == 0), "{all:?}");
+            assert!(all.rest == all.start + all.code + all.back && all.len <= isize::MAX as usize);
+            assert!(all.len - all.rest >= others && all.len - all.rest < others + bytes);
+        }
+    }
+}

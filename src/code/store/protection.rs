@@ -1,0 +1,34 @@
+//! How hard it is to change sealed code.
+
+/// How hard it is to change the bytes of a module; the levels are ordered.
+///
+/// ```
+/// use permacode::CodeArena;
+/// use permacode::code::Protection;
+///
+/// let arena = CodeArena::new()?;
+/// for name in ["sealed", "finished"] {
+///     let loader = arena.load(name)?;
+///     loader.alloc_str(name)?;
+///     if name == "sealed" { loader.seal()? } else { loader.finish() };
+/// }
+/// assert!(arena.modules().map(|module| module.protection()).eq([Protection::ReadOnly, Protection::TypeOnly]));
+/// assert!(Protection::TypeOnly < Protection::ReadOnly);
+/// # Ok::<(), permacode::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Protection {
+    /// Immutable by type only: the module is finished and nothing in safe code can write to it, but some of its pages are still
+    /// writable for a stray store, or its pages come from a source that cannot protect them.
+    TypeOnly,
+    /// Every page is mapped read-only: a store dies of a signal. Does not stop `mprotect`, `munmap`, `MADV_DONTNEED` or
+    /// `/proc/self/mem`.
+    ReadOnly,
+    /// Every page is a memory file's that is sealed against writing, shrinking, growing and other seals. Stops `mprotect` and
+    /// `/proc/self/mem` besides; does not stop `munmap` and whatever else takes the mapping away. A fork copies no page tables for it.
+    /// Linux.
+    SealedFile,
+    /// The mapping cannot be changed either, by anybody, for as long as the process and its children live. Linux 6.10 and later, 64 bits.
+    Fixed,
+}

@@ -1,0 +1,248 @@
+//! Sealing what is closed, and hardening what is sealed: the steps of code pages to the right of *closed*.
+//!
+//! ```text
+//!   closed ──mprotect──▶ sealed ──a sealed memory file in its place──▶ replaced ──mseal──▶ fixed
+//! ```
+//!
+//! Threads may take the same step for the same pages at once: the bytes are the same, marks are only ever added, and what the system
+//! refuses because it is done already is no refusal. A stretch that is refused keeps nobody from the others.
+
+use super::code_pages::CodePages;
+use super::extent::Extent;
+use super::page_table::PageFlag;
+use super::protection::Protection;
+use crate::error::PageError;
+use crate::pages::HUGE;
+use core::ops::Range;
+use core::sync::atomic::Ordering::Relaxed;
+
+impl CodePages {
+    // ── sealing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Seals the pages of a finished extent that nobody writes to any more, and says how many. Others may seal, replace and fix the same pages
+    /// meanwhile.
+    pub(in crate::code) fn seal_extent(&self, extent: &Extent) -> Result<usize, PageError> {
+        let pages = self.page().touched(extent.start()..extent.end());
+        let (mut from, mut sealed, mut refused) = (pages.start, 0, None);
+        while let Some(stretch) = self.table.next_unsealed(from..pages.end) {
+            from = stretch.end;
+            match self.seal(stretch) {
+                Ok(pages) => sealed += pages,
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        refused.map_or_else(|| self.raise(pages).map(|()| sealed), Err)
+    }
+
+    /// Pads what waits on the last page of a finished extent, so that it can be sealed. Returns `true` when no open loader writes to its pages.
+    pub(in crate::code) fn settle(&self, extent: &Extent) -> bool {
+        let pages = self.page().touched(extent.start()..extent.end());
+        self.pad(pages.end.saturating_sub(1).max(pages.start)..pages.end);
+        self.table.is_set(PageFlag::Closed, pages)
+    }
+
+    /// Makes the pages of an extent executable that was left padded, for its loader alone to seal. Whatever comes of it, others may seal
+    /// them from then on.
+    pub(in crate::code) fn seal_executable_extent(&self, extent: &Extent) -> Result<(), PageError> {
+        let pages = self.page().touched(extent.start()..extent.end());
+        if pages.is_empty() {
+            return Ok(());
+        }
+        self.seals.fetch_add(1, Relaxed);
+        // SAFETY: only this module lies on these pages, and its loader, the only one that could write there, is finished. They are not
+        // marked as closed yet, so no other thread seals them.
+        let sealed = unsafe { self.reservation.seal_executable(self.reserved(self.page().span(pages.clone()))) };
+        if sealed.is_ok() {
+            // SAFETY: the system has just made them so, and nobody can write there.
+            unsafe {
+                self.table.set(PageFlag::Executable, pages.clone());
+                self.table.seal(pages.clone());
+            }
+        }
+        // SAFETY: the loader is finished and its pages are shared with no other.
+        unsafe { self.table.set(PageFlag::Closed, pages.clone()) };
+        sealed.and_then(|()| self.raise(pages))
+    }
+
+    /// Pads the waiting tails to their next pages, and seals every page that is closed and not sealed. Returns how many. If the system
+    /// refuses a stretch, the others are sealed all the same.
+    pub(in crate::code) fn seal_closed(&self) -> Result<usize, PageError> {
+        self.pad(0..usize::MAX);
+        self.close_gaps();
+        let (mut sealed, mut refused) = (0, None);
+        for pages in self.claimed_pages() {
+            let mut from = pages.start;
+            while let Some(stretch) = self.table.next_unsealed(from..pages.end) {
+                from = stretch.end;
+                match self.seal(stretch.clone()).and_then(|pages| self.raise(stretch).map(|()| pages)) {
+                    Ok(pages) => sealed += pages,
+                    Err(error) => refused = refused.or(Some(error)),
+                }
+            }
+        }
+        if refused.is_none() && self.strict && self.level >= Protection::SealedFile {
+            // What an earlier seal did not reach: up to the first that is refused again.
+            refused = self.replace_until_refused().err();
+        }
+        refused.map_or(Ok(sealed), Err)
+    }
+
+    fn seal(&self, pages: Range<usize>) -> Result<usize, PageError> {
+        self.seals.fetch_add(1, Relaxed);
+        // SAFETY: `PageFlag::Closed`: every loader that could write there is finished, links included, and no tail is left there. Another thread
+        // may seal the same stretch at once: what is read-only stays so. No executable page is among them, which this would take the right
+        // to execute from: `seal_executable_extent` marks those as sealed before it marks them as closed, and `next_unsealed` reads the
+        // marks in the other order. If this fails half-way, the pages stay closed and are tried again.
+        let sealed = unsafe { self.reservation.seal(self.reserved(self.page().span(pages.clone()))) };
+        // Another thread may have sealed them, and fixed them since: then the system refuses what is done already.
+        if sealed.is_err() && !self.table.is_set(PageFlag::Sealed, pages.clone()) {
+            sealed?;
+        }
+        // SAFETY: closed pages, read-only since just now or since another thread sealed them.
+        unsafe { self.table.seal(pages.clone()) };
+        Ok(pages.len())
+    }
+
+    /// Makes sealed pages what the arena's seals are to reach beyond protection; an error only where that is wanted.
+    fn raise(&self, pages: Range<usize>) -> Result<(), PageError> {
+        let reached = if self.level >= Protection::SealedFile { self.replace_sealed_of(pages.clone()) } else { Ok(()) };
+        // A memory file lies on small pages.
+        if self.huge && !self.table.is_set(PageFlag::Replaced, pages.clone()) {
+            self.collapse(pages);
+        }
+        if self.strict { reached } else { Ok(()) }
+    }
+
+    /// Asks that sealed pages lie on huge ones wherever a huge page's worth of them is sealed now: the huge pages that `pages` is part of,
+    /// those in a row by one call, because the kernel empties a queue of each processor for every call.
+    fn collapse(&self, pages: Range<usize>) {
+        let bytes = self.page().span(pages);
+        let around = bytes.start.saturating_sub(HUGE - 1)..(bytes.end + (HUGE - 1)).min(self.len());
+        let part = self.huge_part(around);
+        let sealed = |start: usize| self.table.is_set(PageFlag::Sealed, self.page().touched(start..start + HUGE));
+        let mut start = part.start;
+        while start < part.end {
+            let end = (start..part.end).step_by(HUGE).find(|&huge| !sealed(huge)).unwrap_or(part.end);
+            if start != end {
+                // SAFETY: all are marked as sealed, and advice changes how memory lies, not what it holds, also if another thread replaces
+                // some of it meanwhile. A refusal changes nothing but how fast it is.
+                self.refusal.note(&unsafe { self.reservation.huge(self.reserved(start..end), true) });
+            }
+            start = end + HUGE;
+        }
+    }
+
+    /// Shows each stretch of sealed pages, as offsets that ascend.
+    #[cfg(all(feature = "residency", target_os = "linux"))]
+    pub(in crate::code) fn each_sealed<E>(&self, mut show: impl FnMut(Range<usize>) -> Result<(), E>) -> Result<(), E> {
+        let mut show = |stretch: Range<usize>| if stretch.is_empty() { Ok(()) } else { show(stretch) };
+        let mut stretch = 0..0;
+        for page in self.claimed_pages().into_iter().flatten() {
+            let span = self.page().span(page..page + 1);
+            if !self.table.is_set(PageFlag::Sealed, page..page + 1) {
+                continue;
+            }
+            if stretch.end != span.start {
+                show(core::mem::replace(&mut stretch, span.start..span.start))?;
+            }
+            stretch.end = span.end;
+        }
+        show(stretch)
+    }
+
+    // ── hardening ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Puts a sealed memory file in the place of sealed pages, which are alike in being executable.
+    fn replace(&self, pages: Range<usize>, executable: bool) -> Result<(), PageError> {
+        let replaced = self.put_file(pages, executable);
+        self.refusal.note(&replaced);
+        replaced
+    }
+
+    fn put_file(&self, pages: Range<usize>, executable: bool) -> Result<(), PageError> {
+        // SAFETY: `each_stretch` chose pages that are marked as sealed and alike in being executable. Nobody writes there any more, so if two
+        // threads replace the same pages, both put the same bytes there.
+        unsafe { self.reservation.replace(self.reserved(self.page().span(pages.clone())), executable) }?;
+        // SAFETY: replaced just now.
+        unsafe { self.table.replace(pages) };
+        Ok(())
+    }
+
+    /// Replaces all sealed pages that are not yet, by stretches. If the system refuses one, the others are replaced all the same.
+    pub(in crate::code) fn replace_sealed(&self) -> Result<(), PageError> {
+        let [front, back] = self.claimed_pages().map(|pages| self.replace_sealed_of(pages));
+        front.and(back)
+    }
+
+    fn replace_sealed_of(&self, pages: Range<usize>) -> Result<(), PageError> {
+        self.each_stretch(pages, PageFlag::Replaced, |pages, executable| self.replace(pages, executable))
+    }
+
+    /// Replaces sealed pages that are not yet, up to the first stretch that the system refuses: it will hardly grant the others, and there may
+    /// be one for each earlier seal.
+    fn replace_until_refused(&self) -> Result<(), PageError> {
+        self.claimed_pages().into_iter().try_for_each(|pages| {
+            let mut from = pages.start;
+            while let Some((stretch, _)) =
+                self.table.next_between(from..pages.end, PageFlag::Sealed, PageFlag::Replaced)
+            {
+                from = stretch.end;
+                self.replace_sealed_of(stretch)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Fixes all sealed pages that are not yet, after replacing each stretch anew as a whole, so that it is one mapping.
+    ///
+    /// # Safety
+    ///
+    /// The reservation is never released.
+    pub(in crate::code) unsafe fn fix_sealed(&self) -> Result<(), PageError> {
+        let fix = |pages: Range<usize>, executable| {
+            let as_one = self.put_file(pages.clone(), executable);
+            // Where they were replaced before, only that they become one mapping was refused.
+            if as_one.is_err() && !self.table.is_set(PageFlag::Replaced, pages.clone()) {
+                self.refusal.note(&as_one);
+                as_one?;
+            }
+            // SAFETY: sealed pages; the caller's promise.
+            let fixed = unsafe { self.reservation.fix(self.reserved(self.page().span(pages.clone()))) };
+            self.refusal.note(&fixed);
+            fixed?;
+            // SAFETY: fixed just now.
+            unsafe { self.table.set(PageFlag::Fixed, pages) };
+            Ok(())
+        };
+        let [front, back] = self.claimed_pages().map(|pages| self.each_stretch(pages, PageFlag::Fixed, fix));
+        front.and(back)
+    }
+
+    /// Takes a step for every stretch of sealed pages that does not have a mark yet.
+    fn each_stretch(
+        &self,
+        pages: Range<usize>,
+        without: PageFlag,
+        step: impl Fn(Range<usize>, bool) -> Result<(), PageError>,
+    ) -> Result<(), PageError> {
+        let (mut from, mut refused) = (pages.start, None);
+        while let Some((stretch, executable)) = self.table.next_between(from..pages.end, PageFlag::Sealed, without) {
+            from = stretch.end;
+            if let Err(error) = step(stretch.clone(), executable) {
+                // Another thread may have fixed a part of them, which cannot be replaced then: the rest is tried again.
+                let left = self.table.next_between(stretch.clone(), PageFlag::Sealed, without);
+                if left.as_ref().is_none_or(|(left, _)| *left != stretch) {
+                    from = stretch.start;
+                } else {
+                    refused = refused.or(Some(error));
+                }
+            }
+        }
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// Why a level that was asked for was last not reached.
+    pub(in crate::code) fn refused(&self) -> Option<PageError> {
+        self.refusal.get()
+    }
+}

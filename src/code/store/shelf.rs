@@ -1,0 +1,344 @@
+//! Tails that wait for a loader: what finished modules left of the room that they had.
+//!
+//! ```text
+//!   shelf ─▶ board: waiting, a bit a place for each class of sizes │ taken, a bit a place │ places: start..limit, … ─▶ board ─▶ …
+//! ```
+//!
+//! A place is somebody's, from the moment he sets its bit in `taken` until he clears it. Its owner says there which bytes the tail has, and
+//! sets its bit in `waiting`: now it is nobody's. Whoever clears that bit is the next owner. Each of these steps is one atomic operation
+//! (invariant 5). A thread that vanishes loses the tails that it held, and no other.
+//!
+//! A bit is only ever the right to a place, whatever lies there by then, and its owner looks again at what he got: so it does no harm
+//! that a place is emptied and filled between a look at it and the taking. `loom/` tries that.
+//!
+//! Boards are records: any number of tails may wait. A look for room costs a load for each class, in a class in which any tail waits also one for
+//! each board, and two for each tail that might do.
+
+use super::record::{AtomicRecord, Record};
+use crate::base::align;
+use crate::base::atomics::AtomicUsize;
+use core::ops::Range;
+use core::sync::atomic::Ordering::*;
+
+/// Places on a board: no more than a word has bits, on any machine.
+const PLACES: usize = 32;
+
+/// Classes of sizes: the last one has all from 2 MiB on.
+const CLASSES: usize = 16;
+
+/// No more tails of one class are looked at for one that fits. Only in the class that a block's own size lies in do many not.
+const LOOKS: usize = 1024;
+
+/// What is shorter does not wait: it is not worth the record that a loader needs to go on there.
+pub(in crate::code) const LEAST: usize = 64;
+
+/// Where a tail waits.
+struct Place {
+    start: AtomicUsize,
+    limit: AtomicUsize,
+}
+
+/// Some places, and what is known of them. Lies in the ledger.
+pub(in crate::code) struct Board {
+    waiting: [AtomicUsize; CLASSES],
+    taken: AtomicUsize,
+    places: [Place; PLACES],
+    next: AtomicRecord<Board>,
+}
+
+impl Board {
+    /// A board that nothing waits on.
+    ///
+    /// # Safety
+    ///
+    /// The board goes to the ledger of the arena whose shelf it is given to.
+    pub(in crate::code) const unsafe fn new() -> Self {
+        Self {
+            waiting: [const { AtomicUsize::new(0) }; CLASSES],
+            taken: AtomicUsize::new(0),
+            places: [const { Place { start: AtomicUsize::new(0), limit: AtomicUsize::new(0) } }; PLACES],
+            // SAFETY: part of a record by the caller's promise; only boards of the same shelf follow.
+            next: unsafe { AtomicRecord::empty() },
+        }
+    }
+
+    fn range(&self, place: usize) -> Range<usize> {
+        let Place { start, limit } = &self.places[place];
+        start.load(Relaxed)..limit.load(Relaxed)
+    }
+}
+
+/// One of the places of a shelf. Whoever has one knows where to look, and owns nothing.
+#[derive(Clone, Copy)]
+pub(in crate::code) struct Spot<'l> {
+    board: Record<'l, Board>,
+    place: usize,
+}
+
+impl<'l> Spot<'l> {
+    fn bit(&self) -> usize {
+        1 << self.place
+    }
+
+    /// What waits there, or did.
+    fn peek(&self) -> Range<usize> {
+        self.board.range(self.place)
+    }
+
+    /// The word that says whether a tail of this size waits there.
+    fn waiting(&self, size: usize) -> &'l AtomicUsize {
+        &self.board.get().waiting[align::class(size, LEAST, CLASSES)]
+    }
+
+    /// Takes what waits there among tails of this class, if something does.
+    fn take(self, class: usize) -> Option<Held<'l>> {
+        // Acquire: after all that was done to the bytes before they were left here.
+        let before = self.board.waiting[class].fetch_and(!self.bit(), Acquire);
+        (before & self.bit() != 0).then(|| Held { range: self.peek(), spot: self })
+    }
+}
+
+/// A place that the holder of this owns, without a tail.
+pub(in crate::code) struct Vacant<'l>(Spot<'l>);
+
+impl<'l> Vacant<'l> {
+    pub(in crate::code) fn spot(&self) -> Spot<'l> {
+        self.0
+    }
+
+    /// The place with a tail.
+    ///
+    /// # Safety
+    ///
+    /// 1. The caller holds these bytes, and does not from now on: they are claimed, committed, zero, nobody else's.
+    /// 2. On the page where they begin, nobody writes in front of them.
+    pub(in crate::code) unsafe fn with(self, range: Range<usize>) -> Held<'l> {
+        Held { spot: self.0, range }
+    }
+}
+
+/// A tail that the holder of this owns, with its place: claimed, committed and zero bytes, in front of which nobody writes on their
+/// first page.
+pub(in crate::code) struct Held<'l> {
+    spot: Spot<'l>,
+    range: Range<usize>,
+}
+
+impl<'l> Held<'l> {
+    pub(in crate::code) fn range(&self) -> Range<usize> {
+        self.range.clone()
+    }
+
+    pub(in crate::code) fn spot(&self) -> Spot<'l> {
+        self.spot
+    }
+
+    /// Takes the bytes up to `end`, not above the limit, out of the tail: they are the caller's.
+    pub(in crate::code) fn split(&mut self, end: usize) -> Range<usize> {
+        debug_assert!(self.range.start <= end && end <= self.range.end);
+        let front = self.range.start..end;
+        self.range.start = end;
+        front
+    }
+
+    /// Takes the bytes from `start` on, not below where it begins, out of the tail: they are the caller's.
+    pub(in crate::code) fn split_off(&mut self, start: usize) -> Range<usize> {
+        debug_assert!(self.range.start <= start && start <= self.range.end);
+        let back = start..self.range.end;
+        self.range.end = start;
+        back
+    }
+
+    /// Adds bytes in front of the tail.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Vacant::with`], for the bytes from `start` to where the tail begins.
+    pub(in crate::code) unsafe fn begin(&mut self, start: usize) {
+        debug_assert!(start <= self.range.start);
+        self.range.start = start;
+    }
+
+    /// Adds bytes behind the tail.
+    ///
+    /// # Safety
+    ///
+    /// The bytes from its limit to this one are the caller's own: claimed, committed, zero.
+    pub(in crate::code) unsafe fn lengthen(&mut self, limit: usize) {
+        debug_assert!(limit >= self.range.end);
+        self.range.end = limit;
+    }
+}
+
+/// All tails of one kind that wait.
+pub(in crate::code) struct Shelf {
+    first: AtomicRecord<Board>,
+    /// A tail that lay at the edge of what is claimed when it was left: its board and its place. A hint, and two words that need not agree.
+    edge: (AtomicRecord<Board>, AtomicUsize),
+    /// Tails that wait, of each class; where threads vanished, more than there are. A class without any is not looked for.
+    counts: [AtomicUsize; CLASSES],
+    /// The board where a vacant place was found last. A hint: any board will do.
+    recent: AtomicRecord<Board>,
+}
+
+impl Shelf {
+    /// # Safety
+    ///
+    /// The shelf becomes part of an arena, and every board that it is given is a record of that arena's ledger.
+    pub(in crate::code) const unsafe fn new() -> Self {
+        // SAFETY: the caller's promise; only boards that the shelf was given are published there.
+        unsafe {
+            Self {
+                first: AtomicRecord::empty(),
+                edge: (AtomicRecord::empty(), AtomicUsize::new(0)),
+                counts: [const { AtomicUsize::new(0) }; CLASSES],
+                recent: AtomicRecord::empty(),
+            }
+        }
+    }
+
+    fn boards(&self) -> impl Iterator<Item = Record<'_, Board>> {
+        Self::boards_from(self.first.get())
+    }
+
+    fn boards_from(first: Option<Record<'_, Board>>) -> impl Iterator<Item = Record<'_, Board>> {
+        core::iter::successors(first, |board| board.get().next.get())
+    }
+
+    // ── leaving ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// A place for a tail more; if there is none, on the board that `make` makes, if it does.
+    pub(in crate::code) fn vacancy<'l>(
+        &'l self,
+        make: impl FnOnce() -> Option<Record<'l, Board>>,
+    ) -> Option<Vacant<'l>> {
+        // From the last one on, so that a place is not looked for on every full board. Those before it come before a new one.
+        let boards = Self::boards_from(self.recent.get()).chain(self.boards());
+        if let Some(vacant) = { boards }.find_map(Self::vacant) {
+            self.recent.set(vacant.0.board);
+            return Some(vacant);
+        }
+        let board = make()?;
+        let mut end = &self.first;
+        while let Err(other) = end.set_if_empty(board) {
+            end = &other.get().next;
+        }
+        Self::vacant(board).or_else(|| self.boards().find_map(Self::vacant))
+    }
+
+    fn vacant(board: Record<'_, Board>) -> Option<Vacant<'_>> {
+        let mut taken = board.taken.load(Relaxed);
+        loop {
+            let place = (!taken).trailing_zeros() as usize;
+            if place >= PLACES {
+                return None;
+            }
+            // Acquire: after all that the place's last owner did there.
+            taken = board.taken.fetch_or(1 << place, Acquire);
+            if taken & 1 << place == 0 {
+                return Some(Vacant(Spot { board, place }));
+            }
+        }
+    }
+
+    /// Leaves a tail to wait, of [`LEAST`] bytes at least.
+    pub(in crate::code) fn leave(&self, held: Held<'_>) {
+        let Held { spot, range } = held;
+        let Place { start, limit } = &spot.board.get().places[spot.place];
+        start.store(range.start, Relaxed);
+        limit.store(range.end, Relaxed);
+        // Before the bit is set, and counted out after it is cleared: nobody counts out what is not counted yet.
+        self.counts[align::class(range.len(), LEAST, CLASSES)].fetch_add(1, Relaxed);
+        // Release: whoever takes it does so after all that was done to its bytes, and finds what is said of it here.
+        spot.waiting(range.len()).fetch_or(spot.bit(), Release);
+    }
+
+    /// Empties a place: what was there is the caller's.
+    pub(in crate::code) fn empty(&self, held: Held<'_>) -> Range<usize> {
+        let Held { spot, range } = held;
+        // Release: what this owner read of the place was read before the next one, which acquires it, writes there. Loom tries no load that sees a
+        // later store, so no test of it fails without.
+        spot.board.taken.fetch_and(!spot.bit(), Release);
+        range
+    }
+
+    // ── taking ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Takes a tail of at least `size` bytes that `fits`: one of the shortest of those from `wish` on, or else one of the longest.
+    pub(in crate::code) fn take<'l>(
+        &'l self,
+        size: usize,
+        wish: usize,
+        fits: impl Fn(&Range<usize>) -> bool,
+    ) -> Option<Held<'l>> {
+        let class = |size| align::class(size, LEAST, CLASSES);
+        let wished = class(wish.max(size));
+        (wished..CLASSES).chain((class(size)..wished).rev()).find_map(|class| self.take_of(class, &fits))
+    }
+
+    fn take_of<'l>(&'l self, class: usize, fits: &impl Fn(&Range<usize>) -> bool) -> Option<Held<'l>> {
+        if self.counts[class].load(Relaxed) == 0 {
+            return None;
+        }
+        let spots = self.boards().flat_map(|board| Self::spots(board, board.waiting[class].load(Relaxed)));
+        let fitting = spots.take(LOOKS).filter(|spot| fits(&spot.peek()));
+        fitting.filter_map(|spot| self.take_spot(spot, class)).find_map(|held| self.ensure(held, fits))
+    }
+
+    /// Takes what waits at a spot, if it is of this class.
+    fn take_spot<'l>(&self, spot: Spot<'l>, class: usize) -> Option<Held<'l>> {
+        let held = spot.take(class)?;
+        self.counts[class].fetch_sub(1, Relaxed);
+        Some(held)
+    }
+
+    /// Takes the tail that waits at a spot, if there is one that `fits`.
+    pub(in crate::code) fn take_at<'l>(
+        &'l self,
+        spot: Spot<'l>,
+        fits: impl Fn(&Range<usize>) -> bool,
+    ) -> Option<Held<'l>> {
+        let range = spot.peek();
+        if !fits(&range) {
+            return None;
+        }
+        self.ensure(self.take_spot(spot, align::class(range.len(), LEAST, CLASSES))?, &fits)
+    }
+
+    /// Looks again, once the tail is held: it may be another one than when it was looked at.
+    fn ensure<'l>(&self, held: Held<'l>, fits: &impl Fn(&Range<usize>) -> bool) -> Option<Held<'l>> {
+        if fits(&held.range) {
+            return Some(held);
+        }
+        self.leave(held);
+        None
+    }
+
+    fn spots(board: Record<'_, Board>, bits: usize) -> impl Iterator<Item = Spot<'_>> {
+        core::iter::successors(Some(bits), |bits: &usize| (*bits != 0).then(|| bits & (bits - 1)))
+            .take_while(|&bits| bits != 0)
+            .map(move |bits| Spot { board, place: bits.trailing_zeros() as usize })
+    }
+
+    // ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// The tails that wait, with their places.
+    pub(in crate::code) fn waiting(&self) -> impl Iterator<Item = (Spot<'_>, Range<usize>)> {
+        self.boards().flat_map(|board| {
+            let bits = board.get().waiting.iter().fold(0, |bits, waiting| bits | waiting.load(Relaxed));
+            Self::spots(board, bits).map(|spot| (spot, spot.peek()))
+        })
+    }
+
+    /// Remembers that the tail there lies at the edge of what is claimed.
+    pub(in crate::code) fn set_edge(&self, spot: Spot<'_>) {
+        self.edge.1.store(spot.place, Relaxed);
+        self.edge.0.set(spot.board);
+    }
+
+    /// Where a tail may lie at the edge of what is claimed.
+    pub(in crate::code) fn edge(&self) -> Option<Spot<'_>> {
+        let board = self.edge.0.get()?;
+        Some(Spot { board, place: self.edge.1.load(Relaxed) })
+    }
+}

@@ -1,0 +1,23 @@
+//! What blocks are made of: the types that may be one, links, sites, names, and how a tracer walks them. It knows no memory.
+//!
+//! ```text
+//!   sites · name · impls   values that stand in code; core's types
+//!   permanent · link       which types may be blocks; references that are set later
+//!   tracer                 what a block refers to
+//! ```
+
+mod impls;
+mod link;
+mod name;
+mod permanent;
+mod sites;
+mod tracer;
+
+pub use link::Link;
+pub use name::Name;
+pub use permanent::Permanent;
+pub use sites::Sites;
+pub use tracer::Tracer;
+
+pub(crate) use sites::SiteCounter;
+pub(crate) use tracer::{Block, Found, Kind, Reference};

@@ -1,0 +1,156 @@
+//! [`Error`]: why a call on an arena was refused.
+
+use super::link_error::LinkError;
+use super::page_error::PageError;
+use core::fmt;
+
+/// Why a call on an arena was refused.
+///
+/// Four words and `Copy`: making, passing and dropping one costs no allocation, no system call. Sizes are in bytes.
+///
+/// ```
+/// use permacode::{CodeArena, Error};
+///
+/// let arena = CodeArena::builder().reservation(1 << 20).build()?;
+/// let advice = match arena.load("big")?.alloc_slice_copy(&vec![0u8; 3 << 20]) {
+///     Ok(_) => String::new(),
+///     Err(Error::Exhausted { needed, left }) => format!("reserve {} bytes more", needed - left),
+///     Err(other) => other.to_string(),
+/// };
+/// assert_eq!(advice, "reserve 2097152 bytes more");
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The size of the block does not fit the address space: `len` elements of `element` bytes.
+    TooLarge {
+        /// Elements asked for.
+        len: usize,
+        /// Bytes of one element.
+        element: usize,
+    },
+    /// The alignment asked for is not a power of two.
+    Alignment {
+        /// The alignment asked for, in bytes.
+        align: usize,
+    },
+    /// The reservation has no room left for the block. A larger reservation is free until it is used.
+    Exhausted {
+        /// Bytes that the block needs, with its alignment.
+        needed: usize,
+        /// Bytes of the reservation that no loader has claimed yet; of a heap's, those behind the last slab in use.
+        left: usize,
+    },
+    /// The byte limit set on the builder would be exceeded.
+    Limit {
+        /// The limit, in bytes: of code pages, or of a heap's live objects.
+        limit: usize,
+        /// Bytes that the block needs, with its alignment.
+        needed: usize,
+        /// Bytes below the limit that no loader has claimed yet, or no object takes.
+        left: usize,
+    },
+    /// The arena's own records (modules, runs, names) fill the part of the reservation that is set aside for them, and code has claimed the
+    /// rest. A larger reservation is free until it is used.
+    Bookkeeping {
+        /// Bytes that records have, those taken from code included; of [`HeapArena::register`](crate::HeapArena::register), heaps.
+        capacity: usize,
+    },
+    /// The system refused pages.
+    Pages(PageError),
+    /// The global allocator refused memory that a call needs while it runs.
+    Memory {
+        /// Bytes asked for.
+        bytes: usize,
+    },
+    /// An iterator yielded fewer or more elements than its `ExactSizeIterator::len` promised.
+    Length {
+        /// What `len` said.
+        promised: usize,
+        /// How many came; one more than promised stands for any surplus.
+        found: usize,
+    },
+    /// A [`Link`](crate::Link) could not be set.
+    Link(LinkError),
+    /// The bytes given to [`CodeArena::share`](crate::CodeArena::share) do not lie in this arena.
+    Foreign,
+    /// What was given belongs to another arena: sites to a table of another, transient code to a loader of another.
+    OtherArena,
+    /// A side table has no room for sites of such high numbers.
+    SideTable {
+        /// Entries that it would need.
+        needed: usize,
+        /// Entries that it may have.
+        capacity: usize,
+    },
+    /// Memory outside of transient code's region refers into the region, so that a promoted copy would refer to memory that can be freed.
+    /// Or it holds site numbers of the region, which other code gets when the region is gone.
+    /// Only a lowering function that leaks memory of its own can bring that about.
+    RefersBack,
+    /// More sites were asked for than one [`Sites`](crate::Sites) or one arena can number.
+    Sites {
+        /// Sites asked for.
+        asked: usize,
+        /// Sites that could still be given to one block.
+        left: usize,
+    },
+}
+
+impl From<PageError> for Error {
+    fn from(error: PageError) -> Self {
+        Self::Pages(error)
+    }
+}
+
+impl From<LinkError> for Error {
+    fn from(error: LinkError) -> Self {
+        Self::Link(error)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::TooLarge { len, element } => {
+                write!(f, "a block of {len} elements of {element} bytes does not fit the address space")
+            }
+            Self::Alignment { align } => write!(f, "alignment {align} is not a power of two"),
+            Self::Exhausted { needed, left } => {
+                write!(f, "the reservation is exhausted: {needed} bytes needed, {left} left unclaimed")
+            }
+            Self::Limit { limit, needed, left } => {
+                write!(f, "the limit of {limit} bytes would be exceeded: {needed} bytes needed, {left} left unclaimed")
+            }
+            Self::Bookkeeping { capacity } => {
+                write!(f, "records fill what is set aside for them: {capacity} bytes, or heaps that are registered")
+            }
+            Self::Pages(error) => error.fmt(f),
+            Self::Memory { bytes } => write!(f, "the global allocator refused {bytes} bytes"),
+            Self::Length { promised, found } if found > promised => {
+                write!(f, "an iterator promised {promised} elements and yielded more")
+            }
+            Self::Length { promised, found } => {
+                write!(f, "an iterator promised {promised} elements and yielded {found}")
+            }
+            Self::Link(error) => error.fmt(f),
+            Self::Foreign => f.write_str("the bytes do not lie in this arena"),
+            Self::OtherArena => f.write_str("what was given belongs to another arena"),
+            Self::RefersBack => f.write_str("leaked memory refers into the transient code, which cannot be promoted"),
+            Self::SideTable { needed, capacity } => {
+                write!(f, "the side table would need {needed} entries and may have {capacity}")
+            }
+            Self::Sites { asked, left } => write!(f, "{asked} sites asked for, {left} can be given"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Pages(error) => Some(error),
+            Self::Link(error) => Some(error),
+            _ => None,
+        }
+    }
+}

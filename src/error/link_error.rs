@@ -1,0 +1,40 @@
+//! [`LinkError`].
+
+use core::fmt;
+
+/// Why a [`Link`](crate::Link) was not set. The link is as it was. One byte, `Copy`.
+///
+/// ```
+/// use permacode::{CodeArena, Error, Link};
+/// use permacode::error::LinkError;
+///
+/// let arena = CodeArena::new()?;
+/// let loader = arena.load("m")?;
+/// let (link, one): (&Link<'_, u32>, _) = (loader.alloc(Link::unset())?, loader.alloc(1)?);
+/// loader.finish();
+/// let late = arena.load("late")?;
+/// assert_eq!(late.link(link, one), Err(Error::Link(LinkError::Finished)));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LinkError {
+    /// The link does not lie in a block of this loader: it is another loader's, another arena's, or on the stack.
+    Foreign,
+    /// The link lies in a module that is finished, so nothing may write there any more.
+    Finished,
+    /// The link was set before. A link is set once.
+    AlreadySet,
+}
+
+impl fmt::Display for LinkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Foreign => "the link does not lie in a block of this loader",
+            Self::Finished => "the link lies in a finished module",
+            Self::AlreadySet => "the link is already set",
+        })
+    }
+}
+
+impl std::error::Error for LinkError {}

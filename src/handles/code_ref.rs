@@ -1,0 +1,437 @@
+//! How a frame or a function holds code: one word, permanent or counted.
+//!
+//! ```text
+//!   permanent   address of the code ······················ 0      copied and forgotten; nothing is written anywhere
+//!   transient   address of a part's count, in the heap ··· 1      counted there, never on a code page
+//! ```
+//!
+//! Which of the two is decided by the lowest bit of the word itself: nothing is loaded to find out (invariant 3). The code of a permanent
+//! handle is at an even address, because its type is aligned to two bytes at least.
+
+use crate::code::Permanent;
+use crate::error::Error;
+use crate::handles::region::{Part, Region};
+use core::fmt;
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+
+/// What the lowest bit says of a word.
+const TRANSIENT: usize = 1;
+
+/// A handle of code: permanent code for as long as its arena is borrowed, or transient code that lives as long as a handle counts it.
+///
+/// One word, and so is `Option<CodeRef>`. A handle is for one thread (`!Send`). Frames and generators each hold one of their own, and run
+/// what they borrow from it: a function's code may be replaced meanwhile.
+///
+/// Cloning and dropping a permanent handle copies and forgets a word: no count, no write. For a transient one it is an addition in the
+/// heap. The last handle of any part frees the whole region that the code was made in, all blocks at once: a free for each of its pieces
+/// and records; no destructor runs, because blocks have none.
+///
+/// ```
+/// use permacode::{CodeArena, CodeRef, HeapArena, Loader, Permanent, Transients};
+///
+/// #[derive(Permanent)]
+/// struct Code<'a> {
+///     ops: &'a [u8],
+/// }
+///
+/// // One lowering function, for modules and for `eval`.
+/// fn lower<'x>(loader: &Loader<'x>, ops: &[u8]) -> Result<&'x Code<'x>, permacode::Error> {
+///     loader.alloc(Code { ops: loader.alloc_slice_copy(ops)? })
+/// }
+///
+/// # fn main() -> Result<(), permacode::Error> {
+/// let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+/// let transients = Transients::new(&arena, &heap);
+/// let loader = arena.load("m")?;
+/// let permanent = CodeRef::new(lower(&loader, &[1])?);
+/// let transient: CodeRef<'_, Code<'_>> = CodeRef::transient(&transients, |loader| lower(loader, &[2]))?;
+/// assert_eq!((permanent.get().ops, transient.get().ops), (&[1][..], &[2][..]));
+/// assert_eq!((permanent.count(), transient.count()), (None, Some(1)));
+/// let promoted = CodeRef::new(transient.promote(&loader)?);
+/// loader.seal()?;
+/// drop(transient);
+/// assert_eq!(promoted.get().ops, [2]);
+/// # Ok(())
+/// # }
+/// ```
+pub struct CodeRef<'a, T: Permanent> {
+    word: NonNull<u8>,
+    /// A permanent handle is a `&'a T`; a transient one borrows its `Transients` for 'a.
+    borrows: PhantomData<&'a T>,
+}
+
+impl<'a, T: Permanent> CodeRef<'a, T> {
+    /// Makes a handle of permanent code. Costs nothing.
+    ///
+    /// Each lifetime in `T` must be `'a`: `T` is the same type as its [`At<'a>`](Permanent::At). So a block is seen at one lifetime, and a
+    /// [`Link`](crate::Link) in it takes no target that lives shorter. Covariant lifetimes are shortened where that is needed; in a generic
+    /// function write the bound, or take a `&'a T::At<'a>`, for which it holds:
+    ///
+    /// ```
+    /// use permacode::{CodeRef, Permanent};
+    ///
+    /// fn hold<'a, T: Permanent<At<'a> = T>>(code: &'a T) -> CodeRef<'a, T> {
+    ///     CodeRef::new(code)
+    /// }
+    /// fn hold_at<'a, T: Permanent>(code: &'a T::At<'a>) -> CodeRef<'a, T::At<'a>> {
+    ///     CodeRef::new(code)
+    /// }
+    /// static CODE: u32 = 7;
+    /// assert_eq!((hold(&CODE).get(), hold_at::<u32>(&CODE).get()), (&7, &7));
+    /// ```
+    ///
+    /// A block with a link at a longer lifetime is refused:
+    ///
+    /// ```compile_fail
+    /// use permacode::{CodeRef, Link};
+    ///
+    /// fn hold<'a>(code: &'a Link<'static, u64>) -> CodeRef<'a, Link<'static, u64>> {
+    ///     CodeRef::new(code)
+    /// }
+    /// ```
+    ///
+    /// ```
+    /// # use permacode::CodeRef;
+    /// static CODE: u32 = 7;
+    /// let handles = [CodeRef::new(&CODE), CodeRef::from(&CODE)];
+    /// assert!(handles.iter().all(|handle| std::ptr::eq(handle.get(), &CODE) && handle.count().is_none()));
+    /// assert_eq!(size_of_val(&handles), 2 * size_of::<usize>());
+    /// ```
+    ///
+    /// The lowest bit of a handle tells permanent code from transient code. So a type that may lie at an odd address does not compile; wrap
+    /// it in a struct with `#[repr(align(2))]`:
+    ///
+    /// ```compile_fail,E0080
+    /// let byte = permacode::CodeRef::new(&7u8);
+    /// ```
+    #[inline]
+    pub fn new(code: &'a T) -> Self
+    where
+        T: Permanent<At<'a> = T>,
+    {
+        const { assert_aligned::<T>() };
+        Self { word: NonNull::from(code).cast(), borrows: PhantomData }
+    }
+
+    /// Makes a handle of transient code that is counted already.
+    ///
+    /// # Safety
+    ///
+    /// 1. The part is live, and one of the handles that it counts is this one.
+    /// 2. The part's root is a `T::At<'s>` for every `'s` during which its region is live.
+    pub(super) unsafe fn counted(part: NonNull<Part<'a>>) -> Self {
+        const { assert!(align_of::<Part<'_>>() >= 2) };
+        Self { word: part.cast().map_addr(|address| address | TRANSIENT), borrows: PhantomData }
+    }
+
+    /// What counts a transient handle: the object itself, as the last handle frees it.
+    #[inline]
+    pub(super) fn counter(&self) -> Option<NonNull<Part<'a>>> {
+        if self.is_permanent() {
+            return None;
+        }
+        NonNull::new(self.word.as_ptr().map_addr(|address| address & !TRANSIENT).cast())
+    }
+
+    /// The same, to read.
+    #[inline]
+    pub(super) fn part(&self) -> Option<&Part<'a>> {
+        // SAFETY: a word with the bit is the address of a part, which is live as long as this handle counts.
+        self.counter().map(|part| unsafe { part.as_ref() })
+    }
+
+    /// The code, for as long as the handle is borrowed. Costs a test of the handle's own word; of transient code, a load in the heap.
+    ///
+    /// There is no `Deref`, and the lifetime is the borrow's throughout, so that nothing of a region outlives its handle:
+    ///
+    /// ```compile_fail,E0505
+    /// # use permacode::{CodeArena, CodeRef, HeapArena, Transients};
+    /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// # let transients = Transients::new(&arena, &heap);
+    /// let code: CodeRef<'_, &str> = CodeRef::transient(&transients, |loader| loader.alloc(loader.alloc_str("eval")?))?;
+    /// let text: &str = code.get();
+    /// drop(code);
+    /// println!("{text}");
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, CodeRef, HeapArena, Transients};
+    /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// # let transients = Transients::new(&arena, &heap);
+    /// let code: CodeRef<'_, &str> = CodeRef::transient(&transients, |loader| loader.alloc(loader.alloc_str("eval")?))?;
+    /// let frame = code.clone();
+    /// drop(code);
+    /// assert_eq!(*frame.get(), "eval"); // the frame's handle keeps it
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    #[inline]
+    pub fn get(&self) -> &T::At<'_> {
+        let root = self.part().map_or(self.word, |part| part.root.cast());
+        // SAFETY: permanent: a `&'a T` with T = T::At<'a>, by the bound of `new`. The promise of `Permanent` lets it be read at a shorter
+        // lifetime, and its links too: ARCHITECTURE.md, "One lifetime a block". Transient: by the contract of `counted` it is a `T::At` of
+        // the region, which is live as long as this handle counts, hence as long as it is borrowed.
+        unsafe { root.cast().as_ref() }
+    }
+
+    /// The code itself, if it is permanent. Costs a test of the handle's own word.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, CodeRef};
+    /// let arena = CodeArena::new()?;
+    /// let handle = CodeRef::new(arena.load("m")?.alloc(7u32)?);
+    /// let code = handle.permanent();
+    /// drop(handle);
+    /// assert_eq!(code, Some(&7)); // it lives as long as the arena, not as the handle
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    #[inline]
+    pub fn permanent(&self) -> Option<&'a T> {
+        // SAFETY: without the bit, the word is a `&'a T`: it was given to `new`, perhaps at a longer lifetime that coercion shortened.
+        self.is_permanent().then(|| unsafe { self.word.cast().as_ref() })
+    }
+
+    /// Whether nobody counts. Costs a test of the handle's own word.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, CodeRef, HeapArena, Transients};
+    /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// # let transients = Transients::new(&arena, &heap);
+    /// let code: CodeRef<'_, u32> = CodeRef::transient(&transients, |loader| loader.alloc(7))?;
+    /// let loader = arena.load("m")?;
+    /// let promoted = CodeRef::new(code.promote(&loader)?);
+    /// assert_eq!((code.is_permanent(), promoted.is_permanent()), (false, true));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    #[inline]
+    pub fn is_permanent(&self) -> bool {
+        self.word.addr().get() & TRANSIENT == 0
+    }
+
+    /// How many handles hold this code object, and copies [patched](Self::patched) from it, if it is transient; `None` for permanent code,
+    /// which nobody counts. `usize::MAX` says that the count overflowed once: the code then stays until a sweep. A handle that was in an
+    /// object that a collector swept still counts. Costs a test and a load.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, CodeRef, HeapArena, Transients};
+    /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// # let transients = Transients::new(&arena, &heap);
+    /// let code: CodeRef<'_, u32> = CodeRef::transient(&transients, |loader| loader.alloc(7))?;
+    /// let (frame, copy) = (code.clone(), code.patched(&transients, |loader, code| loader.alloc(code + 1))?);
+    /// assert_eq!((code.count(), copy.count()), (Some(3), Some(1)));
+    /// drop((frame, copy));
+    /// assert_eq!(code.count(), Some(1));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn count(&self) -> Option<usize> {
+        self.part().map(|part| part.count.get())
+    }
+
+    /// Whether both hold the same code object, not merely equal ones; a [promoted](Self::promote) or [patched](Self::patched) copy is
+    /// another object. Costs a comparison of two words, and no look at the code.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, CodeRef, HeapArena, Transients};
+    /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// # let transients = Transients::new(&arena, &heap);
+    /// let [one, equal] = [7, 7].map(|value| CodeRef::<u32>::transient(&transients, move |loader| loader.alloc(value)));
+    /// let (one, equal) = (one?, equal?);
+    /// assert!(one.same(&one.clone()));
+    /// assert!(!one.same(&equal));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    #[inline]
+    pub fn same(&self, other: &Self) -> bool {
+        self.word == other.word
+    }
+
+    /// A handle of a code object within this one, such as a nested function's, with a count of its own.
+    ///
+    /// The region of transient code lives until no part of it is held any more; two handles of one part are the
+    /// [same](Self::same), however they were come by. Costs nothing for permanent code; of transient code, a look into a hash table of
+    /// the held parts, and an object of the heap of at most 56 bytes for one that is new.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, CodeRef, HeapArena, Permanent, Transients};
+    /// #[derive(Permanent)]
+    /// struct Code<'a> {
+    ///     depth: u16,
+    ///     inner: Option<&'a Code<'a>>,
+    /// }
+    ///
+    /// # fn main() -> Result<(), permacode::Error> {
+    /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// # let transients = Transients::new(&arena, &heap);
+    /// let outer: CodeRef<'_, Code<'_>> = CodeRef::transient(&transients, |loader| {
+    ///     let inner = loader.alloc(Code { depth: 1, inner: None })?;
+    ///     loader.alloc(Code { depth: 0, inner: Some(inner) })
+    /// })?;
+    /// let inner = outer.project::<Code<'_>>(|code| code.inner)?.expect("there is one");
+    /// drop(outer);
+    /// assert_eq!(inner.get().depth, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`HeapArena::alloc`](crate::HeapArena::alloc).
+    pub fn project<U: Permanent>(
+        &self,
+        find: impl for<'s> FnOnce(&'s T::At<'s>) -> Option<&'s U::At<'s>>,
+    ) -> Result<Option<CodeRef<'a, U::At<'a>>>, Error> {
+        const { assert_aligned::<U>() };
+        if self.is_permanent() {
+            // SAFETY: as in `get`; permanent code is borrowed for 'a, and not only as long as the handle.
+            let code: &'a T::At<'a> = unsafe { self.word.cast().as_ref() };
+            return Ok(find(code).map(CodeRef::new));
+        }
+        let found = find(self.get()).map(bytes_of);
+        let (Some(part), Some(root)) = (self.part(), found) else { return Ok(None) };
+        // SAFETY: 1. This handle counts a part of that region. 2. The pointer is the part's own.
+        let part = unsafe { Region::part(part.region, root) }?;
+        // SAFETY: 1. `Region::part` counted for this handle. 2. `find` finds a `&'s U::At<'s>` for every 's, also for one as long as the
+        // region is live, which it is while a part is counted.
+        Ok(Some(unsafe { CodeRef::counted(part) }))
+    }
+
+    /// Marks all that the handle keeps alive, for collectors that sweep the heap: with [`Transients::sweep`], not with
+    /// [`HeapArena::sweep`](crate::HeapArena::sweep).
+    ///
+    /// Marks decide, and counts do not. Code of which no handle was marked ends with the sweep, whatever its count says: a handle in an
+    /// object that is swept is never dropped. Code of which a handle was marked stays whole. Mark every handle that is used or dropped
+    /// later.
+    ///
+    /// A region that a lowering function is still filling has no handle. `Transients::sweep` keeps it; `HeapArena::sweep` would free it.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, CodeRef, HeapArena, Transients};
+    /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// # let transients = Transients::new(&arena, &heap);
+    /// let code: CodeRef<'_, u32> = CodeRef::transient(&transients, |loader| loader.alloc(7))?;
+    /// let lost: CodeRef<'_, u32> = CodeRef::transient(&transients, |loader| loader.alloc(8))?;
+    /// std::mem::forget(lost); // it lies in an object that nobody reaches
+    /// code.mark();
+    /// // SAFETY: what is not marked is not used, and there are no other transients.
+    /// let swept = unsafe { transients.sweep() };
+    /// assert_eq!((swept.objects, transients.stats().regions, *code.get()), (2, 1, 7));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    ///
+    /// # Cost
+    ///
+    /// A bit, out of line, for each object of the region and of those that it was [patched](Self::patched) from: pieces, held parts
+    /// and their table, names, ranges of sites. Each is marked once between two calls that take the heap's marks away, whatever the number of
+    /// handles. A handle of code that is marked already costs a comparison, and one more each time the chain of patched code goes to
+    /// another heap. Nothing for permanent code.
+    ///
+    /// [`Transients::sweep`]: crate::Transients::sweep
+    pub fn mark(&self) {
+        if let Some(part) = self.part() {
+            // SAFETY: a part's region is live.
+            unsafe { part.region.as_ref() }.mark();
+        }
+    }
+
+    /// Where the code lies.
+    pub(super) fn root(&self) -> NonNull<T::At<'_>> {
+        NonNull::from(self.get())
+    }
+
+    /// The region of transient code.
+    pub(super) fn region(&self) -> Option<&Region<'a>> {
+        // SAFETY: a part's region is live as long as the part.
+        self.part().map(|part| unsafe { part.region.as_ref() })
+    }
+}
+
+/// Fails, while it is compiled, for a type whose address may be odd.
+const fn assert_aligned<T>() {
+    assert!(
+        align_of::<T>() >= 2,
+        "code must be aligned to two bytes: wrap it in a struct, `#[repr(align(2))] struct Code(..)`; the lowest bit of a handle tells \
+         permanent code from transient code"
+    );
+}
+
+/// Says of the path that calls it that the other is the straight one. Calls of permanent code are many, and a jump taken to get past the
+/// counting costs them more than the test itself (`benches/calls`); transient code pays for the way out and back.
+#[cold]
+#[inline]
+fn unlikely() {}
+
+impl<'a, T: Permanent<At<'a> = T>> From<&'a T> for CodeRef<'a, T> {
+    fn from(code: &'a T) -> Self {
+        Self::new(code)
+    }
+}
+
+impl<T: Permanent> Clone for CodeRef<'_, T> {
+    /// One more handle of the same code. Of permanent code it is a copied word; of transient code an addition in the heap.
+    #[inline]
+    fn clone(&self) -> Self {
+        if let Some(part) = self.part() {
+            unlikely();
+            part.add_ref();
+        }
+        Self { word: self.word, borrows: PhantomData }
+    }
+}
+
+impl<T: Permanent> Drop for CodeRef<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        let Some(part) = self.counter() else { return };
+        unlikely();
+        // SAFETY: a part is live as long as this handle counts, and released when it is the last.
+        unsafe {
+            if part.as_ref().release() {
+                Region::release(part);
+            }
+        }
+    }
+}
+
+/// Says of which kind the code is and who holds it, not what it is: its type need not be `Debug`.
+impl<T: Permanent> fmt::Debug for CodeRef<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.count() {
+            None => f.write_str("CodeRef(permanent)"),
+            Some(count) => write!(f, "CodeRef(transient, held {count} times)"),
+        }
+    }
+}
+
+/// Where a value lies, and how long it is.
+pub(super) fn bytes_of<T>(value: &T) -> NonNull<[u8]> {
+    NonNull::slice_from_raw_parts(NonNull::from(value).cast(), size_of::<T>())
+}
+
+const _: () = assert!(size_of::<Option<CodeRef<'static, u16>>>() == size_of::<usize>());
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CodeArena, HeapArena, Transients};
+
+    // soundness S27
+    #[test]
+    fn a_count_that_would_overflow_stays_and_so_does_the_code_until_a_sweep() {
+        let (arena, heap) = (CodeArena::new().unwrap(), HeapArena::new().unwrap());
+        let transients = Transients::new(&arena, &heap);
+        let one: CodeRef<'_, u32> = CodeRef::transient(&transients, |loader| loader.alloc(7)).unwrap();
+        one.part().unwrap().count.set(usize::MAX - 1);
+        let (two, three) = (one.clone(), one.clone());
+        assert_eq!(three.count(), Some(usize::MAX));
+        drop((two, three));
+        assert_eq!((*one.get(), one.count()), (7, Some(usize::MAX)));
+        let patched: CodeRef<'_, u32> = one.patched(&transients, |loader, code| loader.alloc(code + 1)).unwrap();
+        drop(one);
+        drop(patched);
+        assert_eq!(transients.stats().regions, 1);
+        // SAFETY: there is no handle any more, and there are no other transients.
+        unsafe { transients.sweep() };
+        assert_eq!((transients.stats().regions, heap.stats().live), (0, 0));
+    }
+}

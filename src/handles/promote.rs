@@ -1,0 +1,66 @@
+//! From a handle of transient code to permanent code.
+
+use super::code_ref::CodeRef;
+use super::copy::deep_copy;
+use crate::code::{Block, Loader, Permanent};
+use crate::error::Error;
+use core::{ptr, slice};
+
+impl<'a, T: Permanent> CodeRef<'a, T> {
+    /// The code as permanent code: itself if it is, else a deep copy made by `loader`. The handle stays what it is.
+    ///
+    /// Sharing and cycles are kept: what was one block is one block in the copy. Interned names become the arena's. A
+    /// [`Name`](crate::Name) becomes the arena's even if its text is `'static` in another arena. Site numbers of transient code become
+    /// new, permanent ones of the loader's arena, wherever they came from. Permanent numbers stay as they are. What is `'static` is not
+    /// copied, but looked at.
+    ///
+    /// Costs nothing for permanent code, which may be another arena's. Of transient code, the copy, and tables of all blocks that the code
+    /// leads to and of their references, in memory of the global allocator while it is made; time grows with the number *n* of both as
+    /// *n* log *n*. No system call beyond those of the loader's blocks. A table of the pieces, names and aligned blocks of all that was made with
+    /// the code, or that it was [patched](Self::patched) from, is made once and kept for the next promotion of a part of the same code, until
+    /// the code ends or other code is promoted.
+    ///
+    /// # Errors
+    ///
+    /// For transient code: [`Error::OtherArena`] unless the loader's arena is the one that its [`Transients`](crate::Transients) were made
+    /// with, [`Error::RefersBack`] if the lowering function leaked memory that refers to the code, [`Error::Memory`], or as for
+    /// [`Loader::alloc`], [`Loader::intern`] and [`Loader::sites`]. The blocks of the copy are then undone, as after a failed
+    /// [`alloc_slice_try_fill_with`](Loader::alloc_slice_try_fill_with). Names that were interned for it stay in the arena, and site numbers
+    /// that were taken for it are not given out again.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, CodeRef, Error, HeapArena, Transients};
+    ///
+    /// let (arena, other, heap) = (CodeArena::new()?, CodeArena::new()?, HeapArena::new()?);
+    /// let transients = Transients::new(&arena, &heap);
+    /// let eval: CodeRef<'_, (&[u8], &[u8])> = CodeRef::transient(&transients, |loader| {
+    ///     let ops = loader.alloc_slice_copy(&[1, 2, 3])?;
+    ///     loader.alloc((ops, &ops[1..]))
+    /// })?;
+    /// assert_eq!(eval.promote(&*other.load("m")?), Err(Error::OtherArena));
+    /// let loader = arena.load("m")?;
+    /// let code = eval.promote(&loader)?;
+    /// loader.seal()?;
+    /// drop(eval);
+    /// assert_eq!(heap.stats().live, 0);
+    /// assert!(std::ptr::eq(&code.0[1], &code.1[0])); // still one slice
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn promote(&self, loader: &Loader<'a>) -> Result<&'a T::At<'a>, Error> {
+        let Some(region) = self.region() else {
+            // SAFETY: permanent code, borrowed for 'a. It may be read as `At<'a>`, links included: see `CodeRef::get`.
+            return Ok(unsafe { self.root().cast::<T::At<'a>>().as_ref() });
+        };
+        if !ptr::eq(loader.arena(), region.owner().code()) {
+            return Err(Error::OtherArena);
+        }
+        let block = Block::new(slice::from_ref(self.get()));
+        // SAFETY: this handle keeps the region and its root live, and all that the root leads to.
+        let copy = unsafe { deep_copy(region, block, loader) }?;
+        // SAFETY: a complete copy of the root, at the lifetime 'a of the loader that made it: what it refers to is the copy's, the arena's or
+        // `'static`. Or the root itself, if it lies outside of the region, to which then nothing that it leads to refers. It is a `T::At` of
+        // every lifetime that the region is live, as code that is `'static`, or as permanent code that was patched: that is borrowed for
+        // 'a and may be read as `At<'a>`, links included, see `CodeRef::get`.
+        Ok(unsafe { copy.cast::<T::At<'a>>().as_ref() })
+    }
+}

@@ -1,0 +1,26 @@
+//! Where counted code lies: pieces of a heap, and site numbers that are used again.
+//!
+//! ```text
+//!   region · transients    a region while anybody counts on it; the owner of all
+//!   region/marks           what a collector marks of it, each region once
+//!   regions                all regions of one `Transients`, for a sweep that ends what it frees
+//!   parts · region_sites   what is held of a region, by where it lies; its site numbers
+//!   pieces · survey        its memory in order; what copying has to know of it, kept for its next part
+//!   site_pool              site numbers that are used again
+//! ```
+
+mod parts;
+mod pieces;
+mod region;
+mod region_sites;
+mod regions;
+mod site_pool;
+mod survey;
+mod transients;
+
+pub use transients::{TransientStats, Transients};
+
+pub(in crate::handles) use parts::Part;
+pub(in crate::handles) use pieces::{push, refusal};
+pub(in crate::handles) use region::{Region, Unheld};
+pub(in crate::handles) use survey::Kept;

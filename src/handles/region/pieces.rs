@@ -1,0 +1,42 @@
+//! Where a region lies, to be asked often: its pieces in the order of their addresses, so that one is found by halving.
+
+use super::region::Region;
+use crate::error::Error;
+use core::ptr::NonNull;
+
+pub(in crate::handles) struct Pieces(Vec<NonNull<[u8]>>);
+
+impl Pieces {
+    /// The memory of a region.
+    pub(in crate::handles) fn of(region: &Region<'_>) -> Result<Self, Error> {
+        let mut pieces = Vec::new();
+        for piece in region.memory() {
+            push(&mut pieces, piece)?;
+        }
+        pieces.sort_unstable_by_key(|piece| piece.addr());
+        Ok(Self(pieces))
+    }
+
+    /// The piece that holds an address.
+    pub(in crate::handles) fn piece(&self, address: usize) -> Option<NonNull<[u8]>> {
+        let index = self.0.partition_point(|piece| piece.addr().get() <= address).checked_sub(1)?;
+        let piece = self.0[index];
+        (address - piece.addr().get() < piece.len()).then_some(piece)
+    }
+
+    pub(in crate::handles) fn contains(&self, address: usize) -> bool {
+        self.piece(address).is_some()
+    }
+}
+
+/// Adds to a list, unless there is no memory.
+pub(in crate::handles) fn push<T>(list: &mut Vec<T>, item: T) -> Result<(), Error> {
+    list.try_reserve(1).map_err(refusal::<T>)?;
+    list.push(item);
+    Ok(())
+}
+
+/// The refusal of the global allocator.
+pub(in crate::handles) fn refusal<T>(_: std::collections::TryReserveError) -> Error {
+    Error::Memory { bytes: size_of::<T>() }
+}

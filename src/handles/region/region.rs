@@ -1,0 +1,409 @@
+//! A counted region: where one piece of transient code lies, all that belongs to it included.
+//!
+//! ```text
+//!   CodeRef ─▶ Part { count │ root ─┐ │ region }     a part: what handles count
+//!                                   │     │
+//!   Region { held parts │ pieces ┐ │ notes │ sites }
+//!             ┌──────────────────┘  │
+//!             ▼                     ▼
+//!   pieces ├ Piece ┼ block ┼ block ┼ block ┼┄ room ┄┤ ◀─ ├ Piece ┼ block ┄┤     objects of the heap
+//! ```
+//!
+//! Blocks are placed by an ordinary loader, and not freed one by one. Each code object that somebody holds is a *part* with a count of its
+//! own; when the last part has no handle any more, the pieces, the notes and the numbers go back together. Nothing here lies on a code
+//! page. Regions that lose their handles to a sweep end with it ([`Regions`]); what a collector marks is in `marks.rs`.
+
+mod marks;
+
+use super::parts::{Part, Parts};
+use super::region_sites::RegionSites;
+use super::regions::{Neighbours, Regions};
+use super::site_pool::SitePool;
+use super::transients::Transients;
+use crate::code::{BlockNote, BlockSource, CodeArena, Sites};
+use crate::error::Error;
+use crate::heap::HeapArena;
+use core::alloc::Layout;
+use core::cell::Cell;
+use core::iter;
+use core::ops::Range;
+use core::ptr::NonNull;
+
+/// Bytes of the first piece, the region's own fields included.
+const FIRST_PIECE: usize = 512;
+/// Bytes of it that are left for blocks.
+const ROOM: usize = FIRST_PIECE - size_of::<Region<'_>>();
+/// No piece is wished longer than this: the largest object of the heap that shares a slab.
+const LONGEST_PIECE: usize = 32 << 10;
+
+/// Transient code and all that belongs to it.
+#[repr(C)]
+pub(in crate::handles) struct Region<'a> {
+    /// The first piece, in whose memory this lies.
+    piece: Piece,
+    /// Whoever comes here by a handle, or fills the region, borrows it. A walk of all [`Regions`] does not: for it this may dangle.
+    owner: &'a Transients<'a>,
+    neighbours: Neighbours,
+    /// The latest piece.
+    pieces: Cell<NonNull<Piece>>,
+    /// Where the room in the first piece begins, until the loader asks for it.
+    room: Cell<Option<NonNull<u8>>>,
+    /// Bytes of the latest piece.
+    wish: Cell<usize>,
+    notes: Cell<Option<NonNull<NoteEntry>>>,
+    sites: RegionSites,
+    parts: Parts<'a>,
+    /// Other transient code that this one refers to, counted once.
+    keeps: Cell<Option<NonNull<Part<'a>>>>,
+    /// The first region down the chain that lies on another heap.
+    elsewhere: Cell<Option<NonNull<Region<'a>>>>,
+    /// The round of the heap's marks in which all of it was marked.
+    whole_in: Cell<u64>,
+}
+
+/// The head of an object of the heap that holds blocks.
+struct Piece {
+    below: Cell<Option<NonNull<Piece>>>,
+    /// Of the object, this head included.
+    layout: Layout,
+}
+
+struct NoteEntry {
+    below: Option<NonNull<NoteEntry>>,
+    note: BlockNote,
+}
+
+/// A region that nobody holds yet; dropping it gives everything back.
+pub(in crate::handles) struct Unheld<'a>(NonNull<Region<'a>>);
+
+impl<'a> Unheld<'a> {
+    pub(in crate::handles) fn new(owner: &'a Transients<'a>) -> Result<Self, Error> {
+        let layout = piece_layout(FIRST_PIECE, 1).ok_or(Error::TooLarge { len: FIRST_PIECE, element: 1 })?;
+        let at = owner.heap().alloc_zeroed(layout)?.cast::<Region<'a>>();
+        // SAFETY: the object is larger than a region.
+        let room = unsafe { at.add(1) }.cast::<u8>();
+        let region = Region {
+            piece: Piece { below: Cell::new(None), layout },
+            owner,
+            neighbours: Neighbours::default(),
+            pieces: Cell::new(at.cast()),
+            room: Cell::new(Some(room)),
+            wish: Cell::new(FIRST_PIECE),
+            notes: Cell::new(None),
+            sites: RegionSites::new(),
+            parts: Parts::new(),
+            keeps: Cell::new(None),
+            elsewhere: Cell::new(None),
+            whole_in: Cell::new(0),
+        };
+        // SAFETY: a new object, larger than a region, that is freed when it has left the list.
+        unsafe {
+            at.write(region);
+            owner.regions().add(at);
+        }
+        owner.regions().add_bytes(layout.size());
+        Ok(Self(at))
+    }
+
+    pub(in crate::handles) fn region(&self) -> &Region<'a> {
+        // SAFETY: live until this is dropped.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// The first part, whose handle counts for the region from now on.
+    pub(in crate::handles) fn hold(self, root: NonNull<[u8]>) -> Result<NonNull<Part<'a>>, Error> {
+        // SAFETY: live, and from now on as long as the part counts; the pointer is the heap's.
+        let part = unsafe { Region::new_part(self.0, root) }?;
+        core::mem::forget(self);
+        Ok(part)
+    }
+}
+
+impl Drop for Unheld<'_> {
+    fn drop(&mut self) {
+        let kept = self.region().keeps.get();
+        // SAFETY: nobody holds it, and what it kept is counted out.
+        unsafe {
+            Region::free(self.0);
+            if let Some(kept) = kept.filter(|kept| kept.as_ref().release()) {
+                Region::release(kept);
+            }
+        }
+    }
+}
+
+impl<'a> Region<'a> {
+    pub(in crate::handles) fn owner(&self) -> &'a Transients<'a> {
+        self.owner
+    }
+
+    // ── parts ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// The part for the value at `root`, counted once more for the caller.
+    ///
+    /// # Safety
+    ///
+    /// 1. `region` is live: the caller counts a part of it during the call.
+    /// 2. It is the pointer to all of the region, as parts have it, not one made of a reference.
+    pub(in crate::handles) unsafe fn part(
+        region: NonNull<Self>,
+        root: NonNull<[u8]>,
+    ) -> Result<NonNull<Part<'a>>, Error> {
+        // SAFETY: the caller's promise.
+        match unsafe { region.as_ref() }.parts.find(root) {
+            Some(part) => {
+                // SAFETY: it was found among those that are held.
+                unsafe { part.as_ref() }.add_ref();
+                Ok(part)
+            }
+            // SAFETY: the caller's promise.
+            None => unsafe { Self::new_part(region, root) },
+        }
+    }
+
+    /// Makes a part, counted once for the caller.
+    ///
+    /// # Safety
+    ///
+    /// As for [`part`](Self::part); of a region that nobody holds yet, this part is the first.
+    unsafe fn new_part(region: NonNull<Self>, root: NonNull<[u8]>) -> Result<NonNull<Part<'a>>, Error> {
+        // SAFETY: the caller's promise.
+        let this = unsafe { region.as_ref() };
+        let heap = this.owner.heap();
+        let at = heap.alloc(Layout::new::<Part<'a>>())?.cast::<Part<'a>>();
+        // SAFETY: a new object of this layout, which is freed when it is released, by then removed; this heap is that of all its parts.
+        unsafe {
+            at.write(Part::new(root, this.owner.next_id(), region));
+            this.parts.add(at, heap);
+        }
+        this.mark_part(at, heap);
+        Ok(at)
+    }
+
+    /// Lets the region refer to the code of a part, which it counts as long as it lives.
+    ///
+    /// # Safety
+    ///
+    /// 1. The part is live, and so is its region.
+    /// 2. The region keeps nothing yet, and nobody holds it.
+    pub(in crate::handles) unsafe fn retain(&self, part: NonNull<Part<'a>>) {
+        let on_this_heap = self.owner.heap().contains(part.as_ptr());
+        // SAFETY: the caller's promise (1).
+        unsafe {
+            part.as_ref().add_ref();
+            let region = part.as_ref().region;
+            self.elsewhere.set(if on_this_heap { region.as_ref().elsewhere.get() } else { Some(region) });
+        }
+        self.keeps.set(Some(part));
+    }
+
+    /// The region, then the one that it keeps, and so on.
+    fn chain(&self) -> impl Iterator<Item = &Self> {
+        // SAFETY: a region counts what it keeps, so that is live as long as itself.
+        iter::successors(Some(self), |region| unsafe { Some(region.keeps.get()?.as_ref().region.as_ref()) })
+    }
+
+    /// Takes a part away that no handle counts any more, and the region with the last, and what only that one kept.
+    ///
+    /// # Safety
+    ///
+    /// `part` is live, and nobody uses it after.
+    #[cold]
+    pub(in crate::handles) unsafe fn release(part: NonNull<Part<'a>>) {
+        let mut next = Some(part);
+        while let Some(part) = next.take() {
+            // SAFETY: the caller's promise; a part's region is live. The part was made with this layout. What a region kept is live until
+            // it is counted out here.
+            unsafe {
+                let region = part.as_ref().region;
+                region.as_ref().parts.remove(part);
+                region.as_ref().owner.heap().free(part.cast(), Layout::new::<Part<'a>>());
+                if region.as_ref().parts.is_empty() {
+                    let kept = region.as_ref().keeps.get();
+                    Self::free(region);
+                    next = kept.filter(|kept| kept.as_ref().release());
+                }
+            }
+        }
+    }
+
+    /// Gives everything back.
+    ///
+    /// # Safety
+    ///
+    /// No part is held, and nobody refers to a block.
+    unsafe fn free(region: NonNull<Self>) {
+        // SAFETY: the caller's promise: each object in the three lists is the region's alone, was made with this layout, and is freed once;
+        // the first piece, in which the region itself lies, comes last.
+        unsafe {
+            let this = region.as_ref();
+            let (owner, heap) = (this.owner, this.owner.heap());
+            Self::unlist(region, owner.regions(), owner.numbers());
+            this.parts.free_table(heap);
+            while let Some(noted) = this.notes.get() {
+                this.notes.set(noted.as_ref().below);
+                heap.free(noted.cast(), Layout::new::<NoteEntry>());
+            }
+            this.sites.free(heap);
+            let mut next = Some(this.pieces.get());
+            while let Some(piece) = next {
+                next = piece.as_ref().below.get();
+                heap.free(piece.cast(), piece.as_ref().layout);
+            }
+        }
+    }
+
+    /// Leaves the list of all regions, and gives the site numbers back.
+    ///
+    /// # Safety
+    ///
+    /// 1. The region is in that list, and its numbers came from there.
+    /// 2. Nobody uses them any more.
+    unsafe fn unlist(region: NonNull<Self>, regions: &Regions, numbers: &SitePool) {
+        // SAFETY: the caller's promise. The region is in the list, which it leaves once.
+        unsafe {
+            let this = region.as_ref();
+            let bytes = this.own_memory().map(|piece| piece.len()).sum();
+            regions.remove(region, bytes);
+            this.sites.give_back(numbers);
+        }
+    }
+
+    // ── before a sweep ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    pub(in crate::handles) fn neighbours(&self) -> &Neighbours {
+        &self.neighbours
+    }
+
+    /// Whether a lowering function is making the region. It has no part yet; one that was made has parts as long as it lives.
+    pub(in crate::handles) fn is_being_filled(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// Ends the region but for its memory, which a sweep frees.
+    ///
+    /// # Safety
+    ///
+    /// 1. The region is in the list, and heap and numbers are its own.
+    /// 2. No handle of it is used or dropped any more.
+    pub(in crate::handles) unsafe fn retire(
+        region: NonNull<Self>,
+        regions: &Regions,
+        heap: &HeapArena,
+        numbers: &SitePool,
+    ) {
+        // SAFETY: the caller's promise. What a listed region keeps on its own heap is live.
+        unsafe {
+            Self::unlist(region, regions, numbers);
+            // From now on what it kept may go before its own memory does.
+            let kept = region.as_ref().keeps.take();
+            kept.filter(|part| heap.contains(part.as_ptr()))
+                .iter()
+                .for_each(|part| part.as_ref().release_to_collector());
+        }
+    }
+
+    // ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    fn all_pieces(&self) -> impl Iterator<Item = NonNull<Piece>> {
+        // SAFETY: pieces in the list are live as long as the region is.
+        iter::successors(Some(self.pieces.get()), |piece| unsafe { piece.as_ref() }.below.get())
+    }
+
+    fn all_notes(&self) -> impl Iterator<Item = NonNull<NoteEntry>> {
+        // SAFETY: notes in the list are live as long as the region is.
+        iter::successors(self.notes.get(), |noted| unsafe { noted.as_ref() }.below)
+    }
+
+    /// All memory that blocks lie in, the region's and of what it keeps.
+    pub(in crate::handles) fn memory(&self) -> impl Iterator<Item = NonNull<[u8]>> {
+        self.chain().flat_map(Self::own_memory)
+    }
+
+    fn own_memory(&self) -> impl Iterator<Item = NonNull<[u8]>> {
+        self.all_pieces().map(|piece| {
+            // SAFETY: a piece of the list.
+            let size = unsafe { piece.as_ref() }.layout.size();
+            NonNull::slice_from_raw_parts(piece.cast::<u8>(), size)
+        })
+    }
+
+    /// What was noted of blocks.
+    pub(in crate::handles) fn notes(&self) -> impl Iterator<Item = BlockNote> {
+        // SAFETY: a note of the list.
+        self.chain().flat_map(|region| region.all_notes().map(|noted| unsafe { noted.as_ref() }.note))
+    }
+
+    fn contains(&self, address: usize) -> bool {
+        self.own_memory().any(|piece| address.wrapping_sub(piece.addr().get()) < piece.len())
+    }
+
+    /// The arenas that the region and what it keeps were made with.
+    pub(in crate::handles) fn arenas(&self) -> impl Iterator<Item = &'a CodeArena> {
+        self.chain().map(|region| region.owner.code())
+    }
+
+    /// The arena of site numbers of transient code, if they are the region's or belong to what it keeps.
+    pub(in crate::handles) fn numbers(&self, sites: &Sites) -> Option<&'a CodeArena> {
+        self.chain().find_map(|region| region.own_numbers(sites))
+    }
+
+    /// The same, of numbers that stand in a block: of regions that were there when it was made.
+    pub(in crate::handles) fn numbers_at(&self, place: usize, sites: &Sites) -> Option<&'a CodeArena> {
+        self.chain().skip_while(|region| !region.contains(place)).find_map(|region| region.own_numbers(sites))
+    }
+
+    /// Those of other arenas may have the same numbers: each region is asked with its own arena's tag (soundness S17).
+    fn own_numbers(&self, sites: &Sites) -> Option<&'a CodeArena> {
+        let code = self.owner.code();
+        (sites.tag() == code.site_counter().tag() && self.sites.contains(sites.range().start)).then_some(code)
+    }
+}
+
+// SAFETY: pieces are new, zeroed objects of the heap, as large and as aligned as asked, and are freed with the region only.
+unsafe impl BlockSource for Region<'_> {
+    fn more(&self, block: Layout) -> Result<NonNull<[u8]>, Error> {
+        let too_large = Error::TooLarge { len: block.size(), element: 1 };
+        let needed = block.size().checked_add(block.align()).ok_or(too_large)?;
+        if needed <= ROOM {
+            if let Some(room) = self.room.take() {
+                return Ok(NonNull::slice_from_raw_parts(room, ROOM));
+            }
+        }
+        let wish = (self.wish.get() * 2).min(LONGEST_PIECE);
+        let head = size_of::<Piece>();
+        let size = needed.checked_add(head).ok_or(too_large)?.max(wish);
+        let layout = piece_layout(size, block.align()).ok_or(too_large)?;
+        let at = self.owner.heap().alloc_zeroed(layout)?.cast::<Piece>();
+        self.wish.set(wish);
+        self.owner.regions().add_bytes(layout.size());
+        // SAFETY: a new object that is larger than its head.
+        unsafe {
+            at.write(Piece { below: Cell::new(Some(self.pieces.get())), layout });
+            self.pieces.set(at);
+            Ok(NonNull::slice_from_raw_parts(at.cast::<u8>().add(head), size - head))
+        }
+    }
+
+    fn pieces(&self, show: &mut dyn FnMut(Range<usize>) -> bool) {
+        let range = |piece: NonNull<[u8]>| piece.addr().get()..piece.addr().get() + piece.len();
+        self.own_memory().map(range).all(show);
+    }
+
+    fn note(&self, note: BlockNote) -> Result<(), Error> {
+        let at = self.owner.heap().alloc(Layout::new::<NoteEntry>())?.cast::<NoteEntry>();
+        // SAFETY: a new object of this layout.
+        unsafe { at.write(NoteEntry { below: self.notes.get(), note }) };
+        self.notes.set(Some(at));
+        Ok(())
+    }
+
+    fn sites(&self, count: usize) -> Result<Sites, Error> {
+        self.sites.take(self.owner, count)
+    }
+}
+
+/// The layout of a piece of `size` bytes that can hold a block of `align`.
+fn piece_layout(size: usize, align: usize) -> Option<Layout> {
+    Layout::from_size_align(size, align.max(align_of::<Region<'_>>())).ok()
+}

@@ -1,0 +1,123 @@
+//! Site numbers that are used again: transient code comes and goes, its numbers must not grow without end.
+//!
+//! SitePool come from the code arena, in ranges of a power of two, and go back to a stack for each such length. Room on the stack is made
+//! when a range is made, so that giving one back cannot fail.
+//!
+//! ```text
+//!   stack   ┌ clear ┬ clear ┬ as its code left it ┬ .. ┐ ◀─ what goes back, and is used again first
+//! ```
+//!
+//! A range is cleared once: before it is used again, or by a collector that wants nothing of dead code in its tables.
+
+use crate::code::CodeArena;
+use crate::error::Error;
+use core::cell::RefCell;
+use core::ops::Range;
+
+/// Lengths: 16 to 65,536 numbers.
+const LEAST: usize = 16;
+const LENGTHS: usize = 13;
+
+#[derive(Default)]
+pub(in crate::handles) struct SitePool {
+    lengths: [RefCell<Spare>; LENGTHS],
+}
+
+#[derive(Default)]
+struct Spare {
+    /// Where free ranges begin.
+    starts: Vec<u32>,
+    /// How many of them are clear: the oldest.
+    clear: u32,
+    /// Ranges ever made of this length; there is room for as many starts.
+    made: u32,
+}
+
+/// A range of numbers that is somebody's. It does not give itself back.
+pub(in crate::handles) struct SiteRange {
+    start: u32,
+    length: usize,
+}
+
+impl SiteRange {
+    pub(in crate::handles) fn range(&self) -> Range<usize> {
+        let start = self.start as usize;
+        start..start + (LEAST << self.length)
+    }
+}
+
+impl SitePool {
+    /// A range of at least `count` numbers, at most 65,536; whether it has to be cleared, because it was somebody's before.
+    pub(in crate::handles) fn take(&self, code: &CodeArena, count: usize) -> Result<(SiteRange, bool), Error> {
+        let length = (count.max(LEAST).next_power_of_two() / LEAST).ilog2() as usize;
+        let Some(spare) = self.lengths.get(length) else { return Err(Error::Sites { asked: count, left: 0 }) };
+        let mut spare = spare.borrow_mut();
+        if let Some(start) = spare.starts.pop() {
+            return Ok((SiteRange { start, length }, !spare.was_clear()));
+        }
+        let room = spare.made as usize + 1;
+        spare.starts.try_reserve(room).map_err(|_| Error::Memory { bytes: room * size_of::<u32>() })?;
+        let start = code.site_counter().number(LEAST << length)?;
+        spare.made += 1;
+        Ok((SiteRange { start, length }, false))
+    }
+
+    /// Takes a range back. It cannot fail: there is room since it was made.
+    pub(in crate::handles) fn give_back(&self, range: SiteRange) {
+        if let Some(spare) = self.lengths.get(range.length) {
+            spare.borrow_mut().starts.push(range.start);
+        }
+    }
+
+    /// SitePool that were ever taken from the arena, and how many of them are free now.
+    pub(in crate::handles) fn count(&self) -> (usize, usize) {
+        self.lengths.iter().enumerate().fold((0, 0), |(made, free), (length, spare)| {
+            let (spare, numbers) = (spare.borrow(), LEAST << length);
+            (made + spare.made as usize * numbers, free + spare.starts.len() * numbers)
+        })
+    }
+
+    /// Hands each free range that is not clear to `clear`, once, and it is clear then. What `clear` itself takes and gives back meanwhile is
+    /// left to the next call, or there would be no end.
+    pub(in crate::handles) fn clear_free(&self, mut clear: impl FnMut(SiteRange) -> Option<SiteRange>) {
+        for (length, spare) in self.lengths.iter().enumerate() {
+            let (mut end, times) = {
+                let spare = spare.borrow();
+                (spare.starts.len(), spare.starts.len() - spare.clear as usize)
+            };
+            for _ in 0..times {
+                let Some((start, behind)) = spare.borrow_mut().take_unclear(end) else { break };
+                let Some(range) = clear(SiteRange { start, length }) else { return };
+                end = spare.borrow_mut().give_back_clear(range.start, behind);
+            }
+        }
+    }
+}
+
+impl Spare {
+    /// Whether the start that was popped just now was that of a clear range.
+    fn was_clear(&mut self) -> bool {
+        let left = self.starts.len() as u32;
+        let clear = left < self.clear;
+        self.clear = self.clear.min(left);
+        clear
+    }
+
+    /// Takes the youngest start below `end` whose range is not clear; and the index below which the older ones are left.
+    fn take_unclear(&mut self, end: usize) -> Option<(u32, usize)> {
+        let index = end.min(self.starts.len()).checked_sub(1).filter(|&index| index >= self.clear as usize)?;
+        // One that came later takes its place, if there is any.
+        Some((self.starts.swap_remove(index), index))
+    }
+
+    /// Puts a start on top of the clear ones, with all that is not clear below `end` still below the index that comes back.
+    fn give_back_clear(&mut self, start: u32, end: usize) -> usize {
+        let (clear, last) = (self.clear as usize, self.starts.len());
+        let end = end.clamp(clear, last);
+        self.starts.push(start);
+        self.starts.swap(end, last);
+        self.starts.swap(clear, end);
+        self.clear += 1;
+        end + 1
+    }
+}

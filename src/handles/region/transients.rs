@@ -1,0 +1,390 @@
+//! Where transient code lives: regions of a heap, names of an arena, recycled site numbers.
+
+use super::regions::Regions;
+use super::site_pool::{SitePool, SiteRange};
+use crate::code::{CodeArena, Sites};
+use crate::error::Error;
+use crate::heap::{HeapArena, SweepReport};
+use core::cell::Cell;
+use core::fmt;
+use core::ops::Range;
+
+/// Sites that are cleared at once.
+const LONGEST: usize = 1 << 15;
+
+/// What a thread needs to make transient code: its heap, and the arena whose names and site numbers the code shares with permanent code.
+///
+/// One for each thread that evaluates code, for as long as the thread does: making one costs nothing and its handles borrow it, but the
+/// site numbers that it recycles go with it, and an arena has four thousand million. `!Send`, as its heap is not `Sync`.
+///
+/// Where a collector [sweeps](HeapArena::sweep) the heap, call [`sweep`](Self::sweep) instead. It also ends the code whose handles were in
+/// objects that it frees.
+///
+/// ```
+/// use permacode::{CodeArena, CodeRef, HeapArena, Permanent, Transients};
+///
+/// #[derive(Permanent)]
+/// struct Code<'a> {
+///     name: &'a str,
+///     ops: &'a [u8],
+/// }
+///
+/// # fn main() -> Result<(), permacode::Error> {
+/// let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+/// let transients = Transients::new(&arena, &heap);
+/// let code: CodeRef<'_, Code<'_>> = CodeRef::transient(&transients, |loader| {
+///     loader.alloc(Code { name: loader.intern("<eval>")?, ops: loader.alloc_slice_copy(&[1, 2])? })
+/// })?;
+/// assert_eq!(code.get().ops, [1, 2]);
+/// assert_eq!(transients.stats().regions, 1);
+/// drop(code);
+/// assert_eq!((transients.stats().regions, heap.stats().live), (0, 0));
+/// # Ok(())
+/// # }
+/// ```
+pub struct Transients<'a> {
+    code: &'a CodeArena,
+    heap: &'a HeapArena,
+    numbers: SitePool,
+    regions: Regions,
+    ids: Cell<u64>,
+    clear: Option<&'a dyn Fn(Sites)>,
+}
+
+/// Counts of [`Transients`].
+///
+/// A snapshot of five numbers, made by [`Transients::stats`]; keeping one costs nothing.
+///
+/// ```
+/// use permacode::{CodeArena, CodeRef, HeapArena, Sites, Transients};
+///
+/// let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+/// let transients = Transients::new(&arena, &heap);
+/// let code: CodeRef<'_, Sites> = CodeRef::transient(&transients, |loader| loader.alloc(loader.sites(3)?))?;
+/// let stats = transients.stats();
+/// assert_eq!((stats.regions, stats.bytes, stats.sites, stats.free_sites), (1, 512, 16, 0));
+/// assert_eq!(stats.to_string(), "1 region of 512 bytes, 1 made; 16 sites, 0 of them free");
+/// drop(code);
+/// let stats = transients.stats();
+/// assert_eq!((stats.regions, stats.made, stats.sites, stats.free_sites), (0, 1, 16, 16)); // the numbers wait
+/// # Ok::<(), permacode::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TransientStats {
+    /// Regions that are alive: a handle counts them, a copy patched from them keeps them, or a lowering function is filling them. Also
+    /// those of which a handle was in an object that was swept, until the next [`sweep`](Transients::sweep).
+    pub regions: usize,
+    /// Bytes of the heap that their blocks lie in, room included. Not the small objects beside them: at most 56 bytes for each held part, a
+    /// table where there are many, and one for each name of a region's own and each range of sites.
+    pub bytes: usize,
+    /// Regions made so far, those of lowering functions that failed included.
+    pub made: u64,
+    /// Site numbers taken from the arena, in use or not; they come in ranges of 16 to 65,536.
+    pub sites: usize,
+    /// Of these, the ones that wait to be used again.
+    pub free_sites: usize,
+}
+
+impl fmt::Display for TransientStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { regions, bytes, made, sites, free_sites } = self;
+        let many = if *regions == 1 { "" } else { "s" };
+        write!(f, "{regions} region{many} of {bytes} bytes, {made} made; {sites} sites, {free_sites} of them free")
+    }
+}
+
+impl<'a> Transients<'a> {
+    /// A place for transient code. Costs some 600 bytes where it is put; no allocation, no system call.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, HeapArena, Transients};
+    /// let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// let transients = Transients::new(&arena, &heap);
+    /// assert!(size_of_val(&transients) <= 600);
+    /// assert_eq!(heap.stats().objects, 0);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn new(code: &'a CodeArena, heap: &'a HeapArena) -> Self {
+        let (numbers, regions) = (SitePool::default(), Regions::default());
+        Self { code, heap, numbers, regions, ids: Cell::new(0), clear: None }
+    }
+
+    /// Has site numbers cleared before they are used again: `clear` is called with numbers whose code is gone and that new code is about to
+    /// get.
+    ///
+    /// Whoever has side tables should set it, or new code finds in them what old code left. The numbers are a whole range, some of which
+    /// may be above what a table holds: clear what is [present](crate::SideTable::present) of them. If `clear` panics, they are cleared
+    /// again before the next use. It may make transient code itself, which gets other numbers. A table that it borrows cannot be
+    /// [reset](crate::SideTable::reset) while this value lives. A collector that takes entries for roots calls
+    /// [`clear_free`](Self::clear_free) before it does.
+    ///
+    /// Costs nothing here; later one call of `clear` for each range that is used again, two for one of 65,536 numbers. SitePool that are new
+    /// or [cleared](Self::clear_free) already are not cleared.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, CodeRef, Error, HeapArena, SideTable, Sites, Transients};
+    /// use std::cell::Cell;
+    ///
+    /// # fn main() -> Result<(), Error> {
+    /// let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// let table: SideTable<'_, Cell<u32>> = SideTable::new(&arena)?;
+    /// let clear = |sites: Sites| table.present(sites).iter().for_each(|entry| entry.set(0));
+    /// let transients = Transients::new(&arena, &heap).clearing(&clear);
+    /// for _ in 0..1000 {
+    ///     let code: CodeRef<'_, Sites> = CodeRef::transient(&transients, |loader| loader.alloc(loader.sites(1)?))?;
+    ///     assert_eq!(table.of(*code.get())?[0].replace(7), 0);
+    /// }
+    /// assert_eq!(transients.stats().sites, 16); // one range, used again and again
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn clearing(mut self, clear: &'a dyn Fn(Sites)) -> Self {
+        self.clear = Some(clear);
+        self
+    }
+
+    /// The arena that names and site numbers come from, and that code is promoted to. Costs nothing.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, CodeRef, HeapArena, Transients};
+    /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// # let transients = Transients::new(&arena, &heap);
+    /// let name = arena.load("m")?.intern("len")?;
+    /// let code: CodeRef<'_, &str> = CodeRef::transient(&transients, |loader| loader.alloc(loader.intern("len")?))?;
+    /// assert!(std::ptr::eq(*code.get(), name)); // one copy, and it is the arena's
+    /// assert!(transients.code().contains(*code.get()));
+    /// assert!(!transients.code().contains(code.get()));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn code(&self) -> &'a CodeArena {
+        self.code
+    }
+
+    /// The heap that the regions lie in. Costs nothing.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, CodeRef, HeapArena, Transients};
+    /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// # let transients = Transients::new(&arena, &heap);
+    /// let code: CodeRef<'_, u32> = CodeRef::transient(&transients, |loader| loader.alloc(7))?;
+    /// assert!(transients.heap().contains(code.get()));
+    /// drop(code);
+    /// assert_eq!(transients.heap().stats().objects, 0);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn heap(&self) -> &'a HeapArena {
+        self.heap
+    }
+
+    /// What there is now. Costs four loads and a look at thirteen lists of site numbers; no system call. [`TransientStats`] has an example.
+    pub fn stats(&self) -> TransientStats {
+        let (sites, free_sites) = self.numbers.count();
+        let (regions, bytes, made) = (self.regions.len(), self.regions.bytes(), self.regions.made());
+        TransientStats { regions, bytes, made, sites, free_sites }
+    }
+
+    // ── sweeping ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Frees every object of the heap that is not marked, as [`HeapArena::sweep`] does, and ends the transient code among them.
+    ///
+    /// Call this wherever a collector sweeps a heap that holds transient code. A sweep runs no destructor, so a handle in an object that it
+    /// frees is never dropped. Here marks decide, and counts do not: code of which no handle was [marked](crate::CodeRef::mark) gives its
+    /// site numbers back and leaves the [statistics](Self::stats). So does code that was lost earlier and was kept by another handle
+    /// at the time. Until then a [count](crate::CodeRef::count) that is too high costs memory, nothing else.
+    ///
+    /// You may call it in a lowering function. The code that is being made stays, with all that it was patched from.
+    ///
+    /// Code may be [patched](crate::CodeRef::patched) from code on another heap. What it was patched from then stays counted until its
+    /// own `Transients` sweeps that heap.
+    ///
+    /// # Safety
+    ///
+    /// 1. Nobody uses or frees an object of the heap that is not marked any more: the contract of [`HeapArena::sweep`].
+    /// 2. Nobody uses or drops a handle of code of which no handle was marked. A handle is used as long as
+    ///    [`patched`](crate::CodeRef::patched) runs on it.
+    /// 3. No other `Transients` has code on this heap, or its [`retire_unmarked`](Self::retire_unmarked) was called after the last mark was
+    ///    set and code made.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, CodeRef, HeapArena, Sites, Transients};
+    ///
+    /// # fn main() -> Result<(), permacode::Error> {
+    /// let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// let transients = Transients::new(&arena, &heap);
+    /// let eval = || CodeRef::<Sites>::transient(&transients, |loader| loader.alloc(loader.sites(1)?));
+    /// let held = eval()?;
+    /// for _ in 0..1000 {
+    ///     std::mem::forget(eval()?); // it lies in an object that nobody reaches any more
+    ///     held.mark();
+    ///     // SAFETY: nobody uses what is not marked, and there are no other transients.
+    ///     unsafe { transients.sweep() };
+    /// }
+    /// assert_eq!((transients.stats().regions, transients.stats().sites), (1, 32));
+    /// assert_eq!(held.get().len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Cost
+    ///
+    /// That of [`HeapArena::sweep`] and of [`retire_unmarked`](Self::retire_unmarked).
+    pub unsafe fn sweep(&self) -> SweepReport {
+        // SAFETY: the caller's promise (2); then what is not marked is nobody's, nor this value's (1, 3).
+        unsafe {
+            self.retire_unmarked();
+            self.heap.sweep()
+        }
+    }
+
+    /// Ends transient code of which no handle was marked, without freeing its memory: the first half of [`sweep`](Self::sweep).
+    ///
+    /// For several `Transients` on one heap: call it for each of them, in any order, and then [`HeapArena::sweep`] once. Returns how many
+    /// regions it ended.
+    ///
+    /// A region stays if a handle of it was marked, or if you marked the object that it begins with by its address. All of its objects are
+    /// then marked, and those of the code on this heap that it was patched from. The address alone does not say what other transients should
+    /// keep: if they retired before, code that the region was patched from has ended. So mark a handle of all code that is used.
+    ///
+    /// # Safety
+    ///
+    /// 1. Nobody uses or drops a handle of code of which no handle was marked. A handle is used as long as
+    ///    [`patched`](crate::CodeRef::patched) runs on it.
+    /// 2. Before each earlier sweep of the heap this function was called, after the last mark was set and code made; or all code of these
+    ///    transients was marked then.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, CodeRef, HeapArena, Transients};
+    ///
+    /// # fn main() -> Result<(), permacode::Error> {
+    /// let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// let evals = Transients::new(&arena, &heap);
+    /// let lambdas = Transients::new(&arena, &heap);
+    /// std::mem::forget(CodeRef::<u32>::transient(&evals, |loader| loader.alloc(7))?); // in an object that nobody reaches
+    /// let held: CodeRef<'_, u32> = CodeRef::transient(&lambdas, |loader| loader.alloc(8))?;
+    /// held.mark();
+    /// // SAFETY: nobody uses what is not marked; both have ended their code when the heap is swept.
+    /// let (retired, swept) = unsafe { ([evals.retire_unmarked(), lambdas.retire_unmarked()], heap.sweep()) };
+    /// assert_eq!((retired, swept.objects), ([1, 0], 2));
+    /// assert_eq!((evals.stats().regions, lambdas.stats().regions, *held.get()), (0, 1, 8));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Cost
+    ///
+    /// Two looks at a mark for each region, a mark for each object of those that stay, and for each that does not a few writes and one for
+    /// each range of its site numbers. Code of other transients on this heap is marked as well, if code that stays was patched from it. What
+    /// was marked by a handle is not marked again. No allocation, no system call.
+    pub unsafe fn retire_unmarked(&self) -> usize {
+        // SAFETY: the list is of regions that this value made, on its heap and with its numbers. The rest is the caller's promise.
+        unsafe { self.regions.retire_unmarked(self.heap, &self.numbers) }
+    }
+
+    /// Clears the site numbers whose code is gone, as [`clearing`](Self::clearing) says, now and not when they are used again.
+    ///
+    /// Call it before a collector takes the entries of a side table for roots. Otherwise entries of dead code keep their objects alive, and
+    /// after a [`sweep`](Self::sweep) they may hold pointers to objects that it freed. Does nothing if no closure was given.
+    ///
+    /// If the closure panics, its numbers and those not reached yet are cleared later. SitePool that the closure itself uses and gives back
+    /// are left to the next call.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, CodeRef, Error, HeapArena, SideTable, Sites, Transients};
+    /// use permacode::side::LazyConstant;
+    /// use std::alloc::Layout;
+    ///
+    /// # fn main() -> Result<(), Error> {
+    /// let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
+    /// let table: SideTable<'_, LazyConstant<u64>> = SideTable::new(&arena)?;
+    /// let clear = |sites: Sites| table.present(sites).iter().for_each(|entry| _ = entry.take());
+    /// let transients = Transients::new(&arena, &heap).clearing(&clear);
+    /// let roots = || table.walk(|constant| constant.get().is_some()).count();
+    ///
+    /// let code: CodeRef<'_, Sites> = CodeRef::transient(&transients, |loader| loader.alloc(loader.sites(1)?))?;
+    /// table.of(*code.get())?[0].get_or_try_make(|| Ok::<_, Error>(heap.alloc(Layout::new::<u64>())?.cast()))?;
+    /// drop(code);
+    /// assert_eq!(roots(), 1); // of code that is gone
+    /// transients.clear_free();
+    /// assert_eq!(roots(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Cost
+    ///
+    /// A call of the closure for each free range that is not clear, two for one of 65,536 numbers. No range is cleared twice, unless
+    /// the closure panicked.
+    pub fn clear_free(&self) {
+        let Some(clear) = self.clear else { return };
+        self.numbers.clear_free(|numbered| {
+            let taken = TakenSites { from: self, numbered: Some(numbered) };
+            taken.clear(clear);
+            taken.keep()
+        });
+    }
+
+    // ── what regions need ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    pub(in crate::handles) fn regions(&self) -> &Regions {
+        &self.regions
+    }
+
+    pub(in crate::handles) fn numbers(&self) -> &SitePool {
+        &self.numbers
+    }
+
+    /// A range of at least `count` site numbers, cleared if it was used before.
+    pub(in crate::handles) fn take_numbers(&self, count: usize) -> Result<TakenSites<'_, 'a>, Error> {
+        let (numbered, used) = self.numbers.take(self.code, count)?;
+        let taken = TakenSites { from: self, numbered: Some(numbered) };
+        if let (Some(clear), true) = (self.clear, used) {
+            taken.clear(clear);
+        }
+        Ok(taken)
+    }
+
+    /// A number that no other code object of this place has.
+    pub(in crate::handles) fn next_id(&self) -> u64 {
+        self.ids.replace(self.ids.get() + 1)
+    }
+}
+
+/// Site numbers that are nobody's yet; dropping them gives them back.
+pub(in crate::handles) struct TakenSites<'t, 'a> {
+    from: &'t Transients<'a>,
+    numbered: Option<SiteRange>,
+}
+
+impl TakenSites<'_, '_> {
+    fn range(&self) -> Range<usize> {
+        self.numbered.as_ref().map_or(0..0, SiteRange::range)
+    }
+
+    fn clear(&self, clear: &dyn Fn(Sites)) {
+        let range = self.range();
+        for start in range.clone().step_by(LONGEST) {
+            let len = LONGEST.min(range.end - start);
+            clear(self.from.code.site_counter().part(start as u32, len as u16));
+        }
+    }
+
+    /// The numbers, for whoever gives them back.
+    pub(in crate::handles) fn keep(mut self) -> Option<SiteRange> {
+        self.numbered.take()
+    }
+}
+
+impl Drop for TakenSites<'_, '_> {
+    fn drop(&mut self) {
+        if let Some(numbered) = self.numbered.take() {
+            self.from.numbers.give_back(numbered);
+        }
+    }
+}
+
+impl fmt::Debug for Transients<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transients").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,130 @@
+//! Which heap an address lies in: for C code that has the bare pointer only.
+//!
+//! A table of as many places as a process has virtual machines. A place is taken by compare-exchange, and read under a sequence number that
+//! is odd while it changes, so finding takes no lock and a forked child finds what its parent had registered (invariant 5).
+//!
+//! ```text
+//!   [ seq │ base │ len │ heap ] [ seq │ base │ len │ heap ] …
+//! ```
+
+use crate::error::Error;
+use crate::heap::HeapArena;
+use core::fmt;
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*, fence};
+
+const PLACES: usize = 256;
+
+struct RegistryEntry {
+    /// Odd: being changed.
+    sequence: AtomicUsize,
+    base: AtomicUsize,
+    /// 0: free.
+    len: AtomicUsize,
+    heap: AtomicPtr<HeapArena>,
+}
+
+static PLACE: [RegistryEntry; PLACES] = [const {
+    RegistryEntry {
+        sequence: AtomicUsize::new(0),
+        base: AtomicUsize::new(0),
+        len: AtomicUsize::new(0),
+        heap: AtomicPtr::new(ptr::null_mut()),
+    }
+}; PLACES];
+
+/// A heap that [`permacode_heap_usable_size`](crate::ffi::permacode_heap_usable_size) finds, as long as this value lives.
+///
+/// It borrows the heap, which can be neither moved nor dropped meanwhile. Dropping it costs two atomic additions and a fence.
+///
+/// ```
+/// let heap = permacode::HeapArena::new()?;
+/// let registered = heap.register()?;
+/// assert!(std::ptr::eq(registered.heap(), &heap));
+/// # Ok::<(), permacode::Error>(())
+/// ```
+#[must_use = "the heap is registered as long as this lives"]
+pub struct Registration<'h> {
+    place: &'static RegistryEntry,
+    heap: &'h HeapArena,
+}
+
+impl HeapArena {
+    /// Lets functions that are given a bare pointer find this heap.
+    ///
+    /// Costs a look at each place of a table of 256, up to the first that is free, and two atomic operations there: no lock, no system
+    /// call, no allocation.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Bookkeeping`] when 256 heaps of the process are registered already.
+    ///
+    /// ```
+    /// use permacode::{Error, HeapArena};
+    ///
+    /// let heap = HeapArena::builder().reservation(1 << 20).build()?;
+    /// let all: Vec<_> = (0..256).map(|_| heap.register()).collect::<Result<_, _>>()?;
+    /// assert!(matches!(heap.register(), Err(Error::Bookkeeping { capacity: 256 })));
+    /// drop(all);
+    /// assert!(heap.register().is_ok());
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn register(&self) -> Result<Registration<'_>, Error> {
+        let take = |place: &&RegistryEntry| {
+            let sequence = place.sequence.load(Acquire);
+            let free = sequence % 2 == 0 && place.len.load(Relaxed) == 0;
+            free && place.sequence.compare_exchange(sequence, sequence + 1, Acquire, Relaxed).is_ok()
+        };
+        let place = PLACE.iter().find(take).ok_or(Error::Bookkeeping { capacity: PLACES })?;
+        // A place that another thread took and gave back between the two looks is free again; one that it keeps is odd or has a length.
+        // Who sees anything of what follows sees that the sequence is odd.
+        fence(Release);
+        let range = self.address_range();
+        place.base.store(range.start, Relaxed);
+        place.len.store(range.len(), Relaxed);
+        place.heap.store(ptr::from_ref(self).cast_mut(), Relaxed);
+        place.sequence.fetch_add(1, Release);
+        Ok(Registration { place, heap: self })
+    }
+}
+
+impl Registration<'_> {
+    /// The heap. Costs nothing; the example is at [`Registration`].
+    pub fn heap(&self) -> &HeapArena {
+        self.heap
+    }
+}
+
+impl Drop for Registration<'_> {
+    fn drop(&mut self) {
+        self.place.sequence.fetch_add(1, Acquire);
+        fence(SeqCst);
+        self.place.len.store(0, Relaxed);
+        self.place.sequence.fetch_add(1, Release);
+    }
+}
+
+impl fmt::Debug for Registration<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Registration").field(self.heap).finish()
+    }
+}
+
+/// The registered heap that an address lies in.
+///
+/// # Safety
+///
+/// If it is one of a heap that is registered, this thread may use that heap, and its registration lasts as long as the reference is used.
+/// No registration was leaked whose heap has been moved or dropped since.
+pub(crate) unsafe fn find<'h>(address: usize) -> Option<&'h HeapArena> {
+    PLACE.iter().find_map(|place| {
+        let before = place.sequence.load(Acquire);
+        let (base, len) = (place.base.load(Relaxed), place.len.load(Relaxed));
+        let heap = place.heap.load(Relaxed);
+        fence(Acquire);
+        let unchanged = before % 2 == 0 && place.sequence.load(Relaxed) == before;
+        let found = unchanged && address.wrapping_sub(base) < len;
+        // SAFETY: read consistently, so `heap` is the heap that was registered for this range; the caller's promise does the rest.
+        found.then(|| unsafe { &*heap })
+    })
+}
