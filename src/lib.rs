@@ -80,7 +80,7 @@
 //! * `derive` (default): `#[derive(Permanent)]`.
 //! * `residency` (Linux): [`Residency`](residency::Residency), what the kernel says of an arena's memory: resident, shared, copied, and why; and
 //!   [`CodeArena::assert_clean`] for users' own tests.
-//! * `testing`: page sources that fail on demand and operation sequences with a model, for users' own tests.
+//! * `testing`: page sources that fail on demand, for users' own tests.
 //! * `c-symbols`: the functions for C (`permacode_heap_malloc` and its kin, `permacode_code_contains`) are exported under their own
 //!   names, for C code that is linked with the crate. Off unless asked for, because a program can have only one crate that exports them: two
 //!   versions of permacode, both with it, do not link. They are ordinary Rust items either way.

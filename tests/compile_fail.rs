@@ -37,7 +37,7 @@ fn what_would_outlive_a_heap_does_not_compile() {
 /// soundness S11, S12: no reference leaves a handle for longer than its borrow, no handle its home or its thread, no pointer a proxy.
 #[test]
 fn what_would_outlive_a_handle_does_not_compile() {
-    compile_fail("refs");
+    compile_fail("handles");
 }
 
 /// soundness S11, S12: entries need no destructor, are not reset beneath a borrow, and are shared as their type is.

@@ -3,8 +3,6 @@
 //! One test in a file of its own: it measures its process, in which nobody else may do anything.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-mod support;
-
 use permacode::CodeArena;
 use permacode::code::Protection;
 
@@ -19,7 +17,7 @@ fn once() {
 
 /// Resident bytes and mappings of this process.
 fn held() -> (usize, usize) {
-    (support::status("VmRSS"), std::fs::read_to_string("/proc/self/maps").unwrap().lines().count())
+    (permacode_witness::status("VmRSS"), std::fs::read_to_string("/proc/self/maps").unwrap().lines().count())
 }
 
 #[test]

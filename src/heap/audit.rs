@@ -6,8 +6,9 @@ use crate::heap::slabs::{
 };
 
 impl HeapArena {
-    /// Checks every record against every other.
-    pub(crate) fn audit(&self) {
+    /// Checks every record against every other. Feature `testing`.
+    #[doc(hidden)]
+    pub fn audit(&self) {
         let slabs = self.slabs();
         let is = |fact, number| slabs.vacancy.is(fact, number);
         let (mut dirty, mut large, mut classes, mut spans, mut tails, mut slack, mut hosts) = (0, 0, 0, 0, 0, 0, 0);

@@ -195,9 +195,10 @@ impl HeapArena {
         [start..start + plan.objects, start + plan.far().start..start + plan.len]
     }
 
-    /// The first byte of the objects' part, for checks that look at all of it.
+    /// Returns a pointer to the first byte of the objects' part, for checks that read all of it. Feature `testing`.
     #[cfg(feature = "testing")]
-    pub(crate) fn base(&self) -> core::ptr::NonNull<u8> {
+    #[doc(hidden)]
+    pub fn base(&self) -> core::ptr::NonNull<u8> {
         self.slabs().base
     }
 

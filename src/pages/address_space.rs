@@ -90,7 +90,7 @@ mod tests {
         }
     }
 
-    // The limit itself is a child's matter: `tests/scarce_addresses.rs`.
+    // The limit itself is a child's matter: `tests/pages/scarce_addresses.rs`.
     #[cfg(target_os = "linux")]
     #[test]
     fn what_is_mapped_grows_with_a_reservation_and_what_is_granted_is_no_more_than_the_limit() {

@@ -6,7 +6,7 @@ use super::kernel::push;
 use super::report::Residency;
 use crate::code::CodeArena;
 use crate::heap::HeapArena;
-use crate::side::SideTable;
+use crate::side::table::SideTable;
 
 impl CodeArena {
     /// Asks the kernel about the code pages in this process, and tells which of them are sealed. Feature `residency`.

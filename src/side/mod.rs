@@ -22,4 +22,3 @@ pub use call_counter::CallCounter;
 pub use inline_cache::{InlineCache, PolymorphicCache, Version};
 pub use lazy_constant::LazyConstant;
 pub use quickened::Quickened;
-pub(crate) use table::SideTable;

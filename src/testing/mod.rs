@@ -1,8 +1,6 @@
-//! For those who test interpreters, and for this crate's own tests: pages that fail on demand, and operation sequences with a reference
-//! model. Feature `testing`.
+//! For those who test interpreters: pages that fail on demand, and say whether they were used as they should be. Feature `testing`.
 //!
-//! [`Pages`] makes an interpreter's own tests see what it does when memory runs out; the cases ([`CodeCase`], [`HeapCase`], [`RefCase`],
-//! [`SideCase`], [`SweepCase`]) are this crate's. Checks panic when they find something wrong: they are called by tests only.
+//! [`Pages`] makes an interpreter's own tests see what it does when memory runs out.
 //!
 //! ```
 //! use permacode::testing::Pages;
@@ -26,24 +24,8 @@
 //!
 //! A harness that makes arenas by the million takes them from [`PooledPages`](crate::pages::PooledPages).
 
-mod code_model;
-mod code_ops;
-mod heap_model;
-mod heap_ops;
 mod pages;
-mod ref_model;
-mod ref_ops;
-mod ref_plan;
 mod reservations;
-mod side_model;
-mod side_ops;
-mod sweep_model;
-mod sweep_ops;
 mod watch;
 
-pub use code_ops::{Block, CodeCase, CodeOp, Reserve};
-pub use heap_ops::{HeapCase, HeapOp, Shape};
 pub use pages::Pages;
-pub use ref_ops::{Fuse, RefCase, RefOp};
-pub use side_ops::{At, SideCase, SideOp};
-pub use sweep_ops::{SweepCase, SweepOp};

@@ -1,5 +1,6 @@
 //! A closure in a forked process, and how that ended.
 
+use crate::said::{Said, past_the_harness};
 use std::io::{self, Read, Write};
 use std::mem;
 use std::os::unix::net::UnixStream;
@@ -32,6 +33,8 @@ pub enum End {
 pub struct Child {
     process: Process,
     fault: Fault,
+    /// The last to be dropped, so that it is told when the process has ended.
+    said: Option<Said>,
 }
 
 /// A child of this process that was not waited for, so that the number names it.
@@ -79,7 +82,10 @@ impl Drop for Fault {
 static FAULT: AtomicPtr<AtomicUsize> = AtomicPtr::new(ptr::null_mut());
 
 impl Child {
-    /// Forks. The child runs `body` and exits with what that returns; a panic is written to standard error and exits with 101.
+    /// Forks. The child runs `body` and exits with what that returns; a panic exits with 101.
+    ///
+    /// What the child writes to its standard error, a panic's message too, the parent writes to its own when the child has ended. In a test
+    /// that passes, the test harness keeps it to itself.
     ///
     /// Like every child of a process with threads, it should not wait for anything those may have held.
     ///
@@ -89,17 +95,19 @@ impl Child {
     pub fn fork(body: impl FnOnce() -> i32) -> io::Result<Self> {
         hear_children();
         let fault = Fault::new()?;
+        let said = Said::new();
         // SAFETY: the child leaves by `_exit` and returns to nobody.
         match unsafe { libc::fork() } {
             -1 => Err(io::Error::last_os_error()),
             0 => {
                 FAULT.store(fault.0, SeqCst);
+                said.iter().for_each(Said::hear);
                 watch_faults();
                 let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).unwrap_or(101);
                 // SAFETY: ends the process.
                 unsafe { libc::_exit(code) }
             }
-            pid => Ok(Self { process: Process(pid), fault }),
+            pid => Ok(Self { process: Process(pid), fault, said }),
         }
     }
 
@@ -123,7 +131,7 @@ impl Child {
     ///
     /// The child was waited for by somebody else.
     pub fn wait(self) -> io::Result<End> {
-        let Self { process, fault } = self;
+        let Self { process, fault, said: _said } = self;
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
             let mut status = 0;
@@ -163,6 +171,25 @@ pub fn in_child(body: impl FnOnce()) {
     assert_eq!(end.expect("no child"), End::Code(0));
 }
 
+/// Returns how a child ends that stores a byte to `address`.
+///
+/// # Panics
+///
+/// The system refuses a process.
+pub fn store(address: usize) -> End {
+    Child::run(|| {
+        // SAFETY: none: this is the stray store that the kernel must stop. If it does not, the child ends at once, with what it wrote.
+        unsafe { ptr::with_exposed_provenance_mut::<u8>(address).write_volatile(0xAA) };
+        0
+    })
+    .unwrap()
+}
+
+/// Returns the end of a child that the kernel stopped at `address`.
+pub fn stopped(address: usize) -> End {
+    End::Signal { signal: libc::SIGSEGV, address }
+}
+
 /// Looks at a child, by its process id and from here, when `body` is done there and before it ends.
 #[track_caller]
 pub fn watched<R>(body: impl FnOnce(), look: impl FnOnce(i32) -> R) -> R {
@@ -183,7 +210,12 @@ pub fn watched<R>(body: impl FnOnce(), look: impl FnOnce(i32) -> R) -> R {
     seen
 }
 
-/// Makes what a child says when it panics heard, whatever the test harness does with its own process's output.
+/// Returns `true` in a [`Child`].
+pub(crate) fn is_child() -> bool {
+    !FAULT.load(SeqCst).is_null()
+}
+
+/// Makes what a child says when it panics heard by its parent, whatever the test harness does with its own process's output.
 ///
 /// The hook is set before the first fork and not in the child, which would wait for ever if another thread was panicking when it was made.
 fn hear_children() {
@@ -201,12 +233,11 @@ fn hear_children() {
     }
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        if FAULT.load(SeqCst).is_null() {
+        if !is_child() {
             return before(info);
         }
         let text = format!("in a child: {info}\n");
-        // SAFETY: the bytes are there.
-        unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
+        past_the_harness(&text);
     }));
     DONE.store(true, SeqCst);
 }
@@ -265,6 +296,18 @@ mod tests {
         };
         assert!(catch_unwind(AssertUnwindSafe(|| watched(|| {}, look))).is_err());
         assert!(seen != 0 && !exists(seen));
+    }
+
+    #[test]
+    fn what_a_child_says_when_it_panics_is_its_parents_to_tell() {
+        let child = Child::fork(|| panic!("what this test is about")).unwrap();
+        let said = || child.said.as_ref().map(Said::text).unwrap_or_default();
+        let start = Instant::now();
+        while !said().contains("what this test is about") && start.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(said().starts_with("in a child: panicked at "), "{}", said());
+        assert_eq!(child.wait().unwrap(), End::Code(101));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Another kernel: what this process is told from now on.
 
+use crate::filter::{self, When};
+use crate::said::past_the_harness;
 use std::io;
 
 /// From now on the kernel answers this process's `madvise` with this advice by `errno`, 0 for success, and does nothing. It cannot be taken
@@ -9,31 +11,7 @@ use std::io;
 ///
 /// The kernel has no filters of system calls (seccomp), or allows none here.
 pub fn advice_does_nothing(advice: i32, errno: i32) -> io::Result<()> {
-    /// Offsets in the `seccomp_data` that the filter sees: the call's number, and the low half of its third argument.
-    const NUMBER: u32 = 0;
-    const ADVICE: u32 = if cfg!(target_endian = "little") { 32 } else { 36 };
-    let load = |offset| instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset);
-    let unless_equal = |to, skipped| instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, skipped, to);
-    let answer = |with| instruction(libc::BPF_RET | libc::BPF_K, 0, 0, with);
-    let mut filter = [
-        load(NUMBER),
-        unless_equal(libc::SYS_madvise as u32, 3),
-        load(ADVICE),
-        unless_equal(advice as u32, 1),
-        answer(libc::SECCOMP_RET_ERRNO | errno as u32),
-        answer(libc::SECCOMP_RET_ALLOW),
-    ];
-    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-    // SAFETY: the filter and its length; the kernel copies both.
-    let refused = unsafe {
-        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
-            || libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program, 0, 0) != 0
-    };
-    if refused { Err(io::Error::last_os_error()) } else { Ok(()) }
-}
-
-fn instruction(code: u32, jt: u8, jf: u8, k: u32) -> libc::sock_filter {
-    libc::sock_filter { code: code as u16, jt, jf, k }
+    filter::answer(libc::SYS_madvise, &[When { argument: 2, mask: -1, value: advice }], errno)
 }
 
 /// Locks all memory of this process, what it has and what it will have.
@@ -50,9 +28,10 @@ pub fn lock_all_memory() -> io::Result<()> {
     }
 }
 
+/// What a line begins with that is shown although the test passes.
+pub(crate) const SKIPPED: &str = "SKIPPED ";
+
 /// Says on the standard error that something was not tested here, and why, past any test harness that keeps a test's output.
 pub fn skipped(what: &str, why: impl std::fmt::Display) {
-    let text = format!("SKIPPED {what}: {why}\n");
-    // SAFETY: the bytes are there.
-    unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
+    past_the_harness(&format!("{SKIPPED}{what}: {why}\n"));
 }

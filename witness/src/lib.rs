@@ -1,19 +1,58 @@
-//! What can be said of a process from outside of it: for tests and examples that must not take an arena's word.
+//! What the tests share: a process seen from outside, and the kit that test files are built from.
 //!
-//! [`memory()`], [`resident`] and [`copied`] say what [`permacode::residency::Residency`] reads in `/proc/<pid>`, which has the kernel's word and not
-//! an arena's; [`Child`] runs a closure in a forked process and tells how it ended, [`in_child`] and [`watched`] do so in a test;
-//! [`status`] and [`limit`] read and bound what this process has; [`advice_does_nothing`] and [`lock_all_memory`] put it on another kernel, or
-//! into another state, [`in_memory_of`] into a memory cgroup. Linux only.
-#![cfg(target_os = "linux")]
+//! * **The kernel's word** (Linux): [`memory()`], [`resident`] and [`copied`] say what [`permacode::residency::Residency`] reads in `/proc/<pid>`, which
+//!   is not an arena's word. [`Child`] runs a closure in a forked process and tells how it ended; [`in_child`] and [`watched`] do so in a test.
+//!   [`status`] and [`limit`] read and bound what this process has. [`advice_does_nothing`], [`lock_all_memory`], [`filter`] and [`namespace`]
+//!   put it on another kernel or into another world, [`in_memory_of`] into a memory cgroup.
+//! * **Things to allocate**: [`code::Blocks`], [`heap::Objects`], [`handles::Node`], and the numbers of [`Random`].
+//! * **Systems that are not this one**: [`PagesOf`] any size, [`Disturbed`] calls, pages whose refusals are [`Taking`] access, and the
+//!   allocator that is [`Refusing`].
 
+mod bytes;
+#[cfg(target_os = "linux")]
 mod cgroup;
+#[cfg(target_os = "linux")]
 mod child;
+pub mod code;
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
+mod disturbed;
+#[cfg(target_os = "linux")]
+pub mod filter;
+pub mod handles;
+pub mod heap;
+#[cfg(target_os = "linux")]
 mod kernel;
+#[cfg(target_os = "linux")]
 mod limits;
+#[cfg(target_os = "linux")]
 mod memory;
+#[cfg(target_os = "linux")]
+pub mod namespace;
+mod pages_of;
+mod random;
+mod refusing;
+#[cfg(target_os = "linux")]
+mod said;
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
+mod taking;
 
+#[cfg(unix)]
+pub use bytes::page;
+pub use bytes::{VAST, all, span};
+#[cfg(target_os = "linux")]
 pub use cgroup::{Bound, in_memory_of};
-pub use child::{Child, End, in_child, watched};
+#[cfg(target_os = "linux")]
+pub use child::{Child, End, in_child, stopped, store, watched};
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
+pub use disturbed::Disturbed;
+#[cfg(target_os = "linux")]
 pub use kernel::{advice_does_nothing, lock_all_memory, skipped};
+#[cfg(target_os = "linux")]
 pub use limits::{Resource, limit, status};
-pub use memory::{Mapping, Memory, copied, memory, resident};
+#[cfg(target_os = "linux")]
+pub use memory::{Mapping, Memory, copied, memory, permissions, resident};
+pub use pages_of::PagesOf;
+pub use random::Random;
+pub use refusing::{Refusing, after};
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
+pub use taking::Taking;

@@ -104,6 +104,16 @@ pub fn resident(pid: i32, range: Range<usize>) -> io::Result<usize> {
     Ok(Residency::of_process(number(pid), range).map_err(error)?.resident())
 }
 
+/// Returns the permissions of the mapping that holds `address`, or nothing where nothing is mapped.
+///
+/// # Panics
+///
+/// The kernel does not say.
+pub fn permissions(address: usize) -> String {
+    let memory = memory(0, address..address + 1).unwrap();
+    memory.mappings.first().map_or(String::new(), |mapping| mapping.permissions.clone())
+}
+
 fn number(pid: i32) -> u32 {
     u32::try_from(pid).ok().filter(|&pid| pid != 0).unwrap_or_else(std::process::id)
 }

@@ -195,18 +195,6 @@ impl CodeArena {
         self.store.pages().at(0)
     }
 
-    /// The unit that pages are sealed in.
-    #[cfg(feature = "testing")]
-    pub(crate) fn page_size(&self) -> usize {
-        self.store.pages().page().bytes()
-    }
-
-    /// Returns `true` if the page source can protect sealed pages.
-    #[cfg(feature = "testing")]
-    pub(crate) fn has_protection(&self) -> bool {
-        self.store.pages().reservation().protects()
-    }
-
     /// Shows each stretch of sealed code, as addresses that ascend.
     #[cfg(all(feature = "residency", target_os = "linux"))]
     pub(crate) fn each_sealed<E>(

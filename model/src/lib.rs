@@ -1,0 +1,27 @@
+//! Operation sequences on arenas, handles and side tables, as data, each with a reference model: for property tests and for fuzzing.
+//!
+//! A case ([`CodeCase`], [`HeapCase`], [`RefCase`], [`SideCase`], [`SweepCase`]) is plain data. Its `check` runs it on the library and on the
+//! model beside it, and panics where they disagree. libFuzzer makes cases from bytes (`fuzz/`), proptest by [`strategies`] (`tests/`).
+
+mod bytes;
+mod code_model;
+mod code_ops;
+mod heap_model;
+mod heap_ops;
+mod ref_model;
+mod ref_ops;
+mod ref_plan;
+mod reserve;
+mod side_model;
+mod side_ops;
+#[cfg(feature = "proptest")]
+pub mod strategies;
+mod sweep_model;
+mod sweep_ops;
+
+pub use code_ops::{Block, CodeCase, CodeOp};
+pub use heap_ops::{HeapCase, HeapOp, Shape};
+pub use ref_ops::{Fuse, RefCase, RefOp};
+pub use reserve::Reserve;
+pub use side_ops::{At, SideCase, SideOp};
+pub use sweep_ops::{SweepCase, SweepOp};

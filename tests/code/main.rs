@@ -1,0 +1,24 @@
+//! An arena of code: loading, finishing, sealing, names, machine code, and systems that refuse.
+
+mod bad_closures;
+mod bad_input;
+mod calls_write_nothing;
+mod claims;
+mod failures;
+mod foreign;
+mod fork;
+mod hardening;
+mod lifecycle;
+mod meanwhile;
+mod model;
+mod names;
+mod native;
+mod packing;
+mod protection;
+mod records;
+mod refusals;
+mod scarcity;
+mod seal_module;
+mod threads;
+mod types;
+mod zero_sized;

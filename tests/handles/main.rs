@@ -1,0 +1,12 @@
+//! Handles of code, permanent and transient: counts, promotion, sweeps, breakpoints, views.
+
+mod breakpoints;
+mod counts;
+mod flat;
+mod model;
+mod promote;
+mod refused;
+mod sites;
+mod sweep;
+mod sweep_model;
+mod views;

@@ -1,0 +1,302 @@
+//! A system that refuses, at every call in turn: a typed error, nothing lost, and the heap works on.
+#![cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
+
+use allocator_api2::vec::Vec as HeapVec;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use permacode::error::{PageCall, PageError};
+use permacode::ffi::{permacode_heap_calloc, permacode_heap_free, permacode_heap_malloc};
+use permacode::heap::Decay;
+use permacode::pages::{OrdinaryPages, PageSource, Step};
+use permacode::testing::Pages;
+use permacode::{Error, HeapArena, HeapRc};
+use permacode_witness::heap::{Objects, layout};
+use permacode_witness::{Taking, VAST};
+use std::sync::Arc;
+
+/// How many errors a workload met, each of them from the system.
+#[derive(Default)]
+struct Met(usize);
+
+impl Met {
+    /// Does something until it works.
+    fn until_it_works<T>(&mut self, mut call: impl FnMut() -> Result<T, Error>) -> T {
+        for _ in 0..10 {
+            match call() {
+                Ok(value) => return value,
+                Err(Error::Pages(error)) => {
+                    assert!(error.bytes > 0 && error.code == libc::ENOMEM, "{error}");
+                    self.0 += 1;
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+        panic!("it never worked again");
+    }
+
+    /// The same for a call that says only that there is no memory.
+    fn until_there_is<T>(&mut self, mut call: impl FnMut() -> Option<T>) -> T {
+        (0..10)
+            .find_map(|_| {
+                call().or_else(|| {
+                    self.0 += 1;
+                    None
+                })
+            })
+            .unwrap()
+    }
+}
+
+/// What is live is what the objects say.
+fn agrees(heap: &HeapArena, objects: &Objects<'_>) {
+    objects.check();
+    let mut walked = 0;
+    heap.walk(|_, _| walked += 1);
+    assert_eq!((walked, heap.stats().objects), (objects.all.len(), objects.all.len()));
+}
+
+/// Every public call that asks the system for something.
+fn workload(pages: &Arc<Pages>) -> usize {
+    let mut met = Met::default();
+    let mut heap = met.until_it_works(|| HeapArena::builder().reservation(64 << 20).pages(pages.clone()).build());
+    {
+        let mut objects = Objects::new(&heap);
+        for size in [8, 100, 600, 5000, 32 << 10, 100_000, 1 << 20, 3 << 20] {
+            met.until_it_works(|| objects.alloc(layout(size, 8)).map(|_| ()));
+            agrees(&heap, &objects);
+        }
+        // Enough slabs for more bitmaps.
+        for size in [8, 16, 24, 32, 40, 48, 56, 64].into_iter().cycle().take(2400) {
+            met.until_it_works(|| objects.alloc(layout(size, 8)).map(|_| ()));
+        }
+        for size in [30_000, 20_000].into_iter().cycle().take(60) {
+            met.until_it_works(|| objects.alloc(layout(size, 8)).map(|_| ()));
+        }
+        for (index, size) in [(0, 2 << 20), (6, 3 << 20), (7, 6 << 20), (7, 100), (5, 30)] {
+            met.until_it_works(|| objects.realloc(index, size));
+            agrees(&heap, &objects);
+        }
+        let zeroed = met.until_it_works(|| heap.alloc_zeroed(layout(7 << 20, 8)));
+        // SAFETY: a new object, freed once.
+        unsafe {
+            assert_eq!(zeroed.read(), 0);
+            heap.free(zeroed, layout(7 << 20, 8));
+        }
+        objects.free_if(|index| index % 1000 > 9 && index < 2400);
+        let _ = met.until_it_works(|| heap.trim());
+        agrees(&heap, &objects);
+        objects.free_if(|index| index > 20);
+        let _ = met.until_it_works(|| heap.trim());
+        heap.fence();
+        met.until_it_works(|| objects.alloc(layout(24, 8)).map(|_| ()));
+        let _ = met.until_it_works(|| heap.resident());
+        agrees(&heap, &objects);
+        objects.free_all();
+    }
+    {
+        let mut vector: HeapVec<u64, _> = HeapVec::new_in(&heap);
+        met.until_there_is(|| vector.try_reserve(1 << 20).ok());
+        drop(vector);
+        let value = met.until_it_works(|| HeapRc::new(&heap, [7u8; 100_000]));
+        assert!(value.iter().all(|&byte| byte == 7));
+        let registered = heap.register().unwrap();
+        // SAFETY: a heap of this thread, and its object, freed once.
+        unsafe {
+            let object = met.until_there_is(|| NonNull::new(permacode_heap_malloc(&heap, 20 << 20)));
+            permacode_heap_free(&heap, object.as_ptr());
+            let object = met.until_there_is(|| NonNull::new(permacode_heap_calloc(&heap, 30, 1 << 20)));
+            permacode_heap_free(&heap, object.as_ptr());
+        }
+        drop((registered, value));
+    }
+    assert_eq!(heap.stats().live, 0);
+    met.until_it_works(|| heap.reset());
+    assert_eq!((heap.stats().slabs, heap.stats().cached), (0, 0));
+    Objects::of(&heap, 100, 100).check();
+    met.0
+}
+
+// soundness S13, S16
+#[test]
+fn any_one_refusal_is_an_error_and_the_work_goes_on() {
+    let pages = Pages::system();
+    assert_eq!(workload(&pages), 0);
+    let calls = pages.calls();
+    assert!((20..200).contains(&calls), "{calls} calls is no workload");
+    let mut met = 0;
+    for nth in 0..calls {
+        let pages = Pages::system();
+        pages.fail_nth(nth);
+        met += workload(&pages);
+        assert_eq!((pages.failures(), pages.violations(), pages.live()), (1, 0, 0), "call {nth}");
+    }
+    assert!(met > calls / 2, "{met} of {calls} refusals were reported");
+}
+
+// soundness S16, S20: a system that does half of the work and refuses then, at any call of a kind.
+#[test]
+fn a_refusal_half_way_changes_nothing() {
+    for call in [PageCall::Commit, PageCall::Discard, PageCall::Reserve] {
+        for nth in 0..12 {
+            let pages = Pages::system();
+            pages.fail_call_halfway(call, nth);
+            workload(&pages);
+            assert_eq!((pages.violations(), pages.live()), (0, 0), "{call} {nth}");
+        }
+    }
+}
+
+/// Ordinary memory in pages of any size, aligned to that size and no better, that spoils what it refuses to discard.
+struct PagesOf {
+    page: usize,
+    discards: AtomicBool,
+}
+
+impl PagesOf {
+    fn new(page: usize) -> Arc<Self> {
+        Arc::new(Self { page, discards: AtomicBool::new(true) })
+    }
+}
+
+// SAFETY: every call is forwarded to ordinary memory; the reservation begins where the page size says, in one that is a page longer.
+unsafe impl PageSource for PagesOf {
+    fn page_size(&self) -> usize {
+        self.page
+    }
+
+    fn protects(&self) -> bool {
+        false
+    }
+
+    fn reserve(&self, bytes: usize) -> Result<NonNull<u8>, PageError> {
+        let layout = layout(bytes + self.page, 2 * self.page);
+        // SAFETY: the layout has a size, and the page that is skipped lies within.
+        NonNull::new(unsafe { std::alloc::alloc_zeroed(layout).add(self.page) }).ok_or(PageError {
+            call: PageCall::Reserve,
+            bytes,
+            code: 0,
+        })
+    }
+
+    unsafe fn apply(&self, step: Step, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        let whole =
+            || assert!(at.addr().get() % self.page == 0 && bytes % self.page == 0 && bytes > 0, "no whole pages");
+        match step {
+            Step::Commit => whole(),
+            Step::Discard => {
+                whole();
+                // SAFETY: the caller's contract: committed, and nobody relies on what it holds.
+                unsafe {
+                    if self.discards.load(Relaxed) {
+                        return OrdinaryPages.apply(step, at, bytes);
+                    }
+                    at.write_bytes(7, bytes);
+                }
+                return Err(PageError { call: PageCall::Discard, bytes, code: 0 });
+            }
+            Step::Plain => {}
+            Step::Huge { .. } => return step.refuse(bytes),
+            _ => unreachable!("a heap does not"),
+        }
+        Ok(())
+    }
+
+    unsafe fn resident(&self, _at: NonNull<u8>, bytes: usize) -> Result<usize, PageError> {
+        Ok(bytes)
+    }
+
+    unsafe fn release(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        // SAFETY: what `reserve` allocated, with its layout.
+        unsafe { std::alloc::dealloc(at.as_ptr().sub(self.page), layout(bytes + self.page, 2 * self.page)) };
+        Ok(())
+    }
+}
+
+// soundness S3, S4
+#[test]
+fn pages_of_any_size_up_to_a_slab_serve_and_larger_ones_are_refused() {
+    for page in (9..=16).map(|bit| 1 << bit) {
+        let heap = HeapArena::builder().reservation(3 << 20).pages(PagesOf::new(page)).build().unwrap();
+        let mut objects = Objects::new(&heap);
+        for size in [8, 40, 500, 3000, 20_000, 100_000] {
+            (0..300_000 / size).for_each(|_| _ = objects.alloc(layout(size, 8)).unwrap());
+        }
+        objects.free_if(|index| index % 7 != 0);
+        heap.trim().unwrap();
+        objects.check();
+        objects.free_all();
+        heap.trim().unwrap();
+    }
+    for page in [0, 3000, 1 << 17, 1 << 21, VAST] {
+        let refused = HeapArena::builder().reservation(1 << 20).pages(PagesOf::new(page)).build();
+        assert!(matches!(refused, Err(Error::Pages(_))), "{page}");
+    }
+}
+
+// soundness S2, S16: of what a source refuses to discard it says nothing, not even of slabs that nobody ever used.
+#[test]
+fn zeroed_memory_is_zero_whatever_a_refused_trim_left_in_it() {
+    let pages = PagesOf::new(4096);
+    let mut heap = HeapArena::builder().reservation(4 << 20).pages(pages.clone()).build().unwrap();
+    let zeroed = |heap: &HeapArena| {
+        let layout = layout(3 << 20, 8);
+        let object = heap.alloc_zeroed(layout).unwrap();
+        // SAFETY: a new object of this layout, zeroed, freed once.
+        unsafe {
+            assert!(core::slice::from_raw_parts(object.as_ptr(), layout.size()).iter().all(|&byte| byte == 0));
+            heap.free(object, layout);
+        }
+    };
+    for refuse in [|heap: &mut HeapArena| heap.trim().err(), |heap: &mut HeapArena| heap.reset().err()] {
+        Objects::of(&heap, 1, 100_000).free_all();
+        pages.discards.store(false, Relaxed);
+        assert!(refuse(&mut heap).is_some());
+        zeroed(&heap);
+        pages.discards.store(true, Relaxed);
+        heap.reset().unwrap();
+    }
+}
+
+// soundness S16, S20: a use of what was taken would end this process.
+#[test]
+fn what_a_refused_discard_took_is_committed_before_it_is_used() {
+    for nth in [1, 2, 3, 5, 8, 13, 21] {
+        for commit_too in [false, true] {
+            let pages = Taking::new();
+            let builder = HeapArena::builder().reservation(64 << 20).huge_pages_from(0).decay(Decay::Now);
+            let mut heap = builder.pages(pages.clone()).build().unwrap();
+            {
+                let mut objects = Objects::new(&heap);
+                pages.refuse_discard(nth);
+                for round in 0..3 {
+                    for size in [40, 700, 5000, 20_000, 33_000, 100_000, 9 << 20] {
+                        let count = (1 << 20) / size + 1;
+                        for _ in 0..count {
+                            // What is refused for lack of pages may be asked for again.
+                            let _ = objects.alloc(layout(size, 8)).or_else(|_| objects.alloc(layout(size, 8)));
+                        }
+                    }
+                    if commit_too && pages.refuses_a_discard() {
+                        pages.refuse_commit(1);
+                    }
+                    objects.free_if(|index| (index + round) % 3 != 0);
+                    let _ = heap.trim();
+                    if let Ok(object) = heap.alloc_zeroed(layout(10 << 20, 8)) {
+                        // SAFETY: a new object of this layout, zeroed, freed once.
+                        unsafe {
+                            assert!(permacode_witness::all(core::slice::from_raw_parts(object.as_ptr(), 10 << 20), 0));
+                            heap.free(object, layout(10 << 20, 8));
+                        }
+                    }
+                    agrees(&heap, &objects);
+                }
+                objects.free_all();
+            }
+            pages.refuse_commit(0);
+            heap.trim().unwrap();
+            assert_eq!((heap.stats().live, heap.stats().slabs), (0, 0));
+            Objects::of(&heap, 60, 1 << 20).check();
+            let _ = heap.reset();
+        }
+    }
+}
