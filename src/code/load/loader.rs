@@ -128,8 +128,14 @@ impl<'a> Loader<'a> {
         }
         match self.bump.place(layout) {
             Some(at) => Ok(at),
-            None => self.room.refill(&self.bump, layout),
+            None => self.refill(layout),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refill(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
+        self.room.refill(&self.bump, layout)
     }
 
     /// Makes `size` bytes at `at`, the first `written` of them not zero, as if they had not been placed; where something was placed

@@ -23,8 +23,6 @@ impl<'a> Room<'a> {
     }
 
     /// Places a block that does not fit where the cursor is.
-    #[cold]
-    #[inline(never)]
     pub(super) fn refill(&self, bump: &Bump, layout: Layout) -> Result<NonNull<u8>, Error> {
         match self {
             Self::Module(room) => room.refill(bump, layout),

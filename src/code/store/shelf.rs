@@ -280,9 +280,20 @@ impl Shelf {
         if self.counts[class].load(Relaxed) == 0 {
             return None;
         }
-        let spots = self.boards().flat_map(|board| Self::spots(board, board.waiting[class].load(Relaxed)));
-        let fitting = spots.take(LOOKS).filter(|spot| fits(&spot.peek()));
-        fitting.filter_map(|spot| self.take_spot(spot, class)).find_map(|held| self.ensure(held, fits))
+        let mut looks = LOOKS;
+        for board in self.boards() {
+            for spot in Self::spots(board, board.waiting[class].load(Relaxed)) {
+                if looks == 0 {
+                    return None;
+                }
+                looks -= 1;
+                let taken = if fits(&spot.peek()) { self.take_spot(spot, class) } else { None };
+                if let Some(held) = taken.and_then(|held| self.ensure(held, fits)) {
+                    return Some(held);
+                }
+            }
+        }
+        None
     }
 
     /// Takes what waits at a spot, if it is of this class.
