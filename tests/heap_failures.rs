@@ -12,7 +12,7 @@ use heap_support::{Objects, VAST, layout};
 use permacode::error::{PageCall, PageError};
 use permacode::ffi::{permacode_heap_calloc, permacode_heap_free, permacode_heap_malloc};
 use permacode::heap::Decay;
-use permacode::pages::{OrdinaryPages, PageSource};
+use permacode::pages::{OrdinaryPages, PageSource, Step};
 use permacode::testing::Pages;
 use permacode::{Error, HeapArena, HeapRc};
 use std::sync::Arc;
@@ -182,33 +182,27 @@ unsafe impl PageSource for PagesOf {
         })
     }
 
-    unsafe fn commit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        assert!(at.addr().get() % self.page == 0 && bytes % self.page == 0 && bytes > 0, "no whole pages");
-        Ok(())
-    }
-
-    unsafe fn populate(&self, _at: NonNull<u8>, _bytes: usize) -> Result<(), PageError> {
-        unreachable!("a heap does not")
-    }
-
-    unsafe fn seal(&self, _at: NonNull<u8>, _bytes: usize) -> Result<(), PageError> {
-        unreachable!("a heap does not")
-    }
-
-    unsafe fn decommit(&self, _at: NonNull<u8>, _bytes: usize) -> Result<(), PageError> {
-        unreachable!("a heap does not")
-    }
-
-    unsafe fn discard(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        assert!(at.addr().get() % self.page == 0 && bytes % self.page == 0 && bytes > 0, "no whole pages");
-        // SAFETY: the caller's contract: committed, and nobody relies on what it holds.
-        unsafe {
-            if self.discards.load(Relaxed) {
-                return OrdinaryPages.discard(at, bytes);
+    unsafe fn apply(&self, step: Step, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        let whole =
+            || assert!(at.addr().get() % self.page == 0 && bytes % self.page == 0 && bytes > 0, "no whole pages");
+        match step {
+            Step::Commit => whole(),
+            Step::Discard => {
+                whole();
+                // SAFETY: the caller's contract: committed, and nobody relies on what it holds.
+                unsafe {
+                    if self.discards.load(Relaxed) {
+                        return OrdinaryPages.apply(step, at, bytes);
+                    }
+                    at.write_bytes(7, bytes);
+                }
+                return Err(PageError { call: PageCall::Discard, bytes, code: 0 });
             }
-            at.write_bytes(7, bytes);
+            Step::Plain => {}
+            Step::Huge { .. } => return step.refuse(bytes),
+            _ => unreachable!("a heap does not"),
         }
-        Err(PageError { call: PageCall::Discard, bytes, code: 0 })
+        Ok(())
     }
 
     unsafe fn resident(&self, _at: NonNull<u8>, bytes: usize) -> Result<usize, PageError> {

@@ -106,17 +106,17 @@ fn a_side_table_is_zero_after_a_reset() {
 // soundness S15
 #[test]
 fn pages_that_were_decommitted_are_zero_when_they_are_committed_again() {
-    use permacode::pages::{PageSource, SystemPages};
+    use permacode::pages::{PageSource, Step, SystemPages};
     on_each(|kernel| {
         let bytes = 64 * SystemPages.page_size();
         let base = SystemPages.reserve(bytes).unwrap();
         // SAFETY: whole pages of a reservation of this source, used only while they are committed.
         unsafe {
             for _ in 0..2 {
-                SystemPages.commit(base, bytes).unwrap();
+                SystemPages.apply(Step::Commit, base, bytes).unwrap();
                 assert!((0..bytes).all(|at| base.add(at).read() == 0), "{kernel}");
                 base.write_bytes(7, bytes);
-                SystemPages.decommit(base, bytes).unwrap();
+                SystemPages.apply(Step::Decommit, base, bytes).unwrap();
             }
             SystemPages.release(base, bytes).unwrap();
         }

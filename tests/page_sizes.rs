@@ -3,7 +3,7 @@
 mod support;
 
 use permacode::error::{PageCall, PageError};
-use permacode::pages::PageSource;
+use permacode::pages::{PageSource, Step};
 use permacode::testing::Pages;
 use permacode::{CodeArena, Error, HeapArena, Link, Permanent};
 use std::alloc::Layout;
@@ -169,19 +169,7 @@ fn a_page_size_that_cannot_be_is_refused() {
         fn reserve(&self, bytes: usize) -> Result<NonNull<u8>, PageError> {
             Err(PageError { call: PageCall::Reserve, bytes, code: 77 })
         }
-        unsafe fn commit(&self, _: NonNull<u8>, _: usize) -> Result<(), PageError> {
-            unreachable!()
-        }
-        unsafe fn populate(&self, _: NonNull<u8>, _: usize) -> Result<(), PageError> {
-            unreachable!()
-        }
-        unsafe fn seal(&self, _: NonNull<u8>, _: usize) -> Result<(), PageError> {
-            unreachable!()
-        }
-        unsafe fn decommit(&self, _: NonNull<u8>, _: usize) -> Result<(), PageError> {
-            unreachable!()
-        }
-        unsafe fn discard(&self, _: NonNull<u8>, _: usize) -> Result<(), PageError> {
+        unsafe fn apply(&self, _: Step, _: NonNull<u8>, _: usize) -> Result<(), PageError> {
             unreachable!()
         }
         unsafe fn resident(&self, _: NonNull<u8>, _: usize) -> Result<usize, PageError> {

@@ -5,7 +5,7 @@ mod support;
 
 use permacode::code::Protection;
 use permacode::error::PageCall;
-use permacode::pages::{PageSource, PooledPages, SystemPages};
+use permacode::pages::{PageSource, PooledPages, Step, SystemPages};
 use permacode::{CodeArena, DualArena, Error, HeapArena, SideTable};
 use permacode_witness::{Memory, memory};
 use std::alloc::Layout;
@@ -278,7 +278,7 @@ fn what_a_refused_commit_made_accessible_half_way_is_renewed_too() {
         // SAFETY: whole pages of the reservation; the kernel changes what lies before the hole before it finds that.
         unsafe {
             assert_eq!(libc::munmap(base.add(4 * page).as_ptr().cast(), page), 0);
-            assert_eq!(pages.commit(base, 8 * page).map_err(|error| error.call), Err(PageCall::Commit));
+            assert_eq!(pages.apply(Step::Commit, base, 8 * page).map_err(|error| error.call), Err(PageCall::Commit));
             base.write(7);
             pages.release(base, 8 * page).unwrap();
         }
@@ -300,11 +300,11 @@ fn only_what_was_committed_this_time_is_renewed() {
         let base = reserved(&pages, 16 * page);
         // SAFETY: whole pages of a reservation of this source, used by nobody when it is released.
         unsafe {
-            pages.commit(base, 3 * page).unwrap();
+            pages.apply(Step::Commit, base, 3 * page).unwrap();
             pages.release(base, 16 * page).unwrap();
             refuse_renewal(3 * page);
             assert_eq!(reserved(&pages, 16 * page), base);
-            pages.commit(base, page).unwrap();
+            pages.apply(Step::Commit, base, page).unwrap();
             pages.release(base, 16 * page).unwrap();
         }
         assert!(is_mapped(base));
@@ -319,12 +319,12 @@ fn a_place_whose_pages_could_not_be_renewed_is_nobodys_for_ever() {
         let lost = reserved(&pages, 16 * page);
         // SAFETY: whole pages of reservations of this source, used by nobody when they are released.
         unsafe {
-            pages.commit(lost, 3 * page).unwrap();
+            pages.apply(Step::Commit, lost, 3 * page).unwrap();
             pages.release(lost, 16 * page).unwrap();
             assert!(!is_mapped(lost));
             let next = reserved(&pages, 16 * page);
             assert_eq!(next, lost, "the system gives the same addresses, but not by way of the place");
-            pages.commit(next, 5 * page).unwrap();
+            pages.apply(Step::Commit, next, 5 * page).unwrap();
             pages.release(next, 16 * page).unwrap();
             assert!(!is_mapped(next), "it has no place");
         }
@@ -340,7 +340,7 @@ fn pages_that_were_lost_while_they_were_renewed_take_the_rest_of_the_reservation
         // SAFETY: whole pages of a reservation of this source; a refusal that took them away is played by unmapping them.
         unsafe {
             let used = base.add(4 * page);
-            pages.commit(used, 3 * page).unwrap();
+            pages.apply(Step::Commit, used, 3 * page).unwrap();
             assert_eq!(libc::munmap(used.as_ptr().cast(), 3 * page), 0);
             pages.release(base, 16 * page).unwrap();
             assert!(!is_mapped(base) && !is_mapped(base.add(7 * page)) && !is_mapped(base.add(15 * page)));
@@ -371,7 +371,7 @@ fn all_that_was_ever_committed_is_renewed_wherever_it_lies() {
     let other = reserved(&pages, count * page);
     // SAFETY: whole pages of reservations of this source, used only while they are committed.
     unsafe {
-        pages.commit(other, page).unwrap();
+        pages.apply(Step::Commit, other, page).unwrap();
         other.write(9);
         let first = reserved(&pages, count * page);
         for _ in 0..200 {
@@ -379,7 +379,7 @@ fn all_that_was_ever_committed_is_renewed_wherever_it_lies() {
             for _ in 0..random.below(5) {
                 let start = random.below(count);
                 let end = start + random.below(count - start) + 1;
-                pages.commit(first.add(start * page), (end - start) * page).unwrap();
+                pages.apply(Step::Commit, first.add(start * page), (end - start) * page).unwrap();
                 for (number, written) in written.iter_mut().enumerate().take(end).skip(start) {
                     let found = std::slice::from_raw_parts_mut(first.add(number * page).as_ptr(), page);
                     assert!(all(found, u8::from(std::mem::replace(written, true))));
@@ -387,7 +387,7 @@ fn all_that_was_ever_committed_is_renewed_wherever_it_lies() {
                 }
             }
             for number in (0..count).filter(|&number| written[number] && number % 3 == 0) {
-                pages.seal(first.add(number * page), page).unwrap();
+                pages.apply(Step::Seal, first.add(number * page), page).unwrap();
             }
             pages.release(first, count * page).unwrap();
             assert_eq!(accessible(&(first.addr().get()..first.addr().get() + count * page)), [""; 0]);

@@ -5,7 +5,7 @@ use crate::base::align;
 use crate::error::{Error, PageCall, PageError};
 use crate::heap::cache::Magazine;
 use crate::heap::slabs::{CLASSES, Clock, Decay, DecayState, HeapPlan, SLAB, SlabOptions, Slabs};
-use crate::pages::{HUGE, PageSource, Reservation, Reserve, Source};
+use crate::pages::{HUGE, PageSource, Reservation, Reserve, Source, Writable};
 use core::array;
 use std::sync::Arc;
 
@@ -318,17 +318,16 @@ impl HeapArenaBuilder {
     }
 
     /// Address space with a plan for it, where in it the plan begins, and behind how many bytes of slabs huge pages are asked for.
-    fn reserve(&self, bytes: usize) -> Result<(Reservation, usize, HeapPlan, Option<usize>), Error> {
+    fn reserve(&self, bytes: usize) -> Result<(Reservation<Writable>, usize, HeapPlan, Option<usize>), Error> {
         let (plan, huge_from, align) = self.plan(bytes)?;
         let reservation = Reservation::new(self.source.clone(), self.len(bytes)?)?;
         let start = align::pad(reservation.base().addr().get() + plan.objects + huge_from.unwrap_or(0), align);
         let first = plan.first();
         let (long, first) = (first.len() >= HUGE, start + first.start..start + first.end);
-        // SAFETY: whole pages of a reservation that nothing was done with yet.
-        unsafe { reservation.commit(first.clone()) }?;
+        reservation.commit(first.clone())?;
         if long {
-            // SAFETY: committed above. If the advice is refused, a system that uses huge pages unasked goes on with that.
-            let _ = unsafe { reservation.plain(first) };
+            // If the advice is refused, a system that uses huge pages unasked goes on with that.
+            let _ = reservation.plain(first);
         }
         Ok((reservation, start, plan, huge_from))
     }

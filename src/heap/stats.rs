@@ -143,8 +143,7 @@ impl HeapArena {
     /// ```
     pub fn resident(&self) -> Result<usize, Error> {
         let slabs = self.slabs();
-        // SAFETY: whole pages of the objects' part of the reservation.
-        unsafe { slabs.pages.resident(slabs.origin..slabs.origin + slabs.committed.get()) }.map_err(Error::Pages)
+        slabs.pages.resident(slabs.origin..slabs.origin + slabs.committed.get()).map_err(Error::Pages)
     }
 
     /// The address space set aside for objects, used or not: what [`contains`](Self::contains) compares with. Costs nothing.

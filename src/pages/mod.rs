@@ -18,16 +18,16 @@
 //! A program that only uses arenas needs nothing of this. The life of a page, as an arena has it:
 //!
 //! ```
-//! use permacode::pages::{OrdinaryPages, PageSource};
+//! use permacode::pages::{OrdinaryPages, PageSource, Step};
 //!
 //! let (source, page) = (OrdinaryPages, OrdinaryPages.page_size());
 //! let base = source.reserve(2 * page)?;
 //! // SAFETY: whole pages of a reservation of this source; its first page is committed before it is used and not used when it is sealed.
 //! unsafe {
-//!     source.commit(base, page)?;
+//!     source.apply(Step::Commit, base, page)?;
 //!     assert_eq!(base.read(), 0); // it reads as zeros
 //!     base.write(7);
-//!     source.seal(base, page)?;
+//!     source.apply(Step::Seal, base, page)?;
 //!     assert_eq!(base.read(), 7); // a seal keeps the bytes; here it protects nothing, which `protects` says
 //!     assert!(!source.protects());
 //!     source.release(base, 2 * page)?; // all of it
@@ -51,15 +51,17 @@ mod pooled;
 mod reservation;
 mod reserve;
 mod source;
+mod step;
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 mod system;
 
 pub use ordinary::OrdinaryPages;
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 pub use pooled::PooledPages;
-pub(crate) use reservation::{Reservation, Source};
+pub(crate) use reservation::{Reservation, Sealable, Source, Writable};
 pub(crate) use reserve::Reserve;
 pub use source::PageSource;
+pub use step::Step;
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 pub use system::SystemPages;
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(miri), not(permacode_ordinary_pages)))]

@@ -1,6 +1,6 @@
 //! Pages of ordinary memory: for Miri, and for platforms without a back end of their own.
 
-use super::PageSource;
+use super::{PageSource, Step};
 use crate::error::{PageCall, PageError};
 use core::alloc::Layout;
 use core::ptr::NonNull;
@@ -43,7 +43,7 @@ impl OrdinaryPages {
 }
 
 // SAFETY: the global allocator returns ranges that overlap nothing, in which the pages are aligned here; they are zeroed once here and
-// again by `decommit`; access never changes.
+// again when they are given back; access never changes.
 unsafe impl PageSource for OrdinaryPages {
     fn page_size(&self) -> usize {
         PAGE
@@ -72,22 +72,16 @@ unsafe impl PageSource for OrdinaryPages {
         }
     }
 
-    unsafe fn commit(&self, _at: NonNull<u8>, _bytes: usize) -> Result<(), PageError> {
-        Ok(())
-    }
-
-    unsafe fn populate(&self, _at: NonNull<u8>, _bytes: usize) -> Result<(), PageError> {
-        Ok(())
-    }
-
-    unsafe fn seal(&self, _at: NonNull<u8>, _bytes: usize) -> Result<(), PageError> {
-        Ok(())
-    }
-
-    unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's range is its own and nobody holds a reference into it.
-        unsafe { at.write_bytes(0, bytes) };
-        Ok(())
+    unsafe fn apply(&self, step: Step, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        match step {
+            Step::Commit | Step::Populate | Step::Seal | Step::Plain => Ok(()),
+            Step::Decommit | Step::Discard => {
+                // SAFETY: the caller's range is its own and nobody holds a reference into it, or relies on what it holds.
+                unsafe { at.write_bytes(0, bytes) };
+                Ok(())
+            }
+            _ => step.refuse(bytes),
+        }
     }
 
     unsafe fn release(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {

@@ -14,7 +14,7 @@
 //! of its own; one that another thread was making, or mapping anew, is nobody's there.
 
 use super::pool_slot::PoolSlot;
-use super::{PageSource, SystemPages, leak_sanitizer};
+use super::{PageSource, Step, SystemPages, leak_sanitizer};
 use crate::error::{Error, PageError};
 use core::fmt;
 use core::ops::Range;
@@ -118,11 +118,14 @@ unsafe impl PageSource for PooledPages {
         made
     }
 
-    unsafe fn commit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // Before, because a refusal may come half-way.
-        self.place_of(at).iter().for_each(|place| place.note_use(at, bytes));
+    unsafe fn apply(&self, step: Step, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        // Noted before, because a refusal may come half-way. The kernel keeps the advice of `Plain` with the mapping, so that a part which is
+        // mapped anew would not merge with the rest.
+        if matches!(step, Step::Commit | Step::Plain) {
+            self.place_of(at).iter().for_each(|place| place.note_use(at, bytes));
+        }
         // SAFETY: the caller's contract.
-        unsafe { SystemPages.commit(at, bytes) }
+        unsafe { SystemPages.apply(step, at, bytes) }
     }
 
     unsafe fn release(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
@@ -141,53 +144,6 @@ unsafe impl PageSource for PooledPages {
         }
         place.renewed();
         Ok(())
-    }
-
-    unsafe fn populate(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract.
-        unsafe { SystemPages.populate(at, bytes) }
-    }
-
-    unsafe fn seal(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract.
-        unsafe { SystemPages.seal(at, bytes) }
-    }
-
-    unsafe fn seal_executable(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract.
-        unsafe { SystemPages.seal_executable(at, bytes) }
-    }
-
-    unsafe fn replace(&self, at: NonNull<u8>, bytes: usize, executable: bool) -> Result<(), PageError> {
-        // SAFETY: the caller's contract.
-        unsafe { SystemPages.replace(at, bytes, executable) }
-    }
-
-    unsafe fn fix(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract.
-        unsafe { SystemPages.fix(at, bytes) }
-    }
-
-    unsafe fn huge(&self, at: NonNull<u8>, bytes: usize, sealed: bool) -> Result<(), PageError> {
-        // SAFETY: the caller's contract.
-        unsafe { SystemPages.huge(at, bytes, sealed) }
-    }
-
-    unsafe fn plain(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // The kernel keeps the advice with the mapping, so that a part which is mapped anew would not merge with the rest.
-        self.place_of(at).iter().for_each(|place| place.note_use(at, bytes));
-        // SAFETY: the caller's contract.
-        unsafe { SystemPages.plain(at, bytes) }
-    }
-
-    unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract.
-        unsafe { SystemPages.decommit(at, bytes) }
-    }
-
-    unsafe fn discard(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract.
-        unsafe { SystemPages.discard(at, bytes) }
     }
 
     unsafe fn resident(&self, at: NonNull<u8>, bytes: usize) -> Result<usize, PageError> {

@@ -6,12 +6,13 @@
 //!    └ offset 0                                                              └ offset len
 //! ```
 //!
-//! All ranges are byte offsets from `base`, whole pages, as a `Range<usize>`. The reservation does not know what lies where: its owner
-//! does, and its safety contracts say what the owner must not do.
+//! All ranges are byte offsets from `base`, as a `Range<usize>`; those that are not whole pages are refused. The reservation does not know what lies
+//! where: its owner does, and its safety contracts say what the owner must not do. Its type says whether anything is ever sealed there.
 
-use super::{DefaultPages, PageSource};
+use super::{DefaultPages, PageSource, Step};
 use crate::base::page::PageSize;
 use crate::error::{Error, PageCall, PageError};
+use core::marker::PhantomData;
 use core::ops::Range;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -56,26 +57,33 @@ impl Source {
     }
 }
 
-/// Address space, released when dropped.
-pub(crate) struct Reservation {
+/// Address space, released when dropped. `K` says whether pages of it may be sealed.
+pub(crate) struct Reservation<K> {
     base: NonNull<u8>,
     len: usize,
     page: PageSize,
     source: Source,
     calls: AtomicUsize,
+    kind: PhantomData<fn() -> K>,
 }
 
-// SAFETY: a reservation is an address, a length and a source that is itself `Send + Sync`; it never reads or writes the memory.
-unsafe impl Send for Reservation {}
-// SAFETY: as above; the only field that changes is an atomic counter.
-unsafe impl Sync for Reservation {}
+/// A reservation of which no page is ever sealed: a heap's, a side table's.
+pub(crate) enum Writable {}
 
-impl Reservation {
+/// A reservation of which pages are sealed: a code arena's.
+pub(crate) enum Sealable {}
+
+// SAFETY: a reservation is an address, a length and a source that is itself `Send + Sync`; it never reads or writes the memory.
+unsafe impl<K> Send for Reservation<K> {}
+// SAFETY: as above; the only field that changes is an atomic counter.
+unsafe impl<K> Sync for Reservation<K> {}
+
+impl<K> Reservation<K> {
     /// Reserves `len` bytes, whole pages, without access.
     pub(crate) fn new(source: Source, len: usize) -> Result<Self, Error> {
         let page = source.page_size()?;
         let base = source.pages().reserve(len)?;
-        Ok(Self { base, len, page, source, calls: AtomicUsize::new(1) })
+        Ok(Self { base, len, page, source, calls: AtomicUsize::new(1), kind: PhantomData })
     }
 
     #[inline]
@@ -113,16 +121,6 @@ impl Reservation {
         unsafe { self.base.add(offset) }
     }
 
-    /// Makes `range` readable and writable.
-    ///
-    /// # Safety
-    ///
-    /// Whole pages of this reservation, none of them sealed.
-    pub(crate) unsafe fn commit(&self, range: Range<usize>) -> Result<(), PageError> {
-        // SAFETY: the caller's contract is the source's.
-        self.call(range, |pages, at, bytes| unsafe { pages.commit(at, bytes) })
-    }
-
     /// Keeps all of it out of what is written of the process when that crashes, where the system can.
     pub(crate) fn keep_out_of_dumps(&self) {
         if let Source::Default = self.source {
@@ -130,123 +128,97 @@ impl Reservation {
         }
     }
 
-    /// Faults the pages of `range` in.
-    ///
-    /// # Safety
-    ///
-    /// Whole committed pages of this reservation, none of them sealed.
-    pub(crate) unsafe fn populate(&self, range: Range<usize>) -> Result<(), PageError> {
-        // SAFETY: the caller's contract is the source's.
-        self.call(range, |pages, at, bytes| unsafe { pages.populate(at, bytes) })
+    /// Bytes of `range` that are in physical memory.
+    pub(crate) fn resident(&self, range: Range<usize>) -> Result<usize, PageError> {
+        let Some(at) = self.start(PageCall::Resident, &range)? else { return Ok(0) };
+        // SAFETY: whole pages of this reservation: `start` looked.
+        unsafe { self.source.pages().resident(at, range.len()) }
     }
 
-    /// Makes `range` read-only for good.
+    /// Takes a step with `range`; nothing is done for an empty one.
     ///
     /// # Safety
     ///
-    /// Whole committed pages of this reservation, where nobody writes from now on.
-    pub(crate) unsafe fn seal(&self, range: Range<usize>) -> Result<(), PageError> {
-        // SAFETY: the caller's contract is the source's.
-        self.call(range, |pages, at, bytes| unsafe { pages.seal(at, bytes) })
+    /// What the [step](Step) asks for under *Safety*.
+    unsafe fn take(&self, step: Step, range: Range<usize>) -> Result<(), PageError> {
+        let Some(at) = self.start(step.call(), &range)? else { return Ok(()) };
+        // SAFETY: whole pages of this reservation: `start` looked. The rest is the caller's promise.
+        unsafe { self.source.pages().apply(step, at, range.len()) }
     }
 
-    /// Makes `range` read-only and executable for good.
+    /// Where a range begins, unless it is empty; counts a call. A range that is not whole pages of this reservation is refused.
+    fn start(&self, call: PageCall, range: &Range<usize>) -> Result<Option<NonNull<u8>>, PageError> {
+        if range.is_empty() {
+            return Ok(None);
+        }
+        let whole = |offset: usize| offset == self.page.floor(offset);
+        if range.end > self.len || !whole(range.start) || !whole(range.end) {
+            debug_assert!(false, "{range:?} is not whole pages of {} bytes", self.len);
+            return Err(PageError { call, bytes: range.len(), code: 0 });
+        }
+        self.calls.fetch_add(1, Relaxed);
+        // SAFETY: it ends within the reservation, and begins before it ends.
+        Ok(Some(unsafe { self.at(range.start) }))
+    }
+}
+
+impl Reservation<Sealable> {
+    /// Takes a step with `range`, which is whole pages of this reservation.
     ///
     /// # Safety
     ///
-    /// As for [`seal`](Self::seal).
-    pub(crate) unsafe fn seal_executable(&self, range: Range<usize>) -> Result<(), PageError> {
-        // SAFETY: the caller's contract is the source's.
-        self.call(range, |pages, at, bytes| unsafe { pages.seal_executable(at, bytes) })
+    /// What the [step](Step) asks for under *Safety*.
+    pub(crate) unsafe fn apply(&self, step: Step, range: Range<usize>) -> Result<(), PageError> {
+        // SAFETY: the caller's promise.
+        unsafe { self.take(step, range) }
+    }
+}
+
+impl Reservation<Writable> {
+    /// Makes `range` readable and writable.
+    pub(crate) fn commit(&self, range: Range<usize>) -> Result<(), PageError> {
+        // SAFETY: no page of it is ever sealed, by its type.
+        unsafe { self.take(Step::Commit, range) }
     }
 
-    /// Puts memory that nobody can change in the place of `range`.
-    ///
-    /// # Safety
-    ///
-    /// Whole sealed pages of this reservation, executable ones only if `executable`.
-    pub(crate) unsafe fn replace(&self, range: Range<usize>, executable: bool) -> Result<(), PageError> {
-        // SAFETY: the caller's contract is the source's.
-        self.call(range, |pages, at, bytes| unsafe { pages.replace(at, bytes, executable) })
-    }
-
-    /// Forbids every change of the mapping of `range`.
-    ///
-    /// # Safety
-    ///
-    /// Whole sealed pages of this reservation, which is never dropped.
-    pub(crate) unsafe fn fix(&self, range: Range<usize>) -> Result<(), PageError> {
-        // SAFETY: the caller's contract is the source's.
-        self.call(range, |pages, at, bytes| unsafe { pages.fix(at, bytes) })
+    /// Asks that `range` lie on small pages, even where the system uses huge ones unasked.
+    pub(crate) fn plain(&self, range: Range<usize>) -> Result<(), PageError> {
+        // SAFETY: no page of it is ever sealed, by its type.
+        unsafe { self.take(Step::Plain, range) }
     }
 
     /// Asks that `range` lie on huge pages.
     ///
     /// # Safety
     ///
-    /// Whole pages of this reservation, all of them committed or all `sealed`.
-    pub(crate) unsafe fn huge(&self, range: Range<usize>, sealed: bool) -> Result<(), PageError> {
-        // SAFETY: the caller's contract is the source's.
-        self.call(range, |pages, at, bytes| unsafe { pages.huge(at, bytes, sealed) })
-    }
-
-    /// Asks that `range` lie on small pages, even where the system uses huge ones unasked.
-    ///
-    /// # Safety
-    ///
-    /// Whole pages of this reservation, none of them sealed.
-    pub(crate) unsafe fn plain(&self, range: Range<usize>) -> Result<(), PageError> {
-        // SAFETY: the caller's contract is the source's.
-        self.call(range, |pages, at, bytes| unsafe { pages.plain(at, bytes) })
+    /// All of it is committed.
+    pub(crate) unsafe fn huge(&self, range: Range<usize>) -> Result<(), PageError> {
+        // SAFETY: the caller's promise.
+        unsafe { self.take(Step::Huge { sealed: false }, range) }
     }
 
     /// Gives the memory of `range` back and takes its access away.
     ///
     /// # Safety
     ///
-    /// Whole pages of this reservation, none of them sealed, with no reference into them.
+    /// Nobody holds a reference into it.
     pub(crate) unsafe fn decommit(&self, range: Range<usize>) -> Result<(), PageError> {
-        // SAFETY: the caller's contract is the source's.
-        self.call(range, |pages, at, bytes| unsafe { pages.decommit(at, bytes) })
+        // SAFETY: the caller's promise; no page of it is ever sealed, by its type.
+        unsafe { self.take(Step::Decommit, range) }
     }
 
     /// Gives the memory of `range` back and keeps its access; a refusal may have taken it.
     ///
     /// # Safety
     ///
-    /// Whole committed pages of this reservation, none of them sealed, whose contents nobody relies on.
+    /// All of it is committed, and nobody relies on what it holds.
     pub(crate) unsafe fn discard(&self, range: Range<usize>) -> Result<(), PageError> {
-        // SAFETY: the caller's contract is the source's.
-        self.call(range, |pages, at, bytes| unsafe { pages.discard(at, bytes) })
-    }
-
-    /// Bytes of `range`, whole pages of this reservation, that are in physical memory.
-    ///
-    /// # Safety
-    ///
-    /// Whole pages of this reservation.
-    pub(crate) unsafe fn resident(&self, range: Range<usize>) -> Result<usize, PageError> {
-        // SAFETY: the caller's contract is the source's.
-        self.call(range, |pages, at, bytes| unsafe { pages.resident(at, bytes) })
-    }
-
-    fn call<T: Default>(
-        &self,
-        range: Range<usize>,
-        call: impl FnOnce(&dyn PageSource, NonNull<u8>, usize) -> Result<T, PageError>,
-    ) -> Result<T, PageError> {
-        if range.is_empty() {
-            return Ok(T::default());
-        }
-        debug_assert!(range.end <= self.len);
-        debug_assert!(range.start == self.page.floor(range.start) && range.end == self.page.floor(range.end));
-        self.calls.fetch_add(1, Relaxed);
-        // SAFETY: the range lies in the reservation, by the contract of every caller.
-        call(self.source.pages(), unsafe { self.at(range.start) }, range.len())
+        // SAFETY: the caller's promise; no page of it is ever sealed, by its type.
+        unsafe { self.take(Step::Discard, range) }
     }
 }
 
-impl Drop for Reservation {
+impl<K> Drop for Reservation<K> {
     fn drop(&mut self) {
         // SAFETY: this is the whole reservation, and whoever borrowed it is gone. A refusal leaves address space mapped that nobody
         // uses: a drop has no one to tell, and nothing dangles.

@@ -1,6 +1,6 @@
 //! Pages from a Unix kernel: `region` reserves and protects, `libc` does what `region` lacks.
 
-use super::{PageSource, address_space, discard, leak_sanitizer};
+use super::{PageSource, Step, address_space, discard, leak_sanitizer};
 use crate::base::cpu::flush_instructions;
 use crate::error::{PageCall, PageError};
 use core::ptr::NonNull;
@@ -64,6 +64,65 @@ impl SystemPages {
         let _ = mapping.into_raw_parts::<u8>();
         Ok(())
     }
+
+    /// Faults pages in.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Step::Populate`].
+    unsafe fn populate(at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        {
+            // SAFETY: the caller's range is committed; the advice faults pages in and changes no contents.
+            if unsafe { libc::madvise(at.as_ptr().cast(), bytes, libc::MADV_POPULATE_WRITE) } == 0 {
+                return Ok(());
+            }
+            let code = last_code();
+            if code != libc::EINVAL {
+                return Err(PageError { call: PageCall::Populate, bytes, code });
+            }
+            // EINVAL: a kernel before 5.14, or an emulator, does not know the advice; touching the pages does the same, slower.
+        }
+        for offset in (0..bytes).step_by(region::page::size()) {
+            // SAFETY: the byte lies in the caller's committed range. An atomic addition of zero is a write that changes nothing, even
+            // beside another thread's.
+            unsafe { core::sync::atomic::AtomicU8::from_ptr(at.as_ptr().add(offset)) }
+                .fetch_add(0, core::sync::atomic::Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Gives memory back and takes access.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Step::Decommit`].
+    unsafe fn decommit(at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        // SAFETY: nobody holds a reference into the caller's range, so its contents may go.
+        unsafe {
+            if !discard::advised(at, bytes) {
+                return Self::renew(at, bytes);
+            }
+        }
+        Self::protect(at, bytes, Protection::NONE, PageCall::Decommit)
+    }
+
+    /// Gives memory back and keeps access.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Step::Discard`].
+    unsafe fn discard(at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        // SAFETY: nobody relies on what the caller's range holds.
+        unsafe {
+            if discard::advised(at, bytes) {
+                return Ok(());
+            }
+            // Without access first, which cannot be refused for want of memory: so nothing else is ever mapped there.
+            Self::renew(at, bytes)?;
+        }
+        Self::protect(at, bytes, Protection::READ_WRITE, PageCall::Discard)
+    }
 }
 
 // SAFETY: `mmap` returns page-aligned private ranges that overlap nothing; anonymous memory reads as zeros at its first touch and again
@@ -91,88 +150,43 @@ unsafe impl PageSource for SystemPages {
         Ok(base)
     }
 
-    unsafe fn commit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        Self::protect(at, bytes, Protection::READ_WRITE, PageCall::Commit)
-    }
-
-    unsafe fn populate(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        {
-            // SAFETY: the caller's range is committed; the advice faults pages in and changes no contents.
-            if unsafe { libc::madvise(at.as_ptr().cast(), bytes, libc::MADV_POPULATE_WRITE) } == 0 {
-                return Ok(());
+    unsafe fn apply(&self, step: Step, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        match step {
+            Step::Commit => Self::protect(at, bytes, Protection::READ_WRITE, step.call()),
+            // SAFETY: the caller's contract.
+            Step::Populate => unsafe { Self::populate(at, bytes) },
+            Step::Seal => Self::protect(at, bytes, Protection::READ, step.call()),
+            Step::SealExecutable => {
+                Self::protect(at, bytes, Protection::READ_EXECUTE, step.call())?;
+                // SAFETY: the caller's range, readable; nobody writes there any more.
+                unsafe { flush_instructions(at, bytes) };
+                Ok(())
             }
-            let code = last_code();
-            if code != libc::EINVAL {
-                return Err(PageError { call: PageCall::Populate, bytes, code });
+            #[cfg(target_os = "linux")]
+            // SAFETY: the caller's contract.
+            Step::Replace { executable } => unsafe { super::memory_file::replace(at, bytes, executable) },
+            #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+            // SAFETY: the caller's contract.
+            Step::Fix => unsafe { super::memory_file::fix(at, bytes) },
+            #[cfg(target_os = "linux")]
+            Step::Huge { .. } | Step::Plain => {
+                let advice = match step {
+                    Step::Plain => libc::MADV_NOHUGEPAGE,
+                    Step::Huge { sealed: true } => MADV_COLLAPSE,
+                    _ => libc::MADV_HUGEPAGE,
+                };
+                // SAFETY: the caller's range; the advice changes no contents.
+                check(step.call(), bytes, unsafe { libc::madvise(at.as_ptr().cast(), bytes, advice) })
             }
-            // EINVAL: a kernel before 5.14, or an emulator, does not know the advice; touching the pages does the same, slower.
+            #[cfg(not(target_os = "linux"))]
+            Step::Plain => Ok(()),
+            // SAFETY: the caller's contract.
+            Step::Decommit => unsafe { Self::decommit(at, bytes) },
+            // SAFETY: the caller's contract.
+            Step::Discard => unsafe { Self::discard(at, bytes) },
+            #[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+            _ => step.refuse(bytes),
         }
-        for offset in (0..bytes).step_by(self.page_size()) {
-            // SAFETY: the byte lies in the caller's committed range. An atomic addition of zero is a write that changes nothing, even
-            // beside another thread's.
-            unsafe { core::sync::atomic::AtomicU8::from_ptr(at.as_ptr().add(offset)) }
-                .fetch_add(0, core::sync::atomic::Ordering::Relaxed);
-        }
-        Ok(())
-    }
-
-    unsafe fn seal(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        Self::protect(at, bytes, Protection::READ, PageCall::Seal)
-    }
-
-    unsafe fn seal_executable(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        Self::protect(at, bytes, Protection::READ_EXECUTE, PageCall::SealExecutable)?;
-        // SAFETY: the caller's range, readable; nobody writes there any more.
-        unsafe { flush_instructions(at, bytes) };
-        Ok(())
-    }
-
-    #[cfg(target_os = "linux")]
-    unsafe fn replace(&self, at: NonNull<u8>, bytes: usize, executable: bool) -> Result<(), PageError> {
-        // SAFETY: the caller's contract.
-        unsafe { super::memory_file::replace(at, bytes, executable) }
-    }
-
-    #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-    unsafe fn fix(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract.
-        unsafe { super::memory_file::fix(at, bytes) }
-    }
-
-    #[cfg(target_os = "linux")]
-    unsafe fn huge(&self, at: NonNull<u8>, bytes: usize, sealed: bool) -> Result<(), PageError> {
-        let advice = if sealed { MADV_COLLAPSE } else { libc::MADV_HUGEPAGE };
-        // SAFETY: the caller's range; the advice changes no contents.
-        check(PageCall::Huge, bytes, unsafe { libc::madvise(at.as_ptr().cast(), bytes, advice) })
-    }
-
-    #[cfg(target_os = "linux")]
-    unsafe fn plain(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's range; the advice changes no contents.
-        check(PageCall::Plain, bytes, unsafe { libc::madvise(at.as_ptr().cast(), bytes, libc::MADV_NOHUGEPAGE) })
-    }
-
-    unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: nobody holds a reference into the caller's range, so its contents may go.
-        unsafe {
-            if !discard::advised(at, bytes) {
-                return Self::renew(at, bytes);
-            }
-        }
-        Self::protect(at, bytes, Protection::NONE, PageCall::Decommit)
-    }
-
-    unsafe fn discard(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: nobody relies on what the caller's range holds.
-        unsafe {
-            if discard::advised(at, bytes) {
-                return Ok(());
-            }
-            // Without access first, which cannot be refused for want of memory: so nothing else is ever mapped there.
-            Self::renew(at, bytes)?;
-        }
-        Self::protect(at, bytes, Protection::READ_WRITE, PageCall::Discard)
     }
 
     unsafe fn resident(&self, at: NonNull<u8>, bytes: usize) -> Result<usize, PageError> {

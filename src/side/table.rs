@@ -13,7 +13,7 @@
 
 use crate::code::{CodeArena, Sites};
 use crate::error::Error;
-use crate::pages::Reservation;
+use crate::pages::{Reservation, Writable};
 use bytemuck::Zeroable;
 use core::fmt;
 use core::marker::PhantomData;
@@ -83,7 +83,7 @@ const CHUNK: usize = 64 << 10;
 /// ```
 pub struct SideTable<'a, T> {
     arena: &'a CodeArena,
-    pages: Reservation,
+    pages: Reservation<Writable>,
     base: NonNull<T>,
     /// Entries that are writable.
     committed: AtomicUsize,
@@ -101,7 +101,7 @@ unsafe impl<T: Sync> Sync for SideTable<'_, T> {}
 
 impl<'a, T: Zeroable> SideTable<'a, T> {
     /// A table of `capacity` entries in a reservation that was made for them.
-    pub(super) fn from_parts(arena: &'a CodeArena, pages: Reservation, capacity: usize) -> Self {
+    pub(super) fn from_parts(arena: &'a CodeArena, pages: Reservation<Writable>, capacity: usize) -> Self {
         const {
             assert!(size_of::<T>() != 0, "an entry without bytes has nothing to change");
             assert!(!core::mem::needs_drop::<T>(), "entries are never dropped: their type must not need it");
@@ -232,9 +232,8 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
         let bytes = |entries: usize| entries * size_of::<T>();
         // Within the reservation, which is whole pages.
         let end = page.ceil(bytes(to)).unwrap_or(usize::MAX);
-        // SAFETY: whole pages of the reservation, never sealed. Another thread may have made some of them writable already and be using
-        // them: that keeps what they hold.
-        unsafe { self.pages.commit(page.floor(bytes(from))..end) }?;
+        // Another thread may have made some of them writable already and be using them: that keeps what they hold.
+        self.pages.commit(page.floor(bytes(from))..end)?;
         Ok((end / size_of::<T>()).min(self.capacity))
     }
 
@@ -263,18 +262,17 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
     /// ```
     pub fn reset(&mut self) -> Result<(), Error> {
         let bytes = self.bytes();
-        // SAFETY: whole pages of the reservation, all writable; no entry is borrowed.
+        // SAFETY: all of it is writable, and no entry is borrowed.
         let discarded = unsafe { self.pages.discard(bytes.clone()) };
         if discarded.is_err() {
             // What a refused discard leaves behind is unspecified, need not be a `T`, and may have no access.
-            // SAFETY: as above.
-            if unsafe { self.pages.commit(bytes.clone()) }.is_ok() {
+            if self.pages.commit(bytes.clone()).is_ok() {
                 // SAFETY: writable again.
                 unsafe { self.pages.base().write_bytes(0, bytes.end) };
             } else {
                 // Nobody has an entry until it can be made writable anew, which makes it zero; nor for good, if even that is not sure.
                 self.committed.store(0, Release);
-                // SAFETY: as above.
+                // SAFETY: no entry is borrowed.
                 if unsafe { self.pages.decommit(bytes) }.is_err() {
                     self.capacity = 0;
                 }
@@ -315,8 +313,7 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
     /// # fn main() {}
     /// ```
     pub fn resident(&self) -> Result<usize, Error> {
-        // SAFETY: whole pages of the reservation.
-        unsafe { self.pages.resident(self.bytes()) }.map_err(Error::Pages)
+        self.pages.resident(self.bytes()).map_err(Error::Pages)
     }
 
     /// The entries that `wanted` says yes to, with the numbers of their sites: how a collector finds pointers, or a version change its

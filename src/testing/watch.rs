@@ -9,7 +9,7 @@
 use super::pages::{ANY, Pages};
 use super::reservations::Reserved;
 use crate::error::{PageCall, PageError};
-use crate::pages::PageSource;
+use crate::pages::{PageSource, Step};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, Ordering::SeqCst};
 
@@ -135,78 +135,21 @@ unsafe impl PageSource for Pages {
         Ok(base)
     }
 
-    unsafe fn commit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+    unsafe fn apply(&self, step: Step, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        let legal = |state| match step {
+            Step::Commit | Step::Plain | Step::Decommit => !matches!(state, SEALED | PERHAPS_SEALED),
+            Step::Seal | Step::SealExecutable => state != NO_ACCESS,
+            Step::Replace { .. } | Step::Fix | Step::Huge { sealed: true } => state == SEALED,
+            Step::Populate | Step::Discard | Step::Huge { sealed: false } => state == COMMITTED,
+        };
+        let after = |state| match step {
+            Step::Commit => COMMITTED,
+            Step::Seal | Step::SealExecutable => SEALED,
+            Step::Decommit => NO_ACCESS,
+            _ => state,
+        };
         // SAFETY: the caller's contract, on the range or its beginning.
-        let forward = |bytes| unsafe { self.source.commit(at, bytes) };
-        self.call(
-            PageCall::Commit,
-            (at, bytes),
-            |state| !matches!(state, SEALED | PERHAPS_SEALED),
-            |_| COMMITTED,
-            forward,
-        )
-    }
-
-    unsafe fn populate(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract, on the range or its beginning.
-        let forward = |bytes| unsafe { self.source.populate(at, bytes) };
-        self.call(PageCall::Populate, (at, bytes), |state| state == COMMITTED, |state| state, forward)
-    }
-
-    unsafe fn seal(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract, on the range or its beginning.
-        let forward = |bytes| unsafe { self.source.seal(at, bytes) };
-        self.call(PageCall::Seal, (at, bytes), |state| state != NO_ACCESS, |_| SEALED, forward)
-    }
-
-    unsafe fn seal_executable(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract, on the range or its beginning.
-        let forward = |bytes| unsafe { self.source.seal_executable(at, bytes) };
-        self.call(PageCall::SealExecutable, (at, bytes), |state| state != NO_ACCESS, |_| SEALED, forward)
-    }
-
-    unsafe fn replace(&self, at: NonNull<u8>, bytes: usize, executable: bool) -> Result<(), PageError> {
-        // SAFETY: the caller's contract, on the range or its beginning.
-        let forward = |bytes| unsafe { self.source.replace(at, bytes, executable) };
-        self.call(PageCall::Replace, (at, bytes), |state| state == SEALED, |state| state, forward)
-    }
-
-    unsafe fn fix(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract, on the range or its beginning.
-        let forward = |bytes| unsafe { self.source.fix(at, bytes) };
-        self.call(PageCall::Fix, (at, bytes), |state| state == SEALED, |state| state, forward)
-    }
-
-    unsafe fn huge(&self, at: NonNull<u8>, bytes: usize, sealed: bool) -> Result<(), PageError> {
-        // SAFETY: the caller's contract, on the range or its beginning.
-        let forward = |bytes| unsafe { self.source.huge(at, bytes, sealed) };
-        let wanted = if sealed { SEALED } else { COMMITTED };
-        self.call(PageCall::Huge, (at, bytes), |state| state == wanted, |state| state, forward)
-    }
-
-    unsafe fn plain(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract, on the range or its beginning.
-        let forward = |bytes| unsafe { self.source.plain(at, bytes) };
-        let legal = |state| !matches!(state, SEALED | PERHAPS_SEALED);
-        self.call(PageCall::Plain, (at, bytes), legal, |state| state, forward)
-    }
-
-    unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract, on the range or its beginning.
-        let forward = |bytes| unsafe { self.source.decommit(at, bytes) };
-        self.call(
-            PageCall::Decommit,
-            (at, bytes),
-            |state| !matches!(state, SEALED | PERHAPS_SEALED),
-            |_| NO_ACCESS,
-            forward,
-        )
-    }
-
-    unsafe fn discard(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract, on the range or its beginning.
-        let forward = |bytes| unsafe { self.source.discard(at, bytes) };
-        self.call(PageCall::Discard, (at, bytes), |state| state == COMMITTED, |state| state, forward)
+        self.call(step.call(), (at, bytes), legal, after, |bytes| unsafe { self.source.apply(step, at, bytes) })
     }
 
     unsafe fn resident(&self, at: NonNull<u8>, bytes: usize) -> Result<usize, PageError> {

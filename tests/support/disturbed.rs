@@ -1,7 +1,7 @@
 //! A page source in whose calls other things happen.
 
 use permacode::error::{PageCall, PageError};
-use permacode::pages::PageSource;
+use permacode::pages::{PageSource, Step};
 use permacode::testing::Pages;
 use std::cell::RefCell;
 use std::ptr::NonNull;
@@ -67,34 +67,16 @@ unsafe impl PageSource for Disturbed {
         self.pages.reserve(bytes)
     }
 
-    unsafe fn commit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        self.call(PageCall::Commit, bytes)?;
-        // SAFETY: the caller's contract.
-        unsafe { self.pages.commit(at, bytes) }
-    }
-
-    unsafe fn populate(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        self.call(PageCall::Populate, bytes)?;
-        // SAFETY: the caller's contract.
-        unsafe { self.pages.populate(at, bytes) }
-    }
-
-    unsafe fn seal(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        self.call(PageCall::Seal, bytes)?;
-        // SAFETY: the caller's contract.
-        unsafe { self.pages.seal(at, bytes) }
-    }
-
-    unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        self.call(PageCall::Decommit, bytes)?;
-        // SAFETY: the caller's contract.
-        unsafe { self.pages.decommit(at, bytes) }
-    }
-
-    unsafe fn discard(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        self.call(PageCall::Discard, bytes)?;
-        // SAFETY: the caller's contract.
-        unsafe { self.pages.discard(at, bytes) }
+    unsafe fn apply(&self, step: Step, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        match step {
+            Step::Plain => Ok(()),
+            Step::SealExecutable | Step::Replace { .. } | Step::Fix | Step::Huge { .. } => step.refuse(bytes),
+            _ => {
+                self.call(step.call(), bytes)?;
+                // SAFETY: the caller's contract.
+                unsafe { self.pages.apply(step, at, bytes) }
+            }
+        }
     }
 
     unsafe fn resident(&self, at: NonNull<u8>, bytes: usize) -> Result<usize, PageError> {

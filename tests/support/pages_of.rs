@@ -1,7 +1,7 @@
 //! Pages of any size.
 
 use permacode::error::{PageCall, PageError};
-use permacode::pages::PageSource;
+use permacode::pages::{PageSource, Step};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
 
@@ -38,31 +38,17 @@ unsafe impl PageSource for PagesOf {
         at.ok_or(PageError { call: PageCall::Reserve, bytes, code: 0 })
     }
 
-    unsafe fn commit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+    unsafe fn apply(&self, step: Step, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         self.whole(at, bytes);
-        Ok(())
-    }
-
-    unsafe fn populate(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        self.whole(at, bytes);
-        Ok(())
-    }
-
-    unsafe fn seal(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        self.whole(at, bytes);
-        Ok(())
-    }
-
-    unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        self.whole(at, bytes);
-        // SAFETY: the caller's range is its own.
-        unsafe { at.write_bytes(0, bytes) };
-        Ok(())
-    }
-
-    unsafe fn discard(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract is the stricter one.
-        unsafe { self.decommit(at, bytes) }
+        match step {
+            Step::Commit | Step::Populate | Step::Seal | Step::Plain => Ok(()),
+            Step::Decommit | Step::Discard => {
+                // SAFETY: the caller's range is its own.
+                unsafe { at.write_bytes(0, bytes) };
+                Ok(())
+            }
+            _ => step.refuse(bytes),
+        }
     }
 
     unsafe fn resident(&self, at: NonNull<u8>, bytes: usize) -> Result<usize, PageError> {

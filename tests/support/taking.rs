@@ -4,7 +4,7 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use permacode::error::{PageCall, PageError};
-use permacode::pages::{PageSource, SystemPages};
+use permacode::pages::{PageSource, Step, SystemPages};
 use std::sync::Arc;
 
 /// Pages of the system, of which a refused discard has lost its access, and a commit after it may be refused too: what Windows may do.
@@ -54,35 +54,22 @@ unsafe impl PageSource for Taking {
         SystemPages.reserve(bytes)
     }
 
-    unsafe fn commit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        if Self::refuses(&self.commits) {
-            return Err(PageError { call: PageCall::Commit, bytes, code: libc::ENOMEM });
+    unsafe fn apply(&self, step: Step, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        match step {
+            Step::Commit if Self::refuses(&self.commits) => {
+                Err(PageError { call: PageCall::Commit, bytes, code: libc::ENOMEM })
+            }
+            Step::Discard if Self::refuses(&self.discards) => {
+                // SAFETY: nobody relies on what the range holds.
+                unsafe { SystemPages.apply(Step::Decommit, at, bytes) }?;
+                Err(PageError { call: PageCall::Discard, bytes, code: libc::ENOMEM })
+            }
+            // SAFETY: handed on.
+            Step::Commit | Step::Discard | Step::Decommit => unsafe { SystemPages.apply(step, at, bytes) },
+            Step::Plain => Ok(()),
+            Step::Huge { .. } => step.refuse(bytes),
+            _ => unreachable!("a heap does not"),
         }
-        // SAFETY: handed on.
-        unsafe { SystemPages.commit(at, bytes) }
-    }
-
-    unsafe fn populate(&self, _at: NonNull<u8>, _bytes: usize) -> Result<(), PageError> {
-        unreachable!("a heap does not")
-    }
-
-    unsafe fn seal(&self, _at: NonNull<u8>, _bytes: usize) -> Result<(), PageError> {
-        unreachable!("a heap does not")
-    }
-
-    unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: handed on.
-        unsafe { SystemPages.decommit(at, bytes) }
-    }
-
-    unsafe fn discard(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        if Self::refuses(&self.discards) {
-            // SAFETY: nobody relies on what the range holds.
-            unsafe { SystemPages.decommit(at, bytes) }?;
-            return Err(PageError { call: PageCall::Discard, bytes, code: libc::ENOMEM });
-        }
-        // SAFETY: handed on.
-        unsafe { SystemPages.discard(at, bytes) }
     }
 
     unsafe fn release(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {

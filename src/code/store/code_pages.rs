@@ -23,7 +23,7 @@ use super::tails::Tail;
 use super::watermark::{End, Watermark};
 use crate::base::align;
 use crate::base::page::PageSize;
-use crate::pages::{HUGE, Reservation};
+use crate::pages::{HUGE, Reservation, Sealable};
 use core::cell::Cell;
 use core::ops::Range;
 use core::ptr::NonNull;
@@ -39,7 +39,7 @@ pub(in crate::code) const LONGEST_RUN: usize = 1 << 20;
 const SPARE: usize = 40;
 
 pub(in crate::code) struct CodePages {
-    pub(in crate::code) reservation: Reservation,
+    pub(in crate::code) reservation: Reservation<Sealable>,
     pub(in crate::code) table: PageTable,
     /// Where code pages begin in the reservation.
     start: usize,
@@ -104,7 +104,11 @@ impl CodePages {
     /// 1. `reservation` was made for `geometry`.
     /// 2. The page table's memory and the [first](Self::ready) code pages are committed, zero, and used by nobody else.
     /// 3. The code pages become part of an arena, and every record that they are told of is of its ledger.
-    pub(in crate::code) unsafe fn new(reservation: Reservation, geometry: StorePlan, choices: StoreOptions) -> Self {
+    pub(in crate::code) unsafe fn new(
+        reservation: Reservation<Sealable>,
+        geometry: StorePlan,
+        choices: StoreOptions,
+    ) -> Self {
         let StoreOptions { limit, level, strict, huge } = choices;
         let page = reservation.page();
         // SAFETY: the geometry made room for the table before its end, which is aligned as records are, hence to a word, and behind its rest,
@@ -142,11 +146,11 @@ impl CodePages {
     }
 
     /// Bytes of code pages to be writable from the beginning.
-    pub(in crate::code) fn ready(reservation: &Reservation, geometry: StorePlan) -> usize {
+    pub(in crate::code) fn ready(reservation: &Reservation<Sealable>, geometry: StorePlan) -> usize {
         reservation.page().ceil(FIRST_RUN).map_or(geometry.code, |bytes| bytes.min(geometry.code))
     }
 
-    pub(in crate::code) fn reservation(&self) -> &Reservation {
+    pub(in crate::code) fn reservation(&self) -> &Reservation<Sealable> {
         &self.reservation
     }
 
@@ -358,7 +362,7 @@ impl CodePages {
 }
 
 impl Memory for CodePages {
-    fn pages(&self) -> &Reservation {
+    fn pages(&self) -> &Reservation<Sealable> {
         &self.reservation
     }
 

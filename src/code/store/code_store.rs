@@ -16,7 +16,7 @@ use super::watermark::End;
 use crate::base::page::PageSize;
 use crate::code::value::SiteCounter;
 use crate::error::{Error, PageError};
-use crate::pages::Reservation;
+use crate::pages::{Reservation, Sealable, Step};
 use core::alloc::Layout;
 use core::ops::Range;
 use core::ptr::NonNull;
@@ -42,12 +42,12 @@ impl CodeStore {
 
     /// Makes an empty store in a reservation that was made for this plan.
     pub(in crate::code) fn new(
-        reservation: Reservation,
+        reservation: Reservation<Sealable>,
         plan: StorePlan,
         options: StoreOptions,
     ) -> Result<Self, PageError> {
         // SAFETY: whole pages of a reservation that nothing was done with yet.
-        unsafe { reservation.commit(0..plan.start + CodePages::ready(&reservation, plan)) }?;
+        unsafe { reservation.apply(Step::Commit, 0..plan.start + CodePages::ready(&reservation, plan)) }?;
         let ledger = Ledger::new(plan.table..plan.start, plan.rest, plan.back);
         // SAFETY: the reservation was made for this plan; the page table's part and the first code are committed and untouched. Every record
         // that the pages are told of is of this store's ledger.

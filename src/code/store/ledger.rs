@@ -17,7 +17,7 @@ use super::record::Record;
 use crate::base::align;
 use crate::base::page::RECORD_ALIGN;
 use crate::error::Error;
-use crate::pages::Reservation;
+use crate::pages::{Reservation, Sealable, Step};
 use core::alloc::Layout;
 use core::ops::Range;
 use core::ptr::NonNull;
@@ -50,7 +50,7 @@ struct Place {
 
 /// What a ledger takes memory from.
 pub(in crate::code) trait Memory {
-    fn pages(&self) -> &Reservation;
+    fn pages(&self) -> &Reservation<Sealable>;
 
     /// Takes the last `bytes` bytes of the code pages, a multiple of the page size, unless code has claimed one of them. Whether they are
     /// the ledger's now.
@@ -172,7 +172,7 @@ impl Ledger {
         };
         // SAFETY: whole pages between what is committed and what the ledger may have; its pages are never sealed. Another thread may have
         // committed some of them already and be using them: committing again keeps what they hold (`PageSource::commit`).
-        unsafe { memory.pages().commit(self.top - ahead..self.top - (committed - front)) }?;
+        unsafe { memory.pages().apply(Step::Commit, self.top - ahead..self.top - (committed - front)) }?;
         self.committed.fetch_max(front + ahead, AcqRel);
         Ok(true)
     }
@@ -191,13 +191,13 @@ mod tests {
 
     /// A reservation, and pages of code that lie in front of the ledger's second part.
     struct Pages {
-        reservation: Reservation,
+        reservation: Reservation<Sealable>,
         watermark: Watermark,
         code: usize,
     }
 
     impl Memory for Pages {
-        fn pages(&self) -> &Reservation {
+        fn pages(&self) -> &Reservation<Sealable> {
             &self.reservation
         }
 
@@ -227,7 +227,7 @@ mod tests {
         let top = front.end + code + part;
         let reservation = Reservation::new(Source::default(), top).unwrap();
         // SAFETY: whole pages of a new reservation.
-        unsafe { reservation.commit(0..front.end) }.unwrap();
+        unsafe { reservation.apply(Step::Commit, 0..front.end) }.unwrap();
         let pages = Pages { reservation, watermark: Watermark::new(), code };
         pages.claim(page);
         (pages, Ledger::new(front, top, part))

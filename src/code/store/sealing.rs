@@ -12,7 +12,7 @@ use super::extent::Extent;
 use super::page_table::PageFlag;
 use super::protection::Protection;
 use crate::error::PageError;
-use crate::pages::HUGE;
+use crate::pages::{HUGE, Step};
 use core::ops::Range;
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -51,7 +51,8 @@ impl CodePages {
         self.seals.fetch_add(1, Relaxed);
         // SAFETY: only this module lies on these pages, and its loader, the only one that could write there, is finished. They are not
         // marked as closed yet, so no other thread seals them.
-        let sealed = unsafe { self.reservation.seal_executable(self.reserved(self.page().span(pages.clone()))) };
+        let sealed =
+            unsafe { self.reservation.apply(Step::SealExecutable, self.reserved(self.page().span(pages.clone()))) };
         if sealed.is_ok() {
             // SAFETY: the system has just made them so, and nobody can write there.
             unsafe {
@@ -93,7 +94,7 @@ impl CodePages {
         // may seal the same stretch at once: what is read-only stays so. No executable page is among them, which this would take the right
         // to execute from: `seal_executable_extent` marks those as sealed before it marks them as closed, and `next_unsealed` reads the
         // marks in the other order. If this fails half-way, the pages stay closed and are tried again.
-        let sealed = unsafe { self.reservation.seal(self.reserved(self.page().span(pages.clone()))) };
+        let sealed = unsafe { self.reservation.apply(Step::Seal, self.reserved(self.page().span(pages.clone()))) };
         // Another thread may have sealed them, and fixed them since: then the system refuses what is done already.
         if sealed.is_err() && !self.table.is_set(PageFlag::Sealed, pages.clone()) {
             sealed?;
@@ -126,7 +127,8 @@ impl CodePages {
             if start != end {
                 // SAFETY: all are marked as sealed, and advice changes how memory lies, not what it holds, also if another thread replaces
                 // some of it meanwhile. A refusal changes nothing but how fast it is.
-                self.refusal.note(&unsafe { self.reservation.huge(self.reserved(start..end), true) });
+                self.refusal
+                    .note(&unsafe { self.reservation.apply(Step::Huge { sealed: true }, self.reserved(start..end)) });
             }
             start = end + HUGE;
         }
@@ -162,7 +164,9 @@ impl CodePages {
     fn put_file(&self, pages: Range<usize>, executable: bool) -> Result<(), PageError> {
         // SAFETY: `each_stretch` chose pages that are marked as sealed and alike in being executable. Nobody writes there any more, so if two
         // threads replace the same pages, both put the same bytes there.
-        unsafe { self.reservation.replace(self.reserved(self.page().span(pages.clone())), executable) }?;
+        unsafe {
+            self.reservation.apply(Step::Replace { executable }, self.reserved(self.page().span(pages.clone())))
+        }?;
         // SAFETY: replaced just now.
         unsafe { self.table.replace(pages) };
         Ok(())
@@ -207,7 +211,7 @@ impl CodePages {
                 as_one?;
             }
             // SAFETY: sealed pages; the caller's promise.
-            let fixed = unsafe { self.reservation.fix(self.reserved(self.page().span(pages.clone()))) };
+            let fixed = unsafe { self.reservation.apply(Step::Fix, self.reserved(self.page().span(pages.clone()))) };
             self.refusal.note(&fixed);
             fixed?;
             // SAFETY: fixed just now.

@@ -18,7 +18,7 @@ use super::shelf::{Board, Held, LEAST, Spot};
 use super::watermark::{Claimed, End};
 use crate::base::align;
 use crate::error::{Error, PageError};
-use crate::pages::HUGE;
+use crate::pages::{HUGE, Step};
 use core::alloc::Layout;
 use core::mem::ManuallyDrop;
 use core::ops::Range;
@@ -64,7 +64,7 @@ impl Claim<'_> {
     /// Gives the pages their memory now.
     pub(in crate::code) fn populate(&self) -> Result<(), PageError> {
         // SAFETY: claimed and committed, nobody else's, and so not sealed.
-        unsafe { self.pages.reservation.populate(self.pages.reserved(self.range())) }
+        unsafe { self.pages.reservation.apply(Step::Populate, self.pages.reserved(self.range())) }
     }
 
     /// Keeps the pages: from here on they are to be filled or left.
@@ -341,10 +341,12 @@ impl CodePages {
         let claim = Claim { pages: self, end, range };
         self.commit_table(end, claim.range())?;
         // SAFETY: whole pages that the caller alone has claimed just now, so they were never sealed (invariant 4).
-        unsafe { self.reservation.commit(self.reserved(self.unready(claim.range()))) }?;
+        unsafe { self.reservation.apply(Step::Commit, self.reserved(self.unready(claim.range()))) }?;
         if self.huge && end == End::Front {
             // SAFETY: committed just now. A refusal changes nothing but how fast it is.
-            self.refusal.note(&unsafe { self.reservation.huge(self.reserved(self.huge_part(claim.range())), false) });
+            self.refusal.note(&unsafe {
+                self.reservation.apply(Step::Huge { sealed: false }, self.reserved(self.huge_part(claim.range())))
+            });
         }
         Ok(claim)
     }
@@ -355,7 +357,7 @@ impl CodePages {
         // SAFETY: whole pages of the table's part of the reservation, never sealed; they may be writable and used already (`PageSource::commit`).
         // Then they are there for the table, which the geometry made room for.
         unsafe {
-            self.reservation.commit(self.rest + bytes.start..self.rest + bytes.end)?;
+            self.reservation.apply(Step::Commit, self.rest + bytes.start..self.rest + bytes.end)?;
             self.table.grow(end, bytes);
         }
         Ok(())
@@ -371,7 +373,7 @@ impl CodePages {
     fn give_back(&self, end: End, range: Range<usize>) {
         // SAFETY: a claim that is being dropped: nobody refers to it, nothing was written there, and it was never sealed. A refusal changes
         // nothing that matters: the pages are zero, and whoever claims them next commits them again.
-        let _ = unsafe { self.reservation.decommit(self.reserved(self.unready(range.clone()))) };
+        let _ = unsafe { self.reservation.apply(Step::Decommit, self.reserved(self.unready(range.clone()))) };
         let units = match end {
             End::Front => range.start / self.grain..range.end / self.grain,
             End::Back => (self.back(0) - range.end) / self.grain..(self.back(0) - range.start) / self.grain,

@@ -2,7 +2,7 @@
 
 use super::remote::Remote;
 use crate::error::PageError;
-use crate::pages::{PageSource, Source};
+use crate::pages::{PageSource, Source, Step};
 use core::cell::UnsafeCell;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*};
@@ -76,45 +76,17 @@ unsafe impl PageSource for Owned {
         self.pages().reserve(bytes)
     }
 
-    unsafe fn commit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: null, or bits that stay where they are.
-        if let Some(remote) = unsafe { self.remote.load(Acquire).as_ref() } {
-            // Bookkeeping lies before the objects.
-            let end = (at.addr().get() + bytes).checked_sub(self.base.load(Relaxed));
-            remote.cover(end.unwrap_or(0))?;
+    unsafe fn apply(&self, step: Step, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        if step == Step::Commit {
+            // SAFETY: null, or bits that stay where they are.
+            if let Some(remote) = unsafe { self.remote.load(Acquire).as_ref() } {
+                // Bookkeeping lies before the objects.
+                let end = (at.addr().get() + bytes).checked_sub(self.base.load(Relaxed));
+                remote.cover(end.unwrap_or(0))?;
+            }
         }
         // SAFETY: the caller's contract.
-        unsafe { self.pages().commit(at, bytes) }
-    }
-
-    unsafe fn populate(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract.
-        unsafe { self.pages().populate(at, bytes) }
-    }
-
-    unsafe fn seal(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract.
-        unsafe { self.pages().seal(at, bytes) }
-    }
-
-    unsafe fn huge(&self, at: NonNull<u8>, bytes: usize, sealed: bool) -> Result<(), PageError> {
-        // SAFETY: the caller's contract.
-        unsafe { self.pages().huge(at, bytes, sealed) }
-    }
-
-    unsafe fn plain(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract.
-        unsafe { self.pages().plain(at, bytes) }
-    }
-
-    unsafe fn decommit(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract.
-        unsafe { self.pages().decommit(at, bytes) }
-    }
-
-    unsafe fn discard(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's contract.
-        unsafe { self.pages().discard(at, bytes) }
+        unsafe { self.pages().apply(step, at, bytes) }
     }
 
     unsafe fn resident(&self, at: NonNull<u8>, bytes: usize) -> Result<usize, PageError> {

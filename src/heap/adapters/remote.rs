@@ -15,7 +15,7 @@
 
 use crate::error::{Error, PageError};
 use crate::heap::slabs::SLAB;
-use crate::pages::{Reservation, Source};
+use crate::pages::{Reservation, Source, Writable};
 use core::sync::atomic::{AtomicUsize, Ordering::*};
 
 /// Granularity of the bits: the smallest class.
@@ -32,7 +32,7 @@ const STEP: usize = 64 << 10;
 
 /// The bits for the objects of one heap.
 pub(in crate::heap) struct Remote {
-    pages: Reservation,
+    pages: Reservation<Writable>,
     slabs: usize,
     /// Bytes that are writable. Only the owner changes it.
     covered: AtomicUsize,
@@ -69,8 +69,7 @@ impl Remote {
         }
         let commit = |to: usize| {
             let to = self.pages.page().ceil(to).unwrap_or(usize::MAX).min(self.pages.len());
-            // SAFETY: whole pages of the reservation, never sealed.
-            unsafe { self.pages.commit(covered..to) }.map(|()| self.covered.store(to, Relaxed))
+            self.pages.commit(covered..to).map(|()| self.covered.store(to, Relaxed))
         };
         let ahead = covered + STEP.max(covered / 4);
         commit(needed.max(ahead)).or_else(|error| if needed < ahead { commit(needed) } else { Err(error) })

@@ -96,8 +96,8 @@ impl Slabs {
         if chunks.clone().all(|number| self.vacancy.is(ADVISED, number)) {
             return;
         }
-        // SAFETY: whole chunks of committed slabs, never sealed. A refusal changes nothing but how fast it is.
-        let advised = unsafe { self.pages.huge(self.bytes_of(chunks.clone()), false) };
+        // SAFETY: whole chunks of committed slabs. A refusal changes nothing but how fast it is.
+        let advised = unsafe { self.pages.huge(self.bytes_of(chunks.clone())) };
         self.vacancy.sets.assign(ADVISED, chunks, advised.is_ok());
     }
 
@@ -108,8 +108,8 @@ impl Slabs {
             return;
         }
         let chunks = self.chunk_of(slabs.start).start..self.chunk_of(slabs.end - 1).end;
-        // SAFETY: whole pages of committed slabs, never sealed. If it is refused, the system may make huge pages here again.
-        let _ = unsafe { self.pages.plain(self.bytes_of(chunks.clone())) };
+        // If it is refused, the system may make huge pages here again.
+        let _ = self.pages.plain(self.bytes_of(chunks.clone()));
         self.vacancy.sets.assign(ADVISED, chunks, false);
     }
 
@@ -310,8 +310,7 @@ impl Slabs {
         }
         let upto = |end: usize| {
             self.commit_far(end.div_ceil(SLAB))?;
-            // SAFETY: whole pages of the objects' part of the reservation, which is never sealed.
-            unsafe { self.commit_small(self.origin + committed..self.origin + end) }?;
+            self.commit_small(self.origin + committed..self.origin + end)?;
             self.committed.set(end);
             Ok(())
         };

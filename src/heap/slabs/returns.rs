@@ -242,14 +242,13 @@ impl Slabs {
     // ── calls ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     pub(in crate::heap) fn discard(&self, objects: Range<usize>) -> Result<(), Error> {
-        // SAFETY: whole pages of slabs, committed and never sealed, that hold no object that is out.
+        // SAFETY: slabs that are committed and hold no object that is out.
         unsafe { self.pages.discard(self.origin + objects.start..self.origin + objects.end) }.map_err(Error::Pages)
     }
 
     /// Gives slabs their access back, those that may have lost it. They are unsure if that is refused.
     pub(in crate::heap) fn recommit(&self, slabs: Range<usize>) -> Result<(), Error> {
-        // SAFETY: whole pages of slabs below `high`, never sealed.
-        let committed = unsafe { self.pages.commit(self.bytes_of(slabs.clone())) };
+        let committed = self.pages.commit(self.bytes_of(slabs.clone()));
         slabs.for_each(|number| _ = self.slab(number).note(Flag::Unsure, committed.is_err()));
         committed.map_err(Error::Pages)
     }

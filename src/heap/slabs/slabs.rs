@@ -27,14 +27,14 @@ use super::sets::Sets;
 use super::slab::{Flag, GRAINS, Slab, SlabUse};
 use super::vacant::Vacancy;
 use crate::error::{Error, PageError};
-use crate::pages::Reservation;
+use crate::pages::{Reservation, Writable};
 use core::cell::Cell;
 use core::ops::Range;
 use core::ptr::NonNull;
 
 /// The slabs of one heap.
 pub(in crate::heap) struct Slabs {
-    pub(in crate::heap) pages: Reservation,
+    pub(in crate::heap) pages: Reservation<Writable>,
     /// Offset of slab 0 in the reservation, so that its address is a multiple of its size.
     pub(in crate::heap) origin: usize,
     /// Address of slab 0.
@@ -101,7 +101,12 @@ impl Slabs {
     ///
     /// 1. `pages` was made for `plan`, with its objects at `origin`.
     /// 2. What the plan has [`first`](HeapPlan::first) is committed, zero, and for this value alone.
-    pub(in crate::heap) unsafe fn new(pages: Reservation, origin: usize, plan: HeapPlan, choices: SlabOptions) -> Self {
+    pub(in crate::heap) unsafe fn new(
+        pages: Reservation<Writable>,
+        origin: usize,
+        plan: HeapPlan,
+        choices: SlabOptions,
+    ) -> Self {
         let start = origin - plan.objects;
         // SAFETY: the plan's parts lie within the reservation and have the room that each needs.
         let (base, table, far, vacant, partial, pool) = unsafe {
@@ -177,8 +182,7 @@ impl Slabs {
         let all = self.plan.far;
         let Some(missing) = far::missing(slabs, self.far_committed.get(), all) else { return Ok(()) };
         let (start, end) = (self.start() + self.plan.far().start, missing.end);
-        // SAFETY: whole pages of the metadata behind the objects, never sealed.
-        unsafe { self.commit_small(start + missing.start..start + end) }?;
+        self.commit_small(start + missing.start..start + end)?;
         self.far_committed.set(end);
         // SAFETY: writable since now, and there is one for each 64 slabs.
         unsafe {
@@ -193,20 +197,14 @@ impl Slabs {
     /// The [first](HeapPlan::first) range of most heaps is too short for a huge page as long as nothing is writable beside it, so it is asked for
     /// with the second: a heap that stays small makes a call less. Not for the whole reservation at once: neighbours in the address space that are
     /// alike are one mapping, and so are parts without access.
-    ///
-    /// # Safety
-    ///
-    /// Whole pages of the reservation, none of which are ever sealed.
-    pub(super) unsafe fn commit_small(&self, range: Range<usize>) -> Result<(), PageError> {
-        // SAFETY: the caller's promise.
-        unsafe { self.pages.commit(range.clone()) }?;
+    pub(super) fn commit_small(&self, range: Range<usize>) -> Result<(), PageError> {
+        self.pages.commit(range.clone())?;
         if self.is_as_made() {
             let (start, first) = (self.start(), self.plan.first());
-            // SAFETY: committed when the heap was made. If the advice is refused, a system that uses huge pages unasked goes on with that.
-            let _ = unsafe { self.pages.plain(start + first.start..start + first.end) };
+            // If the advice is refused, a system that uses huge pages unasked goes on with that.
+            let _ = self.pages.plain(start + first.start..start + first.end);
         }
-        // SAFETY: as above.
-        let _ = unsafe { self.pages.plain(range) };
+        let _ = self.pages.plain(range);
         Ok(())
     }
 
@@ -353,7 +351,7 @@ impl Slabs {
     pub(in crate::heap) fn trim_pool(&self) {
         self.pool.trim(|range| {
             let bytes = self.bytes_of_pool(range);
-            // SAFETY: whole pages of the pool's part of the reservation, never sealed; nobody relies on what they hold. If they are not
+            // SAFETY: bytes of the pool's part that are committed, and on what they hold nobody relies. If they are not
             // returned, they are made as if they were, where they may still be written to.
             unsafe {
                 self.pages.discard(bytes.clone()).is_ok()
@@ -366,8 +364,7 @@ impl Slabs {
     }
 
     pub(in crate::heap) fn commit_pool(&self, range: Range<usize>) -> Result<(), PageError> {
-        // SAFETY: whole pages of the pool's part of the reservation, which is never sealed.
-        unsafe { self.commit_small(self.bytes_of_pool(range)) }
+        self.commit_small(self.bytes_of_pool(range))
     }
 
     /// Offsets in the reservation of bytes of the pool, counted from its end, that are all of one chunk.
