@@ -8,7 +8,7 @@ use core::fmt;
 
 /// A module of machine code while it is built.
 ///
-/// Like a [`Loader`], for bytes only. Its pages are shared with no other module, so that nothing but machine code becomes executable.
+/// Like a [`OpenModule`], for bytes only. Its pages are shared with no other module, so that nothing but machine code becomes executable.
 /// Until the seal they are writable and not executable, from then on executable and not writable; on processors that need it the
 /// instruction cache is told. Dropping the loader closes the module; its pages then become read-only with the next
 /// [`CodeArena::seal`], and never executable.
@@ -55,11 +55,11 @@ impl CodeArena {
 impl<'a> NativeModule<'a> {
     /// Copies machine code to an address that is a multiple of `align`, in bytes, a power of two.
     ///
-    /// Costs what [`Loader::alloc_slice_copy`] does. The bytes are readable at once, and executable from [`seal`](Self::seal) on.
+    /// Costs what [`Loader::alloc_slice_copy`](crate::Loader::alloc_slice_copy) does. The bytes are readable at once, and executable from [`seal`](Self::seal) on.
     ///
     /// # Errors
     ///
-    /// Those of [`Loader::alloc_padded`].
+    /// Those of [`Loader::alloc_padded`](crate::Loader::alloc_padded).
     ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;
