@@ -256,12 +256,14 @@ impl CodePages {
 
     /// Makes the page table of claimed pages writable.
     fn commit_table(&self, end: End, claimed: Range<usize>) -> Result<(), PageError> {
-        let Some(bytes) = self.table.missing(end, self.page().touched(claimed), self.page()) else { return Ok(()) };
+        let Some(bytes) = self.table.groups.missing(end, self.page().touched(claimed), self.page()) else {
+            return Ok(());
+        };
         // SAFETY: whole pages of the table's part of the reservation, never sealed; they may be writable and used already (`PageSource::commit`).
         // Then they are there for the table, which the geometry made room for.
         unsafe {
             self.reservation.apply(Step::Commit, self.rest + bytes.start..self.rest + bytes.end)?;
-            self.table.grow(end, bytes);
+            self.table.groups.grow(end, bytes);
         }
         Ok(())
     }

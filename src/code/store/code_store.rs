@@ -6,7 +6,7 @@ use super::extent::Extent;
 use super::ledger::{CHUNK, Ledger};
 use super::module_list::{ModuleList, ModuleRecord};
 use super::name_trie::NameTrie;
-use super::page_table::PageTable;
+use super::page_groups::PageGroups;
 use super::plan::StorePlan;
 use super::protection::Protection;
 use super::record::Record;
@@ -37,7 +37,7 @@ pub(in crate::code) struct CodeStore {
 impl CodeStore {
     /// Returns where the parts of a reservation for `code` bytes lie, with at least one chunk of records.
     pub(in crate::code) fn plan(code: usize, page: PageSize) -> Option<StorePlan> {
-        StorePlan::new(code, page, CHUNK, PageTable::bytes)
+        StorePlan::new(code, page, CHUNK, PageGroups::bytes)
     }
 
     /// Makes an empty store in a reservation that was made for this plan.

@@ -18,6 +18,7 @@ mod extent;
 mod ledger;
 mod module_list;
 mod name_trie;
+mod page_groups;
 mod page_table;
 mod plan;
 mod protection;

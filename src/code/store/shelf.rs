@@ -15,8 +15,8 @@
 //! each board, and two for each tail that might do.
 
 use super::record::{AtomicRecord, Record};
-use crate::base::align;
 use crate::base::atomics::AtomicUsize;
+use crate::base::{align, bits};
 use core::ops::Range;
 use core::sync::atomic::Ordering::*;
 
@@ -326,9 +326,7 @@ impl Shelf {
     }
 
     fn spots(board: Record<'_, Board>, bits: usize) -> impl Iterator<Item = Spot<'_>> {
-        core::iter::successors(Some(bits), |bits: &usize| (*bits != 0).then(|| bits & (bits - 1)))
-            .take_while(|&bits| bits != 0)
-            .map(move |bits| Spot { board, place: bits.trailing_zeros() as usize })
+        bits::ones(bits as u64).map(move |place| Spot { board, place })
     }
 
     // ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
