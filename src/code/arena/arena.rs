@@ -81,7 +81,7 @@ impl CodeArena {
 
     /// Returns the name with this text, if a loader of the arena has interned it.
     ///
-    /// It adds nothing, so text from outside can be looked up without filling the arena. NameTrie of transient code are not found: those
+    /// It adds nothing, so text from outside can be looked up without filling the arena. Names of transient code are not found: those
     /// are the region's own until they are [promoted](crate::CodeRef::promote). The empty name is always found.
     ///
     /// ```

@@ -119,7 +119,7 @@ impl<'a> Transients<'a> {
     /// [reset](crate::SideTable::reset) while this value lives. A collector that takes entries for roots calls
     /// [`clear_free`](Self::clear_free) before it does.
     ///
-    /// Costs nothing here; later one call of `clear` for each range that is used again, two for one of 65,536 numbers. SitePool that are new
+    /// Costs nothing here; later one call of `clear` for each range that is used again, two for one of 65,536 numbers. Numbers that are new
     /// or [cleared](Self::clear_free) already are not cleared.
     ///
     /// ```
@@ -286,7 +286,7 @@ impl<'a> Transients<'a> {
     /// Call it before a collector takes the entries of a side table for roots. Otherwise entries of dead code keep their objects alive, and
     /// after a [`sweep`](Self::sweep) they may hold pointers to objects that it freed. Does nothing if no closure was given.
     ///
-    /// If the closure panics, its numbers and those not reached yet are cleared later. SitePool that the closure itself uses and gives back
+    /// If the closure panics, its numbers and those not reached yet are cleared later. Numbers that the closure itself uses and gives back
     /// are left to the next call.
     ///
     /// ```
