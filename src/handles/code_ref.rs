@@ -10,7 +10,7 @@
 
 use crate::code::Permanent;
 use crate::error::Error;
-use crate::handles::region::{Part, Region};
+use crate::handles::region::{Part, PartRef, Region};
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -114,24 +114,32 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         Self { word: NonNull::from(code).cast(), borrows: PhantomData }
     }
 
-    /// Makes a handle of transient code that is counted already.
+    /// Makes a handle of transient code, which counts from now on as the reference to the part did.
     ///
     /// # Safety
     ///
-    /// 1. The part is live, and one of the handles that it counts is this one.
-    /// 2. The part's root is a `T::At<'s>` for every `'s` during which its region is live.
-    pub(super) unsafe fn counted(part: NonNull<Part<'a>>) -> Self {
+    /// The part's root is a `T::At<'s>` for every `'s` during which its region is live.
+    pub(super) unsafe fn counted(part: PartRef<'a>) -> Self {
         const { assert!(align_of::<Part<'_>>() >= 2) };
-        Self { word: part.cast().map_addr(|address| address | TRANSIENT), borrows: PhantomData }
+        Self { word: part.into_raw().cast().map_addr(|address| address | TRANSIENT), borrows: PhantomData }
     }
 
     /// What counts a transient handle: the object itself, as the last handle frees it.
     #[inline]
-    pub(super) fn counter(&self) -> Option<NonNull<Part<'a>>> {
+    fn counter(&self) -> Option<NonNull<Part<'a>>> {
         if self.is_permanent() {
             return None;
         }
         NonNull::new(self.word.as_ptr().map_addr(|address| address & !TRANSIENT).cast())
+    }
+
+    /// The same, counted once more.
+    pub(super) fn part_ref(&self) -> Option<PartRef<'a>> {
+        // SAFETY: live as long as this handle counts; the word holds the pointer to all of the object, and the count is the reference's.
+        self.counter().map(|part| unsafe {
+            part.as_ref().add_ref();
+            PartRef::from_raw(part)
+        })
     }
 
     /// The same, to read.
@@ -291,8 +299,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         let (Some(part), Some(root)) = (self.part(), found) else { return Ok(None) };
         // SAFETY: 1. This handle counts a part of that region. 2. The pointer is the part's own.
         let part = unsafe { Region::part(part.region, root) }?;
-        // SAFETY: 1. `Region::part` counted for this handle. 2. `find` finds a `&'s U::At<'s>` for every 's, also for one as long as the
-        // region is live, which it is while a part is counted.
+        // SAFETY: `find` finds a `&'s U::At<'s>` for every 's, also for one as long as the region is live, which it is while a part is counted.
         Ok(Some(unsafe { CodeRef::counted(part) }))
     }
 
@@ -384,12 +391,8 @@ impl<T: Permanent> Drop for CodeRef<'_, T> {
     fn drop(&mut self) {
         let Some(part) = self.counter() else { return };
         unlikely();
-        // SAFETY: a part is live as long as this handle counts, and released when it is the last.
-        unsafe {
-            if part.as_ref().release() {
-                Region::release(part);
-            }
-        }
+        // SAFETY: the word holds the pointer that `counted` was given, and the count that goes with it.
+        drop(unsafe { PartRef::from_raw(part) });
     }
 }
 

@@ -52,8 +52,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         // SAFETY: 1. Only a reference is lent to `lower`. 2. It is dropped here, before `hold` makes what handles count. 3. `lower` is `for<'x>`.
         let root = lower(&unsafe { Loader::for_region(home.code(), unheld.region()) }).map(bytes_of)?;
         let part = unheld.hold(root)?;
-        // SAFETY: 1. `hold` counted for this handle. 2. `lower` made a `&'x T::At<'x>` for every 'x, also for one as long as the region is
-        // live, which it is while a part is counted.
+        // SAFETY: `lower` made a `&'x T::At<'x>` for every 'x, also for one as long as the region is live, which it is while a part is counted.
         Ok(unsafe { Self::counted(part) })
     }
 
@@ -102,9 +101,8 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         F: for<'x> FnOnce(&Loader<'x>, &'x T::At<'x>) -> Result<&'x T::At<'x>, E>,
     {
         let unheld = Unheld::new(home)?;
-        if let Some(part) = self.counter() {
-            // SAFETY: live as long as this handle counts.
-            unsafe { unheld.region().retain(part) };
+        if let Some(part) = self.part_ref() {
+            unheld.region().retain(part);
         }
         // SAFETY: permanent code is borrowed for 'a, longer than the region is live; transient code is kept by the region from now on. Both may
         // be read as `At` of that time, links included: see `CodeRef::get`.
@@ -112,8 +110,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         // SAFETY: 1. Only a reference is lent to `patch`. 2. It is dropped here, before `hold` makes what handles count. 3. `patch` is `for<'x>`.
         let root = patch(&unsafe { Loader::for_region(home.code(), unheld.region()) }, original).map(bytes_of)?;
         let part = unheld.hold(root)?;
-        // SAFETY: 1. `hold` counted for this handle. 2. `patch` made a `&'x T::At<'x>` for every 'x, also for one as long as the region is
-        // live, which it is while a part is counted.
+        // SAFETY: `patch` made a `&'x T::At<'x>` for every 'x, also for one as long as the region is live, which it is while a part is counted.
         Ok(unsafe { Self::counted(part) })
     }
 }
