@@ -6,7 +6,7 @@ use super::kernel::push;
 use super::report::Residency;
 use crate::code::CodeArena;
 use crate::heap::HeapArena;
-use crate::side::SideTable;
+use crate::side::table::SideTable;
 
 impl CodeArena {
     /// What the kernel says of the code pages in this process, told which of them are sealed. Feature `residency`.

@@ -1,4 +1,4 @@
-//! Entries of a [`SideTable`]: inline caches, counters, constants made on first use.
+//! Entries of a [`SideTable`](crate::SideTable): inline caches, counters, constants made on first use.
 //!
 //! | | |
 //! | --- | --- |
@@ -12,6 +12,7 @@
 
 mod builder;
 mod call_counter;
+mod extent;
 mod inline_cache;
 mod lazy_constant;
 mod quickened;
@@ -22,4 +23,3 @@ pub use call_counter::CallCounter;
 pub use inline_cache::{InlineCache, PolymorphicCache, Version};
 pub use lazy_constant::LazyConstant;
 pub use quickened::Quickened;
-pub(crate) use table::SideTable;

@@ -18,7 +18,7 @@ use super::sweep_ops::{SweepCase, SweepOp};
 use crate::code::{CodeArena, Loader, Permanent, Sites, Tracer};
 use crate::error::Error;
 use crate::heap::HeapArena;
-use crate::side::SideTable;
+use crate::side::table::SideTable;
 use crate::{CodeRef, Transients};
 use core::cell::Cell;
 use std::collections::BTreeMap;
