@@ -91,8 +91,7 @@ impl<'a> Module<'a> {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn name(&self) -> &'a str {
-        // SAFETY: the name was copied into the ledger before the record was made, and lives as long as the arena, borrowed for 'a.
-        unsafe { &*self.record.get().name() }
+        self.record.get().name().get()
     }
 
     /// A number that no other module of this arena has, in the order in which loads began. Costs nothing.

@@ -101,7 +101,7 @@ impl CodeStore {
     /// The record of a new module called `name`.
     pub(in crate::code) fn module_record(&self, name: &str) -> Result<Record<'_, ModuleRecord>, Error> {
         self.ledger.insert_named(&self.pages, name, |name| {
-            // SAFETY: the ledger copied the name and puts the record in front of it. Its loader adds what it records in this store.
+            // SAFETY: the ledger puts the record in front of the name that it copied. Its loader adds what it records in this store.
             unsafe { ModuleRecord::new(self.next_module.fetch_add(1, Relaxed), name) }
         })
     }
