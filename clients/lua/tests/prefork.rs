@@ -21,13 +21,14 @@ struct Run {
 }
 
 impl Run {
-    fn last_line(&self) -> &str {
-        self.out.lines().last().unwrap_or_default()
+    /// The first line.
+    fn result(&self) -> &str {
+        self.out.lines().next().unwrap_or_default()
     }
 
     /// The number of pages in `code pages copied: 0 of N`.
     fn pages(&self) -> usize {
-        let number = self.last_line().strip_prefix("code pages copied: 0 of ").map(str::parse);
+        let number = self.result().strip_prefix("code pages copied: 0 of ").map(str::parse);
         number.unwrap_or_else(|| panic!("{}", self.out)).expect("a number")
     }
 
@@ -49,8 +50,13 @@ impl Run {
     }
 }
 
-/// Runs the example in a process group of its own, in which nobody may be left afterwards.
+/// Runs the example with its tables.
 fn prefork(arguments: &[&str]) -> Run {
+    run(&[&["--verbose"], arguments].concat())
+}
+
+/// Runs the example in a process group of its own, in which nobody may be left afterwards.
+fn run(arguments: &[&str]) -> Run {
     let test = env::current_exe().unwrap();
     let example = test.parent().and_then(Path::parent).unwrap().join("examples/prefork");
     assert!(example.exists(), "{} is not built: cargo build -p permacode-lua --examples", example.display());
@@ -99,11 +105,27 @@ fn the_corpus_runs_in_four_workers_that_copy_no_code_page_while_the_control_copi
 }
 
 #[test]
+fn without_tables_the_report_is_the_result_and_a_few_lines() {
+    let run = run(&["--workers=2"]);
+    assert_eq!((run.status, run.err.as_str()), (0, ""), "{}", run.out);
+    assert!(run.pages() > 10);
+    let lines: Vec<&str> = run.out.lines().collect();
+    assert_eq!(lines[1..3], ["", "22 Lua programs in each of 2 workers: every output was right"]);
+    let kilobytes = |line: &str| line.split_whitespace().filter_map(|word| word.parse().ok()).collect::<Vec<usize>>();
+    let (arena, control) = (kilobytes(lines[3]), kilobytes(lines[4]));
+    assert!(arena[0] == 0 && arena[1] > 100 && control[0] > 100 && control[0] <= control[1], "{}", run.out);
+    assert_eq!(
+        lines[5..],
+        ["heap arena after lua_close: 0 live bytes", "--verbose shows each worker, and what lies where"]
+    );
+}
+
+#[test]
 fn the_report_says_what_each_arena_did_and_that_nothing_was_left() {
     let run = prefork(&["--workers", "2"]);
     assert_eq!((run.status, run.err.as_str()), (0, ""), "{}", run.out);
     let lines: Vec<&str> = run.out.lines().collect();
-    assert_eq!(lines[lines.len() - 2], "heap arena after lua_close: 0 live bytes");
+    assert_eq!(lines[lines.len() - 1], "heap arena after lua_close: 0 live bytes");
     let code = lines.iter().find(|line| line.starts_with("code arena: ")).unwrap();
     assert!(code.contains(&format!("on {} pages, 0 unsealed", run.pages())), "{code}");
     let heap = |title: &str| lines.iter().find(|line| line.starts_with(title)).unwrap().split_whitespace();
@@ -201,7 +223,7 @@ fn a_program_that_exits_takes_its_worker_with_it_and_is_named() {
     assert_eq!(run.status, 2);
     run.explains(&["errors/exit.lua", "reference run", "exited with status 3"]);
     run.explains(&["errors/exit.lua", "workers 1, 2, 3, 4 (in place)", "exited with status 3"]);
-    assert_eq!(run.last_line(), "code pages copied: not measured, no worker answered");
+    assert_eq!(run.result(), "code pages copied: not measured, no worker answered");
 }
 
 #[test]
@@ -235,7 +257,7 @@ fn a_program_that_never_ends_is_killed_when_its_time_is_up() {
     assert_eq!(run.status, 2);
     run.explains(&["endless.lua", "reference run", "no answer in 1 s"]);
     run.explains(&["endless.lua", "workers 1, 2 (in place)", "no answer in 1 s"]);
-    assert!(run.last_line().starts_with("code pages copied: not measured"));
+    assert!(run.result().starts_with("code pages copied: not measured"));
 }
 
 #[test]
@@ -264,7 +286,7 @@ fn help_says_how_to_use_it() {
     let run = prefork(&["--help"]);
     assert_eq!((run.status, run.err.as_str()), (0, ""));
     assert!(
-        ["Usage:", "--workers", "--heap", "--fence", "--timeout", "Exit status"]
+        ["Usage:", "--workers", "--heap", "--fence", "--verbose", "--timeout", "Exit status"]
             .iter()
             .all(|part| run.out.contains(part))
     );

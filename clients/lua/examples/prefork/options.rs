@@ -15,6 +15,7 @@ Usage: cargo run --release --example prefork [-- OPTIONS [FILE.lua …]]
   --heap arena|system  where Lua's objects lie: in heap arenas, one for each of the two rounds, or with malloc; arena unless told
   --fence on|off       whether the heap arenas are fenced before the workers are forked; off unless told, because a worker copies
                        fewer old pages behind a fence, but takes more new ones than that (README.md)
+  --verbose            shows each worker, each program, and what lies where
   --timeout SECONDS    how long to wait for a worker's answers; 60 unless told
   --help               this text
 
@@ -39,14 +40,22 @@ pub struct Options {
     /// Lua's objects lie in heap arenas, not with `malloc`.
     pub heap_arena: bool,
     pub fence: bool,
+    /// Show all tables, and not the result alone.
+    pub verbose: bool,
     pub timeout: Duration,
     /// Empty for the corpus.
     pub files: Vec<PathBuf>,
 }
 
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
-    let mut options =
-        Options { workers: 4, heap_arena: true, fence: false, timeout: Duration::from_secs(60), files: Vec::new() };
+    let mut options = Options {
+        workers: 4,
+        heap_arena: true,
+        fence: false,
+        verbose: false,
+        timeout: Duration::from_secs(60),
+        files: Vec::new(),
+    };
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let text = argument.to_string_lossy().into_owned();
@@ -60,6 +69,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
         };
         match name {
             "--help" | "-h" => return Ok(Command::Help),
+            "--verbose" | "-v" => options.verbose = true,
             "--workers" => options.workers = number(name, &value("a number")?, MOST_WORKERS)?,
             "--heap" => options.heap_arena = first_of(name, &value("arena or system")?, ["arena", "system"])?,
             "--fence" => options.fence = first_of(name, &value("on or off")?, ["on", "off"])?,

@@ -155,7 +155,7 @@ fn measure(
     verdict.bad_input |= measured.is_empty();
     verdict.finding |= dirty || touched.contains(&true);
     verdict.finding |= summary.heaps.as_ref().is_some_and(|heaps| heaps.left != (0, 0));
-    Ok((verdict, report::text(&sealed, &control, &summary)))
+    Ok((verdict, report::text(&sealed, &control, &summary, options.verbose)))
 }
 
 /// One module for each program, sealed all at once.

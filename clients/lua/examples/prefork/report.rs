@@ -83,15 +83,48 @@ pub struct Heaps<'r> {
     pub left: (usize, usize),
 }
 
-/// The whole report.
-pub fn text(in_place: &[Row<InPlace>], control: &[Row<Control>], summary: &Summary<'_>) -> String {
-    let mut text = String::new();
+/// Writes the report: the result first, and behind it a summary of three lines or all tables.
+pub fn text(in_place: &[Row<InPlace>], control: &[Row<Control>], summary: &Summary<'_>, verbose: bool) -> String {
+    let mut text = match summary.code_copied {
+        Some(copied) => format!("code pages copied: {copied} of {}\n\n", summary.stats.pages),
+        None => "code pages copied: not measured, no worker answered\n\n".to_owned(),
+    };
+    match verbose {
+        true => tables(&mut text, in_place, control, summary),
+        false => brief(&mut text, in_place, control, summary),
+    }
+    text
+}
+
+/// Says in a few lines what ran, and what the worker that copied most has for itself. Writing to a string does not fail.
+fn brief(text: &mut String, in_place: &[Row<InPlace>], control: &[Row<Control>], summary: &Summary<'_>) {
+    let right =
+        in_place.iter().all(|row| row.right == row.programs) && control.iter().all(|row| row.right == row.programs);
+    let outcome = if right { "every output was right" } else { "not every output was right, or known" };
+    let _ = writeln!(text, "{} Lua programs in each of {} workers: {outcome}", summary.subjects.len(), in_place.len());
+    let most = |code: &Pages, most: Option<usize>| match most {
+        Some(most) => format!("{} of {} kB", code.kilobytes(most), code.kilobytes(code.count())),
+        None => "not measured".to_owned(),
+    };
+    let (arena, copies) = (summary.code, summary.copies.1);
+    let arena = most(arena, in_place.iter().filter_map(|row| row.measured.as_ref().map(|seen| seen.pages)).max());
+    let copies = most(copies, control.iter().filter_map(|row| row.measured.as_ref().map(|seen| seen.all)).max());
+    let _ = writeln!(text, "in the code arena, a worker copied at most                    {arena}");
+    let _ = writeln!(text, "control, loaded into Lua's heap, a worker copied at most      {copies}");
+    if let Some(heaps) = &summary.heaps {
+        after_close(text, heaps);
+    }
+    text.push_str("--verbose shows each worker, and what lies where\n");
+}
+
+/// The tables, and the lines below them.
+fn tables(text: &mut String, in_place: &[Row<InPlace>], control: &[Row<Control>], summary: &Summary<'_>) {
     let rows = summary.subjects.iter().zip(summary.chunks).map(|(subject, chunk)| {
         let printed = subject.expected.bytes().map_or("?".to_owned(), |bytes| bytes.len().to_string());
         [subject.name.clone(), chunk.bytes().len().to_string(), printed, subject.expected.origin().to_owned()]
     });
     let head = ["program", "chunk, bytes", "output, bytes", "expected output from"].map(str::to_owned);
-    table(&mut text, "<>><", [head].into_iter().chain(rows));
+    table(text, "<>><", [head].into_iter().chain(rows));
     text.push('\n');
 
     let (code, copies) = (summary.code, summary.copies.1);
@@ -112,13 +145,12 @@ pub fn text(in_place: &[Row<InPlace>], control: &[Row<Control>], summary: &Summa
         ["", "", "code in the", "arena: private", "arena: pages", "control's", "control:", "control: code"],
         ["worker", "pid", "arena: ok", "dirty (smaps)", "copied (pagemap)", "pid", "ok", "pages copied"],
     ];
-    table(&mut text, ">>>>>>>>", heads.map(|head| head.map(str::to_owned)).into_iter().chain(rows));
+    table(text, ">>>>>>>>", heads.map(|head| head.map(str::to_owned)).into_iter().chain(rows));
     text.push('\n');
     if let Some(heaps) = &summary.heaps {
-        heap_table(&mut text, in_place, control, heaps);
+        heap_table(text, in_place, control, heaps);
     }
-    lines(&mut text, in_place, control, summary);
-    text
+    lines(text, in_place, control, summary);
 }
 
 /// What the workers copied of the heap arenas.
@@ -173,16 +205,14 @@ fn lines(text: &mut String, in_place: &[Row<InPlace>], control: &[Row<Control>],
     let most = |figure: fn(&Control) -> usize| control.iter().filter_map(|row| row.measured.as_ref().map(figure)).max();
     left(text, "control, loading puts into Lua's heap", copies, most(|seen| seen.all));
     left(text, "  of that, instructions and line information", same, most(|seen| seen.same));
-    if let Some(Heaps { left: (bytes, objects), .. }) = summary.heaps {
-        let what = if objects == 0 { String::new() } else { format!(" in {objects} objects") };
-        let _ = writeln!(text, "heap arena after lua_close: {bytes} live bytes{what}");
+    if let Some(heaps) = &summary.heaps {
+        after_close(text, heaps);
     }
-    match summary.code_copied {
-        Some(copied) => {
-            let _ = writeln!(text, "code pages copied: {copied} of {}", stats.pages);
-        }
-        None => text.push_str("code pages copied: not measured, no worker answered\n"),
-    }
+}
+
+fn after_close(text: &mut String, Heaps { left: (bytes, objects), .. }: &Heaps<'_>) {
+    let what = if *objects == 0 { String::new() } else { format!(" in {objects} objects") };
+    let _ = writeln!(text, "heap arena after lua_close: {bytes} live bytes{what}");
 }
 
 fn arena_line(text: &mut String, title: &str, used: &InUse, fence: bool) {
