@@ -92,6 +92,7 @@ pub mod code;
 mod dual;
 pub mod error;
 pub mod ffi;
+pub mod guide;
 pub mod handles;
 pub mod heap;
 pub mod pages;

@@ -1,0 +1,59 @@
+//! The guide: how to build an interpreter on permacode. There is nothing to call in it, and each example in it is run as a test.
+//!
+//! | chapter | answers |
+//! | --- | --- |
+//! | [`first_machine`] | How do the parts go together? A machine in eight steps, from a tree to code that is replaced. |
+//! | [`lives`] | How long should an arena live, and who owns it? |
+//! | [`sealing`] | Seal each module, or all at once? |
+//! | [`prefork`] | How do forked workers share code, and how do I check it? |
+//! | [`eval`] | Where does code lie that comes and goes, and what does a collector do about it? |
+//! | [`migration`] | How do I get there from `Rc<Code>`? |
+//! | [`costs`] | What does each call cost? |
+//! | [`hardening`] | How hard is it to change sealed code? |
+//! | [`limits`] | What can permacode not do? |
+//! | [`comparison`] | When should I use something else? |
+//! | [`examples`] | Where is a program to read? |
+//! | [`glossary`] | What does this word mean? |
+//! | [`security`], [`changelog`] | The files of these names. |
+
+#[doc = include_str!("guide/first_machine.md")]
+pub mod first_machine {}
+
+#[doc = include_str!("guide/lives.md")]
+pub mod lives {}
+
+#[doc = include_str!("guide/sealing.md")]
+pub mod sealing {}
+
+#[doc = include_str!("guide/prefork.md")]
+pub mod prefork {}
+
+#[doc = include_str!("guide/eval.md")]
+pub mod eval {}
+
+#[doc = include_str!("guide/migration.md")]
+pub mod migration {}
+
+#[doc = include_str!("guide/costs.md")]
+pub mod costs {}
+
+#[doc = include_str!("guide/hardening.md")]
+pub mod hardening {}
+
+#[doc = include_str!("guide/limits.md")]
+pub mod limits {}
+
+#[doc = include_str!("guide/comparison.md")]
+pub mod comparison {}
+
+#[doc = include_str!("guide/examples.md")]
+pub mod examples {}
+
+#[doc = include_str!("guide/glossary.md")]
+pub mod glossary {}
+
+#[doc = include_str!("../SECURITY.md")]
+pub mod security {}
+
+#[doc = include_str!("../CHANGELOG.md")]
+pub mod changelog {}
