@@ -6,7 +6,7 @@ use crate::heap::HeapArena;
 use crate::pages::PageSource;
 use std::sync::Arc;
 
-/// Where an address lies, as [`DualArena::classify`] tells.
+/// The arena that an address lies in, as [`DualArena::classify`] tells.
 ///
 /// ```
 /// use permacode::{ArenaKind, DualArena};
@@ -28,8 +28,8 @@ pub enum ArenaKind {
 
 /// A code arena and a heap arena, on pages that they never share.
 ///
-/// `Send`, not `Sync`, as its heap is. Borrow it for an interpreter that lives in a block, put it into a self-referential cell for one that
-/// is moved, or [`leak`](Self::leak) it for one that lives as long as the process.
+/// `Send`, not `Sync`, as its heap is. Borrow it for an interpreter that lives in a block, and put it into a
+/// self-referential cell for one that is moved. [`leak`](Self::leak) it for one that lives as long as the process.
 ///
 /// ```
 /// use permacode::{ArenaKind, DualArena, HeapRc};
@@ -46,14 +46,15 @@ pub enum ArenaKind {
 /// ```
 #[derive(Debug)]
 pub struct DualArena {
-    /// What is only read.
+    /// The code arena, for what is only read.
     pub code: CodeArena,
-    /// What changes.
+    /// The heap arena, for what changes.
     pub heap: HeapArena,
 }
 
 impl DualArena {
-    /// Both arenas with their default reservations: 2 GiB and 8 GiB of address space on 64-bit systems. With others, make the two fields.
+    /// Makes both arenas with their default reservations: 2 GiB and 8 GiB of address space on 64-bit systems. With
+    /// others, make the two fields.
     ///
     /// Under a limit on address space (`ulimit -v`) both together take at most a quarter of what is left.
     ///
@@ -76,8 +77,9 @@ impl DualArena {
         Ok(Self { code: CodeArena::new()?, heap: HeapArena::new()? })
     }
 
-    /// Both arenas with their default reservations, on pages of a source: [`PooledPages`](crate::pages::PooledPages) for many one after
-    /// another, or those of a test. Where a reservation [is memory](PageSource::reservation_is_free), the defaults are 4 MiB and 16 MiB.
+    /// Makes both arenas with their default reservations, on pages of a source:
+    /// [`PooledPages`](crate::pages::PooledPages) for many one after another, or those of a test. Where a reservation
+    /// [is memory](PageSource::reservation_is_free), the defaults are 4 MiB and 16 MiB.
     ///
     /// Costs five calls to the source, and dropping it two.
     ///
@@ -100,7 +102,8 @@ impl DualArena {
         Ok(Self { code, heap: HeapArena::builder().pages(pages).build()? })
     }
 
-    /// Where an address lies. Costs a subtraction and a comparison for code, two of each for the rest. It is not dereferenced.
+    /// Returns the arena that an address lies in. Costs a subtraction and a comparison for code, two of each for the
+    /// rest. It is not dereferenced.
     ///
     /// ```
     /// use permacode::{ArenaKind, DualArena};

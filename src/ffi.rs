@@ -3,8 +3,8 @@
 //! They are Rust items to be passed as function pointers; feature `c-symbols` gives them their names as symbols too, for C that declares
 //! them.
 //!
-//! Objects are aligned to 16 bytes. Machines differ in three things: whether they tell the old size, whether they pass the heap, and what
-//! they mean by a reallocation to size 0.
+//! Objects are aligned to 16 bytes. Machines differ in three things: some tell the old size, some pass the heap, and a
+//! reallocation to size 0 means different things.
 //!
 //! | machine | where it takes them | functions of this page | in between |
 //! | --- | --- | --- | --- |
@@ -309,7 +309,8 @@ pub unsafe extern "C" fn permacode_heap_free(heap: *const HeapArena, object: *mu
     unsafe { (*heap).c_free(object.cast()) }
 }
 
-/// The bytes that an object has, in whichever [registered](HeapArena::register) heap it lies; 0 for null and for what is no object.
+/// Returns the bytes that an object has, in any [registered](HeapArena::register) heap; 0 for null and for a pointer to
+/// no object.
 ///
 /// ```c
 /// size_t permacode_heap_usable_size(const void *object);
@@ -345,7 +346,8 @@ pub unsafe extern "C" fn permacode_heap_usable_size(object: *const c_void) -> us
     heap.and_then(|heap| heap.usable_size(object.cast())).unwrap_or(0)
 }
 
-/// [`CodeArena::contains`] for C: whether `ptr` lies in the code pages of `arena`. False for a null arena. `ptr` is not dereferenced.
+/// Returns `true` if `ptr` lies in the code pages of `arena`: [`CodeArena::contains`] for C. It is `false` for a null
+/// arena. `ptr` is not dereferenced.
 ///
 /// ```c
 /// bool permacode_code_contains(const void *arena, const void *ptr);

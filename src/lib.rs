@@ -1,9 +1,12 @@
 //! Memory for interpreters that keeps code apart from everything that changes.
 //!
-//! An interpreter builds code objects (bytecode, constants, names, line tables) while a module loads, and then only reads them. Most
-//! runtimes write to them all the same: a reference count, an inline cache, a mark bit. So every forked worker copies the pages they lie
-//! on, and a stray store can change a program. permacode puts code on pages of its own, makes them read-only once the module is loaded,
-//! and hands out plain references: `&'a T`, one word, `Copy`, no count, no lock.
+//! An interpreter builds code objects (bytecode, constants, names, line tables) while a module loads. Afterwards it
+//! only reads them. Most interpreters write to them all the same: a reference count, an inline cache, a mark bit. Then
+//! each forked worker copies the pages, and a stray store can change a program.
+//!
+//! permacode puts code on pages of its own, makes them read-only once the module is loaded, and hands out plain
+//! references. A `&'a T` is one word, `Copy`, without a count and without a lock. The [guide] begins with a first
+//! machine, step by step.
 //!
 //! # A first program
 //!
@@ -61,10 +64,10 @@
 //!
 //! # What it costs
 //!
-//! An arena is two system calls. A block is a comparison and a bump; a loader needs one system call for each run of pages, of 16 KiB at
-//! first and up to 1 MiB, save an arena's first, and one for some five hundred modules. [Finishing](OpenModule::finish) a module costs none,
-//! [sealing](OpenModule::seal) it one for each run; [`CodeArena::seal`] seals everything finished with commonly one. Reading costs nothing
-//! beyond the load: no handle of permanent code is counted.
+//! An arena is two system calls. A block is a comparison and a bump. A loader needs one system call for each run of
+//! pages, of 16 KiB at first and up to 1 MiB. [Finishing](OpenModule::finish) a module costs none, [sealing](OpenModule::seal)
+//! it one for each run. [`CodeArena::seal`] seals everything finished, commonly with one. Reading costs nothing beyond
+//! the load: no handle of permanent code is counted. [`guide::costs`] has a table.
 //!
 //! # What it does not do
 //!

@@ -7,7 +7,7 @@ use syn::{Attribute, Error, LitStr, Path, Type, TypeBareFn};
 
 use crate::errors::Errors;
 
-/// What `#[permanent(..)]` says on the type.
+/// The content of `#[permanent(..)]` on the type.
 #[derive(Default)]
 pub(crate) struct OfType {
     /// `crate = "path"`: where the crate is.
@@ -29,7 +29,7 @@ impl OfType {
     }
 }
 
-/// What `#[permanent(..)]` says on a field.
+/// The content of `#[permanent(..)]` on a field.
 #[derive(Default)]
 pub(crate) struct OfField {
     /// `fn_pointer = "type"`: the `fn` pointer type that the field's type is an alias of.
@@ -63,7 +63,7 @@ pub(crate) fn refuse(attributes: &[Attribute], errors: &mut Errors) {
 /// For the message only: the check of the fields borrows them, which the compiler refuses for unaligned ones (E0793).
 pub(crate) fn refuse_packed(attributes: &[Attribute], errors: &mut Errors) {
     for attribute in attributes.iter().filter(|a| a.path().is_ident("repr")) {
-        // What is wrong with a `repr` otherwise, rustc says better.
+        // If something is wrong with a `repr` otherwise, rustc says better.
         let _ = attribute.parse_nested_meta(|meta| {
             if meta.path.is_ident("packed") {
                 errors.at(&meta.path, "a packed type cannot be `Permanent`: its fields cannot be borrowed");

@@ -1,7 +1,8 @@
 //! `Send` and `Sync`, which `Permanent` implies.
 //!
-//! Left to the compiler, they would be refused for each field that is not permanent, once more for each place that needs them, and with the
-//! advice to use a lock. So the type gets them in any case, and a bad field is refused once, by the check of the fields.
+//! The compiler would refuse them for each field that is not permanent, and once more for each place that needs them.
+//! It would advise to use a lock. So the type gets them in any case, and a bad field is refused once, by the check of
+//! the fields.
 //!
 //! Not if the type has type parameters: `Wrapper<T>` must stay `Send` for a `T` that is not permanent. There the implementation of `Permanent`
 //! asks for both instead ([`Parameters`](crate::parameters::Parameters)).

@@ -22,11 +22,11 @@
 //! * `&mut` is invariant: behind `&`, `fn(&'a u8)` would pass as its supertype `fn(&'static u8)`;
 //! * the type is inferred, never expected, at each use: an expected one lets deref coercion look inside a cell. For the same
 //!   reason `__type` is made and compared in two statements;
-//! * `fn` pointers without an implementation of their own are compared with what the type or the attribute spells, and must be
-//!   `'static`, because a lifetime in an argument is contravariant;
+//! * `fn` pointers without an implementation of their own are compared with the spelling in the type or the attribute.
+//!   They must be `'static`, because a lifetime in an argument is contravariant;
 //! * a value as parameter, not `let value = loop {}`: lifetimes are not checked in code that cannot be reached;
-//! * in a method, so that `Self` in such a spelling means what it meant; in `trace` itself, where the compiler takes two refusals of one
-//!   type at one place for one.
+//! * in a method, so that `Self` in such a spelling means what it meant. The method is `trace` itself, where the
+//!   compiler takes two refusals of one type at one place for one.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -61,8 +61,9 @@ pub(crate) fn helpers(Input { permanent, tracer, fresh, .. }: &Input) -> TokenSt
     }
 }
 
-/// Functions with the names of all bindings of the output. Nobody calls them: they stand before constants and statics of these names in the
-/// user's scope, which a binding may not shadow (E0530), and for which a parameter would be taken.
+/// Writes functions with the names of all bindings of the output. Nobody calls them. They stand before constants and
+/// statics of these names in the user's scope. A binding may not shadow such a name (E0530), and a parameter would be
+/// taken for one.
 pub(crate) fn shadows(Input { fresh, shapes, .. }: &Input) -> TokenStream {
     let most = shapes.iter().map(|shape| shape.fields.len()).max().unwrap_or(0);
     let names = ["tracer", "value", "type"].into_iter().map(|base| fresh.ident(base));

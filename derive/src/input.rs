@@ -101,7 +101,7 @@ fn read_field(item: &DeriveInput, member: Member, field: &syn::Field, errors: &m
 struct LifetimesInPointers<'a> {
     item: &'a DeriveInput,
     errors: &'a mut Errors,
-    /// How many pointers are around what is visited.
+    /// The number of pointers around the visited type.
     depth: usize,
 }
 

@@ -16,10 +16,10 @@
 //!
 //! What is generated must hold against *safe* code that wants to break it, because deriving needs no `unsafe`. Hence:
 //!
-//! * checks are about the types that the compiler sees, never about how they are spelled: aliases, macros and attribute
+//! * checks are about the types that the compiler sees, never about their spelling. Aliases, macros and attribute
 //!   macros that run after this derive change nothing;
-//! * fields are bound by an exhaustive pattern with `ref mut` and handed on as `&mut`: `&mut` is invariant, whereas behind
-//!   `&` a field of type `fn(&'a u8)` would pass as its supertype `fn(&'static u8)`, which is permanent;
+//! * fields are bound by an exhaustive pattern with `ref mut` and handed on as `&mut`, which is invariant. Behind `&` a
+//!   field of type `fn(&'a u8)` would pass as its supertype `fn(&'static u8)`, which is permanent;
 //! * nothing relies on names in the user's scope, nor on the prelude. Own items have names (`fresh.rs`) that the user's item does not
 //!   mention, and stand before what is in scope under these names. `core` is found as a crate, not as a name, since a crate may be renamed
 //!   `core`. What is checked is checked by items of the output, or by way of the trait itself: a module given as `crate = ".."` could
@@ -43,10 +43,14 @@ use input::Input;
 
 /// Implements `Permanent` for a struct or an enum, after checking that every field is permanent.
 ///
-/// Costs nothing at run time. What cannot be permanent does not compile: a field with a cell, a heap allocation, a raw
-/// pointer, `&mut` or a union; a union, a packed type, or one that implements `Drop`; a `fn` pointer that names a
-/// lifetime of the type. See the trait for what to use in their place, for `#[permanent(crate = "..")]` and
-/// `#[permanent(fn_pointer = "..")]`, and for type parameters with bounds.
+/// Costs nothing at run time. These do not compile:
+///
+/// * a field with a cell, a heap allocation, a raw pointer, `&mut` or a union
+/// * a union, a packed type, or one that implements `Drop`
+/// * a `fn` pointer that names a lifetime of the type
+///
+/// The trait's page says what to use in their place. It also explains `#[permanent(crate = "..")]`,
+/// `#[permanent(fn_pointer = "..")]`, and type parameters with bounds.
 ///
 /// A type without type parameters also gets `Send` and `Sync`, which the trait implies. Do not implement them by hand for such a type.
 ///

@@ -42,19 +42,20 @@ impl Parameters {
         Self { generics: bounded, fixed, lifetime }
     }
 
-    /// What stands behind `impl`, and the where clause.
+    /// Returns the generics behind `impl`, and the where clause.
     pub(crate) fn split(&self) -> (ImplGenerics<'_>, Option<&WhereClause>) {
         let (parameters, _, bounds) = self.generics.split_for_impl();
         (parameters, bounds)
     }
 
-    /// Whether there are type parameters.
+    /// Returns `true` if there are type parameters.
     pub(crate) fn has_types(&self) -> bool {
         self.generics.type_params().next().is_some()
     }
 
-    /// The where clause of `Permanent` itself. If there are type parameters, it asks for `Send` and `Sync` of the type, here and at every
-    /// lifetime: else the compiler would refuse them in the implementation for each field that is not permanent.
+    /// Returns the where clause of `Permanent` itself. If there are type parameters, it asks for `Send` and `Sync` of
+    /// the type, here and at every lifetime. Otherwise the compiler would refuse them in the implementation for each
+    /// field that is not permanent.
     pub(crate) fn bounds_of_permanent(
         &self,
         name: &Ident,

@@ -1,8 +1,8 @@
 //! All arithmetic on sizes and addresses, checked, without a line of unsafe code.
 //!
-//! Everything that decides *where* bytes go is a pure function in this file, so that it can be tried at every extreme, on words
-//! narrower than the machine's. The functions are generic over [`Word`] for that reason alone: the library calls them with `usize`,
-//! the tests with `u16`, `u32` and `u64` (soundness S3).
+//! Everything that decides *where* bytes go is a pure function in this file. So it can be tried at every extreme, on
+//! words narrower than the machine's. The functions are generic over [`Word`] for that reason alone: the library calls
+//! them with `usize`, the tests with `u16`, `u32` and `u64` (soundness S3).
 //!
 //! ```text
 //!        cursor      start                 end       limit
@@ -10,8 +10,8 @@
 //!          │◀── pad ──▶│◀────── size ──────▶│◀─ room ─▶│
 //! ```
 //!
-//! Two rules keep every function free of wrapping: a distance is only taken after its ends were compared, and a sum of bytes is
-//! only taken by `checked_add`.
+//! Two rules keep every function free of wrapping. A distance is only taken after its ends were compared. A sum of
+//! bytes is only taken by `checked_add`.
 #![forbid(unsafe_code)]
 
 use core::ops::{BitAnd, Sub};
@@ -68,7 +68,8 @@ pub(crate) fn align_down<W: Word>(at: W, align: W) -> W {
     at - (at & (align - W::ONE))
 }
 
-/// How many bytes to skip from `cursor` so that `size` bytes aligned to `align` lie below `limit`; `None` where they do not fit.
+/// Returns the bytes to skip from `cursor` so that `size` bytes aligned to `align` lie below `limit`; `None` if they do
+/// not fit.
 ///
 /// `cursor` must not be above `limit`. Whatever the other arguments are, nothing wraps.
 #[inline(always)]
@@ -93,23 +94,24 @@ pub(crate) fn need_below<W: Word>(end: W, size: W, align: W) -> Option<W> {
     if size > end { None } else { Some(end - align_down(end - size, align)) }
 }
 
-/// How much to take for a block that needs `need` bytes, where `wish` is wished for: that, or as many such blocks as are more, if fewer would leave
-/// more than an eighth of it.
+/// Returns the bytes to take for a block that needs `need` bytes, if `wish` is wished for. That is the wish, or a whole
+/// number of such blocks if fewer would leave more than an eighth of it.
 #[inline]
 pub(crate) fn piece(need: usize, wish: usize) -> usize {
     let need = need.max(1);
     if need <= wish && wish % need <= wish / 8 { wish } else { need.saturating_mul(wish.div_ceil(need).max(1)) }
 }
 
-/// How many more bytes to claim than `taken` ones at `address`, so that the claim ends where a huge page does; none where that is more than half of
-/// these and the ones `before`.
+/// Returns the bytes to claim beyond `taken` ones at `address`, so that the claim ends where a huge page does. It is 0
+/// if that is more than half of these and the ones `before`.
 #[inline]
 pub(crate) fn rest_of_huge_page(address: usize, before: usize, taken: usize, huge: usize) -> usize {
     let rest = address.checked_add(taken).map_or(0, |end| pad(end, huge));
     if before.checked_add(taken).is_some_and(|all| rest <= all / 2) { rest } else { 0 }
 }
 
-/// The unit that claims are counted in: a page, or so many of them that half a word, less a bit, counts what `len` bytes hold.
+/// Returns the unit that claims are counted in. It is a page, or as many of them as let half a word, less a bit, count
+/// `len` bytes.
 #[inline]
 pub(crate) fn grain(len: usize, page: usize) -> usize {
     let most = usize::MAX >> (usize::BITS / 2 + 1);
@@ -127,8 +129,8 @@ pub(crate) fn class(size: usize, least: usize, classes: usize) -> usize {
     doublings.min(classes - 1)
 }
 
-/// How large a run to claim: what one block needs or what is wished for, whichever is more, in whole pages, but no more than is left.
-/// `None` where not even the block fits.
+/// Returns the size of a run to claim, in whole pages. It is the larger of the need of one block and the wish, but no
+/// more than is left. `None` if not even the block fits.
 #[inline]
 pub(crate) fn run_length<W: Word>(need: W, wish: W, left: W, page: W) -> Option<W> {
     let least = align_up(need, page).filter(|&least| least <= left)?;

@@ -1,4 +1,4 @@
-//! What the processor is told: that memory will be written soon, and that bytes it may have seen as data are instructions.
+//! Hints for the processor: memory will be written soon, or bytes that it may have seen as data are instructions.
 
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 use core::ptr::NonNull;

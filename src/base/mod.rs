@@ -1,4 +1,4 @@
-//! What everything stands on: arithmetic, pages, the processor, atomics. It knows no arena.
+//! The ground that everything stands on: arithmetic, pages, the processor, atomics. It knows no arena.
 
 pub(crate) mod align;
 pub(crate) mod atomics;

@@ -4,7 +4,7 @@
 use super::align::{align_down, align_up};
 use core::ops::Range;
 
-/// What every record is aligned to at most; no page is smaller.
+/// The largest alignment of a record; no page is smaller.
 pub(crate) const RECORD_ALIGN: usize = 64;
 
 /// The system's page size: a power of two, the unit of commitment and of sealing.

@@ -4,7 +4,7 @@ use super::link_error::LinkError;
 use super::page_error::PageError;
 use core::fmt;
 
-/// Why a call on an arena was refused.
+/// The reason why a call on an arena was refused.
 ///
 /// Four words and `Copy`: making, passing and dropping one costs no allocation, no system call. Sizes are in bytes.
 ///
@@ -66,16 +66,16 @@ pub enum Error {
     },
     /// An iterator yielded fewer or more elements than its `ExactSizeIterator::len` promised.
     Length {
-        /// What `len` said.
+        /// The length that `len` promised.
         promised: usize,
-        /// How many came; one more than promised stands for any surplus.
+        /// The elements that came; one more than promised stands for any surplus.
         found: usize,
     },
     /// A [`Link`](crate::Link) could not be set.
     Link(LinkError),
     /// The bytes given to [`CodeArena::share`](crate::CodeArena::share) do not lie in this arena.
     Foreign,
-    /// What was given belongs to another arena: sites to a table of another, transient code to a loader of another.
+    /// An argument belongs to another arena: sites to a table of another, transient code to a loader of another.
     OtherArena,
     /// A side table has no room for sites of such high numbers.
     SideTable {
@@ -117,13 +117,22 @@ impl fmt::Display for Error {
             }
             Self::Alignment { align } => write!(f, "alignment {align} is not a power of two"),
             Self::Exhausted { needed, left } => {
-                write!(f, "the reservation is exhausted: {needed} bytes needed, {left} left unclaimed")
+                write!(
+                    f,
+                    "the reservation is exhausted, {needed} bytes needed and {left} left: choose a larger `reservation`"
+                )
             }
             Self::Limit { limit, needed, left } => {
-                write!(f, "the limit of {limit} bytes would be exceeded: {needed} bytes needed, {left} left unclaimed")
+                write!(
+                    f,
+                    "the limit of {limit} bytes is reached, {needed} bytes needed and {left} left: choose a larger `limit`"
+                )
             }
             Self::Bookkeeping { capacity } => {
-                write!(f, "records fill what is set aside for them: {capacity} bytes, or heaps that are registered")
+                write!(
+                    f,
+                    "no room for more records (bytes, or registered heaps: {capacity}): choose a larger `reservation`"
+                )
             }
             Self::Pages(error) => error.fmt(f),
             Self::Memory { bytes } => write!(f, "the global allocator refused {bytes} bytes"),
@@ -135,12 +144,17 @@ impl fmt::Display for Error {
             }
             Self::Link(error) => error.fmt(f),
             Self::Foreign => f.write_str("the bytes do not lie in this arena"),
-            Self::OtherArena => f.write_str("what was given belongs to another arena"),
-            Self::RefersBack => f.write_str("leaked memory refers into the transient code, which cannot be promoted"),
-            Self::SideTable { needed, capacity } => {
-                write!(f, "the side table would need {needed} entries and may have {capacity}")
+            Self::OtherArena => f.write_str("an argument belongs to another arena"),
+            Self::RefersBack => {
+                f.write_str("the transient code cannot be promoted, since leaked memory refers into it")
             }
-            Self::Sites { asked, left } => write!(f, "{asked} sites asked for, {left} can be given"),
+            Self::SideTable { needed, capacity } => {
+                write!(
+                    f,
+                    "the side table needs {needed} entries and has room for {capacity}: choose a larger `capacity`"
+                )
+            }
+            Self::Sites { asked, left } => write!(f, "{asked} sites were asked for, and {left} are left"),
         }
     }
 }

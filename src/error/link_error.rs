@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// Why a [`Link`](crate::Link) was not set. The link is as it was. One byte, `Copy`.
+/// The reason why a [`Link`](crate::Link) was not set. The link is as it was. One byte, `Copy`.
 ///
 /// ```
 /// use permacode::{CodeArena, Error, Link};

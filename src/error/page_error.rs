@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-/// What was asked of the system when it refused: the calls of a [`PageSource`](crate::pages::PageSource), which says what each
-/// does. One byte, `Copy`.
+/// The call that the system refused, of those of a [`PageSource`](crate::pages::PageSource), which says what each does.
+/// One byte, `Copy`.
 ///
 /// ```
 /// use permacode::{CodeArena, Error};
@@ -48,7 +48,7 @@ pub enum PageCall {
     Decommit,
     /// Memory given back, access and address space kept.
     Discard,
-    /// How much is in physical memory.
+    /// The question how much is in physical memory.
     Resident,
     /// The address space given back.
     Release,
@@ -67,7 +67,7 @@ pub enum PageCall {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageError {
-    /// What was asked.
+    /// The call that was refused.
     pub call: PageCall,
     /// For how many bytes.
     pub bytes: usize,

@@ -1,4 +1,4 @@
-//! What a function that threads share holds: permanent code that can be replaced while they run it.
+//! A slot for functions that threads share: permanent code that can be replaced while they run it.
 //!
 //! Permanent code only. Were it counted, a thread could load the word, be held up, and count a code object that another thread had replaced
 //! and freed meanwhile. Permanent code lives as long as its arena, so what was loaded stays good, whoever replaces it.
@@ -32,7 +32,7 @@ pub struct AtomicCodeSlot<'a, T: Permanent> {
 }
 
 impl<'a, T: Permanent> AtomicCodeSlot<'a, T> {
-    /// A function with this code. Costs nothing, and may be a `static`: no arena is asked.
+    /// Makes a slot with this code. Costs nothing, and may be a `static`: no arena is asked.
     ///
     /// ```
     /// use permacode::handles::AtomicCodeSlot;
@@ -47,7 +47,7 @@ impl<'a, T: Permanent> AtomicCodeSlot<'a, T> {
         Self { code: AtomicPtr::new(ptr::from_ref(code).cast_mut()), invariant: PhantomData }
     }
 
-    /// The code, good for as long as its arena, whatever is put in meanwhile. Costs one acquire load.
+    /// Returns the code, good for as long as its arena, even if other code is put in meanwhile. Costs one acquire load.
     ///
     /// ```
     /// # use permacode::CodeArena;

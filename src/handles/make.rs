@@ -18,10 +18,10 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     /// What `lower` makes refers to the region, to what is `'static`, and to names of the arena. Interned names that the arena has are its
     /// copies; others are the region's own.
     ///
-    /// Costs two objects of the heap: 512 zeroed bytes, some 370 of them for blocks, and at most 56 for the count. As blocks fill the
-    /// first, further ones come, of 1 KiB, 2 KiB and so on to 32 KiB, or as large as a block is; and a small one for each name of the
-    /// region's own, each [padded](Loader::alloc_padded) block and each range of sites. No system call unless the heap has to grow, and no
-    /// write to a code page.
+    /// Costs two objects of the heap: 512 zeroed bytes, some 380 of them for blocks, and at most 56 for the count. As
+    /// blocks fill the first, further ones come: of 1 KiB, 2 KiB and so on to 32 KiB. A larger block has one of its
+    /// own. There is a small one for each name of the region's own, each [padded](Loader::alloc_padded) block and each
+    /// range of sites. No system call unless the heap has to grow, and no write to a code page.
     ///
     /// # Errors
     ///
@@ -56,12 +56,15 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         Ok(unsafe { Self::counted(part) })
     }
 
-    /// Makes transient code that differs a little from this: `patch` makes it, and may refer to all of the original, which stays as it is.
+    /// Makes transient code that differs a little from this: `patch` builds it, and may refer to all of the original,
+    /// which stays as it is.
     ///
-    /// How a breakpoint is set, or a function traced, without writing to sealed code: copy the bytecode, change the copy, put it into the
-    /// function's [`CodeSlot`](crate::CodeSlot); to remove it, put the original back. What `patch` does not make anew is shared: constants,
-    /// names, and sites, so that the caches go on. Transient code that it is made from lives as long as the copy; so make a second copy
-    /// from the original, not from the first, or all three live.
+    /// Use it to set a breakpoint or to trace a function, without writing to sealed code. Copy the bytecode, change the
+    /// copy, and put it into the function's [`CodeSlot`](crate::CodeSlot). To remove it, put the original back.
+    ///
+    /// The copy shares everything that `patch` does not make anew: constants, names, and sites, so that the caches go
+    /// on. Transient code lives as long as copies that were patched from it. So make a second copy from the original,
+    /// not from the first, or all three live.
     ///
     /// Costs and errors are those of [`transient`](Self::transient).
     ///

@@ -7,26 +7,32 @@ use crate::error::Error;
 use core::{ptr, slice};
 
 impl<'a, T: Permanent> CodeRef<'a, T> {
-    /// The code as permanent code: itself if it is, else a deep copy made by `loader`. The handle stays what it is.
+    /// Returns the code as permanent code: itself if it is, else a deep copy made by `loader`. The handle stays what it
+    /// is.
     ///
     /// Sharing and cycles are kept: what was one block is one block in the copy. Interned names become the arena's. A
     /// [`Name`](crate::Name) becomes the arena's even if its text is `'static` in another arena. Site numbers of transient code become
     /// new, permanent ones of the loader's arena, wherever they came from. Permanent numbers stay as they are. What is `'static` is not
     /// copied, but looked at.
     ///
-    /// Costs nothing for permanent code, which may be another arena's. Of transient code, the copy, and tables of all blocks that the code
-    /// leads to and of their references, in memory of the global allocator while it is made; time grows with the number *n* of both as
-    /// *n* log *n*. No system call beyond those of the loader's blocks. A table of the pieces, names and aligned blocks of all that was made with
-    /// the code, or that it was [patched](Self::patched) from, is made once and kept for the next promotion of a part of the same code, until
-    /// the code ends or other code is promoted.
+    /// Costs nothing for permanent code, which may be another arena's. For transient code it costs the copy. While the
+    /// copy is made, it takes tables of all blocks that the code leads to and of their references, from the global
+    /// allocator. Time grows with the number *n* of both as *n* log *n*. No system call beyond those of the loader's
+    /// blocks.
     ///
     /// # Errors
     ///
-    /// For transient code: [`Error::OtherArena`] unless the loader's arena is the one that its [`Transients`](crate::Transients) were made
-    /// with, [`Error::RefersBack`] if the lowering function leaked memory that refers to the code, [`Error::Memory`], or as for
-    /// [`Loader::alloc`], [`Loader::intern`] and [`Loader::sites`]. The blocks of the copy are then undone, as after a failed
-    /// [`alloc_slice_try_fill_with`](Loader::alloc_slice_try_fill_with). Names that were interned for it stay in the arena, and site numbers
-    /// that were taken for it are not given out again.
+    /// For transient code:
+    ///
+    /// - [`Error::OtherArena`] unless the loader's arena is the one that its [`Transients`](crate::Transients) were
+    ///   made with
+    /// - [`Error::RefersBack`] if the lowering function leaked memory that refers to the code
+    /// - [`Error::Memory`]
+    /// - those of [`Loader::alloc`], [`Loader::intern`] and [`Loader::sites`]
+    ///
+    /// The blocks of the copy are then undone, as after a failed
+    /// [`alloc_slice_try_fill_with`](Loader::alloc_slice_try_fill_with). Names that were interned for it stay in the
+    /// arena, and site numbers that were taken for it are not given out again.
     ///
     /// ```
     /// use permacode::{CodeArena, CodeRef, Error, HeapArena, Transients};

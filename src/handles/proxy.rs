@@ -1,4 +1,4 @@
-//! What a script sees of a function's code.
+//! A script's view of a function's code.
 //!
 //! ```text
 //!   script ──▶ CodeProxy { code, private │ name │ id │ arena }     answers: no handle, no write
@@ -15,10 +15,12 @@ use core::slice;
 
 /// An opaque view of a code object: `fn.__code__`.
 ///
-/// It keeps the code object alive, and gives answers about it: a name, numbers, a module. No call of it returns the code object, a handle
-/// or a way to write. [`name`](Self::name) and [`module`](Self::module) return text, borrowed from the proxy and from the arena: an
-/// interpreter that must not show addresses to scripts hands on a copy. [`CodeSlot::install`](crate::CodeSlot::install), which a machine has
-/// and a script has not, puts the code into a function. Two proxies are equal if they refer to the same code object.
+/// It keeps the code object alive, and gives answers about it: a name, numbers, a module. No call of it returns the
+/// code object, a handle or a way to write. Two proxies are equal if they refer to the same code object.
+///
+/// [`name`](Self::name) and [`module`](Self::module) return text, borrowed from the proxy and from the arena. An
+/// interpreter that must not show addresses to scripts hands on a copy. [`CodeSlot::install`](crate::CodeSlot::install)
+/// puts the code into a function. A machine has slots, and a script has not.
 ///
 /// ```
 /// use permacode::{CodeArena, CodeRef, Permanent};
@@ -51,8 +53,8 @@ pub struct CodeProxy<'a, T: Permanent> {
 }
 
 impl<'a, T: Permanent> CodeProxy<'a, T> {
-    /// A view of code, of which `name` says the name: write it as a closure, `|code| code.name`. Costs the handle that moves in and three
-    /// words more; nothing is allocated, counted or written elsewhere.
+    /// Makes a view of code, of which `name` says the name: write it as a closure, `|code| code.name`. Costs the handle
+    /// that moves in and three words more; nothing is allocated, counted or written elsewhere.
     ///
     /// # Errors
     ///
@@ -83,22 +85,22 @@ impl<'a, T: Permanent> CodeProxy<'a, T> {
         Ok(Self { code, name, id, arena })
     }
 
-    /// What is shown, for slots.
+    /// Returns the handle that is shown, for slots.
     pub(super) fn code(&self) -> &CodeRef<'a, T> {
         &self.code
     }
 
-    /// The code's name. Costs a call of the function given to [`new`](Self::new); the example there uses it.
+    /// Returns the code's name. Costs a call of the function given to [`new`](Self::new); the example there uses it.
     pub fn name(&self) -> &str {
         (self.name)(self.code.get())
     }
 
-    /// A number that no other code object of this type in the arena has, nor any transient one made with the same
-    /// [`Transients`](crate::Transients), now or later: even for permanent code, odd for transient code. It says nothing of the address
-    /// that the code lies at. Costs nothing.
+    /// Returns a number that no other code object of this type in the arena has, now or later. Nor has any transient
+    /// one made with the same [`Transients`](crate::Transients). It is even for permanent code, odd for transient code,
+    /// and says nothing of the code's address. Costs nothing.
     ///
-    /// A part of transient code, such as a nested function, has its number as long as somebody holds it, and gets a new one when it is
-    /// [projected](CodeRef::project) again later.
+    /// A part of transient code, such as a nested function, has its number as long as somebody holds it. It gets a new
+    /// one if it is [projected](CodeRef::project) again later.
     ///
     /// ```
     /// use permacode::{CodeArena, CodeRef, HeapArena, Transients};
@@ -118,8 +120,8 @@ impl<'a, T: Permanent> CodeProxy<'a, T> {
         self.id
     }
 
-    /// The name of the finished module that permanent code lies in; `None` while the module is open, and for transient code. Costs a
-    /// [`CodeArena::locate`].
+    /// Returns the name of the finished module that permanent code lies in; `None` while the module is open, and for
+    /// transient code. Costs a [`CodeArena::locate`].
     ///
     /// ```
     /// # use permacode::{CodeArena, CodeRef};
@@ -137,13 +139,14 @@ impl<'a, T: Permanent> CodeProxy<'a, T> {
         self.arena.locate(core::ptr::from_ref(root)).map(|at| at.module.name())
     }
 
-    /// Whether nobody counts. Costs a test of a word of its own; the type's example uses it.
+    /// Returns `true` for permanent code, which has no reference count. Costs a test of a word of its own. The type's
+    /// example uses it.
     pub fn is_permanent(&self) -> bool {
         self.code.is_permanent()
     }
 
-    /// How many handles hold the code if it is transient, this proxy's included; see [`CodeRef::count`]. `None` for permanent code. Costs a
-    /// test and a load.
+    /// Returns the reference count of transient code, this proxy included; see [`CodeRef::count`]. `None` for permanent
+    /// code. Costs a test and a load.
     ///
     /// ```
     /// # use permacode::{CodeArena, CodeRef, HeapArena, Transients};
@@ -180,11 +183,12 @@ impl<'a, T: Permanent> CodeProxy<'a, T> {
         self.code.mark();
     }
 
-    /// Bytes of the code object and of all that it refers to in the arena or in its region, each byte once; links are not followed. A
-    /// [promotion](CodeRef::promote) changes it only where interned names are concerned, which become the arena's own copies, one of each.
+    /// Counts the bytes of the code object and of all that it refers to in the arena or in its region, each byte once.
+    /// Links are not followed. A [promotion](CodeRef::promote) changes the number only by interned names, which become
+    /// the arena's own copies, one of each.
     ///
-    /// Costs a look at each of these *n* blocks, a table of them in memory of the global allocator, and a sort of *n* log *n* steps. It
-    /// writes to no code and counts nothing.
+    /// Costs a look at each of these *n* blocks, a table of them from the global allocator, and a sort of *n* log *n*
+    /// steps. It writes to no code and counts nothing.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What a function of one thread holds: code that can be replaced while it runs.
+//! A slot for functions of one thread: code that can be replaced while it runs.
 
 use super::code_ref::CodeRef;
 use super::proxy::CodeProxy;
@@ -8,9 +8,9 @@ use core::fmt;
 
 /// A function's code, permanent or transient, to be replaced by another: `fn.__code__ = other`.
 ///
-/// One word, for one thread. Whoever runs the function takes a handle of its own out of it first, so that the code that runs stays what
-/// it is; the old code lives as long as somebody holds it. Replacing writes one word, here, and never to a code page. `!Send` and `!Sync`,
-/// as its handle is.
+/// One word, for one thread. Take a handle of its own out of it before you run the function, so that the code that runs
+/// stays what it is. The old code lives as long as somebody holds it. Replacing writes one word, here, and never to a
+/// code page. `!Send` and `!Sync`, as its handle is.
 ///
 /// ```
 /// use permacode::{CodeRef, CodeSlot};
@@ -26,7 +26,7 @@ pub struct CodeSlot<'a, T: Permanent> {
 }
 
 impl<'a, T: Permanent> CodeSlot<'a, T> {
-    /// A function with this code. Costs nothing: the handle moves in, and is not counted again.
+    /// Makes a slot with this code. Costs nothing: the handle moves in, and is not counted again.
     ///
     /// ```
     /// use permacode::{CodeArena, CodeRef, CodeSlot, HeapArena, Transients};
@@ -41,7 +41,8 @@ impl<'a, T: Permanent> CodeSlot<'a, T> {
         Self { code: UnsafeCell::new(code) }
     }
 
-    /// A handle of the code. Costs a copied word; of transient code also an addition in the heap, and a subtraction when the handle goes.
+    /// Returns a handle of the code. Costs a copied word. For transient code it is also an addition in the heap, and a
+    /// subtraction when the handle goes.
     ///
     /// ```
     /// # use permacode::{CodeArena, CodeRef, CodeSlot, HeapArena, Transients};
@@ -62,7 +63,7 @@ impl<'a, T: Permanent> CodeSlot<'a, T> {
         unsafe { (*self.code.get()).clone() }
     }
 
-    /// The code itself, if it is permanent: what a call of such a function needs, without a handle. Costs a load and a test.
+    /// Returns the code itself, if it is permanent. A call of such a function needs no handle. Costs a load and a test.
     ///
     /// ```
     /// # use permacode::{CodeRef, CodeSlot};
@@ -165,7 +166,7 @@ impl<'a, T: Permanent> CodeSlot<'a, T> {
         if unsafe { (*self.code.get()).same(current) } { Ok(self.replace(code)) } else { Err(code) }
     }
 
-    /// The code, out of the slot. Costs nothing: the handle moves out, and its count is as it was.
+    /// Takes the code out of the slot. Costs nothing: the handle moves out, and its count is as it was.
     ///
     /// ```
     /// # use permacode::{CodeRef, CodeSlot};

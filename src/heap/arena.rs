@@ -24,9 +24,10 @@ const SPAN_COUNTS: usize = 16;
 
 /// A heap for one thread at a time: `Send`, not `Sync`.
 ///
-/// Allocates and frees objects of any layout. All that it knows of them lies apart, so that object pages are written by the program only;
-/// in debug builds also by checks, which fill what is freed. Dropping it gives everything back in one system call and runs no destructors.
-/// `&HeapArena` is an `Allocator`, so that collections can lie in it. The value itself has some 5 KiB and lies wherever its owner puts it.
+/// Allocates and frees objects of any layout. Its bookkeeping lies apart, so only the program writes to object pages;
+/// in debug builds checks do so too, which fill what is freed. Dropping it gives everything back in one system call and
+/// runs no destructors. `&HeapArena` is an `Allocator`, so that collections can lie in it. The value itself has some 5
+/// KiB and lies wherever its owner puts it.
 ///
 /// ```
 /// use allocator_api2::vec::Vec;
@@ -87,9 +88,13 @@ impl HeapArena {
 
     /// Allocates an object of any size and alignment, in bytes. What its bytes are is not said.
     ///
-    /// It counts as the size of its class: its own, rounded up to its alignment and then, up to 512 bytes, to a multiple of 8; up to 32 KiB to
-    /// one of four sizes in each doubling, at most a quarter more; above to a multiple of 4 KiB, in address space of 64 KiB. Without bytes it
-    /// takes nothing and lies nowhere.
+    /// It counts with the size of its class: its own size, rounded up to its alignment and then further:
+    ///
+    /// - Up to 512 bytes, to a multiple of 8.
+    /// - Up to 32 KiB, to one of four sizes in each doubling, at most a quarter more.
+    /// - Above, to a multiple of 4 KiB, in address space of 64 KiB.
+    ///
+    /// A zero-sized layout allocates nothing; the pointer dangles.
     ///
     /// # Errors
     ///
@@ -97,8 +102,8 @@ impl HeapArena {
     ///
     /// # Panics
     ///
-    /// In debug builds, if the program freed the object twice, or wrote to it after it had freed it; the latter is found in objects of up to
-    /// 32 KiB, unless a [`sweep`](Self::sweep) freed them.
+    /// In debug builds, if the program freed the object twice, or wrote to it after it had freed it. The latter is
+    /// found in objects of up to 32 KiB, unless a [`sweep`](Self::sweep) freed them.
     ///
     /// ```
     /// use std::alloc::Layout;
@@ -116,10 +121,13 @@ impl HeapArena {
     ///
     /// * Up to 32 KiB three reads and one write in the heap's own words, none of them to the object. A magazine that is empty is filled from
     ///   bitmaps before, half of what it has room for and commonly at most 64 objects.
-    /// * Above 32 KiB a search of a bit for each slab of 64 KiB, 64 at a time, and a write of 12 bytes for each that is taken.
-    /// * A system call for more memory: one for 1 MiB, later for a quarter of the heap, one more where [huge
-    ///   pages](crate::heap::HeapArenaBuilder::huge_pages_from) are asked for; and one for each 64 KiB of bitmaps, which serve 16 MiB of objects of
-    ///   64 bytes. On its slow paths a heap also [returns](crate::heap::Decay) memory that nobody uses, by at most some 256 calls at a time.
+    /// * Above 32 KiB a search of a bit for each slab of 64 KiB, 64 at a time. Each slab that is taken costs a write of
+    ///   12 bytes.
+    /// * A system call for more memory: one for 1 MiB, later one for a quarter of the heap. One more where [huge
+    ///   pages](crate::heap::HeapArenaBuilder::huge_pages_from) are asked for. One for each 64 KiB of bitmaps, which
+    ///   serve 16 MiB of objects of 64 bytes.
+    /// * On its slow paths a heap also [returns](crate::heap::Decay) memory that nobody uses, by at most some 256 calls
+    ///   at a time.
     /// * An allocation that is refused empties every magazine; in a [`GlobalHeap`](crate::heap::GlobalHeap) one of 4,096 does.
     #[inline(always)]
     pub fn alloc(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
@@ -142,9 +150,9 @@ impl HeapArena {
 
     /// Allocates an object whose bytes are zero.
     ///
-    /// Costs what [`alloc`](Self::alloc) costs. Up to 32 KiB it also writes every byte of the object; above only slabs that an object lay in
-    /// since their memory was last given back: the others are zero and stay untouched. `grow_zeroed` of an `Allocator` writes every byte
-    /// that is new.
+    /// Costs what [`alloc`](Self::alloc) costs. Up to 32 KiB it also writes every byte of the object. Above, it writes
+    /// only slabs that an object lay in since their memory was last given back: the others are zero and stay untouched.
+    /// `grow_zeroed` of an `Allocator` writes every byte that is new.
     ///
     /// # Errors
     ///
@@ -210,8 +218,8 @@ impl HeapArena {
     ///
     /// # Cost
     ///
-    /// * Up to 32 KiB two writes, none of them to the object. A magazine that is full grows, from 32 addresses to at most 2,048 or 128 KiB of
-    ///   objects, and then gives its oldest half back to the bitmaps.
+    /// * Up to 32 KiB two writes, none of them to the object. A magazine that is full grows, from 32 addresses to at
+    ///   most 2,048 or 128 KiB of objects. Then it gives its oldest half back to the bitmaps.
     /// * Above 32 KiB a write of 12 bytes and of a bit or two for each slab of 64 KiB.
     /// * No system call on the fast path. On the slow one memory may be returned, by at most some 256 calls at a time.
     #[inline(always)]
@@ -246,14 +254,15 @@ impl HeapArena {
             Some(error) => Err(error),
             None => self.slabs.refill(class, &self.magazines[class], 0),
         };
-        // What lies in other classes' magazines may be what is missing.
+        // The missing memory may lie in other classes' magazines.
         let count = refill().or_else(|error| if self.flush_for_room() { refill() } else { Err(error) })?;
         let object = self.magazines[class].pop().ok_or(Error::Exhausted { needed: TABLE[class].size, left: 0 })?;
         self.spend(count);
         Ok(self.check_alloc(object))
     }
 
-    /// An object of a class in exchange for another one of `lent` bytes, which the caller frees next, at the limit of what may be live.
+    /// Allocates an object of a class at the limit of what may be live, in exchange for another one of `lent` bytes.
+    /// The caller frees that one next.
     pub(super) fn alloc_lent(&self, class: usize, lent: usize) -> Option<NonNull<u8>> {
         let magazine = &self.magazines[class];
         if magazine.len() == 0 {
@@ -292,8 +301,8 @@ impl HeapArena {
 
     /// Empties the magazines because something was refused, so that what lies there serves any size. Returns `true` if there was anything.
     ///
-    /// A heap that has the system to fall back on does so once in a while only: it is refused all the time once it is full, and classes that
-    /// have room are better left alone.
+    /// A heap that has the system to fall back on does so once in a while only. It is refused all the time once it is
+    /// full, and classes that have room are better left alone.
     fn flush_for_room(&self) -> bool {
         let refusals = self.slabs.refusals.get().wrapping_add(1);
         self.slabs.refusals.set(refusals);

@@ -1,4 +1,4 @@
-//! What can be chosen before a heap exists.
+//! Settings of a heap, chosen before it exists.
 
 use super::arena::HeapArena;
 use crate::base::align;
@@ -37,12 +37,12 @@ pub struct HeapArenaBuilder {
 }
 
 impl HeapArena {
-    /// A heap with the default reservation: 8 GiB of address space on 64-bit systems, 256 MiB on others.
+    /// Makes a heap with the default reservation: 8 GiB of address space on 64-bit systems, 256 MiB on others.
     ///
-    /// Under a limit on address space (`ulimit -v`) it is halved, down to 1 MiB, until the heap takes at most an eighth of what is left.
-    /// Where the system refuses it without a limit, the heap takes an eighth of the largest size that is to be had.
-    /// [`address_space`](Self::address_space) says what was granted. A program with more objects
-    /// [chooses a size](HeapArenaBuilder::reservation).
+    /// Under a limit on address space (`ulimit -v`) it is halved, until the heap takes at most an eighth of what is
+    /// left. It does not go below 1 MiB. If the system refuses it without a limit, the heap takes an eighth of the
+    /// largest size that can be had. [`address_space`](Self::address_space) says how much was granted. A program with
+    /// more objects [chooses a size](HeapArenaBuilder::reservation).
     ///
     /// Costs two system calls and a question for the limit; the address space is free until it is used. The first object touches a page
     /// or two of bookkeeping, and none makes a call before 16 slabs of 64 KiB are in use.
@@ -60,7 +60,8 @@ impl HeapArena {
         Self::builder().build()
     }
 
-    /// To choose the reservation, a limit, or where pages come from. Costs nothing: [`build`](HeapArenaBuilder::build) makes the heap.
+    /// Returns a builder, to choose the reservation, a limit, or the source of pages. Costs nothing:
+    /// [`build`](HeapArenaBuilder::build) makes the heap.
     ///
     /// ```
     /// let heap = permacode::HeapArena::builder().reservation(1 << 20).build()?;
@@ -77,11 +78,12 @@ impl HeapArenaBuilder {
         Self::default()
     }
 
-    /// Address space for objects, in bytes, rounded up to 64 KiB. It never grows, and costs nothing until it is used. A size chosen here is
-    /// not halved when the system refuses it.
+    /// Sets the address space for objects, in bytes, rounded up to 64 KiB. It never grows, and costs nothing until it
+    /// is used. A size chosen here is not halved when the system refuses it.
     ///
-    /// Little more than a sixteenth of it, and half a megabyte, are reserved in addition for what is known of objects (an eighth in debug
-    /// builds), and up to 2 MiB so that the huge pages among the objects begin where such can, if it has room for any.
+    /// Little more than a sixteenth of it, and half a megabyte, are reserved in addition for bookkeeping (an eighth in
+    /// debug builds). Up to 2 MiB more let the huge pages among the objects begin where such can, if it has room for
+    /// any.
     ///
     /// ```
     /// use permacode::Error;
@@ -98,8 +100,9 @@ impl HeapArenaBuilder {
         self
     }
 
-    /// Bytes that may be live at once, each object counted with the size of its class, above 32 KiB in units of 4 KiB; no limit unless it is
-    /// set. An object that would exceed it is refused with [`Error::Limit`]; making one smaller is not.
+    /// Limits the bytes that may be live at once. Each object counts with the size of its class, above 32 KiB in units
+    /// of 4 KiB. There is no limit unless you set one. An object that would exceed it is refused with [`Error::Limit`];
+    /// making one smaller is not.
     ///
     /// It holds to the byte. Costs a division whenever a magazine is filled, a comparison for each object above 32 KiB.
     ///
@@ -118,15 +121,20 @@ impl HeapArenaBuilder {
         self
     }
 
-    /// How many bytes of the heap lie in pages of the ordinary size; behind them the heap asks for huge ones for small objects, where the
-    /// system has them (on Linux 2 MiB, and only if transparent huge pages are not switched off). Rounded up to 2 MiB, less up to 1 MiB if it
-    /// is not 0; 16 MiB unless it is set; `usize::MAX` is never, and so is what leaves no room for one.
+    /// Sets the bytes of the heap that lie in pages of the ordinary size. Behind them the heap asks for huge pages for
+    /// small objects, where the system has them. On Linux these have 2 MiB, and exist only if transparent huge pages
+    /// are not switched off.
     ///
-    /// Huge pages make a large heap faster: a fault for each 2 MiB instead of each 4 KiB, and fewer misses of the processor's translations.
-    /// They are for stretches of 2 MiB that objects of up to 32 KiB will fill. Everything else is kept on small pages, also where the
-    /// system would use huge ones unasked: bookkeeping, and objects above 32 KiB unless [`huge_spans`](Self::huge_spans) says so. Before a
-    /// part of such a stretch is given back, the wish for huge pages is withdrawn there, so that the system does not undo it. A forked child
-    /// that writes copies single pages, on Linux 5.8 and later; older kernels copy huge ones if they find the memory.
+    /// The number is rounded up to 2 MiB, less half a MiB if it is not 0. The default is 16 MiB. `usize::MAX` is never,
+    /// and so is a number that leaves no room for a huge page.
+    ///
+    /// Huge pages make a large heap faster: a fault for each 2 MiB instead of each 4 KiB, and fewer misses of the
+    /// processor's translations. They are for stretches of 2 MiB that objects of up to 32 KiB will fill.
+    ///
+    /// Everything else is kept on small pages, even where the system would use huge ones unasked. That is bookkeeping,
+    /// and objects above 32 KiB unless [`huge_spans`](Self::huge_spans) says so. The wish for huge pages is withdrawn
+    /// before a part of such a stretch is given back. Otherwise the system would undo that. A forked child that writes
+    /// copies single pages, on Linux 5.8 and later. Older kernels copy huge ones if they find the memory.
     ///
     /// ```
     /// use permacode::{Error, HeapArena};
@@ -173,7 +181,7 @@ impl HeapArenaBuilder {
         self
     }
 
-    /// When memory that nobody uses goes back to the system by itself: within 8 seconds unless it is set. See [`Decay`].
+    /// Chooses when unused memory goes back to the system by itself. The default is within 8 seconds. See [`Decay`].
     ///
     /// ```
     /// use permacode::HeapArena;
@@ -188,7 +196,8 @@ impl HeapArenaBuilder {
         self
     }
 
-    /// The time that [`decay`](Self::decay) goes by, since any moment: for tests, which need not wait then. The system's unless it is set.
+    /// Sets the clock of [`decay`](Self::decay), which counts from any moment. It is for tests, which need not wait
+    /// then. The system's unless it is set.
     ///
     /// ```
     /// use permacode::HeapArena;
@@ -206,8 +215,8 @@ impl HeapArenaBuilder {
         self
     }
 
-    /// Where pages come from, which must be of at most 64 KiB: [`OrdinaryPages`](crate::pages::OrdinaryPages), a source for tests, one of
-    /// your own.
+    /// Sets the source of pages, which must be of at most 64 KiB: [`OrdinaryPages`](crate::pages::OrdinaryPages), a
+    /// source for tests, or one of your own.
     ///
     /// Costs an indirect call for each call to the source. Where the source cannot protect, a reservation may be memory, so the default is
     /// 16 MiB.
@@ -230,8 +239,9 @@ impl HeapArenaBuilder {
 
     /// Makes the heap.
     ///
-    /// Costs two system calls, and a question for the process's limit where no reservation was chosen: one call reserves, one makes the first
-    /// bookkeeping and the first 1 MiB of objects writable. Nothing is touched but the 5 KiB of the value itself.
+    /// Costs two system calls, and a question for the process's limit if no reservation was chosen. One call reserves.
+    /// One makes the first bookkeeping and the first 1 MiB of objects writable. Nothing is touched but the 5 KiB of the
+    /// value itself.
     ///
     /// # Errors
     ///
@@ -265,8 +275,8 @@ impl HeapArenaBuilder {
         Ok(HeapArena::from_parts(magazines, slabs))
     }
 
-    /// What `make` gives for these choices; if no reservation was chosen, for the default one, halved until the system grants it. Whoever
-    /// makes it takes `beside` so many bytes of address space more.
+    /// Returns the result of `make` for these choices. If no reservation was chosen, it is for the default one, halved
+    /// until the system grants it. The caller takes `beside` bytes of address space more.
     pub(super) fn granted<T>(
         self,
         beside: impl Fn(usize) -> usize,
@@ -288,15 +298,16 @@ impl HeapArenaBuilder {
 
     /// Bytes of slabs on small pages. `None` where no huge page has room behind them.
     ///
-    /// The plan begins where a huge page could, unless huge pages begin with the first slab: so what a small heap writes to is a matter of one
-    /// page table of the system's, which stays with a range that is used again.
+    /// The plan begins where a huge page could, unless huge pages begin with the first slab. So one page table of the
+    /// system's covers what a small heap writes to. That page table stays with a range that is used again.
     fn huge_from(&self, plan: &HeapPlan) -> Option<usize> {
         let rounded = self.huge_from.unwrap_or(DEFAULT_HUGE).checked_next_multiple_of(HUGE)?;
         let huge_from = rounded.saturating_sub(plan.objects % HUGE);
         (plan.slabs * SLAB).checked_sub(huge_from).filter(|&behind| behind >= HUGE).map(|_| huge_from)
     }
 
-    /// The plan for so many bytes of objects, behind how many of them huge pages are asked for, and a multiple of what these begin at.
+    /// Plans for so many bytes of objects. Returns the plan, the bytes behind which huge pages are asked for, and a
+    /// multiple of the address that these begin at.
     fn plan(&self, bytes: usize) -> Result<(HeapPlan, Option<usize>, usize), Error> {
         let page = self.source.page_size()?.bytes();
         if page > SLAB {

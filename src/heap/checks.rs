@@ -1,8 +1,9 @@
 //! The checks of debug builds: an exact bit for each object that a program has, and poison in those that it gave back.
 //!
-//! They find a free of what is not this heap's, is no object's beginning, has another layout, or is free already, and a write to a free
-//! object of a class, not to one of whole slabs. Each ends in a panic that says which, under a global heap in the end of the process (`misuse.rs`).
-//! Release builds have none of it: there a double free is undefined, as everywhere.
+//! They find a free of a pointer that is not this heap's, is no object's beginning, has another layout, or is free
+//! already. They find a write to a free object of a class, not to one of whole slabs. Each ends in a panic that says
+//! which; under a global heap it ends the process (`misuse.rs`). Release builds have none of it: there a double free is
+//! undefined, as everywhere.
 
 use super::arena::{HeapArena, padded_size};
 use super::misuse::{Kind, Misuse, Wrong};
@@ -12,7 +13,7 @@ use core::ops::Range;
 use core::ptr::NonNull;
 use core::slice;
 
-/// What a free object is filled with.
+/// The byte that fills a free object.
 const POISON: u8 = 0xDB;
 
 impl HeapArena {
@@ -70,7 +71,7 @@ impl HeapArena {
         let found = slabs.object_at(object.addr().get());
         let kind = found.map_or(Kind(0), |(number, _)| slabs.kind(number));
         if size == 0 {
-            // What has no bytes lies at its alignment, wherever that is.
+            // An object without bytes lies at its alignment, wherever that is.
             check(object.addr().get() == layout.align() || !self.contains(object.as_ptr()), Wrong::Layout(kind));
             return None;
         }
@@ -99,7 +100,7 @@ impl HeapArena {
 }
 
 impl Slabs {
-    /// What is known of the objects of a slab.
+    /// Returns the kind of a slab's objects.
     fn kind(&self, number: usize) -> Kind {
         match self.slab(number).usage() {
             SlabUse::Class(class) => Kind(TABLE[class].size),

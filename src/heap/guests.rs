@@ -6,15 +6,17 @@
 //!   magazine of class 24, closed ─────┘ a free looks where the object lies, and gives it back to class 80
 //! ```
 //!
-//! A guest is freed as one of a smaller class than its slab's, with which it must not be mixed: the next object of that class might be too
-//! large for it, or want another alignment. So the magazine of its class is *closed*, as behind a fence, while there are guests of it.
+//! A guest is freed as one of a smaller class than its slab's. It must not be mixed with that class: the next object of
+//! it might be too large for the place, or want another alignment. So the magazine of its class is *closed*, as behind
+//! a fence, while there are guests of it.
 //!
-//! * `guests[c]` counts the guests of class `c`; its magazine is closed while that is not 0. It may be too high: those that know a heap by
-//!   addresses alone (C, a sweep, other threads) free a guest without knowing that it is one.
+//! * `guests[c]` counts the guests of class `c`; its magazine is closed while that is not 0. It may be too high.
+//!   Callers that know a heap by addresses alone (C, a sweep, other threads) free a guest without knowing that it is
+//!   one.
 //! * So slabs with guests are [hosts](Flag::Host) until they are vacant, and when there is none there are no guests.
 //! * A guest counts, in statistics, limits and walks, as what it lies in.
-//! * A large object whose slabs are all that there is becomes the first object of a slab of its new class; if not even a bitmap is to be
-//!   had, it keeps the least that a large one can have.
+//! * A large object whose slabs are all that there is becomes the first object of a slab of its new class. If there is
+//!   not even a bitmap, it keeps the least that a large one can have.
 
 use super::arena::{HeapArena, padded_size};
 use crate::heap::slabs::{BITMAPS, CLASSES, Flag, LARGEST, Slab, SlabUse, Slabs, SpanSize, TABLE, classes};

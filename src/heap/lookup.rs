@@ -1,4 +1,4 @@
-//! What is known of an object by its address alone: for C, and for what another thread freed.
+//! Looking objects up by their address alone: for C, and for frees by another thread.
 
 use super::arena::HeapArena;
 use crate::heap::slabs::{SlabUse, TABLE};
@@ -6,7 +6,7 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 
 impl HeapArena {
-    /// The bytes that the object at an address has, from what is known of its slab; `None` where no object begins.
+    /// Returns the bytes that the object at an address has, from its slab's record; `None` if no object begins there.
     ///
     /// That is the size of its class, or in units of 4 KiB that of a large object: at least what was asked for. Of a free object it may tell
     /// the size as well. Costs a division by multiplication and a read of 12 bytes known of the slab; no write. The address is not

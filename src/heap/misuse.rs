@@ -1,8 +1,10 @@
-//! What a check of a debug build found, in words: the address, the layout that was given, the size class, and what is wrong.
+//! The findings of a debug build's check, in words: the address, the layout that was given, the size class, and what is
+//! wrong.
 //!
-//! A check ends in a panic, which a test can catch. Under a [`GlobalHeap`](crate::heap::GlobalHeap) it ends the process instead: to unwind out of a
-//! global allocator is undefined (soundness S34), and a panic allocates, in the very heap that was just found to be wrong. So there the report
-//! is put together on the stack and goes to the standard error by one `write`.
+//! A check ends in a panic, which a test can catch. Under a [`GlobalHeap`](crate::heap::GlobalHeap) it ends the process
+//! instead, since unwinding out of a global allocator is undefined (soundness S34). A panic also allocates, in the very
+//! heap that was just found to be wrong. So there the report is put together on the stack and goes to the standard
+//! error by one `write`.
 
 use super::arena::{HeapArena, padded_size};
 use crate::heap::slabs::{LARGEST, TABLE, classes};
@@ -20,7 +22,7 @@ pub(super) struct Misuse {
     pub(super) wrong: Wrong,
 }
 
-/// What is wrong about it.
+/// The kind of misuse.
 #[derive(Clone, Copy)]
 pub(super) enum Wrong {
     /// It lies elsewhere.
@@ -39,7 +41,7 @@ pub(super) enum Wrong {
     Written(Kind, usize),
 }
 
-/// What the heap knows of an object: the bytes it takes.
+/// The bytes that an object takes.
 #[derive(Clone, Copy)]
 pub(super) struct Kind(pub(super) usize);
 
@@ -98,7 +100,7 @@ impl Misuse {
     #[cold]
     pub(super) fn abort(self) -> ! {
         let mut line = Line { bytes: [0; 512], len: 0 };
-        // What has no room is left out.
+        // Text that has no room is left out.
         let _ = write!(line, "permacode: {self}");
         line.bytes[line.len] = b'\n';
         say(&line.bytes[..=line.len]);

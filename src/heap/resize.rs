@@ -9,9 +9,9 @@ use core::ptr::NonNull;
 impl HeapArena {
     /// Changes an object's size, where it lies if that is possible. The first bytes, as many as both sizes have, stay what they are.
     ///
-    /// Making an object smaller is not refused, neither at the limit nor in a full reservation: where there is no smaller place, the object
-    /// stays in its own, which counts until it is freed or resized again. (A larger *alignment* can be refused, if the object does not lie at
-    /// a multiple of it by chance.)
+    /// Making an object smaller is not refused, neither at the limit nor in a full reservation. If there is no smaller
+    /// place, the object stays in its own, which counts until it is freed or resized again. (A larger *alignment* can
+    /// be refused, if the object does not lie at a multiple of it by chance.)
     ///
     /// # Errors
     ///
@@ -40,10 +40,12 @@ impl HeapArena {
     ///
     /// # Cost
     ///
-    /// Within a class a comparison and no write. An object above 32 KiB that stays above gives slabs up, or takes those behind it if nothing
-    /// is there, for a write of 12 bytes and of a bit for each; no byte is copied. Everything else an [`alloc`](Self::alloc), a copy of the
-    /// smaller size and a [`free`](Self::free). An object above 32 KiB that had to move keeps address space behind it, half of its size, to
-    /// grow into.
+    /// - Within a class a comparison and no write.
+    /// - An object above 32 KiB that stays above gives slabs up, or takes those behind it if nothing is there. It costs
+    ///   a write of 12 bytes and of a bit for each, and copies no byte.
+    /// - Everything else costs an [`alloc`](Self::alloc), a copy of the smaller size and a [`free`](Self::free).
+    ///
+    /// An object above 32 KiB that had to move keeps address space behind it, half of its size, to grow into.
     #[inline]
     pub unsafe fn realloc(&self, object: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, Error> {
         // SAFETY: the caller's promise.
@@ -107,7 +109,7 @@ impl HeapArena {
         }
     }
 
-    /// What [`realloc_fast`](Self::realloc_fast) leaves undone.
+    /// The rest of a reallocation, which [`realloc_fast`](Self::realloc_fast) leaves undone.
     ///
     /// # Safety
     ///
@@ -150,7 +152,7 @@ impl HeapArena {
         let moved = self.alloc(new).or_else(|error| match error {
             // The magazines are empty now. What lies behind a large object may have been free objects only.
             _ if from > LARGEST && to > LARGEST && self.resize_in_place(object, old, new) => Ok(object),
-            // What will be given up is lent.
+            // The memory that will be given up is lent.
             Error::Limit { .. } if to <= LARGEST && to < from => {
                 self.alloc_lent(classes::class(to), self.counted(object)).ok_or(error)
             }

@@ -1,4 +1,4 @@
-//! What a heap holds.
+//! The contents of a heap, in numbers.
 
 use super::arena::HeapArena;
 use crate::error::Error;
@@ -26,9 +26,9 @@ use core::fmt;
 pub struct HeapStats {
     /// Address space set aside for objects.
     pub reserved: usize,
-    /// Of live objects: those that the program has. What it freed counts no more from that moment, wherever the heap keeps it, so a
-    /// [`trim`](HeapArena::trim) and a fence leave this number as it is. What a trim gave back shows in [`resident`](HeapArena::resident)
-    /// alone; `committed` stays.
+    /// Bytes of live objects: those that the program has. A freed object counts no more from that moment, wherever the
+    /// heap keeps it. So a [`trim`](HeapArena::trim) and a fence leave this number as it is. Memory that a trim gave
+    /// back shows in [`resident`](HeapArena::resident) alone; `committed` stays.
     pub live: usize,
     /// Live objects that share slabs, and large ones; a number.
     pub objects: usize,
@@ -67,7 +67,8 @@ pub struct ClassStats {
 }
 
 impl HeapArena {
-    /// What the heap holds. Costs a look at each slab that was ever used and at each of 88 classes, twice; no system call, no allocation.
+    /// Returns the contents of the heap, in numbers. Costs a look at each slab that was ever used and at each of 88
+    /// classes, twice. No system call, no allocation.
     ///
     /// ```
     /// use std::alloc::Layout;
@@ -102,8 +103,8 @@ impl HeapArena {
         }
     }
 
-    /// What each size class holds, smallest first; large objects are in none. Costs three loads for each of 88; no system call, no
-    /// allocation.
+    /// Returns the contents of each size class, smallest first; large objects are in none. Costs three loads for each
+    /// of 88. No system call, no allocation.
     ///
     /// ```
     /// let heap = permacode::HeapArena::new()?;
@@ -118,8 +119,8 @@ impl HeapArena {
         })
     }
 
-    /// Bytes of objects' pages that are in physical memory now. Costs a system call for each 1024 pages that are committed, 4 MiB with
-    /// pages of 4 KiB.
+    /// Counts the bytes of objects' pages that are in physical memory now. Costs a system call for each 1024 pages that
+    /// are committed, 4 MiB with pages of 4 KiB.
     ///
     /// # Errors
     ///
@@ -146,7 +147,8 @@ impl HeapArena {
         slabs.pages.resident(slabs.origin..slabs.origin + slabs.committed.get()).map_err(Error::Pages)
     }
 
-    /// The address space set aside for objects, used or not: what [`contains`](Self::contains) compares with. Costs nothing.
+    /// Returns the address space set aside for objects, used or not. [`contains`](Self::contains) compares with it.
+    /// Costs nothing.
     ///
     /// ```
     /// let heap = permacode::HeapArena::new()?;
@@ -174,7 +176,8 @@ impl HeapArena {
         self.slabs().pages.len()
     }
 
-    /// Returns where the heap's own records lie, in front of the objects and behind them: pages that the heap writes to, and a program never.
+    /// Returns the address ranges of the heap's own records, in front of the objects and behind them: pages that the
+    /// heap writes to, and a program never.
     ///
     /// They hold everything but the value of the [`HeapArena`] itself, which lies wherever its owner put it, until it is
     /// [leaked](Self::leak). They are a sixteenth of the reservation and more, of which little is ever touched.
@@ -198,7 +201,8 @@ impl HeapArena {
         self.slabs().base
     }
 
-    /// Whether an address lies in the part of the reservation that is set aside for objects: one subtraction and one comparison.
+    /// Returns `true` if an address lies in the part of the reservation that is set aside for objects: one subtraction
+    /// and one comparison.
     ///
     /// True for all of it, used or not, and for what was freed. Values of size zero lie nowhere, so the answer for them is false.
     ///

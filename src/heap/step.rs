@@ -100,8 +100,8 @@ impl HeapArena {
     ///
     /// # Cost
     ///
-    /// A look at each of 88 classes and at the clock; a flush of magazines that were not used since the last call; at most some 512 system
-    /// calls, and none where there is nothing new to return.
+    /// A look at each of 88 classes and at the clock, and a flush of magazines that were not used since the last call.
+    /// At most some 512 system calls, and none if there is nothing new to return.
     pub fn idle(&self) -> usize {
         let (slabs, decay) = (self.slabs(), &self.slabs().decay);
         if decay.policy() == Decay::Never {

@@ -1,4 +1,4 @@
-//! How much address space the kernel leaves this process.
+//! The address space that the kernel leaves this process.
 //!
 //! `RLIMIT_AS` bounds what a process has mapped, used or not. Nobody tells how much of it is left: the limit is a system call, what is
 //! mapped stands in `/proc`. Both are asked anew each time, because either changes; without a limit, which is common, only the former.

@@ -3,9 +3,9 @@
 //! On Linux, private anonymous memory reads as zeros after `MADV_DONTNEED`, and its pages are the system's again (madvise(2)). Two kinds of
 //! process are told otherwise:
 //!
-//! * Emulators in user mode (qemu before 7.2) took the advice for a hint: they say that it worked and do nothing. So the first discard of a
-//!   process tries it on a page of its own. What comes of that is a fact about the kernel, the same for all arenas and for the process's
-//!   life: it is kept in a static.
+//! * Emulators in user mode (qemu before 7.2) took the advice for a hint: they say that it worked and do nothing. So
+//!   the first discard of a process tries it on a page of its own. The answer is a fact about the kernel, the same for
+//!   all arenas and for the process's life. It is kept in a static.
 //! * Where memory is locked (`mlockall`), the advice is refused. Linux 5.18 has `MADV_DONTNEED_LOCKED` for that.
 //!
 //! Where neither does, and on other systems, which may keep the contents, pages are mapped anew in the place of the old ones.
@@ -33,7 +33,7 @@ pub(super) unsafe fn advised(_at: NonNull<u8>, _bytes: usize) -> bool {
     false
 }
 
-/// Whether the system says that it has dropped what pages held.
+/// Returns `true` if the system says that it has dropped the contents of pages.
 ///
 /// # Safety
 ///
@@ -58,10 +58,11 @@ mod linux {
     const KEPT: u8 = 1;
     const ZEROED: u8 = 2;
 
-    /// What the kernel does with pages that it says it has dropped. Not state of an arena: nobody could find out anything else.
+    /// The contents of pages that the kernel says it has dropped. Not state of an arena: nobody could find out anything
+    /// else.
     static DROPPED_PAGES: AtomicU8 = AtomicU8::new(UNKNOWN);
 
-    /// Whether dropped pages read as zeros.
+    /// Returns `true` if dropped pages read as zeros.
     pub(super) fn zeroes() -> bool {
         match DROPPED_PAGES.load(Relaxed) {
             UNKNOWN => found_out(),

@@ -29,7 +29,8 @@ mod linked {
     type OfRegion = Option<unsafe extern "C" fn(*const c_void, usize)>;
 
     unsafe extern "C" {
-        /// What notes a root region, and what forgets one; `None` where LeakSanitizer is not linked.
+        /// The function that notes a root region, and the one that forgets it; `None` where LeakSanitizer is not
+        /// linked.
         pub(super) safe static permacode_lsan_root_regions: [OfRegion; 2];
     }
 }

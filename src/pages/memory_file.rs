@@ -7,9 +7,10 @@
 //!
 //! * Whoever reads meanwhile reads the same bytes before and after: the addresses stay mapped throughout.
 //! * Until step 5 a failure leaves the pages as they were.
-//! * Step 5 maps by a descriptor that cannot write, which no kernel refuses because of the seals: those before 6.7 refuse a descriptor that
-//!   can, and find that out when they have taken the old pages away. Where there is no such descriptor, the mapping is tried at another
-//!   address first ([`Trial`]). It is not tried always: a child that another thread forks meanwhile could keep the trial for ever.
+//! * Step 5 maps by a descriptor that cannot write, which no kernel refuses because of the seals. Those before 6.7
+//!   refuse a descriptor that can, and find that out when they have taken the old pages away. If there is no such
+//!   descriptor, the mapping is tried at another address first ([`Trial`]). It is not tried always: a child that
+//!   another thread forks meanwhile could keep the trial for ever.
 //! * If step 5 fails all the same (no memory for the kernel's own records), the pages are looked at. Where they are gone they are made
 //!   again from the file, whose bytes are theirs. If even that fails, references dangle, and the process is aborted: the one case.
 
@@ -22,7 +23,7 @@ use std::io::{ErrorKind, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
-/// What must hold of a file that code is mapped from.
+/// The seals of a file that code is mapped from.
 const SEALS: libc::c_int = libc::F_SEAL_WRITE | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
 
 /// The number of `mseal` on every architecture that came after the numbers were made the same; `libc` has it for some only.
@@ -104,7 +105,7 @@ fn sealed_copy(contents: &[u8], executable: bool) -> Result<File, PageError> {
     Ok(file)
 }
 
-/// Whether a file begins with these bytes.
+/// Returns `true` if a file begins with these bytes.
 fn holds(file: &File, bytes: &[u8]) -> bool {
     const STEP: usize = 16 << 10;
     let mut buffer = [0; STEP];
@@ -114,7 +115,8 @@ fn holds(file: &File, bytes: &[u8]) -> bool {
     })
 }
 
-/// Whether this process may write files of so many bytes. Beyond its limit a write would not only fail but end it, by `SIGXFSZ`.
+/// Returns `true` if this process may write files of so many bytes. Beyond its limit a write would not only fail but
+/// end it, by `SIGXFSZ`.
 fn may_be_as_long(bytes: usize) -> bool {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is a place for what the call writes.

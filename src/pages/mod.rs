@@ -1,8 +1,8 @@
 //! Pages: the only door to the operating system.
 //!
-//! A [`PageSource`] is one way to get pages: [`SystemPages`] asks the system and can protect them, [`OrdinaryPages`] is plain memory
-//! for Miri and for platforms without a back end; [`PooledPages`] are the system's, for whoever makes arenas again and again. All logic above
-//! this folder sees only a reservation and runs on any of them.
+//! A [`PageSource`] is one way to get pages. [`SystemPages`] asks the system and can protect them. [`OrdinaryPages`] is
+//! plain memory, for Miri and for platforms without a back end. [`PooledPages`] are the system's, for programs that
+//! make arenas again and again. All logic above this folder sees only a reservation, and runs on any of them.
 //!
 //! ```text
 //!            reserve                commit                  seal

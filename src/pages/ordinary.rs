@@ -11,8 +11,9 @@ use core::ptr::NonNull;
 /// changes nothing here, and [`Module::protection`](crate::Module::protection) says so. A reservation is one allocation of its whole
 /// size: set a small one.
 ///
-/// A page is 4096 bytes. Reserving is one zeroed allocation of a page more, which most allocators take from the system untouched if it is
-/// large; releasing gives it back, a decommit writes zeros; all else costs nothing. Reserving fails where the allocator does.
+/// A page is 4096 bytes. Reserving is one zeroed allocation of a page more, which most allocators take from the system
+/// untouched if it is large. Releasing gives it back, a decommit writes zeros, and all else costs nothing. Reserving
+/// fails where the allocator does.
 ///
 /// ```
 /// use permacode::pages::OrdinaryPages;
@@ -32,10 +33,11 @@ pub struct OrdinaryPages;
 const PAGE: usize = 4096;
 
 impl OrdinaryPages {
-    /// Of the allocation for so many bytes of pages: these, and up to a page before them, of which the last word says where it begins.
+    /// Returns the layout of the allocation for so many bytes of pages. It has these, and up to a page before them, of
+    /// which the last word says where it begins.
     ///
-    /// Aligned to a word only: allocators clear what they align themselves, every byte of it, and get what they do not align cleared from
-    /// the system.
+    /// It is aligned to a word only. Allocators clear what they align themselves, every byte of it. The system clears
+    /// what they do not align.
     fn layout(bytes: usize) -> Option<Layout> {
         let whole = bytes.checked_add(PAGE).filter(|_| bytes != 0)?;
         Layout::from_size_align(whole, align_of::<NonNull<u8>>()).ok()

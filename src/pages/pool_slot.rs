@@ -1,4 +1,4 @@
-//! Where one reservation of a pool is, and whose it is.
+//! A place for one reservation of a pool, and its owner.
 //!
 //! ```text
 //!                 ┌─────── take ───────┐
@@ -54,7 +54,7 @@ impl PoolSlot {
         self.becomes(VACANT, BUSY)
     }
 
-    /// What the caller, who claimed this place, uses from here on. Nothing leaves it vacant.
+    /// Notes the reservation that the caller, who claimed this place, uses from here on. Nothing leaves it vacant.
     pub(super) fn made(&self, reservation: Option<(NonNull<u8>, usize)>) {
         if let Some((base, len)) = reservation {
             self.base.store(base.as_ptr(), Relaxed);
@@ -82,7 +82,7 @@ impl PoolSlot {
         self.take(len).map(|base| (base, len))
     }
 
-    /// Whether an address lies in what somebody uses.
+    /// Returns `true` if an address lies in a reservation that somebody uses.
     pub(super) fn holds(&self, at: NonNull<u8>) -> bool {
         self.state.load(Acquire) == LIVE
             && at.addr().get().wrapping_sub(self.base.load(Relaxed).addr()) < self.len.load(Relaxed)

@@ -7,11 +7,12 @@
 //!   live     the same range again                         no system call
 //! ```
 //!
-//! Whoever makes an arena a case lets the kernel search the same gigabytes for pages, and build and take down the same page tables, again
-//! and again; that costs more than all else that is done for such an arena. Here only what was committed is mapped anew.
+//! A program that makes an arena a case gives the kernel the same work again and again. It searches the same gigabytes
+//! for pages, and builds and takes down the same page tables. That costs more than all else that is done for such an
+//! arena. Here only what was committed is mapped anew.
 //!
-//! A reservation that is kept has a [`PoolSlot`], which it gets once and for good. A forked child has the places of its parent, each with a mapping
-//! of its own; one that another thread was making, or mapping anew, is nobody's there.
+//! A reservation that is kept has a [`PoolSlot`], which it gets once and for good. A forked child has the places of its
+//! parent, each with a mapping of its own. A place that another thread was making, or mapping anew, is nobody's there.
 
 use super::pool_slot::PoolSlot;
 use super::{PageSource, Step, SystemPages, leak_sanitizer};
@@ -26,13 +27,15 @@ use core::ptr::NonNull;
 /// [`DualArena`](crate::DualArena) costs some two thirds of what it does without (`benches/lifecycle.rs`). Nothing of a dropped arena is
 /// left: its pages are mapped anew, without contents, without access, executable or sealed ones too.
 ///
-/// Arenas, heaps and side tables of any size, on any thread, share it by an [`Arc`](std::sync::Arc). What is kept is address space, which
-/// counts against a limit (`RLIMIT_AS`), and a few page tables of the kernel's; it goes back when the last who shares the pages is gone. A
-/// kernel keeps with address space what it was advised about it (`madvise`, `mbind`, `mlock`): what a program advised about an arena's
-/// [whole range](crate::CodeArena::address_range) holds for the next arena there, beyond what the first had committed.
+/// Arenas, heaps and side tables of any size, on any thread, share it by an [`Arc`](std::sync::Arc). It keeps address
+/// space, which counts against a limit (`RLIMIT_AS`), and a few page tables of the kernel's. They go back when the last
+/// owner of the pages is gone.
 ///
-/// Costs what [`SystemPages`] do, and a look at each place with every commit. A reservation that is there costs no system call, though an
-/// arena's statistics count it as one; a release costs one, or none where nothing was committed.
+/// A kernel keeps advice about address space (`madvise`, `mbind`, `mlock`) with it. So advice about an arena's [whole
+/// range](crate::CodeArena::address_range) holds for the next arena there, beyond what the first had committed.
+///
+/// Costs what [`SystemPages`] do, and a look at each place with every commit. A reservation that is there costs no
+/// system call, though an arena's statistics count it as one. A release costs one, or none if nothing was committed.
 ///
 /// ```
 /// use permacode::pages::PooledPages;
@@ -56,7 +59,8 @@ pub struct PooledPages {
 }
 
 impl PooledPages {
-    /// Pages that keep so many reservations, spare or in use: two for a code arena and a heap at a time, and one for each side table.
+    /// Makes pages that keep so many reservations, spare or in use. A code arena and a heap at a time take two, and
+    /// each side table one.
     ///
     /// Each keeps the size that it had first. What is reserved while all so many are in use, or are of other sizes, is not kept. Costs one
     /// allocation, of some 40 bytes for each, and no system call.
@@ -103,7 +107,7 @@ unsafe impl PageSource for PooledPages {
     }
 
     fn room(&self) -> Option<usize> {
-        // What is kept is there to be used again, so that an arena gets the size of the one before it.
+        // A reservation is kept to be used again, so that an arena gets the size of the one before it.
         let kept = || self.places.iter().filter_map(PoolSlot::spare).fold(0, usize::saturating_add);
         SystemPages.room().map(|left| left.saturating_add(kept()))
     }

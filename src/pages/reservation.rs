@@ -18,7 +18,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::Arc;
 
-/// Where a reservation's pages come from.
+/// The source of a reservation's pages.
 #[derive(Clone, Default)]
 pub(crate) enum Source {
     /// The platform's own source: no allocation, no indirection.
@@ -40,7 +40,7 @@ impl Source {
         }
     }
 
-    /// Whether address space takes no memory until it is committed.
+    /// Returns `true` if address space takes no memory until it is committed.
     pub(crate) fn reservation_is_free(&self) -> bool {
         self.pages().reservation_is_free()
     }

@@ -1,39 +1,40 @@
-//! How much address space to reserve where nobody said.
+//! The address space to reserve by default.
 //!
 //! ```text
 //!   ├ one part ┼─────────── what else the program maps: stacks, libraries, other arenas ───────────┤
 //!   0          room / share                                                                   room
 //! ```
 //!
-//! A reservation is free where nothing limits it, so the default is generous. Where the system limits what a process may map, an arena takes
-//! a fixed part of what is left, and the next arena such a part of the rest: none starves the other, and neither starves the program
-//! (soundness S30). Sizes are halved, not fitted, so that the address space of an arena that is gone suits the next one
-//! ([`PooledPages`](super::PooledPages)).
+//! A reservation is free where nothing limits it, so the default is generous. If the system limits a process, an arena
+//! takes a fixed part of what is left. The next arena takes such a part of the rest. None starves the other, and
+//! neither starves the program (soundness S30). Sizes are halved, not fitted, so that the address space of an arena
+//! that is gone suits the next one ([`PooledPages`](super::PooledPages)).
 
 use super::Source;
 use crate::error::{Error, PageCall, PageError};
 
-/// How much address space to take where nobody said, in bytes of code, of objects, of entries. What is needed beside them comes on top.
+/// The default amount of address space, in bytes of code, of objects, of entries. What is needed beside them comes on
+/// top.
 #[derive(Clone, Copy)]
 pub(crate) struct Reserve {
-    /// Where it costs nothing until it is used.
+    /// The amount where it costs nothing until it is used.
     pub(crate) free: usize,
-    /// Where a reservation is memory.
+    /// The amount where a reservation is memory.
     pub(crate) memory: usize,
-    /// What is not halved any more.
+    /// The least amount, which is not halved any more.
     pub(crate) least: usize,
     /// Of the address space that is left, one part of so many is taken at most.
     pub(crate) share: usize,
 }
 
 impl Reserve {
-    /// What `make` gives for the default size, or for half of it as often as needed: so that the whole, `len` of the size, is within its share of
-    /// the [room](super::PageSource::room), and that the system grants it.
+    /// Returns the result of `make` for the default size, or for half of it as often as needed. The whole, `len` of the
+    /// size, must be within its share of the [room](super::PageSource::room), and the system must grant it.
     ///
     /// # Errors
     ///
-    /// [`Error::Pages`] where the share is too small for the least size, of the room or of the largest size that the system grants, or where
-    /// the system refuses the least.
+    /// [`Error::Pages`] if the system refuses the least size, or if the share is too small for it. The share is one of
+    /// the room, or of the largest size that the system grants.
     pub(crate) fn granted<T>(
         self,
         source: &Source,

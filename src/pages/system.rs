@@ -12,11 +12,16 @@ const MADV_COLLAPSE: libc::c_int = 25;
 
 /// Pages of the operating system, protected by the hardware once sealed.
 ///
-/// A call is one system call, the first discard of a process five; a decommit two, and so is a discard where the kernel's advice does not
-/// make pages zero; asking what is resident one for each 1,024 pages (4 MiB of small ones), and a replacement by a memory file nine, or some
-/// more on kernels before 6.7. None allocates. Reserved address space costs nothing until it is committed, committed memory nothing until
-/// touched. Units are the system's pages, in bytes; a refusal carries the system's
-/// error number. Memory files and huge pages are Linux's, fixed mappings of Linux on 64 bits; elsewhere they are refused with number 0.
+/// A call is one system call, with these exceptions:
+///
+/// - The first discard of a process takes five.
+/// - A decommit takes two, and so does a discard where the kernel's advice does not make pages zero.
+/// - A question for residency takes one for each 1,024 pages (4 MiB of small ones).
+/// - A replacement by a memory file takes nine, or some more on kernels before 6.7.
+///
+/// None allocates. Reserved address space costs nothing until it is committed, committed memory nothing until touched.
+/// Units are the system's pages, in bytes. A refusal carries the system's error number. Memory files and huge pages are
+/// Linux's, fixed mappings those of Linux on 64 bits. Elsewhere they are refused with number 0.
 ///
 /// ```
 /// use permacode::CodeArena;

@@ -9,7 +9,7 @@ use crate::heap::HeapArena;
 use crate::side::table::SideTable;
 
 impl CodeArena {
-    /// What the kernel says of the code pages in this process, told which of them are sealed. Feature `residency`.
+    /// Asks the kernel about the code pages in this process, and tells which of them are sealed. Feature `residency`.
     ///
     /// Costs what a [`Residency`] costs, and a load for each claimed page, to see which are sealed. Of a forked child
     /// [`residency_in`](Self::residency_in) tells.
@@ -33,7 +33,7 @@ impl CodeArena {
         self.residency_in(std::process::id())
     }
 
-    /// The same in another process that has this arena at the same addresses: a forked child or the parent.
+    /// Asks the same about another process that has this arena at the same addresses: a forked child or the parent.
     ///
     /// What is sealed is taken from this process: pages that the other one sealed by itself are not known here. Costs as for
     /// [`residency`](Self::residency).
@@ -56,7 +56,7 @@ impl CodeArena {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn residency_in(&self, pid: u32) -> Result<Residency, ResidencyError> {
-        // What is sealed meanwhile is left out; what is sealed stays sealed.
+        // Code that is sealed meanwhile is left out. Sealed code stays sealed.
         let mut sealed = Vec::new();
         self.each_sealed(|range| push(&mut sealed, range))?;
         Ok(Residency::of_process(pid, self.address_range())?.with_sealed(sealed))
@@ -122,7 +122,7 @@ fn holds(residency: Result<Residency, ResidencyError>, check: impl FnOnce(&Resid
 }
 
 impl HeapArena {
-    /// What the kernel says of the objects' pages in this process. Feature `residency`.
+    /// Asks the kernel about the objects' pages in this process. Feature `residency`.
     ///
     /// Costs what a [`Residency`] costs.
     ///
@@ -143,7 +143,7 @@ impl HeapArena {
 }
 
 impl<T: bytemuck::Zeroable> SideTable<'_, T> {
-    /// What the kernel says of the table's pages in this process. Feature `residency`.
+    /// Asks the kernel about the table's pages in this process. Feature `residency`.
     ///
     /// Costs what a [`Residency`] costs.
     ///

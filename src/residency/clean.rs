@@ -1,4 +1,4 @@
-//! What may be asserted of sealed code.
+//! Assertions about sealed code.
 
 use super::mapping::Permissions;
 use super::report::Residency;
@@ -6,7 +6,7 @@ use super::stretch::{PageState, Stretch};
 use core::fmt;
 use core::ops::Range;
 
-/// What is wrong with a range of sealed code: the first thing found, by address.
+/// The fault of a range of sealed code: the first one found, by address.
 ///
 /// Ranges are addresses, of whole pages. Making one allocates nothing.
 ///
@@ -30,7 +30,7 @@ pub enum Unclean {
     Writable {
         /// Sealed code.
         range: Range<usize>,
-        /// What may be done there.
+        /// Its permissions.
         permissions: Permissions,
     },
     /// It cannot be read, or it is mapped no more.
@@ -46,7 +46,7 @@ pub enum Unclean {
 }
 
 impl Residency {
-    /// Whether all [sealed](Self::sealed) code can be read and none of it can be written to.
+    /// Checks that all [sealed](Self::sealed) code can be read and none of it can be written to.
     ///
     /// Holds at any time in any process, forked or not. True of nothing sealed, so of any range that is no code arena's. Costs a look at
     /// each mapping for each stretch of sealed code; no system call, no allocation.
@@ -91,8 +91,8 @@ impl Residency {
         Ok(())
     }
 
-    /// Whether no page of [sealed](Self::sealed) code is a copy of this process's own. To be asked of a forked child while a process
-    /// that shares the code lives: a page that is anybody's alone was written to by somebody.
+    /// Checks that no page of [sealed](Self::sealed) code is a copy of this process's own. Ask it of a forked child
+    /// while a process that shares the code lives: a page that one process has alone was written to.
     ///
     /// Without such a process the answer means nothing: what nobody shares counts as a copy. So does what a child loaded and sealed by
     /// itself. Pages of a memory file ([`Protection::SealedFile`](crate::code::Protection::SealedFile)) are nobody's copy, shared or not; what is swapped

@@ -1,9 +1,9 @@
-//! Why the kernel did not tell.
+//! Reasons why the kernel did not tell.
 
 use core::fmt;
 use std::io::Error;
 
-/// Why nothing can be said of a process's memory.
+/// The reason why nothing can be said of a process's memory.
 ///
 /// ```
 /// use permacode::residency::{Residency, ResidencyError};

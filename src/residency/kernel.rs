@@ -1,5 +1,5 @@
-//! Reads what `/proc/<pid>` says of a range of addresses: in pieces, without trust in what others have put there, and without an allocation
-//! that cannot fail.
+//! Reads what `/proc/<pid>` says of a range of addresses. It reads in pieces, trusts no text that others chose, and
+//! makes no allocation that cannot fail.
 //!
 //! A process of one's own is found by `/proc/self`: its number may be another one's where `/proc` is of another namespace of numbers. When
 //! its first thread has ended, nothing is said there any more, and `/proc/thread-self` is asked.

@@ -24,11 +24,11 @@ use core::ops::Range;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mapping {
-    /// Where it lies.
+    /// Its address range.
     pub range: Range<usize>,
-    /// What may be done there.
+    /// Its permissions.
     pub permissions: Permissions,
-    /// What lies behind it.
+    /// The memory or file behind it.
     pub backing: Backing,
     /// In physical memory (`Rss`).
     pub resident: usize,
@@ -48,14 +48,15 @@ pub struct Mapping {
 }
 
 impl Mapping {
-    /// Whether it can be read, written or executed: not mere address space. Costs nothing. The type's example uses it.
+    /// Returns `true` if it can be read, written or executed, and is not mere address space. Costs nothing. The type's
+    /// example uses it.
     pub fn accessible(&self) -> bool {
         let Permissions { read, write, execute, .. } = self.permissions;
         read || write || execute
     }
 }
 
-/// What may be done with the bytes of a mapping; prints as in `/proc/<pid>/maps`, for example `r--p`. Four bytes, `Copy`.
+/// The permissions of a mapping; prints as in `/proc/<pid>/maps`, for example `r--p`. Four bytes, `Copy`.
 ///
 /// ```
 /// use permacode::CodeArena;
@@ -77,7 +78,7 @@ pub struct Permissions {
     pub write: bool,
     /// Executing.
     pub execute: bool,
-    /// Whether writes would go to what lies behind (`s`) and not to a private copy (`p`).
+    /// `true` if writes go to the file or memory behind (`s`), and not to a private copy (`p`).
     pub shared: bool,
 }
 
@@ -89,7 +90,7 @@ impl fmt::Display for Permissions {
     }
 }
 
-/// What lies behind a mapping. One byte, `Copy`.
+/// The memory or file behind a mapping. One byte, `Copy`.
 ///
 /// ```
 /// use permacode::CodeArena;

@@ -1,4 +1,4 @@
-//! Which memory of an arena is shared with other processes, which is not, and why: what the kernel tells, put together. Linux.
+//! The kernel's word on an arena's memory: which of it is shared with other processes, which is not, and why. Linux.
 //!
 //! ```text
 //!   arenas        CodeArena · HeapArena · SideTable: `residency()`, and checks for users' own tests
@@ -13,8 +13,9 @@
 //! mapping may reach beyond an arena. `pagemap` knows of each page whether another process maps it too, but not whether it was written.
 //! How many processes map a page (`/proc/kpagecount`) is for the privileged, so it is not asked.
 //!
-//! Both files are read here and not by a library: names of mappings are anybody's to choose, and a library that reads the whole file reads those
-//! of mappings that nobody asked about, as text. (`procfs` 0.18 panics at `/SYSV1` and refuses the file for a name that is not UTF-8.)
+//! Both files are read here and not by a library. Names of mappings are anybody's to choose. A library that reads the
+//! whole file as text also reads those of mappings that nobody asked about. (`procfs` 0.18 panics at `/SYSV1` and
+//! refuses the file for a name that is not UTF-8.)
 
 mod arenas;
 mod clean;

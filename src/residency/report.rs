@@ -1,4 +1,4 @@
-//! What can be said of a range of addresses.
+//! A report about a range of addresses.
 
 use super::error::ResidencyError;
 use super::kernel::Kernel;
@@ -7,8 +7,8 @@ use super::stretch::{PageState, Stretch};
 use core::fmt;
 use core::ops::Range;
 
-/// What the kernel says of a range of addresses: how much of it is in memory, shared, copied, huge, swapped, in which mappings, and why it
-/// is not shared where it is not.
+/// The kernel's report about a range of addresses: how much of it is in memory, shared, copied, huge or swapped, and in
+/// which mappings. For pages that are not shared it says why.
 ///
 /// Made by [`CodeArena::residency`](crate::CodeArena::residency) and its like, or for any range, in this process or in another one. Sizes
 /// are bytes of whole pages. What is counted by page is exact; what is counted by [`Mapping`] is of the whole mapping, which may reach
@@ -48,7 +48,8 @@ pub struct Residency {
 }
 
 impl Residency {
-    /// Of a range of addresses in this process. The range need be no arena's; pages that it touches count whole.
+    /// Asks the kernel about a range of addresses in this process. The range need be no arena's; pages that it touches
+    /// count whole.
     ///
     /// Costs what the [type](Self) says.
     ///
@@ -75,7 +76,8 @@ impl Residency {
         Self::of_process(std::process::id(), range)
     }
 
-    /// Of a range of addresses in another process: in a forked child an arena lies where it lies in its parent.
+    /// Asks the kernel about a range of addresses in another process: in a forked child an arena lies where it lies in
+    /// its parent.
     ///
     /// Costs what the [type](Self) says; the other process goes on meanwhile.
     ///
@@ -107,28 +109,30 @@ impl Residency {
         Ok(Self { pid, range, mappings, stretches, sealed: Vec::new() })
     }
 
-    /// The same, told which of it is sealed code.
+    /// Returns the same report, told which of it is sealed code.
     pub(super) fn with_sealed(mut self, sealed: Vec<Range<usize>>) -> Self {
         self.sealed = sealed;
         self
     }
 
-    /// The process that was looked at. The [type](Self)'s example uses it.
+    /// Returns the process that was looked at. The [type](Self)'s example uses it.
     pub fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// The range that was asked for, in addresses. The [type](Self)'s example uses it.
+    /// Returns the range that was asked for, in addresses. The [type](Self)'s example uses it.
     pub fn range(&self) -> Range<usize> {
         self.range.clone()
     }
 
-    /// The mappings that share a byte with it, by address; those without access too. The [type](Self)'s example uses it.
+    /// Returns the mappings that share a byte with it, by address; those without access too. The [type](Self)'s example
+    /// uses it.
     pub fn mappings(&self) -> &[Mapping] {
         &self.mappings
     }
 
-    /// Its pages that have memory, by address, those in a row that are alike put together: which are shared, and why the others are not.
+    /// Returns its pages that have memory, by address. Those in a row that are alike are put together. It says which
+    /// are shared, and why the others are not.
     ///
     /// ```
     /// use permacode::CodeArena;
@@ -145,19 +149,20 @@ impl Residency {
         &self.stretches
     }
 
-    /// Which of it is sealed code, as addresses of whole pages, those in a row put together; empty unless it is a code arena's
-    /// [`residency`](crate::CodeArena::residency). The [type](Self)'s example uses it.
+    /// Returns the ranges of it that are sealed code, whole pages, those in a row put together; empty unless it is a
+    /// code arena's [`residency`](crate::CodeArena::residency). The [type](Self)'s example uses it.
     pub fn sealed(&self) -> &[Range<usize>] {
         &self.sealed
     }
 
-    /// Bytes in physical memory: shared or not, and the kernel's page of zeros as often as it is mapped, which `smaps` does not count. The
-    /// [type](Self)'s example uses it.
+    /// Counts the bytes in physical memory, shared or not. The kernel's page of zeros counts as often as it is mapped,
+    /// which `smaps` does not do. The [type](Self)'s example uses it.
     pub fn resident(&self) -> usize {
         self.resident_pages().map(|stretch| stretch.range.len()).sum()
     }
 
-    /// Bytes in physical memory that other processes map too, and the kernel's page of zeros, which stands for what was only ever read.
+    /// Counts the bytes in physical memory that other processes map too, and the kernel's page of zeros, which stands
+    /// for what was only ever read.
     ///
     /// ```
     /// use permacode::{HeapArena, HeapRc};
@@ -177,19 +182,20 @@ impl Residency {
         self.bytes(PageState::Shared)
     }
 
-    /// Bytes of private memory that this process alone has ([`PageState::PrivateCopy`]): what it costs beyond what it shares. Where nobody
-    /// was forked that is everything that was written. The [type](Self)'s example uses it.
+    /// Counts the bytes of private memory that this process alone has ([`PageState::PrivateCopy`]): what it costs
+    /// beyond what it shares. Where nobody was forked that is everything that was written. The [type](Self)'s example
+    /// uses it.
     pub fn private_dirty(&self) -> usize {
         self.bytes(PageState::PrivateCopy)
     }
 
-    /// Bytes that are swapped out: part of neither [`resident`](Self::resident) nor of what is shared or private. [`bytes`](Self::bytes)'
-    /// example uses it.
+    /// Counts the bytes that are swapped out: part of neither [`resident`](Self::resident) nor of what is shared or
+    /// private. [`bytes`](Self::bytes)' example uses it.
     pub fn swapped(&self) -> usize {
         self.bytes(PageState::Swapped)
     }
 
-    /// Bytes on huge pages, of whole mappings ([`Mapping::huge`]), which may reach beyond the range.
+    /// Counts the bytes on huge pages, of whole mappings ([`Mapping::huge`]), which may reach beyond the range.
     ///
     /// ```
     /// let arena = permacode::CodeArena::builder().huge_pages().build()?;
@@ -203,7 +209,7 @@ impl Residency {
         self.mappings.iter().map(|mapping| mapping.huge).sum()
     }
 
-    /// Bytes in this state.
+    /// Counts the bytes in this state.
     ///
     /// ```
     /// use permacode::{CodeArena, residency::PageState::*};
@@ -224,7 +230,8 @@ impl Residency {
         self.stretches.iter().filter(|stretch| stretch.state == state).map(|stretch| stretch.range.len()).sum()
     }
 
-    /// What is in memory and not shared, or swapped out, by address. Each [`PageState`] says why.
+    /// Returns the stretches that are in memory and not shared, or swapped out, by address. Each [`PageState`] says
+    /// why.
     ///
     /// ```
     /// # use permacode_witness::in_child;

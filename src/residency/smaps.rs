@@ -6,8 +6,8 @@
 //!   VmFlags: rd mr mw me sd                                                              something else with a capital
 //! ```
 //!
-//! A name is never looked at: the kernel writes a line's end in one as `\012`, so that it stays on the line of its head, and the place before
-//! it says whatever a name could say. Nothing here allocates or can panic.
+//! A name is never looked at. The kernel writes a line's end in one as `\012`, so that it stays on the line of its
+//! head. The place before it says whatever a name could say. Nothing here allocates or can panic.
 #![forbid(unsafe_code)]
 
 use super::mapping::Permissions;
@@ -59,7 +59,7 @@ pub(super) enum Size {
     Swapped,
 }
 
-/// The beginning of a line, at least what comes before a name; `None` if it is a head or a size, but not as they are known.
+/// Parses the beginning of a line, at least up to a name. Returns `None` for a head or a size of an unknown form.
 pub(super) fn parse(line: &[u8]) -> Option<Line> {
     match line.first() {
         Some(b'0'..=b'9' | b'a'..=b'f') => head(line).map(Line::Head),

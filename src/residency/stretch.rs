@@ -18,13 +18,14 @@ use core::ops::Range;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stretch {
-    /// Where they lie.
+    /// Their address range.
     pub range: Range<usize>,
-    /// What can be said.
+    /// Their state.
     pub state: PageState,
 }
 
-/// Whether a page is shared, and if not, why: what `/proc/<pid>/pagemap` says in bits 56, 61, 62 and 63 (the kernel's `pagemap.rst`).
+/// The state of a page: shared, or the reason why not. It is what `/proc/<pid>/pagemap` says in bits 56, 61, 62 and 63
+/// (the kernel's `pagemap.rst`).
 ///
 /// ```
 /// use permacode::{HeapArena, HeapRc};
@@ -48,8 +49,9 @@ pub enum PageState {
     /// Other processes map it too. Of a page that is part of a large one the kernel may say so when another part is. The kernel's page of
     /// zeros, which stands for memory that was only ever read, counts as shared.
     Shared,
-    /// Private memory that this process alone has: never shared, because nobody was forked since it was written; or copied, because this
-    /// process wrote to it after a fork; or left behind by relatives that wrote or ended. The kernel does not tell which.
+    /// Private memory that this process alone has. It was never shared, because nobody was forked since it was written.
+    /// Or it was copied, because this process wrote to it after a fork. Or relatives that wrote or ended left it
+    /// behind. The kernel does not tell which.
     PrivateCopy,
     /// A file's page that no other process has mapped *now*. It is no copy: whoever maps the file next shares it.
     MappedHereOnly,

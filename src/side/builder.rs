@@ -1,4 +1,4 @@
-//! What can be chosen before a side table exists.
+//! Settings of a side table, chosen before it exists.
 
 use super::table::SideTable;
 use crate::code::CodeArena;
@@ -35,7 +35,7 @@ pub struct SideTableBuilder<'a, T> {
 }
 
 impl<'a, T: Zeroable> SideTable<'a, T> {
-    /// A table for the sites of `arena`, with the default [capacity](SideTableBuilder::capacity).
+    /// Makes a table for the sites of `arena`, with the default [capacity](SideTableBuilder::capacity).
     ///
     /// Costs one system call and a question for the limit; memory comes with the first writes.
     ///
@@ -58,8 +58,8 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
         Self::builder(arena).build()
     }
 
-    /// To choose the capacity or where pages come from. Costs nothing: [`build`](SideTableBuilder::build) makes the table, and
-    /// [`SideTableBuilder`] has examples.
+    /// Returns a builder, to choose the capacity or the source of pages. Costs nothing:
+    /// [`build`](SideTableBuilder::build) makes the table, and [`SideTableBuilder`] has examples.
     pub fn builder(arena: &'a CodeArena) -> SideTableBuilder<'a, T> {
         SideTableBuilder::new(arena)
     }
@@ -70,13 +70,14 @@ impl<'a, T: Zeroable> SideTableBuilder<'a, T> {
         Self { arena, capacity: None, source: Source::default(), entry: PhantomData }
     }
 
-    /// Entries that the table may have, not bytes; one for each site is what it takes. Address space for them is reserved, memory is not,
-    /// unless the [pages](Self::pages) are ordinary memory.
+    /// Sets the number of entries that the table may have, not bytes. It takes one for each site. Address space for
+    /// them is reserved, memory is not, unless the [pages](Self::pages) are ordinary memory.
     ///
-    /// When nothing is said, as many as fit into 1 GiB on 64-bit systems, 16 MiB on others, 1 MiB where a reservation
-    /// [is memory](PageSource::reservation_is_free). Under a limit on address space (`ulimit -v`) the size is halved, down to 64 KiB, until the
-    /// table takes at most a sixteenth of what is left; where the system refuses it without a limit, the table takes a sixteenth of the
-    /// largest size that is to be had. A capacity chosen here is not halved.
+    /// By default as many as fit into 1 GiB on 64-bit systems, or 16 MiB on others. If a reservation [is
+    /// memory](PageSource::reservation_is_free), 1 MiB. Under a limit on address space (`ulimit -v`) the size is
+    /// halved, until the table takes at most a sixteenth of what is left. It does not go below 64 KiB. If the system
+    /// refuses it without a limit, the table takes a sixteenth of the largest size that can be had. A capacity chosen
+    /// here is not halved.
     ///
     /// ```
     /// # use permacode::{CodeArena, SideTable};
@@ -94,8 +95,8 @@ impl<'a, T: Zeroable> SideTableBuilder<'a, T> {
         self
     }
 
-    /// Where pages come from: [`OrdinaryPages`](crate::pages::OrdinaryPages), a source for tests, one of your own. Costs an indirect call
-    /// for each call to the source.
+    /// Sets the source of pages: [`OrdinaryPages`](crate::pages::OrdinaryPages), a source for tests, or one of your
+    /// own. Costs an indirect call for each call to the source.
     ///
     /// ```
     /// # use permacode::{CodeArena, SideTable, pages::OrdinaryPages};

@@ -1,4 +1,4 @@
-//! How often something ran, up to a threshold.
+//! A counter of runs, up to a threshold.
 
 use bytemuck::Zeroable;
 use core::cell::Cell;
@@ -22,8 +22,8 @@ pub struct CallCounter(Cell<u32>);
 unsafe impl Zeroable for CallCounter {}
 
 impl CallCounter {
-    /// Counts one more; whether that makes `threshold`. A count that would overflow stays where it is, at 4,294,967,295, and a threshold of
-    /// zero is never made. Costs a load, an addition, a comparison and a store.
+    /// Increments the counter. Returns `true` when it reaches `threshold`. A count that would overflow stays at
+    /// 4,294,967,295, and a threshold of zero is never reached. Costs a load, an addition, a comparison and a store.
     ///
     /// ```
     /// # use permacode::side::CallCounter;
@@ -41,7 +41,7 @@ impl CallCounter {
         before != u32::MAX && before + 1 == threshold
     }
 
-    /// How often it was counted since it began. Costs a load.
+    /// Returns the count since it began. Costs a load.
     ///
     /// ```
     /// # use permacode::side::CallCounter;

@@ -4,11 +4,11 @@
 //!   instruction "get attribute x"  ──▶  entry { key: class of the object │ version │ value: where x was found }
 //! ```
 //!
-//! An entry is good for one key and one version. When a class changes, the interpreter takes the next [`Version`] instead of looking for
-//! the caches that it concerns: all of them miss from then on, and are filled anew as they are needed.
+//! An entry is good for one key and one version. When a class changes, the interpreter takes the next [`Version`], and
+//! looks for no cache. All of them miss from then on, and are filled anew as they are needed.
 //!
-//! A key that is an address is good as long as what lies there lives: a class that is freed is a change as well, or the next one at its
-//! address hits what was found for it.
+//! A key that is an address is good as long as the object there lives. Freeing a class is a change as well. Otherwise
+//! the next class at its address hits what was found for it.
 
 use bytemuck::Zeroable;
 use core::cell::Cell;
@@ -35,7 +35,8 @@ impl Version {
     /// The first one: 1, because zero is what empty caches have.
     pub const FIRST: Self = Self(NonZero::<u64>::MIN);
 
-    /// The one after this. Costs an addition. Counting 64 bits takes longer than any process runs; the last stays the last.
+    /// Returns the version after this. Costs an addition. Counting 64 bits takes longer than any process runs; the last
+    /// stays the last.
     ///
     /// ```
     /// # use permacode::side::Version;
@@ -80,7 +81,8 @@ pub struct InlineCache<V> {
 unsafe impl<V: Zeroable> Zeroable for InlineCache<V> {}
 
 impl<V: Copy + Zeroable> InlineCache<V> {
-    /// What was found for a key, if it was and no version has passed since. Costs two comparisons and a load of the value.
+    /// Returns the value that was found for a key at this version, if there is one. Costs two comparisons and a load of
+    /// the value.
     ///
     /// ```
     /// # use permacode::side::{InlineCache, Version};
@@ -127,8 +129,8 @@ impl<V: Copy + Zeroable> InlineCache<V> {
         self.set_zero();
     }
 
-    /// The key and the value that are there, of whatever version: for a collector whose objects a value points to. Costs a comparison and
-    /// two loads.
+    /// Returns the key and the value that are there, of any version: for a collector whose objects a value points to.
+    /// Costs a comparison and two loads.
     ///
     /// ```
     /// # use permacode::side::{InlineCache, Version};
@@ -181,7 +183,8 @@ pub struct PolymorphicCache<V, const N: usize> {
 unsafe impl<V: Zeroable, const N: usize> Zeroable for PolymorphicCache<V, N> {}
 
 impl<V: Copy + Zeroable, const N: usize> PolymorphicCache<V, N> {
-    /// What was found for a key, if it was and no version has passed since. Costs at most `2 N` comparisons and a load of the value.
+    /// Returns the value that was found for a key at this version, if there is one. Costs at most `2 N` comparisons and
+    /// a load of the value.
     ///
     /// ```
     /// # use permacode::side::{PolymorphicCache, Version};
@@ -197,8 +200,8 @@ impl<V: Copy + Zeroable, const N: usize> PolymorphicCache<V, N> {
         self.places.iter().find_map(|place| place.get(key, now))
     }
 
-    /// Remembers what was found for a key: in its place, in one that is empty or out of date, or else in the one behind that which was filled
-    /// last. Costs at most `3 N` comparisons and four stores.
+    /// Remembers the value that was found for a key. It goes to the key's place, or to one that is empty or out of
+    /// date. Otherwise it goes behind the place that was filled last. Costs at most `3 N` comparisons and four stores.
     ///
     /// ```
     /// # use permacode::side::{PolymorphicCache, Version};
@@ -237,8 +240,8 @@ impl<V: Copy + Zeroable, const N: usize> PolymorphicCache<V, N> {
         self.next.set(0);
     }
 
-    /// The keys and values that are there, of whatever version, in the order of their places. Costs a comparison for each of the `N`
-    /// places.
+    /// Returns the keys and values that are there, of any version, in the order of their places. Costs a comparison for
+    /// each of the `N` places.
     ///
     /// ```
     /// # use permacode::side::{PolymorphicCache, Version};

@@ -1,7 +1,8 @@
 //! Heap objects that stand for sealed constants.
 //!
-//! Sealed code cannot hold a pointer to a heap object: that differs from process to process, and moves with collections. So the code holds
-//! the bytes of a constant (a long number, a string, a regular expression), and an entry of a side table the object made of them.
+//! Sealed code cannot hold a pointer to a heap object, which differs from process to process and moves with
+//! collections. So the code holds the bytes of a constant (a long number, a string, a regular expression). An entry of
+//! a side table holds the object made of them.
 
 use bytemuck::Zeroable;
 use core::cell::Cell;
@@ -41,7 +42,7 @@ pub struct LazyConstant<T>(Cell<Option<NonNull<T>>>);
 unsafe impl<T> Zeroable for LazyConstant<T> {}
 
 impl<T> LazyConstant<T> {
-    /// The object, if it was made. Costs a load.
+    /// Returns the object, if it was made. Costs a load.
     ///
     /// ```
     /// # use permacode::side::LazyConstant;
@@ -57,7 +58,8 @@ impl<T> LazyConstant<T> {
         self.0.get()
     }
 
-    /// The object, made now if it was not. If making it made it by another way, that one stays, and this one is for the collector.
+    /// Returns the object, and makes it now if it was not made. If `make` initialises this constant itself, by
+    /// re-entry, the first object is kept. Your collector must free the second.
     ///
     /// Costs a load and a test when it is there; else what `make` costs, and a store.
     ///

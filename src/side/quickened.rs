@@ -4,7 +4,8 @@ use bytemuck::Zeroable;
 use core::cell::Cell;
 use core::num::NonZero;
 
-/// What an instruction has become: an entry of a [`SideTable`](crate::SideTable) beside each instruction that can be quickened.
+/// The quick form of an instruction: an entry of a [`SideTable`](crate::SideTable) beside each instruction that can be
+/// quickened.
 ///
 /// One byte. The interpreter dispatches on [`or`](Self::or)`(op)`. A quick instruction that meets what it was not made for
 /// [restores](Self::restore) the general one.
@@ -30,7 +31,7 @@ pub struct Quickened(Cell<u8>);
 unsafe impl Zeroable for Quickened {}
 
 impl Quickened {
-    /// The quick instruction, or the general one that stands in the code. Costs a load and a test.
+    /// Returns the quick instruction, or the general one that stands in the code. Costs a load and a test.
     ///
     /// ```
     /// # use permacode::side::Quickened;

@@ -6,8 +6,8 @@ use crate::pages::PageSource;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::SeqCst};
 use std::sync::Arc;
 
-/// Pages of another source, watched: every range and every transition is checked against the contract of [`PageSource`], and any one
-/// call can be made to fail.
+/// Pages of another source, watched. Every range and every transition is checked against the contract of
+/// [`PageSource`], and any one call can be made to fail.
 ///
 /// A call costs what the source's costs, and a look at its pages, one byte each; a reservation an allocation of as many bytes.
 ///
@@ -151,8 +151,8 @@ impl Pages {
         self.arm(call as u8, after, false);
     }
 
-    /// As [`fail_call`](Self::fail_call), but the call does its work on the first half of its pages before it fails: what a system
-    /// does that runs out of mappings (soundness S20).
+    /// As [`fail_call`](Self::fail_call), but the call does its work on the first half of its pages before it fails. A
+    /// system that runs out of mappings does so (soundness S20).
     ///
     /// ```
     /// # use permacode::CodeArena;
@@ -221,8 +221,12 @@ impl Pages {
         self.failures.load(SeqCst)
     }
 
-    /// Calls that broke the contract: a range outside of any live reservation or not of whole pages, write permission for a sealed page,
-    /// a seal of a page that was never committed, a second release.
+    /// Counts the calls that broke the contract:
+    ///
+    /// - a range outside of any live reservation, or not of whole pages
+    /// - write permission for a sealed page
+    /// - a seal of a page that was never committed
+    /// - a second release
     ///
     /// ```
     /// # use permacode::{pages::PageSource, testing::Pages};
@@ -254,7 +258,7 @@ impl Pages {
         self.reservations.iter().filter(|reserved| reserved.live.load(SeqCst)).count()
     }
 
-    /// What must hold when all that used these pages is dropped.
+    /// Checks the rules that hold when all that used these pages is dropped.
     #[track_caller]
     pub(super) fn check_at_end(&self) {
         assert_eq!(self.live(), 0, "a reservation was not released");

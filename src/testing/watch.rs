@@ -1,4 +1,4 @@
-//! What the watching source knows of pages, and what it lets happen to them.
+//! The watching source's knowledge of pages, and what it lets happen to them.
 //!
 //! ```text
 //!   no access ──commit──▶ committed ──seal──▶ sealed            legal; everything else is a violation
@@ -25,7 +25,7 @@ const PERHAPS_SEALED: u8 = 3;
 const UNKNOWN: u8 = 4;
 
 impl Pages {
-    /// Whether this call is the one to fail.
+    /// Returns `true` if this call is the one to fail.
     fn fails(&self, call: PageCall) -> bool {
         self.calls.fetch_add(1, SeqCst);
         let kind = self.kind.load(SeqCst);
@@ -93,7 +93,7 @@ impl Pages {
         if fails { Err(PageError { call, bytes, code: NO_MEMORY }) } else { Ok(()) }
     }
 
-    /// What is reserved of the source for `bytes`, so that a badly aligned part can be handed out.
+    /// Returns the bytes to reserve of the source for `bytes`, so that a badly aligned part can be handed out.
     fn reserved(&self, bytes: usize) -> usize {
         if self.unaligned { bytes.saturating_add(2 * self.page_size()) } else { bytes }
     }

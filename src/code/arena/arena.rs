@@ -21,9 +21,10 @@ use core::ptr::NonNull;
 
 /// Memory for code that is built once and then only read.
 ///
-/// Blocks are allocated through a [`Loader`](crate::Loader), read through plain references, and protected by the hardware once sealed. The arena may be
-/// shared by threads (`Sync`): they load, seal and look up at once, no call takes a lock, and a child forked in the middle of another
-/// thread's load can do all of it too (invariant 5). Dropping the arena gives everything back in one system call.
+/// Blocks are allocated through a [`Loader`](crate::Loader), read through plain references, and protected by the
+/// hardware once sealed. Threads may share the arena (`Sync`): they load, seal and look up at once, and no call takes a
+/// lock. So a child that is forked in the middle of another thread's load can do all of it too. Dropping the arena
+/// gives everything back in one system call.
 ///
 /// ```
 /// use permacode::CodeArena;
@@ -41,7 +42,7 @@ use core::ptr::NonNull;
 /// ```
 pub struct CodeArena {
     store: CodeStore,
-    /// Where the arena moves when it is leaked: memory in the ledger, so that leaking needs none.
+    /// The arena's place after it is leaked: memory in the ledger, so that leaking needs none.
     home: NonNull<Self>,
 }
 
@@ -62,7 +63,7 @@ impl CodeArena {
         &self.store
     }
 
-    /// Whether an address lies in the arena's code pages: one subtraction and one comparison.
+    /// Returns `true` if an address lies in the arena's code pages: one subtraction and one comparison.
     ///
     /// True for the whole part of the reservation that is [set aside for code](Self::address_range), used or not. Values of size zero lie
     /// nowhere, so the answer for them is false.
@@ -103,8 +104,8 @@ impl CodeArena {
         self.store.names().find(self.store.names().hash(text), text).ok().map(Name::new)
     }
 
-    /// The address space set aside for code, used or not, from its first byte to behind its last: what
-    /// [`contains`](Self::contains) compares with, for tools that look at the process from outside. Costs nothing.
+    /// Returns the address space that is set aside for code, used or not. [`contains`](Self::contains) compares with
+    /// it. It is for tools that look at the process from outside. Costs nothing.
     ///
     /// Its beginning never changes. Its end falls where records need more than [what is reserved for them](crate::code::CodeArenaBuilder::reservation);
     /// no block was ever there.
@@ -136,8 +137,9 @@ impl CodeArena {
         self.store.pages().reservation().len()
     }
 
-    /// Where what the arena knows of its code lies: pages that loads and seals write to, in front of the code and behind it. For tools that
-    /// look at the process from outside: unsealed code and what lies in front of it may be one mapping. Costs nothing.
+    /// Returns the address ranges of the arena's bookkeeping, in front of the code and behind it. Loads and seals write
+    /// there. They are for tools that look at the process from outside: unsealed code and what lies in front of it may
+    /// be one mapping. Costs nothing.
     ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;
@@ -150,8 +152,8 @@ impl CodeArena {
         [code.start - front..code.start, code.end..code.end + back]
     }
 
-    /// What the arena holds and what it cost. Counts are exact when no loader is open; what open loaders fill is counted when they
-    /// close.
+    /// Returns the contents of the arena and their cost. Counts are exact when no loader is open. An open loader's
+    /// bytes are counted when it closes.
     ///
     /// Costs a look at two bits for each claimed page, a word at a time; no system call, no allocation.
     ///
@@ -199,7 +201,7 @@ impl CodeArena {
         self.store.pages().page().bytes()
     }
 
-    /// Whether the page source can protect what is sealed.
+    /// Returns `true` if the page source can protect sealed pages.
     #[cfg(feature = "testing")]
     pub(crate) fn has_protection(&self) -> bool {
         self.store.pages().reservation().protects()
@@ -215,7 +217,7 @@ impl CodeArena {
         self.store.pages().each_sealed(|stretch| show(base + stretch.start..base + stretch.end))
     }
 
-    /// How far behind the first byte of the code pages an address lies, if it is among them.
+    /// Returns the distance of an address from the first byte of the code pages, if it lies in them.
     pub(crate) fn offset_of<T: ?Sized>(&self, ptr: *const T) -> Option<usize> {
         self.store.pages().offset(ptr.cast::<u8>().addr())
     }

@@ -1,4 +1,4 @@
-//! What can be chosen before an arena exists.
+//! Settings of an arena, chosen before it exists.
 
 use super::arena::CodeArena;
 use crate::code::store::{CodeStore, Protection, StoreOptions, StorePlan};
@@ -34,11 +34,11 @@ pub struct CodeArenaBuilder {
 }
 
 impl CodeArena {
-    /// An arena with the default reservation: 2 GiB of address space on 64-bit systems, 64 MiB on others.
+    /// Makes an arena with the default reservation: 2 GiB of address space on 64-bit systems, 64 MiB on others.
     ///
-    /// Under a limit on address space (`ulimit -v`) it is halved, down to 1 MiB, until the arena takes at most an eighth of what is left.
-    /// Where the system refuses it without a limit, the arena takes an eighth of the largest size that is to be had.
-    /// [`address_space`](Self::address_space) says what was granted.
+    /// Under a limit on address space (`ulimit -v`) it is halved, until the arena takes at most an eighth of what is
+    /// left. It does not go below 1 MiB. If the system refuses it without a limit, the arena takes an eighth of the
+    /// largest size that can be had. [`address_space`](Self::address_space) says how much was granted.
     ///
     /// Costs two system calls and a question for the limit. The address space is free until it is used; half a MiB at most is writable from
     /// the beginning. The first load touches a page of records and page table, the first block one of code. Neither makes a call, nor does
@@ -58,8 +58,8 @@ impl CodeArena {
         Self::builder().build()
     }
 
-    /// To choose the reservation, a limit, or where pages come from. Costs nothing: [`build`](CodeArenaBuilder::build) makes the
-    /// arena.
+    /// Returns a builder, to choose the reservation, a limit, or the source of pages. Costs nothing:
+    /// [`build`](CodeArenaBuilder::build) makes the arena.
     ///
     /// ```
     /// let arena = permacode::CodeArena::builder().reservation(1 << 20).build()?;
@@ -84,11 +84,13 @@ impl CodeArenaBuilder {
         }
     }
 
-    /// Address space for code, in bytes, rounded up to whole pages; a quarter of it is reserved in addition for the arena's records.
+    /// Sets the address space for code, in bytes, rounded up to whole pages. A quarter of it is reserved in addition
+    /// for the arena's records.
     ///
-    /// A module takes some 200 bytes of records and its name, an interned name 56. When many tiny modules or names fill that quarter, records
-    /// go on in the last code pages that no loader has claimed, unless machine code lies there. The arena is full when code and records
-    /// meet: a block is refused with [`Error::Exhausted`], a record with [`Error::Bookkeeping`].
+    /// A module takes some 200 bytes of records and its name, an interned name 56. Many tiny modules or names may fill
+    /// that quarter. Records then go on in the last code pages that no loader has claimed, unless machine code lies
+    /// there. The arena is full when code and records meet. A block is then refused with [`Error::Exhausted`], a record
+    /// with [`Error::Bookkeeping`].
     ///
     /// It never grows, and costs nothing until it is used: half a MiB at most is writable from the beginning, whatever its size. A size
     /// chosen here is not halved when the system refuses it.
@@ -104,8 +106,8 @@ impl CodeArenaBuilder {
         self
     }
 
-    /// Bytes of code pages that loaders may claim, rounded down to whole pages. A block that would exceed it is refused with
-    /// [`Error::Limit`].
+    /// Limits the bytes of code pages that loaders may claim, rounded down to whole pages. A block that would exceed it
+    /// is refused with [`Error::Limit`].
     ///
     /// ```
     /// use permacode::{CodeArena, Error};
@@ -120,8 +122,8 @@ impl CodeArenaBuilder {
         self
     }
 
-    /// Bytes of code pages to populate when the arena is made instead of with a page fault each while modules load; rounded up to
-    /// whole pages.
+    /// Populates code pages when the arena is made, so that loading takes no page fault for them. The bytes are rounded
+    /// up to whole pages.
     ///
     /// For a program that knows how much it will load. Costs two system calls, up to 16 KiB one. The pages are claimed and resident from then on,
     /// used or not, and count towards the [`limit`](Self::limit).
@@ -138,8 +140,9 @@ impl CodeArenaBuilder {
         self
     }
 
-    /// How hard each seal is to make pages: [`Protection::ReadOnly`] unless said. What is below it means it; [`Protection::Fixed`] means
-    /// [`Protection::SealedFile`], until [`CodeArena::harden_forever`].
+    /// Sets the level that each seal is to reach: [`Protection::ReadOnly`] unless you choose another one. A lower level
+    /// is taken as it is. [`Protection::Fixed`] means [`Protection::SealedFile`], until you call
+    /// [`CodeArena::harden_forever`].
     ///
     /// Above protection a seal costs some ten system calls, one more for each 16 KiB, a copy and a mapping for each stretch of pages. What the
     /// system refuses is no error unless [`strict`](Self::strict): [`Module::protection`](crate::Module::protection) says what holds and
@@ -187,14 +190,19 @@ impl CodeArenaBuilder {
         self
     }
 
-    /// Asks for huge pages from some 4 MiB of a module on, or some 20 MiB of code. From there on pages are claimed up to the end of a huge page, and
-    /// what is sealed is collapsed onto huge pages where the kernel can (Linux 6.1).
+    /// Asks for huge pages, from some 4 MiB of a module or some 20 MiB of code on. Loaders then claim pages up to the
+    /// end of a huge page. Sealed code is collapsed onto huge pages where the kernel can (Linux 6.1).
     ///
-    /// Fewer page faults while code is loaded and in each forked child, fewer entries of the TLB while it runs. Loaders that are open at once
-    /// share what was claimed. Machine code lies on small pages until it is sealed. Costs memory: up to 2 MiB
-    /// behind the last block are resident; and one system call for each claim, one for each seal that completes a huge page. Where the system
-    /// has none to give, nothing changes and [`CodeArena::refused`] says so; where its memory is in pieces, finding some may take
-    /// longer than small pages would have taken. What is [hardened](Self::protection) above protection lies on small pages again.
+    /// They take page faults away while code is loaded and in each forked child, and entries of the TLB while it runs.
+    ///
+    /// - Loaders that are open at once share what was claimed.
+    /// - Machine code lies on small pages until it is sealed.
+    /// - Code that is [hardened](Self::protection) above `ReadOnly` lies on small pages again.
+    /// - If the system has no huge pages, nothing changes, and [`CodeArena::refused`] says so. If its memory is in
+    ///   pieces, finding some may take longer than small pages would have taken.
+    ///
+    /// It costs memory: up to 2 MiB behind the last block are resident. It also costs one system call for each claim,
+    /// and one for each seal that completes a huge page.
     ///
     /// ```
     /// let arena = permacode::CodeArena::builder().huge_pages().build()?;
@@ -207,7 +215,8 @@ impl CodeArenaBuilder {
         self
     }
 
-    /// Where pages come from: [`OrdinaryPages`](crate::pages::OrdinaryPages), a source for tests, one of your own.
+    /// Sets the source of pages: [`OrdinaryPages`](crate::pages::OrdinaryPages), a source for tests, or one of your
+    /// own.
     ///
     /// Costs an indirect call for each call to the source. Where a reservation [is memory](PageSource::reservation_is_free), the default
     /// is 4 MiB.

@@ -1,4 +1,4 @@
-//! What a user holds and asks: the arena, its finished modules, sealing, statistics.
+//! The arena as a user holds it: its finished modules, sealing, statistics.
 //!
 //! ```text
 //!   builder · shared_bytes          how an arena is made, and given to others

@@ -7,11 +7,11 @@ use crate::error::Error;
 use core::fmt;
 
 impl CodeArena {
-    /// Which finished module holds an address, and where in it. `None` for open modules, for gaps behind the last, and for addresses
-    /// elsewhere.
+    /// Finds the finished module that holds an address, and the place in it. `None` for open modules, for gaps behind
+    /// the last, and for addresses elsewhere.
     ///
-    /// Costs a look at each module that has bytes on the same page, newest first; no lock and no system call, so a signal handler or a
-    /// profiler may call it.
+    /// Costs a look at each module that has bytes on the same page, newest first. It takes no lock and makes no system
+    /// call, so a signal handler or a profiler may call it.
     ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;
@@ -38,7 +38,7 @@ impl CodeArena {
         None
     }
 
-    /// The finished modules, in the order in which they were finished.
+    /// Returns the finished modules, in the order in which they were finished.
     ///
     /// Costs a load for each step; no lock, no system call, no allocation.
     ///
@@ -82,7 +82,7 @@ impl<'a> Module<'a> {
         Self { arena, record }
     }
 
-    /// The name given to [`CodeArena::load`]. Costs nothing.
+    /// Returns the name given to [`CodeArena::load`]. Costs nothing.
     ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;
@@ -94,7 +94,7 @@ impl<'a> Module<'a> {
         self.record.get().name().get()
     }
 
-    /// A number that no other module of this arena has, in the order in which loads began. Costs nothing.
+    /// Returns a number that no other module of this arena has, in the order in which loads began. Costs nothing.
     ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;
@@ -107,7 +107,7 @@ impl<'a> Module<'a> {
         self.record.id()
     }
 
-    /// The bytes that the module fills: its blocks and the gaps between them. Costs nothing.
+    /// Returns the bytes that the module fills: its blocks and the gaps between them. Costs nothing.
     ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;
@@ -121,7 +121,8 @@ impl<'a> Module<'a> {
         self.record.bytes()
     }
 
-    /// What holds for every page of the module now. Costs a load per 64 pages, no system call.
+    /// Returns the level of protection that holds for every page of the module now. Costs a load per 64 pages, no
+    /// system call.
     ///
     /// A module that was only [finished](crate::OpenModule::finish) is [`Protection::TypeOnly`] until [`CodeArena::seal`]; so is one whose
     /// seal failed.
@@ -193,7 +194,7 @@ impl<'a> Module<'a> {
         refused.map_or(Ok(sealed), |error| Err(Error::Pages(error)))
     }
 
-    /// The arena that the module lies in. Costs nothing.
+    /// Returns the arena that the module lies in. Costs nothing.
     ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;
@@ -260,10 +261,10 @@ impl fmt::Debug for Modules<'_> {
     }
 }
 
-/// Where a pointer points to: so far into that module.
+/// A place in a module: the module, and an offset in it.
 ///
-/// The offset counts the module's bytes in the order in which they were filled, whatever run they lie in, so it is the same in every
-/// process that loads the same code in the same way.
+/// The offset counts the module's bytes in the order in which they were filled, whatever run they lie in. So it is the
+/// same in every process that loads the same code in the same way.
 ///
 /// ```
 /// let arena = permacode::CodeArena::new()?;

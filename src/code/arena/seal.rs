@@ -8,11 +8,13 @@ use crate::error::{Error, PageError};
 impl CodeArena {
     /// Makes read-only whatever is finished and is not yet, and says how many tails open loaders still hold.
     ///
-    /// Costs one system call for each stretch of pages that is not sealed, commonly one in all, and a load for each 16 MiB that are sealed
-    /// already; with [`protection`](crate::code::CodeArenaBuilder::protection) or [`huge_pages`](crate::code::CodeArenaBuilder::huge_pages), what these
-    /// cost besides. The rest of each module's last page is padded with zeros where nobody fills it. Short tails between the pages are given up, so that
-    /// these are one mapping: at most a 64th of what is claimed. Any number of threads may call it at once. [`Module::seal`](crate::Module::seal) seals one
-    /// module.
+    /// Costs one system call for each stretch of unsealed pages, commonly one in all, and a load for each 16 MiB that
+    /// are sealed already. [`protection`](crate::code::CodeArenaBuilder::protection) and
+    /// [`huge_pages`](crate::code::CodeArenaBuilder::huge_pages) cost more, as they say.
+    ///
+    /// The rest of each module's last page is padded with zeros, unless a loader fills it. Short tails between the
+    /// pages are given up, so that the pages are one mapping. These are at most a 64th of what is claimed. Any number
+    /// of threads may call it at once. [`Module::seal`](crate::Module::seal) seals one module.
     ///
     /// # Errors
     ///
@@ -37,12 +39,15 @@ impl CodeArena {
     /// Puts sealed memory files in the place of all sealed pages: [`Protection::SealedFile`](crate::code::Protection::SealedFile). References stay good,
     /// and whoever reads meanwhile reads the same bytes.
     ///
-    /// With [`CodeArenaBuilder::protection`](crate::code::CodeArenaBuilder::protection) each seal does so by itself; this is for doing it once,
-    /// after the last, or for trying again. Costs ten system calls, one more for each 16 KiB, and a copy for each stretch of sealed pages
-    /// that is not replaced yet; a file for each of them, closed again. A mapping for each of them stays: many small seals make many (the kernel allows some
-    /// 65,000), so seal rarely, or call this once in the end. Huge pages are given up: files lie on small ones, which a fork does not copy
-    /// tables for. SECURITY.md says what can still be done to such pages, by the process, by others and by debuggers; kernels before 6.7
-    /// need `/proc` for it.
+    /// With [`CodeArenaBuilder::protection`](crate::code::CodeArenaBuilder::protection) each seal does so by itself.
+    /// Call this to do it once, after the last seal, or to try again.
+    ///
+    /// For each stretch of sealed pages that is not replaced yet it costs ten system calls, one more for each 16 KiB,
+    /// and a copy. A mapping for each stretch stays. The kernel allows some 65,000, so seal rarely, or call this once
+    /// in the end. Huge pages are given up: memory files lie on small ones, for which a fork copies no tables.
+    ///
+    /// SECURITY.md says what the process, others and debuggers can still do to such pages. Kernels before 6.7 need
+    /// `/proc` for it.
     ///
     /// # Errors
     ///
@@ -70,11 +75,13 @@ impl CodeArena {
     /// Makes what is sealed unchangeable for as long as the process and its children live:
     /// [`Protection::Fixed`](crate::code::Protection::Fixed). For an arena that was [leaked](Self::leak).
     ///
-    /// Each stretch of sealed pages that is not fixed yet becomes one mapping, however many seals it took. A stretch that is fixed stays a
-    /// mapping of its own, so call this rarely. Advice that the pages should have (`MADV_DONTDUMP`, say) is to be given afterwards: what
-    /// was given before went with the mapping that it was given for. Costs what [`harden`](Self::harden) does, for what is hardened already
-    /// too, and one system call more for each stretch. Bytes and mapping are fixed then, but not whether children inherit it
-    /// (`MADV_DONTFORK`) nor whether reads die (`MADV_GUARD_INSTALL`): SECURITY.md has the whole table.
+    /// Each stretch of sealed pages that is not fixed yet becomes one mapping, however many seals it took. A stretch
+    /// that is fixed stays a mapping of its own, so call this rarely. Give advice about the pages (`MADV_DONTDUMP`,
+    /// say) afterwards: earlier advice goes with the earlier mapping.
+    ///
+    /// Costs as much as [`harden`](Self::harden), also for what is hardened already, and one system call more for each
+    /// stretch. Bytes and mapping are fixed then. Inheritance (`MADV_DONTFORK`) and access (`MADV_GUARD_INSTALL`) are
+    /// not. SECURITY.md has the whole table.
     ///
     /// # Errors
     ///
@@ -104,7 +111,8 @@ impl CodeArena {
         unsafe { self.store().pages().fix_sealed() }.map_err(Error::Pages)
     }
 
-    /// What was last refused of what was asked for: a level of hardening, or huge pages. `None` if nothing was. Costs a load.
+    /// Returns the last refusal of something that was asked for: a level of protection, or huge pages. `None` if
+    /// nothing was refused. Costs a load.
     ///
     /// Without [`CodeArenaBuilder::strict`](crate::code::CodeArenaBuilder::strict) a seal succeeds when pages are protected, whatever was asked
     /// for beyond: this says what was refused, [`Module::protection`](crate::Module::protection) what holds.
@@ -129,7 +137,8 @@ impl CodeArena {
     }
 }
 
-/// What [`CodeArena::seal`] did, and what it had to leave: a count of pages and one of loaders. Two words, `Copy`.
+/// The result of [`CodeArena::seal`]: a count of sealed pages, and one of loaders that still hold some. Two words,
+/// `Copy`.
 ///
 /// ```
 /// let arena = permacode::CodeArena::new()?;

@@ -41,7 +41,8 @@ unsafe impl Send for SharedBytes {}
 unsafe impl Sync for SharedBytes {}
 
 impl CodeArena {
-    /// An owner for bytes of this arena. Costs one count in the `Arc`: no copy, no system call, no write to a code page.
+    /// Makes an owner for bytes of this arena. Costs one count in the `Arc`: no copy, no system call, no write to a
+    /// code page.
     ///
     /// # Errors
     ///
@@ -71,7 +72,7 @@ impl CodeArena {
 }
 
 impl SharedBytes {
-    /// The arena that the bytes lie in. Costs nothing; cloning it counts.
+    /// Returns the arena that the bytes lie in. Costs nothing; cloning it counts.
     ///
     /// ```
     /// use permacode::CodeArena;

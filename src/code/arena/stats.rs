@@ -1,4 +1,4 @@
-//! What an arena holds and what it cost.
+//! The contents of an arena and their cost, in numbers.
 
 use crate::code::store::CodeStore;
 use core::fmt;
@@ -44,16 +44,19 @@ pub struct CodeStats {
     pub pages: usize,
     /// Pages that hold bytes of closed modules, or lie between, and are not sealed.
     pub unsealed: usize,
-    /// Mappings of the kernel that the claimed pages and the first 16 KiB make up, all taken to be accessible: stretches of pages that are
-    /// alike in being sealed, executable and hardened, each file of a hardened stretch apart. What was advised to lie on huge pages may be
-    /// mappings of its own, which are not counted; nor are the rest of the reservation, the records and the page table. A failed claim that
-    /// could not be given back, which has no access, is not told apart. Where threads hardened the same pages at once, whose file lies
-    /// there is not known, and the count may be off.
+    /// Mappings of the kernel that the claimed pages and the first 16 KiB make up, all taken to be accessible. A
+    /// mapping is a stretch of pages that are alike in being sealed, executable and hardened. Each file of a hardened
+    /// stretch is one of its own.
+    ///
+    /// - Not counted: mappings that advice about huge pages makes, the rest of the reservation, the records and the
+    ///   page table.
+    /// - A failed claim that could not be given back has no access, but is not told apart.
+    /// - If threads harden the same pages at once, the count may be off.
     pub mappings: usize,
     /// Times that the page source was asked to seal, refusals included.
     pub seals: usize,
-    /// Calls to the page source made for the arena, its creation included. Most are one system call on the system's pages, but a
-    /// decommit is two and asking what is resident one for each 4 MiB, so this can undercount.
+    /// Calls to the page source made for the arena, its creation included. Most are one system call on the system's
+    /// pages. A decommit is two, and asking for residency is one for each 4 MiB, so this can undercount.
     pub system_calls: usize,
     /// Closed modules.
     pub modules: usize,

@@ -1,4 +1,4 @@
-//! What a loader puts into its module: values, slices, text, names, sites, and links between them.
+//! Allocation in a loader: values, slices, text, names, sites, and links between them.
 //!
 //! Each block is placed (see `loader.rs`), filled, and from then on only read. What fills a slice element by element goes through
 //! [`SliceGuard`], which takes everything back when it does not come to its end.
@@ -314,7 +314,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Numbers for `count` places whose mutable data lies in a table outside the code.
+    /// Takes numbers for `count` places whose mutable data lies in a table outside the code.
     ///
     /// Costs one atomic addition and no memory. Zero sites are fine.
     ///
@@ -368,9 +368,11 @@ impl<'a> Loader<'a> {
     ///
     /// # Cost
     ///
-    /// A compare-exchange, and a comparison for each run of pages that the module fills: at most seven for its first MiB, then at most one
-    /// for each MiB and for each longer block. In transient code, a comparison for each piece of the region: at most seven for its first 64
-    /// KiB, then at most one for each 32 KiB and for each longer block.
+    /// A compare-exchange, and a comparison for each run of pages that the module fills. These are at most seven for
+    /// its first MiB, then at most one for each MiB and for each longer block.
+    ///
+    /// In transient code it is a comparison for each piece of the region. These are at most seven for its first 64 KiB,
+    /// then at most one for each 32 KiB and for each longer block.
     pub fn link<T: Permanent>(&self, at: &Link<'a, T>, to: &'a T) -> Result<(), Error> {
         let address = ptr::from_ref(at).addr();
         if !self.filled(address) {

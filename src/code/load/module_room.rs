@@ -24,11 +24,11 @@ pub(in crate::code) struct ModuleRoom<'a> {
     current: Cell<Option<(Record<'a, Extent>, Option<Spot<'a>>)>>,
     /// The module's latest extent; `current` or one that is full.
     latest: Cell<Option<Record<'a, Extent>>>,
-    /// How much of the spare room it has.
+    /// The part of the spare room that it has.
     lent: Cell<usize>,
-    /// Whether it goes on behind a finished module.
+    /// `true` if it goes on behind a finished module.
     shares: Cell<bool>,
-    /// Where room comes from. From the back it is for machine code, whose pages are its module's alone.
+    /// The end that room comes from. From the back it is for machine code, whose pages are its module's alone.
     end: End,
 }
 
@@ -98,14 +98,14 @@ impl<'a> ModuleRoom<'a> {
         address - self.pages().at(0).addr().get()
     }
 
-    /// Whether the byte at `address` lies in what was filled so far.
+    /// Returns `true` if the byte at `address` lies in what was filled so far.
     pub(in crate::code) fn filled(&self, bump: &Bump, address: usize) -> bool {
         self.note_end(bump);
         let Some(offset) = self.pages().offset(address) else { return false };
         self.module.get().extents().any(|extent| (extent.start()..extent.end()).contains(&offset))
     }
 
-    /// Where the current extent begins.
+    /// Returns the start of the current extent.
     pub(in crate::code) fn floor(&self) -> Option<NonNull<u8>> {
         self.current.get().map(|(extent, _)| self.pages().at(extent.start()))
     }
@@ -119,7 +119,7 @@ impl<'a> ModuleRoom<'a> {
         let own = if pages.huge { self.bytes(bump) } else { 0 };
         let search = Search { end: self.end, block, wish, first, own };
         let current = self.current.get();
-        // What is left of the current room, and a hint at what may wait behind it.
+        // The rest of the current room, and a hint at what may wait behind it.
         let rest = self.offset(bump.cursor().addr().get())..self.offset(bump.limit());
         if let Some((extent, behind)) = current {
             if let Some(more) = pages.take_behind(search, &rest, behind) {
@@ -140,7 +140,7 @@ impl<'a> ModuleRoom<'a> {
         let claim = pages.claim(search)?;
         let last = if self.executable() { pages.last_pages(search, &claim.range()) } else { None };
         let room = last.unwrap_or(claim.range().start)..claim.range().end;
-        // Where recording it is refused, the claim is dropped, and given back.
+        // If recording it is refused, the claim is dropped, and given back.
         let extent = self.extent(room.clone())?;
         let rest = Tail { range: claim.keep().start..room.start, behind: None };
         // SAFETY: claimed just now, and nobody else has heard of it.

@@ -27,7 +27,7 @@ pub struct OpenModule<'a> {
     /// Fills the module; nobody else has it but by reference.
     loader: Loader<'a>,
     record: Record<'a, ModuleRecord>,
-    /// What is claimed from the back is for machine code.
+    /// The end that room is claimed from. From the back it is for machine code.
     end: End,
 }
 

@@ -1,7 +1,8 @@
 //! A region outside the arena that a loader fills like a module: what transient code is made in.
 //!
-//! The same lowering function serves for a module and for an `eval`, so it must not see the difference. This file has what a loader asks of
-//! the owner of such a region; the owner lies above (`handles/region/region.rs`), on a heap that this layer does not know.
+//! The same lowering function serves for a module and for an `eval`, so it must not see the difference. This file has
+//! what a loader asks of the owner of such a region. The owner lies above (`handles/region/region.rs`), on a heap that
+//! this layer does not know.
 
 use super::bump::Bump;
 use crate::code::arena::CodeArena;
@@ -13,12 +14,12 @@ use core::ops::Range;
 use core::ptr::NonNull;
 use std::collections::HashSet;
 
-/// Where a loader's blocks go if not into a module.
+/// A source of memory for a loader's blocks, if they do not go into a module.
 ///
 /// # Safety
 ///
-/// 1. What [`more`](Self::more) gives is zero, aligned for the layout, large enough for it, nobody else's, and lives as long as any reference
-///    that the loader gives out.
+/// 1. Memory from [`more`](Self::more) is zero, aligned for the layout, large enough for it, and nobody else's. It
+///    lives as long as any reference that the loader gives out.
 /// 2. [`pieces`](Self::pieces) shows that memory and none in which others have blocks. A new piece comes before all others, which stay.
 pub(crate) unsafe trait BlockSource {
     /// Memory for a block, and room behind it for others.
@@ -34,7 +35,7 @@ pub(crate) unsafe trait BlockSource {
     fn sites(&self, count: usize) -> Result<Sites, Error>;
 }
 
-/// What no type says of a block.
+/// A property of a block that no type says.
 #[derive(Clone, Copy)]
 pub(crate) enum BlockNote {
     /// It is a name, of which the arena has one copy.
@@ -50,7 +51,7 @@ const FEW: usize = 8;
 pub(in crate::code) struct RegionRoom<'a> {
     arena: &'a CodeArena,
     region: &'a dyn BlockSource,
-    /// Where the current piece of memory begins.
+    /// The start of the current piece of memory.
     floor: Cell<Option<NonNull<u8>>>,
     /// Bytes filled in other pieces.
     elsewhere: Cell<usize>,
@@ -58,7 +59,7 @@ pub(in crate::code) struct RegionRoom<'a> {
     names: RefCell<HashSet<&'a str>>,
     /// Pieces in the order of their addresses, all but those that came after `newest`. Of a region of few pieces it is empty.
     index: RefCell<Vec<Range<usize>>>,
-    /// Where the newest piece in the index begins.
+    /// The start of the newest piece in the index.
     newest: Cell<usize>,
 }
 

@@ -1,4 +1,4 @@
-//! Where a loader's blocks go: a module's pages, or a region of transient code.
+//! The room for a loader's blocks: a module's pages, or a region of transient code.
 
 use super::bump::Bump;
 use super::module_room::ModuleRoom;
@@ -30,7 +30,7 @@ impl<'a> Room<'a> {
         }
     }
 
-    /// Where the room that the cursor is in begins.
+    /// Returns the start of the room that the cursor is in.
     pub(super) fn floor(&self) -> Option<NonNull<u8>> {
         match self {
             Self::Module(room) => room.floor(),

@@ -5,11 +5,18 @@
 //!   ├ sealed ┼ closed ┼ loader's ┼ waits ┼ loader's ┤┄┄┄ no access ┄┄┄├ machine code ┼ waits ┼ sealed ┼ records ┤
 //! ```
 //!
-//! Code pages only ever move to the right in: *no access* → *claimed* (by compare-exchange on the watermark, then committed; the first few
-//! are writable before they are claimed) → *closed* (nobody writes there again) → *sealed* → *replaced* by a sealed memory file → *fixed*,
-//! the latter two where a level of hardening above protection is asked for. What a finished loader did not fill *waits* for later ones:
-//! `tails.rs` says who gets which room. Each step is one atomic operation, so nobody waits for anybody (invariant 5); a step that a vanished
-//! thread did not finish leaves pages that are claimed for ever and hurts nothing else.
+//! Code pages only ever move to the right in this line:
+//!
+//! - *no access*
+//! - *claimed*, by a compare-exchange on the watermark, and then committed; the first few are writable before they are
+//!   claimed
+//! - *closed*: nobody writes there again
+//! - *sealed*
+//! - *replaced* by a sealed memory file, and *fixed*, at the levels above protection
+//!
+//! What a finished loader did not fill *waits* for later ones: `tails.rs` says who gets which room. Each step is one
+//! atomic operation, so nobody waits for anybody (invariant 5). A step that a vanished thread did not finish leaves
+//! pages that are claimed for ever. It hurts nothing else.
 
 use super::extent::Extent;
 use super::ledger::Memory;
@@ -30,25 +37,25 @@ use core::ops::Range;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// How long a loader wishes its first run to be.
+/// The length that a loader wishes for its first run.
 pub(in crate::code) const FIRST_RUN: usize = 16 << 10;
 
 /// No run is wished longer than this.
 pub(in crate::code) const LONGEST_RUN: usize = 1 << 20;
 
-/// Which part of what is claimed is spare: open loaders may have so much together beyond their first runs.
+/// The part of what is claimed that is spare: open loaders may have so much together beyond their first runs.
 const SPARE: usize = 40;
 
 pub(in crate::code) struct CodePages {
     pub(in crate::code) reservation: Reservation<Sealable>,
     pub(in crate::code) table: PageTable,
-    /// Where code pages begin in the reservation.
+    /// The start of the code pages in the reservation.
     start: usize,
     /// Bytes of code pages in the reservation.
     pub(in crate::code) len: usize,
     /// Those of them that records have not taken. It only falls.
     end: AtomicUsize,
-    /// Where the part of the page table behind the code begins in the reservation.
+    /// The start of the page table's part behind the code, in the reservation.
     pub(in crate::code) rest: usize,
     /// Bytes of code pages that were made writable together with the arena's records, so that its first run costs no call.
     pub(in crate::code) ready: usize,
@@ -56,7 +63,7 @@ pub(in crate::code) struct CodePages {
     pub(in crate::code) cap: usize,
     /// The user's limit, as it was given.
     pub(in crate::code) limit: Option<usize>,
-    /// What is claimed, in units of `grain`.
+    /// The claims, in units of `grain`.
     pub(in crate::code) watermark: Watermark,
     /// The unit of claims, in bytes: a page, or some.
     pub(in crate::code) grain: usize,
@@ -71,17 +78,17 @@ pub(in crate::code) struct CodePages {
     /// Those of them that seals gave up, so that what they sealed is one mapping.
     pub(in crate::code) closed_gaps: AtomicUsize,
     pub(in crate::code) seals: AtomicUsize,
-    /// What a seal tries to reach.
+    /// The level that a seal tries to reach.
     pub(in crate::code) level: Protection,
-    /// Whether a seal that does not reach it is an error.
+    /// `true` if a seal that does not reach it is an error.
     pub(in crate::code) strict: bool,
-    /// Whether to ask for huge pages.
+    /// `true` to ask for huge pages.
     pub(in crate::code) huge: bool,
-    /// Why the level asked for was last not reached.
+    /// The last refusal of a level that was asked for.
     pub(in crate::code) refusal: LastRefusal,
 }
 
-/// Who may seal the pages that a finished loader leaves.
+/// The one who may seal the pages that a finished loader leaves.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::code) enum SealBy {
     /// The next seal of the arena, whoever calls it.
@@ -90,7 +97,7 @@ pub(in crate::code) enum SealBy {
     OwnSeal,
 }
 
-/// What was chosen for the code pages of an arena.
+/// Choices for the code pages of an arena.
 #[derive(Clone, Copy)]
 pub(in crate::code) struct StoreOptions {
     pub(in crate::code) limit: Option<usize>,
@@ -227,8 +234,8 @@ impl CodePages {
         }
     }
 
-    /// How much room a loader may wish for: a first run, and half of the spare room that nobody else has. `lent` is how much of it this loader
-    /// has, which changes.
+    /// Returns the room that a loader may wish for: a first run, and half of the spare room that nobody else has.
+    /// `lent` is the part that this loader has, and is changed.
     pub(in crate::code) fn lend(&self, end: End, lent: &Cell<usize>) -> usize {
         let spare = self.claimed_from(end) / SPARE;
         if spare >= self.page().bytes() || lent.get() != 0 {
@@ -296,7 +303,7 @@ impl CodePages {
 
     // ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// What holds for every page of the bytes.
+    /// Returns the level that holds for every page of the bytes.
     pub(in crate::code) fn protection(&self, bytes: Range<usize>) -> Protection {
         let pages = self.page().touched(bytes);
         let is_set = |mark| self.table.is_set(mark, pages.clone());
@@ -351,7 +358,7 @@ impl CodePages {
         self.seals.load(Relaxed)
     }
 
-    /// How many mappings of the kernel the accessible pages make up.
+    /// Counts the kernel's mappings that the accessible pages make up.
     pub(in crate::code) fn mappings(&self) -> usize {
         let [front, back] = self.claimed_pages();
         let front = 0..front.end.max(self.page().index(self.ready));
@@ -368,7 +375,7 @@ impl Memory for CodePages {
     }
 
     fn take_from_code(&self, bytes: usize) -> bool {
-        // What is behind the last whole unit is never code's.
+        // Code never takes the bytes behind the last whole unit.
         let units = bytes.saturating_sub(self.len % self.grain).div_ceil(self.grain);
         // A first run is left, so that a loader that has records can go on where they fill what there is.
         let all = (self.len / self.grain).saturating_sub(self.ready.div_ceil(self.grain));

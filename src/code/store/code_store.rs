@@ -1,4 +1,4 @@
-//! What loaders and arenas share: pages, records, and the tables over them.
+//! The state that loaders and arenas share: pages, records, and the tables over them.
 
 use super::code_pages::{CodePages, SealBy, StoreOptions};
 use super::counters::Counters;

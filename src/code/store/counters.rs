@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// What is added up as modules close.
+/// Sums over modules, added up as they close.
 #[derive(Default)]
 pub(in crate::code) struct Counters {
     pub(in crate::code) used: AtomicUsize,

@@ -1,8 +1,8 @@
-//! Who filled what: the extents of code pages that modules fill.
+//! Extents: pieces of code pages, each filled by one module.
 //!
-//! An **extent** is a contiguous piece of code pages that one module filled, or may fill while it is open. When the module is finished,
-//! the rest of it, its *tail*, goes to later loaders: several modules' extents follow each other on a page, and a module has extents in
-//! several places when its room was full:
+//! An **extent** is a contiguous piece of code pages that one module filled, or may fill while it is open. When the
+//! module is finished, the rest of it, its *tail*, goes to later loaders. So several modules' extents follow each other
+//! on a page. A module has extents in several places if its room was full:
 //!
 //! ```text
 //!   ├─ extent of "json" ─┼─ extent of "re" ─┼┄┄┄┄ room ┄┄┄┄┤
@@ -23,7 +23,7 @@ pub(in crate::code) struct Extent {
     start: usize,
     /// `start` until the loader leaves the extent.
     end: AtomicUsize,
-    /// How far the loader may fill it.
+    /// The end up to which the loader may fill it.
     limit: AtomicUsize,
     /// Bytes of the module in its earlier extents.
     before: AtomicUsize,
@@ -106,7 +106,7 @@ impl Extent {
         self.before.store(before, Release);
     }
 
-    /// How far into its module the byte at `offset` lies; `None` where it is not the extent's.
+    /// Returns the distance of the byte at `offset` from its module's start; `None` if it is not the extent's.
     pub(in crate::code) fn position(&self, offset: usize) -> Option<usize> {
         (self.start..self.end()).contains(&offset).then(|| self.before.load(Acquire) + (offset - self.start))
     }

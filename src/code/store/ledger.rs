@@ -23,14 +23,14 @@ use core::ops::Range;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::*};
 
-/// How much memory is committed at once: one system call for some five hundred modules.
+/// The memory that is committed at once: one system call for some five hundred modules.
 pub(in crate::code) const CHUNK: usize = 64 << 10;
 
 /// Insert-only memory for records. The first part begins, and the second ends, at a multiple of every record's alignment.
 pub(in crate::code) struct Ledger {
     /// The first part, as offsets in the reservation.
     front: Range<usize>,
-    /// Where the second part ends, as an offset in the reservation. It grows down from here.
+    /// The end of the second part, as an offset in the reservation. It grows down from here.
     top: usize,
     /// Bytes of the second part that are set aside for it. Beyond them it takes what code has not claimed.
     back: usize,
@@ -42,13 +42,13 @@ pub(in crate::code) struct Ledger {
 
 /// A place for a record.
 struct Place {
-    /// Where it begins in the reservation.
+    /// Its start in the reservation.
     offset: usize,
     /// Bytes of the ledger that are filled then.
     used: usize,
 }
 
-/// What a ledger takes memory from.
+/// The memory that a ledger takes.
 pub(in crate::code) trait Memory {
     fn pages(&self) -> &Reservation<Sealable>;
 
@@ -69,7 +69,8 @@ impl Ledger {
         (self.front.len() + self.back).max(self.committed.load(Relaxed))
     }
 
-    /// Where a record of `layout` lies behind `used` bytes of others. A record lies in one part. `None` where no word says so.
+    /// Returns the place of a record of `layout` behind `used` bytes of others. A record lies in one part. `None` if no
+    /// word can say the place.
     fn place(&self, used: usize, layout: Layout) -> Option<Place> {
         let front = self.front.len();
         if used < front {
@@ -218,8 +219,8 @@ mod tests {
         }
     }
 
-    /// A ledger whose first part begins in the middle of a page, and whose second has a page more than two chunks to itself, and as much
-    /// again of the code in front of it.
+    /// A ledger whose first part begins in the middle of a page. Its second part has a page more than two chunks to
+    /// itself, and as much again of the code in front of it.
     fn ledger() -> (Pages, Ledger) {
         let page = Source::default().page_size().unwrap().bytes();
         let part = page + 2 * CHUNK;

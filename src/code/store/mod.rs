@@ -1,4 +1,4 @@
-//! Where blocks lie: pages, records, tables. It knows neither an arena nor a loader.
+//! The place of blocks: pages, records, tables. It knows neither an arena nor a loader.
 //!
 //! ```text
 //!   code_store                               all of it

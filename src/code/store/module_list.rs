@@ -4,7 +4,7 @@ use super::extent::Extent;
 use super::record::{AtomicRecord, Record, RecordPtr};
 use core::sync::atomic::{AtomicUsize, Ordering::*};
 
-/// What the ledger keeps of a module. Written by its loader while open, published in the arena's list when finished.
+/// The ledger's record of a module. Written by its loader while open, published in the arena's list when finished.
 pub(in crate::code) struct ModuleRecord {
     id: u32,
     name: RecordPtr<str>,

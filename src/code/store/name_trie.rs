@@ -14,8 +14,8 @@
 //!                            "append" [ .. ]
 //! ```
 //!
-//! 131,000 names lie about nine levels deep. The hash has a key of its own for each arena, from the system's randomness once a thread, so
-//! that no source text can choose its depth; when its bits are used up, the rest of the path is a list.
+//! 131,000 names lie about nine levels deep. The hash has a key of its own for each arena, from the system's randomness
+//! once a thread. So no source text can choose its depth. When its bits are used up, the rest of the path is a list.
 
 use super::record::{AtomicRecord, Record};
 use core::hash::BuildHasher;
@@ -67,7 +67,7 @@ pub(in crate::code) struct NameTrie {
     roots: Children,
 }
 
-/// Where a name that was not found belongs.
+/// The place of a name that was not found.
 pub(in crate::code) struct Vacancy<'l> {
     place: &'l AtomicRecord<NameEntry>,
     /// The bits of the hash that are not used up, highest first.

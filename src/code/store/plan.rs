@@ -1,9 +1,10 @@
-//! Where the parts of a code arena's reservation lie: pure arithmetic, checked.
+//! The layout of a code arena's reservation: pure arithmetic, checked.
 #![forbid(unsafe_code)]
 
 use crate::base::page::{PageSize, RECORD_ALIGN};
 
-/// Where the parts of a code arena's reservation lie; all are whole pages, but for where the page table and the ledger meet.
+/// The layout of a code arena's reservation. All parts are whole pages, but for the border between the page table and
+/// the ledger.
 ///
 /// ```text
 ///   0              table           start                     start + code            rest              len
@@ -12,21 +13,22 @@ use crate::base::page::{PageSize, RECORD_ALIGN};
 ///      the page table                                                                        the page table
 /// ```
 ///
-/// What a small arena touches lies close together: the kernel needs a page of page tables for each 2 MiB, and that costs as much to make as
-/// the memory itself. What is in front of the code is writable from the beginning, so that it makes no mapping of its own, and short,
-/// because that is charged. The rest lies behind the code, on both sides of one place: one mapping more.
+/// A small arena keeps everything close together. The kernel needs a page of page tables for each 2 MiB, and that costs
+/// as much to make as the memory itself. The part in front of the code is writable from the beginning, so that it makes
+/// no mapping of its own. It is short, because writable memory is charged. The rest lies behind the code, on both sides
+/// of one place: one mapping more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::code) struct StorePlan {
-    /// Where the page table's part in front of the code ends and the ledger's begins: in the middle of a page, because what is used first
-    /// of both lies there. A multiple of [`RECORD_ALIGN`].
+    /// The border between the page table's part in front of the code and the ledger. It lies in the middle of a page,
+    /// because both are used first there. A multiple of [`RECORD_ALIGN`].
     pub(in crate::code) table: usize,
-    /// Where the ledger's first part ends and code pages begin.
+    /// The border between the ledger's first part and the code pages.
     pub(in crate::code) start: usize,
     /// Bytes of code pages.
     pub(in crate::code) code: usize,
     /// Bytes set aside for the ledger's second part, behind the code pages.
     pub(in crate::code) back: usize,
-    /// Where the ledger's second part ends, which grows down, and the page table's begins.
+    /// The border between the ledger's second part, which grows down, and the page table's.
     pub(in crate::code) rest: usize,
     /// Bytes of the whole reservation.
     pub(in crate::code) len: usize,
@@ -36,9 +38,9 @@ pub(in crate::code) struct StorePlan {
 const FRONT: usize = 256 << 10;
 
 impl StorePlan {
-    /// The parts for `code` bytes of code, rounded up to pages: a quarter of that for records, at least `least_ledger`, and a page
-    /// table whose sizes, in front of the code and behind it, `table` tells from the number of pages. `None` where the sum is more than an
-    /// allocation may have.
+    /// Plans the parts for `code` bytes of code, rounded up to pages. A quarter of that is for records, at least
+    /// `least_ledger`. `table` tells the page table's sizes, in front of the code and behind it, from the number of
+    /// pages. `None` if the sum is more than an allocation may have.
     pub(in crate::code) fn new(
         code: usize,
         page: PageSize,

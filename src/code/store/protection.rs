@@ -1,6 +1,6 @@
-//! How hard it is to change sealed code.
+//! Levels of protection of sealed code.
 
-/// How hard it is to change the bytes of a module; the levels are ordered.
+/// A level of protection: how hard it is to change the bytes of a module. The levels are ordered.
 ///
 /// ```
 /// use permacode::CodeArena;
@@ -19,8 +19,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Protection {
-    /// Immutable by type only: the module is finished and nothing in safe code can write to it, but some of its pages are still
-    /// writable for a stray store, or its pages come from a source that cannot protect them.
+    /// Immutable by type only: the module is finished, and no safe code can write to it. A stray store still can: some
+    /// of its pages are writable, or their source cannot protect them.
     TypeOnly,
     /// Every page is mapped read-only: a store dies of a signal. Does not stop `mprotect`, `munmap`, `MADV_DONTNEED` or
     /// `/proc/self/mem`.

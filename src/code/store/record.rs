@@ -33,7 +33,7 @@ impl<'l, T: ?Sized> Record<'l, T> {
         self.0
     }
 
-    /// Whether both are the same record, not merely equal ones.
+    /// Returns `true` if both are the same record, not merely equal ones.
     pub(in crate::code) fn same(self, other: Self) -> bool {
         ptr::eq(self.0, other.0)
     }

@@ -7,7 +7,8 @@ use core::sync::atomic::AtomicU32 as AtomicWord;
 use core::sync::atomic::AtomicU64 as AtomicWord;
 use core::sync::atomic::Ordering::Relaxed;
 
-/// What a refusal can name; its place in here is what the word holds. A source of the user's may name any.
+/// The calls that a refusal can name; a call's place in here is the number that the word holds. A user's own source may
+/// name any.
 const CALLS: [PageCall; 16] = [
     PageCall::Reserve,
     PageCall::Commit,

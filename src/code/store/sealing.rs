@@ -4,8 +4,9 @@
 //!   closed ──mprotect──▶ sealed ──a sealed memory file in its place──▶ replaced ──mseal──▶ fixed
 //! ```
 //!
-//! Threads may take the same step for the same pages at once: the bytes are the same, marks are only ever added, and what the system
-//! refuses because it is done already is no refusal. A stretch that is refused keeps nobody from the others.
+//! Threads may take the same step for the same pages at once. The bytes are the same, and marks are only ever added. If
+//! the system refuses a step because it is done already, that is no refusal. A stretch that is refused keeps nobody
+//! from the others.
 
 use super::code_pages::CodePages;
 use super::extent::Extent;
@@ -82,7 +83,7 @@ impl CodePages {
             }
         }
         if refused.is_none() && self.strict && self.level >= Protection::SealedFile {
-            // What an earlier seal did not reach: up to the first that is refused again.
+            // Stretches that an earlier seal did not reach, up to the first that is refused again.
             refused = self.replace_until_refused().err();
         }
         refused.map_or(Ok(sealed), Err)
@@ -114,8 +115,9 @@ impl CodePages {
         if self.strict { reached } else { Ok(()) }
     }
 
-    /// Asks that sealed pages lie on huge ones wherever a huge page's worth of them is sealed now: the huge pages that `pages` is part of,
-    /// those in a row by one call, because the kernel empties a queue of each processor for every call.
+    /// Asks the system to put sealed pages onto huge ones, where all of a huge page is sealed now. It looks at the huge
+    /// pages that `pages` is part of. Those in a row are one call, because the kernel empties a queue of each processor
+    /// for every call.
     fn collapse(&self, pages: Range<usize>) {
         let bytes = self.page().span(pages);
         let around = bytes.start.saturating_sub(HUGE - 1)..(bytes.end + (HUGE - 1)).min(self.len());
@@ -182,8 +184,8 @@ impl CodePages {
         self.each_stretch(pages, PageFlag::Replaced, |pages, executable| self.replace(pages, executable))
     }
 
-    /// Replaces sealed pages that are not yet, up to the first stretch that the system refuses: it will hardly grant the others, and there may
-    /// be one for each earlier seal.
+    /// Replaces sealed pages that are not yet replaced, up to the first stretch that the system refuses. It will hardly
+    /// grant the others, and there may be one for each earlier seal.
     fn replace_until_refused(&self) -> Result<(), PageError> {
         self.claimed_pages().into_iter().try_for_each(|pages| {
             let mut from = pages.start;
@@ -205,7 +207,7 @@ impl CodePages {
     pub(in crate::code) unsafe fn fix_sealed(&self) -> Result<(), PageError> {
         let fix = |pages: Range<usize>, executable| {
             let as_one = self.put_file(pages.clone(), executable);
-            // Where they were replaced before, only that they become one mapping was refused.
+            // If they were replaced before, the system only refused to make them one mapping.
             if as_one.is_err() && !self.table.is_set(PageFlag::Replaced, pages.clone()) {
                 self.refusal.note(&as_one);
                 as_one?;
@@ -245,7 +247,7 @@ impl CodePages {
         refused.map_or(Ok(()), Err)
     }
 
-    /// Why a level that was asked for was last not reached.
+    /// Returns the last refusal of a level that was asked for.
     pub(in crate::code) fn refused(&self) -> Option<PageError> {
         self.refusal.get()
     }

@@ -8,11 +8,11 @@
 //! sets its bit in `waiting`: now it is nobody's. Whoever clears that bit is the next owner. Each of these steps is one atomic operation
 //! (invariant 5). A thread that vanishes loses the tails that it held, and no other.
 //!
-//! A bit is only ever the right to a place, whatever lies there by then, and its owner looks again at what he got: so it does no harm
-//! that a place is emptied and filled between a look at it and the taking. `loom/` tries that.
+//! A bit is only ever the right to a place, whatever lies there by then, and its new owner looks again. So a place may
+//! be emptied and filled between a look at it and the taking. `loom/` tries that.
 //!
-//! Boards are records: any number of tails may wait. A look for room costs a load for each class, in a class in which any tail waits also one for
-//! each board, and two for each tail that might do.
+//! Boards are records: any number of tails may wait. A look for room costs a load for each class. In a class in which
+//! any tail waits it costs one more for each board, and two for each tail that might do.
 
 use super::record::{AtomicRecord, Record};
 use crate::base::atomics::AtomicUsize;
@@ -29,10 +29,10 @@ const CLASSES: usize = 16;
 /// No more tails of one class are looked at for one that fits. Only in the class that a block's own size lies in do many not.
 const LOOKS: usize = 1024;
 
-/// What is shorter does not wait: it is not worth the record that a loader needs to go on there.
+/// A shorter tail does not wait: it is not worth the record that a loader needs to go on there.
 pub(in crate::code) const LEAST: usize = 64;
 
-/// Where a tail waits.
+/// A place for a tail to wait.
 struct Place {
     start: AtomicUsize,
     limit: AtomicUsize,
@@ -80,7 +80,7 @@ impl<'l> Spot<'l> {
         1 << self.place
     }
 
-    /// What waits there, or did.
+    /// Returns the tail that waits there, or did.
     fn peek(&self) -> Range<usize> {
         self.board.range(self.place)
     }
@@ -117,8 +117,8 @@ impl<'l> Vacant<'l> {
     }
 }
 
-/// A tail that the holder of this owns, with its place: claimed, committed and zero bytes, in front of which nobody writes on their
-/// first page.
+/// A tail that the holder of this owns, with its place. It is claimed, committed and zero, and nobody writes in front
+/// of it on its first page.
 pub(in crate::code) struct Held<'l> {
     spot: Spot<'l>,
     range: Range<usize>,
@@ -345,7 +345,7 @@ impl Shelf {
         self.edge.0.set(spot.board);
     }
 
-    /// Where a tail may lie at the edge of what is claimed.
+    /// Returns the place of a tail at the edge of what is claimed.
     pub(in crate::code) fn edge(&self) -> Option<Spot<'_>> {
         let board = self.edge.0.get()?;
         Some(Spot { board, place: self.edge.1.load(Relaxed) })

@@ -1,4 +1,4 @@
-//! How much of the code pages is claimed, from either end: two numbers that many threads move, in one word.
+//! The claimed part of the code pages, from either end: two numbers that many threads move, in one word.
 //!
 //! ```text
 //!   0 ├ claimed ┼ claimed ┤┄┄┄┄┄┄┄┄ free ┄┄┄┄┄┄┄┄├ claimed ┼ records ┤ len
@@ -7,8 +7,8 @@
 //!
 //! Records that need more than their own part take the very last units, until machine code is claimed in front of them.
 //!
-//! Claims do not overlap, because each moves one number from where it begins to where it ends, in one step, and sees the other in that step.
-//! The latest of each end may be given back; who claims these bytes next does so after all that was done to them. `loom/` tries both.
+//! Claims do not overlap: each moves one number in one step, and sees the other in that step. The latest of each end
+//! may be given back. Whoever claims these bytes next does so after all that was done to them. `loom/` tries both.
 //!
 //! Units are the owner's: at most [`MOST`] of them in all, so that half a word holds each number.
 
@@ -24,7 +24,7 @@ pub(in crate::code) const MOST: usize = (usize::MAX >> HALF) >> 1;
 /// Says that machine code was claimed from the back.
 const NATIVE: usize = MOST + 1;
 
-/// Which end of the code pages is claimed from: data fills them from the front, machine code from the back.
+/// The end of the code pages that a claim takes from: data fills them from the front, machine code from the back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::code) enum End {
     Front,
@@ -36,7 +36,7 @@ pub(in crate::code) enum End {
 pub(in crate::code) struct Claimed {
     pub(in crate::code) front: usize,
     pub(in crate::code) back: usize,
-    /// Whether machine code ever was. If not, what is claimed from the back is for records.
+    /// `true` if machine code was ever loaded. If not, claims from the back are for records.
     pub(in crate::code) native: bool,
 }
 

@@ -104,8 +104,8 @@ macro_rules! tuple {
     };
 }
 
-/// Arguments and result are `'static`, because a pointer is contravariant in its arguments: were `fn(&'a str)` permanent, it
-/// could be read as `fn(&'x str)` and be called with a string that dies before `'a` ends.
+/// Arguments and result are `'static`, because a pointer is contravariant in its arguments. If `fn(&'a str)` were
+/// permanent, it could be read as `fn(&'x str)`, and be called with a string that dies before `'a` ends.
 macro_rules! fn_pointers {
     ($($A:ident)*) => {
         fn_pointers!(@abi [fn] $($A)*);

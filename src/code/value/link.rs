@@ -14,8 +14,9 @@ use core::sync::atomic::{AtomicPtr, Ordering, fence};
 /// block that is made first and set it with [`Loader::link`](crate::Loader::link) when the other exists. Getting costs one load; there is
 /// no count and no lock.
 ///
-/// It is invariant in `'a` and neither `Copy` nor `Clone`: a link that lives long takes no target that lives short, and no set link
-/// leaves the block that it was made in. It is one word, so its target is sized: no `str`, no slice; wrap those in a struct.
+/// It is invariant in `'a`, and neither `Copy` nor `Clone`. So a link that lives long takes no target that lives short,
+/// and no set link leaves the block that it was made in. It is one word, so its target is sized: no `str`, no slice.
+/// Wrap those in a struct.
 ///
 /// ```
 /// use permacode::{CodeArena, Link, Permanent};
@@ -57,7 +58,7 @@ unsafe impl<T: Permanent> Permanent for Link<'_, T> {
 }
 
 impl<'a, T: Permanent> Link<'a, T> {
-    /// A link that points nowhere yet. Costs nothing.
+    /// Makes a link that points nowhere yet. Costs nothing.
     ///
     /// ```
     /// let link = permacode::Link::<'_, u32>::unset();
@@ -68,8 +69,8 @@ impl<'a, T: Permanent> Link<'a, T> {
         Self { to: AtomicPtr::new(ptr::null_mut()), invariant: PhantomData }
     }
 
-    /// What the link points to, if it is set. Costs one relaxed load and a fence, no write: it may be called on sealed pages, in
-    /// signal handlers, and from any thread.
+    /// Returns the target, if the link is set. Costs one relaxed load and a fence, and no write. You may call it on
+    /// sealed pages, in signal handlers, and from any thread.
     ///
     /// ```
     /// use permacode::{CodeArena, Link};

@@ -1,4 +1,5 @@
-//! What blocks are made of: the types that may be one, links, sites, names, and how a tracer walks them. It knows no memory.
+//! The values that blocks are made of: types that may be one, links, sites, names, and a tracer's way through them. It
+//! knows no memory.
 //!
 //! ```text
 //!   sites · name · impls   values that stand in code; core's types

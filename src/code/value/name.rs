@@ -31,9 +31,10 @@ use core::ptr;
 ///
 /// # Addresses
 ///
-/// Among permanent code of one arena, equal names have equal addresses, in all modules and threads. Elsewhere they need not: transient code
-/// keeps a copy of a name that its arena does not have, and each arena has copies of its own. The address of such a copy goes to another
-/// text when the code is freed. So a cache may use a name's address as its key only while the code that the name came from lives.
+/// Among permanent code of one arena, equal names have equal addresses, in all modules and threads. Elsewhere they need
+/// not. Transient code keeps a copy of a name that its arena does not have, and each arena has copies of its own. The
+/// address of such a copy goes to another text when the code is freed. So a cache may use a name's address as its key
+/// only while the code that the name came from lives.
 ///
 /// ```
 /// use permacode::{CodeArena, Name};

@@ -1,4 +1,4 @@
-//! What may lie in a code arena: [`Permanent`].
+//! Types that may lie in a code arena: [`Permanent`].
 //!
 //! This file has the promise, `impls.rs` the types of `core` that keep it, `derive/` the check of users' types.
 
@@ -111,9 +111,10 @@ use super::tracer::Tracer;
 /// this crate must keep them:
 ///
 /// 1. `At<'x>` never gets the bound `where Self: 'x`.
-/// 2. No function that the API asks for, such as `for<'s> FnOnce(&'s T::At<'s>) -> ..`, has an argument or a result with a reference that
-///    names both `'s` and a lifetime from outside. With this or the bound of rule 1, the compiler would assume that the outer lifetime
-///    outlives `'s`, and the function could return another reference that it captured.
+/// 2. No function that the API asks for, such as `for<'s> FnOnce(&'s T::At<'s>) -> ..`, names both `'s` and a lifetime
+///    from outside in one reference. That goes for its arguments and its result. With this or the bound of rule 1, the
+///    compiler would assume that the outer lifetime outlives `'s`. The function could then return another reference
+///    that it captured.
 /// 3. [`Loader::link`](crate::Loader::link) writes only where its own loader has filled memory. That check ties the view to the exact
 ///    lifetime of the loader. It is part of the proof, and not only of the discipline of pages.
 #[diagnostic::on_unimplemented(
@@ -125,7 +126,7 @@ use super::tracer::Tracer;
     note = "a `fn` pointer with a lifetime per call: a field of a derived struct; if the field's type is an alias of the pointer, add `#[permanent(fn_pointer = \"..\")]`, with the pointer written out"
 )]
 pub unsafe trait Permanent: Send + Sync + Sized {
-    /// The same type, with every lifetime replaced by `'x`.
+    /// This type, with every lifetime replaced by `'x`.
     ///
     /// The bound is a law: the type at `'x` is, at `'y`, the type at `'y`. With it, generic code can make a
     /// [`CodeRef`](crate::CodeRef::new) of a `&'a T::At<'a>`.

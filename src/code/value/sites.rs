@@ -8,8 +8,8 @@ use core::sync::atomic::{AtomicU16, AtomicU32, Ordering::Relaxed};
 
 /// A block's range of site numbers: eight bytes that stand in sealed code for its inline caches, counters and the like.
 ///
-/// Sites are dense in their arena: an interpreter indexes a table of its own with [`range`](Self::range), which needs no hash, no lock and
-/// no write to code. Made by [`Loader::sites`](crate::Loader::sites).
+/// Sites are dense in their arena. An interpreter indexes a table of its own with [`range`](Self::range), without a
+/// hash, a lock or a write to code. [`Loader::sites`](crate::Loader::sites) makes them.
 ///
 /// ```
 /// # fn main() -> Result<(), permacode::Error> {
@@ -41,7 +41,7 @@ unsafe impl Permanent for Sites {
 }
 
 impl Sites {
-    /// The numbers, dense over all blocks of the arena: indices into a table, not bytes. Costs nothing.
+    /// Returns the numbers, dense over all blocks of the arena: indices into a table, not bytes. Costs nothing.
     ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;
@@ -58,7 +58,7 @@ impl Sites {
         start..start + usize::from(self.len)
     }
 
-    /// How many there are, at most 65,535. Costs nothing.
+    /// Returns their number, at most 65,535. Costs nothing.
     ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;
@@ -81,7 +81,7 @@ impl Sites {
         self.tag & TRANSIENT != 0
     }
 
-    /// Whether there are none, as in a block without caches. Costs nothing.
+    /// Returns `true` if there are none, as in a block without caches. Costs nothing.
     ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;

@@ -1,4 +1,4 @@
-//! What a value refers to, shown place by place to whoever walks or copies a graph of blocks.
+//! The references of a value, shown place by place to a walk or a copy of a graph of blocks.
 //!
 //! ```text
 //!   block  ┌ name: &str ┬ ops: &[u8] ┬ parent: Link ┬ sites: Sites ┐
@@ -6,8 +6,9 @@
 //!              place        place         place          place       each shown to the tracer, with the block that it leads to
 //! ```
 //!
-//! A copy of a graph needs to know two things of each place: which block it leads to, and how to write there where the copy of that block
-//! lies. It does not need to know types, because a type at another lifetime has the same layout ([`Permanent::At`]).
+//! A copy of a graph needs to know two things of each place. They are the block that it leads to, and the way to write
+//! a new address there. It does not need to know types, because a type at another lifetime has the same layout
+//! ([`Permanent::At`]).
 
 use super::link::Link;
 use super::permanent::Permanent;
@@ -48,7 +49,7 @@ pub struct Tracer<'t> {
     show: &'t mut dyn FnMut(Found),
 }
 
-/// What a value holds that a copy of it must not hold as it is.
+/// A part of a value that a copy of it must not hold as it is.
 pub(crate) enum Found {
     /// A reference, or a link that is set.
     Reference(Reference),
@@ -59,16 +60,16 @@ pub(crate) enum Found {
 /// A place in a block that leads to another one.
 #[derive(Clone, Copy)]
 pub(crate) struct Reference {
-    /// Where the reference itself lies.
+    /// The place of the reference itself.
     pub(crate) place: NonNull<u8>,
-    /// What it leads to.
+    /// The block that it leads to.
     pub(crate) block: Block,
     pub(crate) kind: Kind,
     /// Writes, at a place like this one, a reference to a block like this one, with so many elements.
     write: unsafe fn(place: NonNull<u8>, to: NonNull<u8>, len: usize),
 }
 
-/// How a place refers.
+/// The kind of a reference.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Plain,

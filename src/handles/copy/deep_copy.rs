@@ -10,9 +10,10 @@
 //! 2. Put blocks that overlap together: a reference into a slice stays a reference into the copy of that slice.
 //! 3. Place all of them, copy their bytes, and redirect each place.
 //!
-//! What lies outside of the region is `'static`, the arena's, or was leaked, and stays. Leaked memory may refer to the region: a lowering
-//! function can put its blocks' references into a `Box` and leak that, or into a module of an arena that is `'static`. So all of it is
-//! looked at, and a reference back refuses the promotion: else it would dangle in the copy, once the region is freed.
+//! Everything outside of the region is `'static`, the arena's, or was leaked, and stays. Leaked memory may refer to the
+//! region. A lowering function can put its blocks' references into a `Box` and leak that, or into a module of an arena
+//! that is `'static`. So all of it is looked at, and a reference back refuses the promotion. It would dangle in the
+//! copy, once the region is freed.
 //!
 //! Nobody refers to a copy before all of it is right. If something fails, what was placed is undone, and the region was only read.
 
@@ -199,7 +200,7 @@ impl<'c, 'l, 'r> DeepCopy<'c, 'l, 'r> {
         Ok(())
     }
 
-    /// Where the copy of a byte lies, if there is one.
+    /// Returns the address of a byte's copy, if there is one.
     fn copy_of(&self, old: NonNull<u8>) -> Option<NonNull<u8>> {
         let index = self.extents.partition_point(|extent| extent.old <= old).checked_sub(1)?;
         let extent = &self.extents[index];
@@ -208,7 +209,7 @@ impl<'c, 'l, 'r> DeepCopy<'c, 'l, 'r> {
         (offset < extent.bytes).then(|| unsafe { extent.new.add(offset) })
     }
 
-    /// What a reference in a copy should lead to, if to something else than before.
+    /// Returns the new target of a reference in a copy, if it changes.
     fn target(&self, reference: &Reference) -> Result<Option<NonNull<u8>>, Error> {
         let block = reference.block;
         let inside = self.survey.memory.contains(block.start.addr().get());
@@ -251,7 +252,7 @@ impl Drop for DeepCopy<'_, '_, '_> {
     }
 }
 
-/// Whether a reference is to the whole of a name.
+/// Returns `true` if a reference is to the whole of a name.
 fn is_name(names: &HashMap<NonNull<u8>, usize>, reference: &Reference) -> bool {
     matches!(reference.kind, Kind::Text | Kind::Name)
         && names.get(&reference.block.start) == Some(&reference.block.bytes)

@@ -1,4 +1,4 @@
-//! All blocks that a block leads to: found with a list of what is still to be looked at, so that no chain is too deep.
+//! All blocks that a block leads to. They are found with a list of blocks to look at, so that no chain is too deep.
 
 use crate::code::{Block, Found, Reference, Sites};
 use crate::error::Error;
@@ -15,14 +15,17 @@ pub(in crate::handles) struct Graph {
 }
 
 impl Graph {
-    /// Everything that `root` leads to by the references that `follow` says yes to, each block once. A block is where it lies, how long it
-    /// is and how it is aligned: a wrapper may be aligned better than the value that it begins with and is as long as.
+    /// Finds everything that `root` leads to by the references that `follow` says yes to, each block once. A block is
+    /// an address, a length and an alignment: a wrapper may be aligned better than the equally long value that it
+    /// begins with.
     ///
-    /// Two references to one place may have different types: to a wrapper and to its only field, to an array and to a slice of it, to an
-    /// `Option` and to what is in it. They count as one block, traced by whichever type came first. That is right because both values
-    /// are live and equally long. So one is the other, with no byte around it: every reference of either lies in both, and both types
-    /// trace all of theirs (the promise of [`Permanent`](crate::Permanent)). The type of a *reference* is not lost with that of the
-    /// block: each place has a writer and a length of its own ([`Reference`]).
+    /// Two references to one place may have different types. One may be to a wrapper and the other to its only field,
+    /// or to an array and to a slice of it. They count as one block, traced by the type that came first.
+    ///
+    /// That is right because both values are live and equally long. So one is the other, with no byte around it. Every
+    /// reference of either lies in both, and both types trace all of theirs (the promise of
+    /// [`Permanent`](crate::Permanent)). The type of a *reference* is not lost with that of the block: each place has a
+    /// writer and a length of its own ([`Reference`]).
     ///
     /// # Safety
     ///

@@ -1,4 +1,4 @@
-//! Where counted code lies: pieces of a heap, and site numbers that are used again.
+//! Memory of counted code: pieces of a heap, and site numbers that are used again.
 //!
 //! ```text
 //!   region · transients    a region while anybody counts on it; the owner of all

@@ -1,4 +1,4 @@
-//! Where a region lies, to be asked often: its pieces in the order of their addresses, so that one is found by halving.
+//! The pieces of a region in the order of their addresses, so that one is found by halving.
 
 use super::region::Region;
 use crate::error::Error;

@@ -9,9 +9,9 @@
 //!   pieces ├ Piece ┼ block ┼ block ┼ block ┼┄ room ┄┤ ◀─ ├ Piece ┼ block ┄┤     objects of the heap
 //! ```
 //!
-//! Blocks are placed by an ordinary loader, and not freed one by one. Each code object that somebody holds is a *part* with a count of its
-//! own; when the last part has no handle any more, the pieces, the notes and the numbers go back together. Nothing here lies on a code
-//! page. Regions that lose their handles to a sweep end with it ([`Regions`]); what a collector marks is in `marks.rs`.
+//! Blocks are placed by an ordinary loader, and not freed one by one. Each code object that somebody holds is a *part*
+//! with a count of its own. When the last part has no handle any more, the pieces, the notes and the numbers go back
+//! together. Nothing here lies on a code page. Regions that lose their handles to a sweep end with it ([`Regions`]).
 
 mod marks;
 
@@ -47,7 +47,7 @@ pub(in crate::handles) struct Region<'a> {
     neighbours: Neighbours,
     /// The latest piece.
     pieces: Cell<NonNull<Piece>>,
-    /// Where the room in the first piece begins, until the loader asks for it.
+    /// The start of the room in the first piece, until the loader asks for it.
     room: Cell<Option<NonNull<u8>>>,
     /// Bytes of the latest piece.
     wish: Cell<usize>,
@@ -265,7 +265,8 @@ impl<'a> Region<'a> {
         &self.neighbours
     }
 
-    /// Whether a lowering function is making the region. It has no part yet; one that was made has parts as long as it lives.
+    /// Returns `true` while a lowering function is making the region. It has no part then; a finished one has parts as
+    /// long as it lives.
     pub(in crate::handles) fn is_being_filled(&self) -> bool {
         self.parts.is_empty()
     }
@@ -318,7 +319,7 @@ impl<'a> Region<'a> {
         })
     }
 
-    /// What was noted of blocks.
+    /// Returns the notes about blocks.
     pub(in crate::handles) fn notes(&self) -> impl Iterator<Item = BlockNote> {
         // SAFETY: a note of the list.
         self.chain().flat_map(|region| region.all_notes().map(|noted| unsafe { noted.as_ref() }.note))

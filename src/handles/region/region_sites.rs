@@ -23,7 +23,7 @@ pub(in crate::handles) struct RegionSites {
 struct Lent {
     below: Option<NonNull<Lent>>,
     numbered: SiteRange,
-    /// How many of them are a block's.
+    /// The number of them that a block has.
     used: Cell<usize>,
 }
 
@@ -73,7 +73,7 @@ impl RegionSites {
         iter::successors(self.latest.get().map(entry), move |lent| lent.below.map(entry))
     }
 
-    /// Whether a number is one of these.
+    /// Returns `true` if a number is one of these.
     pub(in crate::handles) fn contains(&self, number: usize) -> bool {
         self.all().any(|lent| lent.numbered.range().contains(&number))
     }

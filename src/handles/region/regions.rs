@@ -7,13 +7,15 @@
 //! A region ends when its last handle is dropped. A handle in an object that a collector sweeps is never dropped: its region is *lost*, and
 //! its count too high for ever. So before a sweep marks decide, and counts do not:
 //!
-//! 1. A region whose first piece is marked stays, whoever set the mark: all of it is marked, and what it keeps on this heap, each region once
-//!    (`region/marks.rs`). One that a lowering function is filling has no handle, and stays as well.
+//! 1. A region whose first piece is marked stays, whoever set the mark. All of it is marked, and what it keeps on this
+//!    heap, each region once (`region/marks.rs`). One that a lowering function is filling has no handle, and stays as
+//!    well.
 //! 2. Every other region leaves the list, gives its site numbers back, and counts out what it was patched from. Its memory is the sweep's.
 //!
-//! What holds as long as a region is listed: its own objects are live, and so is what it keeps on the same heap, down the chain. A sweep
-//! finds them marked (1), and counts do not let them go before the region is counted out (2). What it keeps on *another* heap may be gone:
-//! that heap may have been swept, or even dropped, after the last handle was lost. The walk never looks there.
+//! As long as a region is listed, its own objects are live, and so is what it keeps on the same heap, down the chain. A
+//! sweep finds them marked (1), and counts do not let them go before the region is counted out (2). What it keeps on
+//! *another* heap may be gone: that heap may have been swept, or dropped, after the last handle was lost. The walk
+//! never looks there.
 //!
 //! The list knows no lifetime, so that `Transients` stays covariant. A lost region was made at a lifetime that may be over: its owner may
 //! have been moved since. So the walk asks no region for its owner, and works with the heap and the numbers that it is given.

@@ -25,9 +25,9 @@ pub(in crate::handles) struct SitePool {
 
 #[derive(Default)]
 struct Spare {
-    /// Where free ranges begin.
+    /// The starts of free ranges.
     starts: Vec<u32>,
-    /// How many of them are clear: the oldest.
+    /// The number of clear ones: the oldest.
     clear: u32,
     /// Ranges ever made of this length; there is room for as many starts.
     made: u32,
@@ -95,7 +95,7 @@ impl SitePool {
 }
 
 impl Spare {
-    /// Whether the start that was popped just now was that of a clear range.
+    /// Returns `true` if the start that was popped just now was that of a clear range.
     fn was_clear(&mut self) -> bool {
         let left = self.starts.len() as u32;
         let clear = left < self.clear;

@@ -1,4 +1,4 @@
-//! What copying code out of a region has to know of it, found once for all parts that are copied.
+//! The facts about a region that copying code out of it needs, found once for all parts that are copied.
 //!
 //! ```text
 //!   promote(part 1) ──▶ Survey of the region: pieces │ names │ aligned blocks ──▶ kept by the region's owner
@@ -21,11 +21,11 @@ pub(in crate::handles) struct Survey {
     /// Whose it is: an address, for comparing.
     region: NonNull<()>,
     pub(in crate::handles) memory: Pieces,
-    /// Where names of the region lie and how long they are.
+    /// The addresses of the region's names, and their lengths.
     pub(in crate::handles) names: HashMap<NonNull<u8>, usize>,
     /// Blocks that count as a whole, in the order of their addresses, and their alignments.
     aligned: Vec<(NonNull<[u8]>, usize)>,
-    /// Whether the arenas that the region and what it keeps were made with can be told apart by their tags.
+    /// `true` if tags can tell apart the arenas that the region, and what it keeps, were made with.
     pub(in crate::handles) one_arena_a_tag: bool,
 }
 

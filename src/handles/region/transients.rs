@@ -1,4 +1,4 @@
-//! Where transient code lives: regions of a heap, names of an arena, recycled site numbers.
+//! A thread's transient code: regions of a heap, names of an arena, recycled site numbers.
 
 use super::regions::Regions;
 use super::site_pool::{SitePool, SiteRange};
@@ -12,10 +12,12 @@ use core::ops::Range;
 /// Sites that are cleared at once.
 const LONGEST: usize = 1 << 15;
 
-/// What a thread needs to make transient code: its heap, and the arena whose names and site numbers the code shares with permanent code.
+/// The place of a thread's transient code: its heap, and the arena whose names and site numbers the code shares with
+/// permanent code.
 ///
-/// One for each thread that evaluates code, for as long as the thread does: making one costs nothing and its handles borrow it, but the
-/// site numbers that it recycles go with it, and an arena has four thousand million. `!Send`, as its heap is not `Sync`.
+/// Make one for each thread that evaluates code, and keep it for as long as the thread does so. Making one costs
+/// nothing, and its handles borrow it. The site numbers that it recycles go with it, and an arena has four thousand
+/// million. `!Send`, as its heap is not `Sync`.
 ///
 /// Where a collector [sweeps](HeapArena::sweep) the heap, call [`sweep`](Self::sweep) instead. It also ends the code whose handles were in
 /// objects that it frees.
@@ -75,8 +77,8 @@ pub struct TransientStats {
     /// Regions that are alive: a handle counts them, a copy patched from them keeps them, or a lowering function is filling them. Also
     /// those of which a handle was in an object that was swept, until the next [`sweep`](Transients::sweep).
     pub regions: usize,
-    /// Bytes of the heap that their blocks lie in, room included. Not the small objects beside them: at most 56 bytes for each held part, a
-    /// table where there are many, and one for each name of a region's own and each range of sites.
+    /// Bytes of the heap that their blocks lie in, room included. Small objects beside them do not count. These are at
+    /// most 56 bytes for each held part, a table for many parts, and one for each name and range of sites.
     pub bytes: usize,
     /// Regions made so far, those of lowering functions that failed included.
     pub made: u64,
@@ -95,7 +97,7 @@ impl fmt::Display for TransientStats {
 }
 
 impl<'a> Transients<'a> {
-    /// A place for transient code. Costs some 600 bytes where it is put; no allocation, no system call.
+    /// Makes a place for transient code. Costs some 600 bytes where it is put; no allocation, no system call.
     ///
     /// ```
     /// # use permacode::{CodeArena, HeapArena, Transients};
@@ -110,8 +112,8 @@ impl<'a> Transients<'a> {
         Self { code, heap, numbers, regions, ids: Cell::new(0), clear: None }
     }
 
-    /// Has site numbers cleared before they are used again: `clear` is called with numbers whose code is gone and that new code is about to
-    /// get.
+    /// Sets a closure that clears site numbers before they are used again. `clear` is called with numbers whose code is
+    /// gone and that new code is about to get.
     ///
     /// Whoever has side tables should set it, or new code finds in them what old code left. The numbers are a whole range, some of which
     /// may be above what a table holds: clear what is [present](crate::SideTable::present) of them. If `clear` panics, they are cleared
@@ -144,7 +146,7 @@ impl<'a> Transients<'a> {
         self
     }
 
-    /// The arena that names and site numbers come from, and that code is promoted to. Costs nothing.
+    /// Returns the arena that names and site numbers come from, and that code is promoted to. Costs nothing.
     ///
     /// ```
     /// # use permacode::{CodeArena, CodeRef, HeapArena, Transients};
@@ -161,7 +163,7 @@ impl<'a> Transients<'a> {
         self.code
     }
 
-    /// The heap that the regions lie in. Costs nothing.
+    /// Returns the heap that the regions lie in. Costs nothing.
     ///
     /// ```
     /// # use permacode::{CodeArena, CodeRef, HeapArena, Transients};
@@ -177,7 +179,8 @@ impl<'a> Transients<'a> {
         self.heap
     }
 
-    /// What there is now. Costs four loads and a look at thirteen lists of site numbers; no system call. [`TransientStats`] has an example.
+    /// Returns counts of the transient code that there is now. Costs four loads and a look at thirteen lists of site
+    /// numbers; no system call. [`TransientStats`] has an example.
     pub fn stats(&self) -> TransientStats {
         let (sites, free_sites) = self.numbers.count();
         let (regions, bytes, made) = (self.regions.len(), self.regions.bytes(), self.regions.made());
@@ -250,8 +253,8 @@ impl<'a> Transients<'a> {
     ///
     /// 1. Nobody uses or drops a handle of code of which no handle was marked. A handle is used as long as
     ///    [`patched`](crate::CodeRef::patched) runs on it.
-    /// 2. Before each earlier sweep of the heap this function was called, after the last mark was set and code made; or all code of these
-    ///    transients was marked then.
+    /// 2. Before each earlier sweep of the heap one of two things held. This function was called, after the last mark
+    ///    was set and code made. Or all code of these transients was marked.
     ///
     /// ```
     /// use permacode::{CodeArena, CodeRef, HeapArena, Transients};
@@ -273,9 +276,12 @@ impl<'a> Transients<'a> {
     ///
     /// # Cost
     ///
-    /// Two looks at a mark for each region, a mark for each object of those that stay, and for each that does not a few writes and one for
-    /// each range of its site numbers. Code of other transients on this heap is marked as well, if code that stays was patched from it. What
-    /// was marked by a handle is not marked again. No allocation, no system call.
+    /// - Two looks at a mark for each region.
+    /// - For each region that stays, a mark for each of its objects. A region that was patched from other transients'
+    ///   code marks that code as well.
+    /// - For each that does not, a few writes and one for each range of its site numbers.
+    ///
+    /// No allocation, no system call.
     pub unsafe fn retire_unmarked(&self) -> usize {
         // SAFETY: the list is of regions that this value made, on its heap and with its numbers. The rest is the caller's promise.
         unsafe { self.regions.retire_unmarked(self.heap, &self.numbers) }

@@ -1,5 +1,5 @@
-//! The heap as an `Allocator`, for `&HeapArena`: collections borrow their heap, so that it can be neither moved nor dropped while their
-//! memory lives (soundness S18).
+//! The heap as an `Allocator`, for `&HeapArena`. Collections borrow their heap, so that it can be neither moved nor
+//! dropped while their memory lives (soundness S18).
 //!
 //! The trait exists several times: in `allocator-api2` 0.2, which hashbrown and bumpalo use, in its later versions, and in the standard
 //! library on nightly. Their methods are the same, so one macro writes them all.

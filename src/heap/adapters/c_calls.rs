@@ -1,11 +1,11 @@
-//! What C asks of a heap, in Rust's words: objects aligned to 16 bytes, freed and resized by their address alone.
+//! C's calls of a heap, in Rust's words: objects aligned to 16 bytes, freed and resized by their address alone.
 
 use crate::heap::HeapArena;
 use core::alloc::Layout;
 use core::ffi::c_void;
 use core::ptr::{self, NonNull};
 
-/// What C expects of an allocation: `alignof(max_align_t)`.
+/// The alignment that C expects of an allocation: `alignof(max_align_t)`.
 const ALIGN: usize = 16;
 
 #[inline]
@@ -38,7 +38,7 @@ impl HeapArena {
             let moved = self.realloc_fast(live, old_layout, new_layout);
             moved.or_else(|| self.try_realloc(live, old_layout, new_layout).ok())
         };
-        // Where there is no smaller place it stays in its own: it is freed by its address, so nobody has to know.
+        // If there is no smaller place it stays in its own. It is freed by its address, so nobody has to know.
         let stays = new_layout.size() <= old_layout.size() && object.addr() % ALIGN == 0;
         or_null(moved.or(if stays { Some(live) } else { None }))
     }

@@ -31,8 +31,9 @@ thread_local! {
 ///
 /// # Threads
 ///
-/// All other threads are the system's: what they allocate comes from [`System`](std::alloc::System), before and after the claim, and so does what the owner's heap
-/// has no room for. An object of the owner's that another thread resizes moves to the system.
+/// All other threads are the system's. Their allocations come from [`System`](std::alloc::System), before and after the
+/// claim. So does everything that the owner's heap has no room for. An object of the owner's that another thread
+/// resizes moves to the system.
 ///
 /// # When memory returns
 ///
@@ -51,19 +52,27 @@ thread_local! {
 ///
 /// # Debug builds
 ///
-/// With debug assertions, misuse is looked for on every thread: a double free, a free or resize with another layout, a pointer into the
-/// middle of an object, a write to a free object of the owner's. The report names the address, the layouts and the size class. It goes to
-/// the standard error, and the process is aborted. Nothing unwinds, in any build: unwinding out of a global allocator is undefined. So a
-/// check of [`HeapArena`] that would panic ends the process too, when the heap is this one.
+/// With debug assertions, misuse is looked for on every thread:
+///
+/// - a double free
+/// - a free or resize with another layout
+/// - a pointer into the middle of an object
+/// - a write to a free object of the owner's
+///
+/// The report names the address, the layouts and the size class. It goes to the standard error, and the process is
+/// aborted. Nothing unwinds, in any build: unwinding out of a global allocator is undefined. So a check of
+/// [`HeapArena`] that would panic ends the process too, when the heap is this one.
 ///
 /// Objects are filled when they are freed, so that a later write is found. Each slab of 64 KiB takes 8 bytes more for what is checked.
 ///
 /// # Cost
 ///
-/// To the owner an allocation costs a thread-local read and an atomic load more than [`HeapArena::alloc`], a free such a read and two atomic
-/// loads more than [`HeapArena::free`]; no read-modify-write. Another thread's free of an object of the owner's is three atomic ORs, out of
-/// line. The owner gets such objects back for a word of each 64 slabs that were ever used, and 128 words of each slab in which something was
-/// freed.
+/// For the owner, an allocation costs a thread-local read and an atomic load more than [`HeapArena::alloc`]. A free
+/// costs such a read and two atomic loads more than [`HeapArena::free`]. There is no read-modify-write.
+///
+/// Another thread's free of an object of the owner's is three atomic ORs, out of line. Getting such objects back costs
+/// the owner a look at a word for each 64 slabs that were ever used. It also costs 128 words for each slab in which
+/// something was freed.
 ///
 /// ```
 /// use permacode::heap::GlobalHeap;
@@ -86,11 +95,11 @@ pub struct GlobalHeap {
     len: AtomicUsize,
     /// Bytes that were reserved.
     address_space: AtomicUsize,
-    /// Whether any of the bits in `remote` is set.
+    /// Not 0 if any of the bits in `remote` is set.
     pending: AtomicU8,
-    /// What other threads freed. There from when the range is.
+    /// Frees by other threads. There from when the range is.
     remote: UnsafeCell<MaybeUninit<Remote>>,
-    /// Where the heap's pages come from.
+    /// The source of the heap's pages.
     pages: Owned,
 }
 
@@ -110,7 +119,8 @@ impl Default for GlobalHeap {
 }
 
 impl GlobalHeap {
-    /// An allocator that nobody owns yet. Costs nothing: it has some 5 KiB, zero or not initialised, so it may be a `static`.
+    /// Makes an allocator that nobody owns yet. Costs nothing: it has some 5 KiB, zero or not initialised, so it may be
+    /// a `static`.
     ///
     /// ```
     /// static HEAP: permacode::heap::GlobalHeap = permacode::heap::GlobalHeap::new();
@@ -135,10 +145,14 @@ impl GlobalHeap {
     /// Makes the calling thread the owner: `true` if it is now, or was before. `false` if another thread is or was, or is just becoming it,
     /// or if this one owns another allocator.
     ///
-    /// Costs six system calls and a question for the limit the first time: a heap, and a second reservation of a 64th of its size, 128 MiB
-    /// for 8 GiB, for what other threads will free. That becomes writable as the heap does, takes memory only where other threads free, and stays out of core dumps.
-    /// Later calls cost a comparison or two. Only the first call of all threads can succeed: when the owner has ended, or in a child that
-    /// another thread forked, nobody can become it, the owner's objects stay valid, and what is freed of them is not used again.
+    /// The first time it costs six system calls and a question for the limit. They make a heap, and a second
+    /// reservation of a 64th of its size for frees by other threads: 128 MiB for 8 GiB. That becomes writable as the
+    /// heap does, takes memory only where other threads free, and stays out of core dumps. Later calls cost a
+    /// comparison or two.
+    ///
+    /// Only the first call of all threads can succeed. When the owner has ended, nobody can become it; nor can anybody
+    /// in a child that another thread forked. The owner's objects stay valid then, and memory that is freed of them is
+    /// not used again.
     ///
     /// # Errors
     ///
@@ -230,8 +244,9 @@ impl GlobalHeap {
         Some(heap)
     }
 
-    /// The heap of the owner, to look at: statistics, a fence before a fork, a trim. `None` on other threads. It has got back what other
-    /// threads freed until now; what they free later counts as live until the owner's next allocation, resize or call of this.
+    /// Returns the owner's heap, to look at: statistics, a fence before a fork, a trim. `None` on other threads. It has
+    /// got back what other threads freed until now. What they free later counts as live until the owner's next
+    /// allocation, resize or call of this.
     ///
     /// Freeing all of its objects at once is not among what a shared reference can do. Costs a thread-local read, a comparison and an atomic
     /// load, and what it gets back.
@@ -280,7 +295,7 @@ impl GlobalHeap {
         self.address_space.load(Acquire)
     }
 
-    /// How far behind the first slab an address of the owner's lies.
+    /// Returns the distance of an address of the owner's from the first slab.
     #[inline(always)]
     pub(in crate::heap) fn offset(&self, object: *mut u8) -> Option<usize> {
         // In this order: who sees the length sees the base.
@@ -289,7 +304,7 @@ impl GlobalHeap {
         (offset < len).then_some(offset)
     }
 
-    /// What other threads freed.
+    /// Returns the frees by other threads.
     ///
     /// # Safety
     ///

@@ -9,7 +9,7 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{self, NonNull};
 use std::alloc::System;
 
-/// What debug builds find, on whichever thread it happens; release builds look at nothing.
+/// The checks of debug builds, on whichever thread something happens; release builds look at nothing.
 impl GlobalHeap {
     /// Moves an object of the owner's to the system.
     ///

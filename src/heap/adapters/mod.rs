@@ -1,4 +1,4 @@
-//! Who uses a heap: collections, counted pointers, a whole program, C.
+//! The users of a heap: collections, counted pointers, a whole program, C.
 //!
 //! ```text
 //!   allocator · rc                         `Allocator` for `&HeapArena`; a counted pointer

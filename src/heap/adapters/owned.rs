@@ -7,7 +7,7 @@ use core::cell::UnsafeCell;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*};
 
-/// What a source gives, and [`Remote`] bits for it.
+/// The pages of a source, and [`Remote`] bits for them.
 pub(in crate::heap) struct Owned {
     source: UnsafeCell<Source>,
     /// Address of the first object, once there is one.

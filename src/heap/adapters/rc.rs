@@ -5,8 +5,8 @@
 //!              └──────────────┴───────┘
 //! ```
 //!
-//! One word, plain count, for one thread. It borrows its heap, so it cannot outlive it; the heap's address lies with the count, so that the
-//! last pointer can give the object back.
+//! One word, plain count, for one thread. It borrows its heap, so it cannot outlive it. The heap's address lies with
+//! the count, so that the last pointer can give the object back.
 
 use crate::error::Error;
 use crate::heap::HeapArena;
@@ -80,7 +80,7 @@ impl<'h, T> HeapRc<'h, T> {
         unsafe { self.object.as_ref() }
     }
 
-    /// How many pointers there are to the value. `usize::MAX` says that the count overflowed once. Costs one load.
+    /// Returns the number of pointers to the value. `usize::MAX` says that the count overflowed once. Costs one load.
     ///
     /// ```
     /// use permacode::{HeapArena, HeapRc};
@@ -97,7 +97,8 @@ impl<'h, T> HeapRc<'h, T> {
         this.counted().count.get()
     }
 
-    /// Whether both point to the same value, not merely to equal ones. Costs a comparison of two words; reads neither value.
+    /// Returns `true` if both point to the same value, not merely to equal ones. Costs a comparison of two words; reads
+    /// neither value.
     ///
     /// ```
     /// use permacode::{HeapArena, HeapRc};
@@ -112,7 +113,7 @@ impl<'h, T> HeapRc<'h, T> {
         this.object == other.object
     }
 
-    /// The value, if this is the only pointer to it. Costs one load and a comparison.
+    /// Returns the value, mutable, if this is the only pointer to it. Costs one load and a comparison.
     ///
     /// ```
     /// use permacode::{HeapArena, HeapRc};
@@ -132,7 +133,7 @@ impl<'h, T> HeapRc<'h, T> {
         Some(unsafe { &mut this.object.as_mut().value })
     }
 
-    /// The value itself, if this is the only pointer to it. Costs the move and one [`HeapArena::free`].
+    /// Takes the value itself out, if this is the only pointer to it. Costs the move and one [`HeapArena::free`].
     ///
     /// # Errors
     ///
@@ -164,7 +165,8 @@ impl<'h, T> HeapRc<'h, T> {
         }
     }
 
-    /// Where the object begins: for [`HeapArena::mark`], and to tell objects apart. The value lies behind the count. Costs nothing.
+    /// Returns the address of the object, for [`HeapArena::mark`] and to tell objects apart. The value lies behind the
+    /// count. Costs nothing.
     ///
     /// ```
     /// use permacode::{HeapArena, HeapRc};

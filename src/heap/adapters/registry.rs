@@ -1,7 +1,8 @@
-//! Which heap an address lies in: for C code that has the bare pointer only.
+//! The heap that an address lies in: for C code that has the bare pointer only.
 //!
-//! A table of as many places as a process has virtual machines. A place is taken by compare-exchange, and read under a sequence number that
-//! is odd while it changes, so finding takes no lock and a forked child finds what its parent had registered (invariant 5).
+//! A table of as many places as a process has virtual machines. A place is taken by compare-exchange, and read under a
+//! sequence number that is odd while it changes. So finding takes no lock, and a forked child finds what its parent had
+//! registered (invariant 5).
 //!
 //! ```text
 //!   [ seq │ base │ len │ heap ] [ seq │ base │ len │ heap ] …
@@ -52,8 +53,8 @@ pub struct Registration<'h> {
 impl HeapArena {
     /// Lets functions that are given a bare pointer find this heap.
     ///
-    /// Costs a look at each place of a table of 256, up to the first that is free, and two atomic operations there: no lock, no system
-    /// call, no allocation.
+    /// Costs a look at each place of a table of 256, up to the first that is free, and two atomic operations there. No
+    /// lock, no system call, no allocation.
     ///
     /// # Errors
     ///
@@ -89,7 +90,7 @@ impl HeapArena {
 }
 
 impl Registration<'_> {
-    /// The heap. Costs nothing; the example is at [`Registration`].
+    /// Returns the heap. Costs nothing; the example is at [`Registration`].
     pub fn heap(&self) -> &HeapArena {
         self.heap
     }
@@ -114,8 +115,8 @@ impl fmt::Debug for Registration<'_> {
 ///
 /// # Safety
 ///
-/// If it is one of a heap that is registered, this thread may use that heap, and its registration lasts as long as the reference is used.
-/// No registration was leaked whose heap has been moved or dropped since.
+/// If it is one of a registered heap, this thread may use that heap, and its registration lasts as long as the
+/// reference is used. No registration was leaked whose heap has been moved or dropped since.
 pub(crate) unsafe fn find<'h>(address: usize) -> Option<&'h HeapArena> {
     PLACE.iter().find_map(|place| {
         let before = place.sequence.load(Acquire);

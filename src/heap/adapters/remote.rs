@@ -1,17 +1,19 @@
-//! What other threads freed: bits that they set and the owner of a global heap takes, out of line.
+//! Frees by other threads: bits that they set and the owner of a global heap takes, out of line.
 //!
 //! ```text
 //!   a reservation of its own, writable from its beginning on as far as the heap is
 //!   ├─ a bit for each slab ─┼─ slab 0: a bit for each 8 bytes ─┼─ slab 1 ─┼┄┄ no access ┄┄┤
 //! ```
 //!
-//! * A slab's bit is set after the bit of the object, and taken before: an object's bit that is not seen now has its slab's set again.
-//! * Whatever the heap can hand out has bits that are writable: [`Owned`](super::owned::Owned) makes them so before it makes the objects so.
-//!   They take a 64th of what the heap makes writable, not of what it reserves: where memory is locked as it is mapped, that is resident.
+//! * A slab's bit is set after the bit of the object, and taken before it. If an object's bit is not seen now, its
+//!   slab's is set again.
+//! * Whatever the heap can hand out has writable bits: [`Owned`](super::owned::Owned) makes them so before it makes the
+//!   objects so. They take a 64th of what the heap makes writable, not of what it reserves. Where memory is locked as
+//!   it is mapped, that is resident.
 //! * They tell nothing of a crash that the objects do not, and stay out of core dumps.
 //!
-//! In debug builds a word more for each slab says what the owner has handed out there, so that a layout is checked by the thread that is
-//! wrong.
+//! In debug builds a word more for each slab says what the owner has handed out there. So a layout is checked by the
+//! thread that is wrong.
 
 use crate::base::bits;
 use crate::error::{Error, PageError};

@@ -1,4 +1,5 @@
-//! What magazines and bitmaps exchange: objects by the hundred, as addresses on one side and as bits on the other.
+//! The exchange between magazines and bitmaps: objects by the hundred, as addresses on one side and as bits on the
+//! other.
 //!
 //! ```text
 //!            refill: whole words, lowest addresses first
@@ -6,8 +7,8 @@
 //!            ◀───── take back: neighbours gathered, a word at a time ──┘
 //! ```
 //!
-//! A refill asks the processor for the objects' memory ahead, because a program writes to a new object at once: this hides more of the wait
-//! for memory than anything else here costs.
+//! A refill asks the processor for the objects' memory ahead, because a program writes to a new object at once. This
+//! hides more of the wait for memory than anything else here costs.
 
 use super::magazine::Magazine;
 use crate::base::cpu::prefetch;
@@ -50,14 +51,14 @@ impl Slabs {
         })
     }
 
-    /// What a refill will say of a class that was refused a slab, if nothing has become free since.
+    /// Returns the error of a refill of a class that was refused a slab, if nothing has become free since.
     #[inline]
     pub(in crate::heap) fn starves(&self, class: usize) -> Option<Error> {
         (self.starved[class].get() == self.vacancy.epoch()).then(|| self.exhausted(1))
     }
 
-    /// Takes whole words of a slab's free objects in the order of their addresses, at least `want` objects if there are so many, at most
-    /// `most`.
+    /// Takes whole words of a slab's free objects, in the order of their addresses. It takes at least `want` objects if
+    /// there are so many, at most `most`.
     fn take_free(&self, class: usize, number: usize, want: usize, most: usize, magazine: &Magazine) -> usize {
         let (table, entry) = (&TABLE[class], self.slab(number));
         let (free, _) = self.bits(entry, table);
@@ -73,7 +74,7 @@ impl Slabs {
             end += 1;
         }
         let count = count.min(most);
-        // What is popped first is written last.
+        // The object that is popped first is written last.
         // SAFETY: empty, as every magazine that is filled, and it has room for `most`.
         let mut places = unsafe { magazine.refill(count) }.iter().rev();
         let slab = self.address(number);
@@ -108,7 +109,7 @@ impl Slabs {
         let (slab, table) = (self.slab(number), &TABLE[class]);
         let fresh = usize::from(slab.first_untouched.get());
         let count = want.min(table.objects - fresh);
-        // What was used before is there, and may have left the caches.
+        // Memory that was used before is there, and may have left the caches.
         let (start, is_there) = (self.address(number), slab.touched() != 0);
         // SAFETY: empty, as every magazine that is filled, and it has room for twice as many as are wanted.
         for (place, index) in unsafe { magazine.refill(count) }.iter().rev().zip(fresh..) {
@@ -126,8 +127,8 @@ impl Slabs {
         count
     }
 
-    /// Takes objects of a class back. What is freed together commonly lies together, in one order or the other: such a run costs a
-    /// comparison for each object, and its bits go to a word together.
+    /// Takes objects of a class back. Objects that are freed together commonly lie together, in one order or the other.
+    /// Such a run costs a comparison for each object, and its bits go to a word together.
     pub(in crate::heap) fn take_back(&self, class: usize, objects: &[NonNull<u8>]) {
         let (table, base) = (&TABLE[class], self.base.addr().get());
         // The number of its bit, if each slab had as many as a slab can have.
@@ -202,8 +203,8 @@ impl Slabs {
     }
 }
 
-/// How many objects of one slab, from the first on, have their addresses a step apart, and the number of the lowest. The step is the size
-/// of an object, upwards or downwards; the first has the number `index`.
+/// Counts the objects of one slab, from the first on, whose addresses are a step apart, and returns the lowest one's
+/// number too. The step is the size of an object, upwards or downwards. The first has the number `index`.
 #[inline(always)]
 fn run(objects: &[NonNull<u8>], step: usize, index: usize, class: &Class) -> (usize, usize) {
     let up = step == class.size;

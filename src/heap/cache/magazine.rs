@@ -6,10 +6,12 @@
 //!                      pop ◀────┼────▶ push
 //! ```
 //!
-//! Allocating pops, freeing pushes: six instructions each, no access to the object and no lookup. When it runs empty it is refilled
-//! from bitmaps, when it is full it grows, and once it may grow no more its oldest half goes back to the bitmaps. All classes' magazines
-//! begin small, side by side on a few pages; one that grows moves to pages of its own. A *closed* magazine sends every push to the
-//! slow path, which looks where the object lies: behind a fence, old objects must not be handed out.
+//! Allocating pops, freeing pushes: six instructions each, no access to the object and no lookup. An empty magazine is
+//! refilled from bitmaps. A full one grows, and once it may grow no more, its oldest half goes back to the bitmaps. All
+//! classes' magazines begin small, side by side on a few pages. One that grows moves to pages of its own.
+//!
+//! A *closed* magazine sends every push to the slow path, which looks up the object: behind a fence, old objects must
+//! not be handed out.
 
 use crate::heap::slabs::{FIRST_ENTRIES, GROWN, MOST_ENTRIES};
 use core::cell::Cell;
@@ -21,7 +23,7 @@ use core::slice;
 pub(in crate::heap) struct Magazine {
     top: Cell<*mut NonNull<u8>>,
     bottom: Cell<*mut NonNull<u8>>,
-    /// Where pushing ends: `bottom` and `size`, or `bottom` while it is closed.
+    /// The end of pushing: `bottom` and `size`, or `bottom` while it is closed.
     limit: Cell<*mut NonNull<u8>>,
     /// Entries that there is room for.
     size: Cell<usize>,
@@ -32,7 +34,8 @@ impl Magazine {
     ///
     /// # Safety
     ///
-    /// `all` is aligned and has room for as many bytes as [`GROWN`] ends with, writable and for magazines alone, one of each class, as long as they are used.
+    /// `all` is aligned and has room for as many bytes as [`GROWN`] ends with. They are writable and for magazines
+    /// alone, one of each class, as long as they are used.
     pub(in crate::heap) unsafe fn new(all: NonNull<u8>, class: usize) -> Self {
         let size = MOST_ENTRIES[class].min(FIRST_ENTRIES);
         // SAFETY: within the part where all magazines begin.

@@ -9,9 +9,10 @@
 //!                         └ empty: held ─────────────────▶ ┘                                        ▼
 //! ```
 //!
-//! Behind a fence new objects lie in slabs that share no page with a child. What is freed in old ones is remembered, in bits, and not handed
-//! out until the fence is lifted. A slab that was emptied serves again once its memory was returned; that is done rather than use new
-//! address space, so a heap whose fence is moved again and again stays as it is.
+//! Behind a fence new objects lie in slabs that share no page with a child. Frees of old objects are remembered, in
+//! bits, and not handed out until the fence is lifted. A slab that was emptied serves again once its memory was
+//! returned. That is done before new address space is used, so a heap whose fence is moved again and again stays as it
+//! is.
 
 use crate::heap::HeapArena;
 use crate::heap::slabs::{BITS, CLASSES, Flag, HELD, SlabUse, Slabs, TABLE, VACANT};
@@ -25,9 +26,11 @@ impl HeapArena {
     ///
     /// # Cost
     ///
-    /// A flush of all magazines, a bit for each object that nobody touched yet in the newest slab of each class, some 40,000 at most, and a
-    /// look at each slab. No system call, no write to objects. Behind a fence, a free looks where its object lies: a call and a comparison
-    /// more. A slab that was emptied before costs a system call when it is used again.
+    /// A flush of all magazines, and a look at each slab. A bit for each object that nobody touched yet in the newest
+    /// slab of each class, some 40,000 at most. No system call, no write to objects.
+    ///
+    /// Behind a fence, a free looks up its object: a call and a comparison more. A slab that was emptied before costs a
+    /// system call when it is used again.
     ///
     /// ```
     /// use std::alloc::Layout;

@@ -1,4 +1,4 @@
-//! What is done to all objects or all slabs at once.
+//! Work on all objects or all slabs at once.
 //!
 //! ```text
 //!   walk      each live object; marks, and a sweep of what has none

@@ -5,9 +5,9 @@ use crate::heap::HeapArena;
 use crate::heap::slabs::{CLASSES, SlabUse, Slabs};
 
 impl HeapArena {
-    /// Gives the memory of free objects back to the system: of whole slabs, of single pages where no object is live, of what lies behind the
-    /// ends of large objects, and of bookkeeping that is not needed any more. Returns how many bytes of objects' memory were given back,
-    /// those that were never resident included.
+    /// Gives the memory of free objects back to the system. It returns whole slabs, single pages without a live object,
+    /// memory behind the ends of large objects, and bookkeeping that is not needed any more. Returns the bytes of
+    /// objects' memory that were given back, those that were never resident included.
     ///
     /// A heap gives most of that back by itself, after a while ([`Decay`](crate::heap::Decay)). This is for a program that knows better. Address
     /// space is kept, and so is write permission: the next touch of such a page is a page fault, no call.
@@ -30,8 +30,9 @@ impl HeapArena {
     ///
     /// # Cost
     ///
-    /// A flush of all magazines, a look at the bits of each slab, and a system call for each stretch of pages; one more for each 2 MiB on
-    /// huge pages of which a part is given back. None for what was given back before and not used since.
+    /// A flush of all magazines, a look at the bits of each slab, and a system call for each stretch of pages. One call
+    /// more for each 2 MiB on huge pages of which a part is given back. None for memory that was given back before and
+    /// not used since.
     pub fn trim(&self) -> Result<usize, Error> {
         self.flush_all();
         let slabs = self.slabs();
@@ -46,10 +47,10 @@ impl HeapArena {
 
     /// Frees every object at once and gives the memory back. No destructor runs.
     ///
-    /// Costs a look at each slab that was ever used and one system call, however much there was: it drops a whole program's heap. None if
-    /// nothing was allocated since the last. Lifts a [fence](Self::fence). That nothing refers to an object any more is shown by the
-    /// exclusive borrow, which a collection or a [`HeapRc`](crate::HeapRc) would not allow; addresses from
-    /// [`alloc`](Self::alloc) are not to be used any more.
+    /// Costs a look at each slab that was ever used and one system call, however much there was: it drops a whole
+    /// program's heap. It costs none if nothing was allocated since the last. It lifts a [fence](Self::fence). The
+    /// exclusive borrow shows that no collection or [`HeapRc`](crate::HeapRc) refers to an object. You must not use
+    /// addresses from [`alloc`](Self::alloc) any more.
     ///
     /// # Errors
     ///

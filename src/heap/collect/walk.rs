@@ -1,15 +1,15 @@
 //! Every live object, and a mark for each: what a collector needs, out of line.
 //!
-//! An object is live when it was handed out and has not come back; what lies in a magazine has come back. Marks are bits beside the free
-//! ones, so a collector writes to no object page: a full mark in a forked child dirties one page of bits for a megabyte of objects of 64
-//! bytes, for 128 KiB of those of 8.
+//! An object is live if it was handed out and has not come back; objects in a magazine have come back. Marks are bits
+//! beside the free ones, so a collector writes to no object page. A full mark in a forked child dirties one page of
+//! bits for each MiB of objects of 64 bytes. With objects of 8 bytes, it is one for each 128 KiB.
 
 use crate::heap::HeapArena;
 use crate::heap::slabs::{BITS, Flag, SLAB, SlabUse, Slabs, TABLE};
 use core::cell::Cell;
 use core::ptr::NonNull;
 
-/// What [`HeapArena::sweep`] freed.
+/// The objects that [`HeapArena::sweep`] freed, in numbers.
 ///
 /// ```
 /// use permacode::HeapArena;
@@ -37,9 +37,9 @@ impl HeapArena {
     /// The size is that of the class, or in units of 4 KiB that of a large object. `visit` may allocate and free: what it frees is not visited any
     /// more, what it allocates may or may not be.
     ///
-    /// Costs a look at the bits of each slab and a flush of the magazine of each class that is met, so that what lies there counts as free:
-    /// a walk writes to pages of bookkeeping, and in a forked child copies some of these. No object is touched, no page of objects copied;
-    /// no system call.
+    /// Costs a look at the bits of each slab. The magazine of each class that is met is flushed, so that objects there
+    /// count as free. So a walk writes to pages of bookkeeping, and in a forked child copies some of these. It touches
+    /// no object and copies no page of objects. No system call.
     ///
     /// ```
     /// use std::alloc::Layout;
@@ -117,7 +117,7 @@ impl HeapArena {
         Some(new)
     }
 
-    /// Whether the object that holds an address is marked; `false` where no object of this heap can be.
+    /// Returns `true` if the object that holds an address is marked; `false` if no object of this heap can be there.
     ///
     /// Costs what [`mark`](Self::mark) costs, without the write.
     ///
@@ -162,16 +162,17 @@ impl HeapArena {
     ///
     /// A heap that holds transient code is swept with [`Transients::sweep`](crate::Transients::sweep), which ends the code that it frees.
     ///
-    /// Costs a flush of all magazines, and a look at the bits of each slab and a write for each word of them, 64 objects at a time. No
-    /// object is touched. Memory goes back as after frees ([`Decay`](crate::heap::Decay)).
+    /// Costs a flush of all magazines, and a look at the bits of each slab. Each word of them, 64 objects, costs a
+    /// write. It touches no object. Memory goes back as after frees ([`Decay`](crate::heap::Decay)).
     ///
     /// # Safety
     ///
     /// 1. Nobody uses an object that is not marked any more, be it through a pointer, a collection, a [`HeapRc`](crate::HeapRc), or to free
     ///    it. For a [`GlobalHeap`](crate::heap::GlobalHeap) that holds for other threads too, from the call of its
     ///    [`heap`](crate::heap::GlobalHeap::heap) on.
-    /// 2. No transient code lies on the heap; or all of it is marked; or each of its [`Transients`](crate::Transients) that still exists
-    ///    [retired](crate::Transients::retire_unmarked) what is not, after the last mark was set and code made.
+    /// 2. No transient code lies on the heap, or all of it is marked. Otherwise each of its
+    ///    [`Transients`](crate::Transients) that still exists [retired](crate::Transients::retire_unmarked) its
+    ///    unmarked code, after the last mark was set and code made.
     ///
     /// ```
     /// use std::alloc::Layout;

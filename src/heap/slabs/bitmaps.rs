@@ -7,11 +7,12 @@
 //!   in use [ ┄┄ ┆ nobody's ┆ words ┆ words ]
 //! ```
 //!
-//! All of it lies in the heap's metadata pages, zeroed and committed before use. A bitmap takes a power of two of words and begins at a
-//! multiple of that, so that one that is given back serves the next slab of any class of the same length, and none lies in two chunks.
+//! All of it lies in the heap's metadata pages, zeroed and committed before use. A bitmap takes a power of two of words
+//! and begins at a multiple of that. So one that is given back serves the next slab of any class of the same length,
+//! and none lies in two chunks.
 //!
-//! * For each chunk there is the number of its words that are in use. A chunk of which none are can be returned to the system; then none of its
-//!   bitmaps is a spare one, and it is cut anew when it is wanted.
+//! * For each chunk there is the number of its words that are in use. A chunk without any can be returned to the
+//!   system. None of its bitmaps is a spare one then, and it is cut anew when it is wanted.
 //! * Every word of a chunk that is not in use is in a spare bitmap, or not cut yet, or its chunk is returned.
 
 use super::classes::SLAB;
@@ -30,7 +31,7 @@ pub(in crate::heap) const WORDS: usize = SLAB / 8 / BITS;
 /// Words of a chunk, which is committed, and returned, as a whole: 64 KiB.
 const CHUNK: usize = 8 << 10;
 
-/// What stands for a chunk that is returned, in the place of its words in use.
+/// The number that stands for a returned chunk, in the place of its words in use.
 const RETURNED: u16 = u16::MAX;
 /// And for one that may have lost its access, because its return was refused.
 const LOST: u16 = u16::MAX - 1;
@@ -39,7 +40,7 @@ const LOST: u16 = u16::MAX - 1;
 pub(in crate::heap) struct BitmapPool {
     /// The end of the first chunk: a bitmap's number is how far before it begins.
     end: NonNull<Cell<u64>>,
-    /// What numbers of the other chunks count from: a chunk behind their end, so nothing lies there.
+    /// The base of the other chunks' numbers: a chunk behind their end, so nothing lies there.
     others: *mut Cell<u64>,
     /// Words in use of the first chunk: a small heap has no other, and touches one page less.
     first_in_use: Cell<u16>,
@@ -59,8 +60,9 @@ pub(in crate::heap) struct BitmapPool {
 impl BitmapPool {
     /// Words of a pool that has `bitmaps` bitmaps for each of `slabs` slabs, of as many objects as a slab can have.
     ///
-    /// Twice as many, because spare bitmaps of one length do not serve for another: if all slabs have each length once, one after the
-    /// other, that is the sum of the powers of two. And some for what is cut off on the way to a multiple of a length.
+    /// Twice as many, because spare bitmaps of one length do not serve for another. If all slabs have each length once,
+    /// one after the other, that is the sum of the powers of two. Some more are cut off on the way to a multiple of a
+    /// length.
     pub(in crate::heap) const fn capacity(slabs: usize, bitmaps: usize) -> usize {
         (9 * slabs * bitmaps * WORDS / 4 + BITS).next_multiple_of(CHUNK)
     }
@@ -210,8 +212,9 @@ impl BitmapPool {
         spare.set(bitmap);
     }
 
-    /// Returns the memory of chunks of which nothing is in use. `discard` returns bytes of the pool, counted from its end, which are writable
-    /// and read as zeros then; `false` says that they may be neither, and the chunk is lost until the next time.
+    /// Returns the memory of chunks of which nothing is in use. `discard` returns bytes of the pool, counted from its
+    /// end, which are writable and read as zeros then. If it says `false`, they may be neither, and the chunk is lost
+    /// until the next time.
     pub(in crate::heap) fn trim(&self, discard: impl Fn(Range<usize>) -> bool) {
         let being_cut = self.next.get().div_ceil(CHUNK).max(1) - 1;
         let empty = |chunk: usize| chunk != being_cut && [0, LOST].contains(&self.in_use(chunk).get());
@@ -264,7 +267,7 @@ impl BitmapPool {
         unsafe { slice::from_raw_parts(self.words_of(bitmap), words) }
     }
 
-    /// Where a bitmap begins.
+    /// Returns the start of a bitmap.
     #[inline]
     fn words_of(&self, bitmap: u32) -> *const Cell<u64> {
         let end = if bitmap as usize <= Self::FIRST { self.end.as_ptr() } else { self.others };

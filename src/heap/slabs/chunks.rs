@@ -1,4 +1,4 @@
-//! Where a slab is taken from, so that memory which is there serves first, and huge pages cost nothing that was not asked for.
+//! The choice of a slab: memory that is there serves first, and huge pages cost nothing that was not asked for.
 //!
 //! ```text
 //!   ├── mixed, small pages ──┼── chunk for classes, advised ──┼── spans, small pages ──┼── chunk for classes, advised ──┼ …
@@ -11,8 +11,9 @@
 //! A chunk is what one huge page covers. One that is set aside for classes is full of small objects soon, so a huge page there wastes little:
 //! only such chunks are advised. Their number grows by a quarter at a time, so that advised and other stretches stay few.
 //!
-//! * Advice stands on whole chunks. A chunk of which a *part* is returned, or in which a large object lies, loses it before: else the system
-//!   would collapse it anew and undo the return. One that is returned as a whole keeps it, because it has no page that could be collapsed.
+//! * Advice stands on whole chunks. A chunk of which a *part* is returned, or in which a large object lies, loses it
+//!   before. Otherwise the system would collapse it anew and undo the return. One that is returned as a whole keeps it,
+//!   because it has no page that could be collapsed.
 //! * The first touch of an advised chunk makes all of it resident. So its vacant slabs are dirty from then on.
 
 use super::bitmaps::BITS;
@@ -150,7 +151,7 @@ impl Slabs {
             return Err(self.exhausted(count));
         }
         let run = |all: bool| self.vacant_run(count, align, all);
-        // What classes left and is resident still is better used than other memory beside it, but not for the sake of a few MiB.
+        // Resident memory that classes left is better used than other memory beside it, but not for the sake of a few MiB.
         let much_lies_there = || self.class_dirt() >= (count / 2).saturating_mul(GRAINS).saturating_add(MUCH);
         let found = run(false)
             .or_else(|| if much_lies_there() { run(true) } else { None })
@@ -203,8 +204,8 @@ impl Slabs {
         self.vacancy.run(&[VACANT], 0, count, |slab| aligned_slab(self.base, slab, align), member)
     }
 
-    /// Returns the memory of held slabs in a row, so that they are nobody else's and serve: of as many as are asked for, or of all that there
-    /// are. Nothing if there are none, or the system refuses.
+    /// Returns the memory of held slabs in a row to the system, so that they are nobody else's and serve. It takes as
+    /// many as are asked for, or all that there are. Nothing if there are none, or the system refuses.
     fn renew_held(&self, count: usize) -> Option<()> {
         let sets = &self.vacancy.sets;
         let mut from = sets.next(HELD, 0)?;
@@ -266,9 +267,9 @@ impl Slabs {
         }
     }
 
-    /// Takes in slabs that were never used, so that `count` lie in a row with vacant ones just before them; not with those in chunks of
-    /// classes, unless `all` serve. There is no room among the vacant ones. Those that are new in the row are in no set yet: the caller has
-    /// them or makes them vacant. So a heap's first objects touch no page of the sets.
+    /// Takes in slabs that were never used, so that `count` lie in a row with vacant ones just before them. It takes
+    /// none in chunks of classes, unless `all` serve. There is no room among the vacant ones. New ones in the row are
+    /// in no set yet: the caller has them or makes them vacant. So a heap's first objects touch no page of the sets.
     fn raise(&self, count: usize, align: usize, all: bool) -> Result<usize, Error> {
         let high = self.high.get();
         // Vacant slabs at the end are too few, but the first of those that are needed.

@@ -5,13 +5,13 @@
 //!    64 steps of 8     │  four per doubling, 24 in all                              │
 //! ```
 //!
-//! Ninety of a hundred requests of real interpreters are at most 148 bytes, all but a few at most 512: those find their class by one shift.
-//! A class of 8 bytes pays; a quarter of one interpreter's requests are that small.
+//! Ninety of a hundred requests of real interpreters are at most 148 bytes, and all but a few at most 512. Those find
+//! their class by one shift. A class of 8 bytes pays: a quarter of one interpreter's requests are that small.
 #![forbid(unsafe_code)]
 
 /// Bytes of a slab: the unit that has one size class.
 pub(in crate::heap) const SLAB: usize = 64 << 10;
-/// What sizes above the classes are counted in: a sixteenth of a slab, at most an eighth of such a size.
+/// The unit of sizes above the classes: a sixteenth of a slab, at most an eighth of such a size.
 pub(in crate::heap) const GRAIN: usize = SLAB / 16;
 /// The largest size that finds its class by a shift.
 pub(in crate::heap) const SMALL: usize = 512;
@@ -42,7 +42,7 @@ pub(in crate::heap) fn class(size: usize) -> usize {
     SMALL_CLASSES + 4 * (doubling - SMALL.ilog2()) as usize + quarter
 }
 
-/// What is constant for each class.
+/// The constants of a class.
 pub(in crate::heap) struct Class {
     /// Bytes of an object.
     pub(in crate::heap) size: usize,

@@ -1,4 +1,4 @@
-//! When memory that nobody uses goes back to the system: a policy, and what is learned about a program.
+//! The return of unused memory to the system: a policy, and what is learned about a program.
 //!
 //! ```text
 //!   objects through slow paths ─▶ look ─┬─ 1 MiB of slabs used anew ──▶ magazines of idle classes go back to their slabs
@@ -13,8 +13,8 @@
 //!   when the next is over.
 //! * What was returned and is used again is *regretted*. A program that takes and gives the same memory stops paying for it: after
 //!   [`REGRETS`] such rounds as much may lie vacant as it needs. That is forgotten by halves, window by window.
-//! * Regrets also make windows longer. A program that lets go of most of its memory is past what it regretted: with
-//!   [`LET_GO`] times as much dirty as is out, a window ends after as few objects as if nothing was regretted.
+//! * Regrets also make windows longer. A program that lets go of most of its memory is past what it regretted. If
+//!   [`LET_GO`] times as much is dirty as is out, a window ends as early as if nothing was regretted.
 //!
 //! Amounts are in sixteenths of a slab, 4 KiB each.
 
@@ -29,11 +29,11 @@ pub(in crate::heap) const CALLS: usize = 256;
 const LOOK: usize = 4096;
 /// Slabs that are used anew until idle magazines are looked at: 1 MiB.
 const ANEW: usize = 16;
-/// What lies vacant for good.
+/// The amount that lies vacant for good.
 const KEPT: usize = (2 << 20) / GRAIN;
-/// What large objects may leave, after it was twice as much.
+/// The amount that large objects may leave, after it was twice as much.
 const KEPT_LARGE: usize = (4 << 20) / GRAIN;
-/// What may lie vacant because it was always used again.
+/// The amount that may lie vacant because it was always used again.
 const MOST_KEPT: usize = (256 << 20) / GRAIN;
 /// Rounds that were regretted until a program is believed to need the memory.
 const REGRETS: u32 = 16;
@@ -41,12 +41,12 @@ const REGRETS: u32 = 16;
 const LONGEST: u32 = 6;
 /// So many times what is out lies dirty when a program has let go of most of what it had.
 const LET_GO: usize = 4;
-/// What ends of spans may take: more than this, and than a sixteenth of all spans.
+/// The amount that ends of spans may take, if it is more than a sixteenth of all spans.
 const TAILS: usize = (4 << 20) / GRAIN;
 /// Slabs of classes that are new until sparse ones are looked for: 16 MiB, or an eighth.
 const GROWN: usize = (16 << 20) / GRAIN / GRAINS;
 
-/// When a heap gives memory that nobody uses back to the system by itself.
+/// The policy by which a heap gives unused memory back to the system by itself.
 ///
 /// By default it is gone within 8 seconds, or 8 million allocations and frees that leave their fast path, whichever is sooner. All
 /// policies return memory on slow paths only: a program that makes no call of its heap returns nothing. One that rests calls
@@ -81,11 +81,11 @@ const GROWN: usize = (16 << 20) / GRAIN / GRAINS;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Decay {
-    /// As soon as nothing is in a slab of 64 KiB. A loop that takes and frees the same memory pays each time.
+    /// Memory goes as soon as nothing is in a slab of 64 KiB. A loop that takes and frees the same memory pays each time.
     Now,
-    /// When it was vacant for so long, or for a million slow operations a second of it, and not before half of that.
+    /// Memory goes when it was vacant for so long, or for a million slow operations a second of it, and not before half of that.
     After(Duration),
-    /// By [`trim`](crate::HeapArena::trim) and [`reset`](crate::HeapArena::reset) only.
+    /// Memory goes by [`trim`](crate::HeapArena::trim) and [`reset`](crate::HeapArena::reset) only.
     Never,
 }
 
@@ -96,7 +96,7 @@ impl Default for Decay {
     }
 }
 
-/// Where time comes from.
+/// A source of time.
 #[derive(Clone, Copy, Default)]
 pub(in crate::heap) enum Clock {
     /// The system, which has none on some platforms.
@@ -123,7 +123,7 @@ impl Clock {
     }
 }
 
-/// What a heap knows of its own past.
+/// A heap's memory of its own past.
 pub(in crate::heap) struct DecayState {
     policy: Decay,
     clock: Clock,
@@ -150,7 +150,7 @@ pub(in crate::heap) struct DecayState {
     regretted: Cell<usize>,
     regretted_large: Cell<usize>,
     regrets: Cell<u32>,
-    /// What large objects may leave.
+    /// The amount that large objects may leave.
     keep: Cell<usize>,
     /// Slabs of classes when sparse ones were looked for, and where that goes on.
     looked: Cell<usize>,
@@ -294,7 +294,7 @@ impl DecayState {
         }
     }
 
-    /// How much may stay of what large objects left; `None` if all of it may.
+    /// Returns the amount that may stay of what large objects left; `None` if all of it may.
     pub(in crate::heap) fn large_due(&self, large: usize) -> Option<usize> {
         if large <= 2 * self.keep.get() {
             return None;
@@ -306,7 +306,7 @@ impl DecayState {
         due.then_some(keep)
     }
 
-    /// How much may stay dirty now that the program rests.
+    /// Returns the amount that may stay dirty now that the program rests.
     pub(in crate::heap) fn rest(&self, dirty: usize) -> usize {
         if dirty <= KEPT {
             return KEPT;
@@ -342,7 +342,7 @@ impl DecayState {
         true
     }
 
-    /// How much is still to be returned.
+    /// Returns the amount that is still to be returned.
     pub(in crate::heap) fn owed(&self) -> usize {
         self.owed.get()
     }

@@ -1,4 +1,5 @@
-//! What is known of slabs behind the first GiB: made writable as they are, so that a large reservation costs no more than a small one.
+//! The bookkeeping of slabs behind the first GiB. It becomes writable as they do, so that a large reservation costs no
+//! more than a small one.
 //!
 //! ```text
 //!   first GiB    sets ▶ · ◀ table                       writable from the beginning, near what a small heap uses
@@ -21,7 +22,7 @@ pub(in crate::heap) const NEAR: usize = (1 << 30) / SLAB;
 /// Bytes that are made writable at a time, at least; whole pages.
 const STEP: usize = 64 << 10;
 
-/// What is known of 64 slabs.
+/// The bookkeeping of 64 slabs.
 #[repr(C)]
 pub(in crate::heap) struct Far {
     facts: Row<FACTS>,

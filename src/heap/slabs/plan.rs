@@ -1,4 +1,4 @@
-//! Where the parts of a heap's reservation lie.
+//! The layout of a heap's reservation.
 //!
 //! ```text
 //!   ├ first bitmaps │ home │ vacant │ partial │ ◀ table │ magazines ┼ slab 0 ┼ slab 1 ┼ ┄┄ ▶ no access ┄┄ ┤ far ▶ ┄┄ ◀ more bitmaps ┤
@@ -32,8 +32,8 @@ pub(in crate::heap) const FIRST_ENTRIES: usize = 32;
 /// 512 entries lies on one and not on two.
 const FIRST_BYTES: usize = CLASSES * FIRST_ENTRIES * size_of::<NonNull<u8>>();
 
-/// The most entries of each class's magazine: a table, because a heap is made with one of each, and a division takes as long as all the
-/// rest.
+/// The most entries of each class's magazine. It is a table, because a heap is made with one of each, and a division
+/// takes as long as all the rest.
 pub(in crate::heap) static MOST_ENTRIES: [usize; CLASSES] = {
     let mut most = [MOST; CLASSES];
     let mut class = 0;
@@ -47,7 +47,8 @@ pub(in crate::heap) static MOST_ENTRIES: [usize; CLASSES] = {
     most
 };
 
-/// Where each class's magazine moves when it grows, in bytes behind the first; the last number is the end of all.
+/// The place to which each class's magazine moves when it grows, in bytes behind the first. The last number is the end
+/// of all.
 pub(in crate::heap) static GROWN: [usize; CLASSES + 1] = {
     let mut grown = [FIRST_BYTES; CLASSES + 1];
     let mut class = 0;
@@ -59,11 +60,11 @@ pub(in crate::heap) static GROWN: [usize; CLASSES + 1] = {
     grown
 };
 
-/// Where the parts of a heap's reservation lie, as offsets from the first of them; all but the magazines begin at a page.
+/// The layout of a heap's reservation, as offsets from the first part; all but the magazines begin at a page.
 ///
-/// What a small heap uses lies at the beginning and around one place, just before the first slab. So one call makes it all writable, it shares
-/// page tables of the kernel's, each of which costs more to make than a page does, and the heap is two mappings: this one, and behind it what
-/// has no access yet.
+/// A small heap uses memory at the beginning and around one place, just before the first slab. So one call makes it all
+/// writable. It shares page tables of the kernel's, each of which costs more to make than a page does. And the heap is
+/// two mappings: this one, and the part behind it that has no access yet.
 #[derive(Clone, Copy)]
 pub(in crate::heap) struct HeapPlan {
     /// Slabs that there is address space for.
@@ -74,7 +75,8 @@ pub(in crate::heap) struct HeapPlan {
     pub(in crate::heap) vacant: usize,
     /// For each class, slabs with free objects.
     pub(in crate::heap) partial: usize,
-    /// Where the table ends and the magazines begin, which may be in the middle of a page: what is used first of both lies there.
+    /// The border between the table and the magazines, which may lie in the middle of a page: both are used first
+    /// there.
     pub(in crate::heap) magazines: usize,
     /// Slab 0. A multiple of a slab's size, so that where the reservation begins at a huge page, no byte is lost before it.
     pub(in crate::heap) objects: usize,
@@ -94,7 +96,7 @@ impl HeapPlan {
         let home = (BitmapPool::FIRST * 8).next_multiple_of(page);
         let capacity = BitmapPool::capacity(slabs, BITMAPS);
         let known = BitmapPool::known(capacity);
-        // What is known of the pool's first chunks lies on the first page of the sets.
+        // The bookkeeping of the pool's first chunks lies on the first page of the sets.
         let vacant = (home + arena + known).next_multiple_of(page) + RECORD_ALIGN;
         let partial = (vacant + Sets::<FACTS>::bytes(slabs, NEAR)).next_multiple_of(page);
         // The first magazines end with a page, and the table ends where they begin.
@@ -108,18 +110,19 @@ impl HeapPlan {
         Some(Self { slabs, home, vacant, partial, magazines, objects, far, len })
     }
 
-    /// What is writable from the beginning: the metadata in front of the objects, and some of these.
+    /// Returns the part that is writable from the beginning: the metadata, the first chunk of the pool, and some of the
+    /// objects.
     pub(in crate::heap) fn first(&self) -> Range<usize> {
         0..self.objects + self.first_objects()
     }
 
-    /// What is known of far slabs.
+    /// Returns the place of the bookkeeping of far slabs.
     pub(in crate::heap) fn far(&self) -> Range<usize> {
         let start = self.objects + self.slabs * SLAB;
         start..start + self.far
     }
 
-    /// Where bytes of the pool lie that are counted from its end and are all of one chunk.
+    /// Returns the place of bytes of the pool that are counted from its end and are all of one chunk.
     pub(in crate::heap) fn pool(&self, bytes: Range<usize>) -> Range<usize> {
         let end = if bytes.end <= BitmapPool::FIRST * 8 { self.home } else { self.len + BitmapPool::FIRST * 8 };
         end - bytes.end..end - bytes.start

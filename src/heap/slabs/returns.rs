@@ -1,4 +1,4 @@
-//! What gives memory back: of vacant slabs, of pages without a live object, and behind the ends of spans.
+//! Giving memory back: that of vacant slabs, of pages without a live object, and behind the ends of spans.
 //!
 //! ```text
 //!   slabs    │ vacant, dirty ▒▒▒▒▒▒▒▒▒▒▒▒ │ of a class ▓▓░░░░▓░░░░░░▓▓ │ span ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▒ │

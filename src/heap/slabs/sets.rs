@@ -6,9 +6,10 @@
 //!             ◀──── 8 bytes × the number of sets ────▶
 //! ```
 //!
-//! A heap has two of these: the slabs that have a free object, a set for each class; and what holds of vacant slabs and of huge pages, a set
-//! for each [fact](super::vacant). Words of the same slabs lie together, whatever their set. So a heap that is small writes to one page of
-//! each. A search steps from head to head, each of which says in one word what is in 256 MiB.
+//! A heap has two of these. One is of the slabs that have a free object, a set for each class. The other is of what
+//! holds of vacant slabs and of huge pages, a set for each [fact](super::vacant). Words of the same slabs lie together,
+//! whatever their set. So a heap that is small writes to one page of each. A search steps from head to head, each of
+//! which says in one word what is in 256 MiB.
 //!
 //! Rows of slabs behind the first GiB lie elsewhere, with the rest that is known of these, and are used once they are writable.
 
@@ -21,7 +22,7 @@ use core::slice;
 /// A word for each set.
 pub(in crate::heap) type Row<const N: usize> = [Cell<u64>; N];
 
-/// Where rows lie that do not lie behind the heads: at an offset, one each so many bytes.
+/// The place of rows that do not lie behind the heads: at an offset, one each so many bytes.
 pub(in crate::heap) struct FarRows {
     pub(in crate::heap) first: NonNull<u8>,
     pub(in crate::heap) offset: usize,
@@ -184,7 +185,7 @@ impl<const N: usize> Sets<N> {
     pub(in crate::heap) fn last(&self, set: usize, bound: usize) -> Option<usize> {
         let (chunk, above) = (bound / BITS, BITS - bound % BITS);
         let in_chunk = |chunk: usize, word: u64| chunk * BITS + (BITS - 1 - word.leading_zeros() as usize);
-        // What lies below the bound; a shift by all bits is none.
+        // The bits below the bound; a shift by all bits is none.
         let rest = self.word(set, chunk) & u64::MAX.checked_shr(above as u32).unwrap_or(0);
         if rest != 0 {
             return Some(in_chunk(chunk, rest));
@@ -209,7 +210,7 @@ mod tests {
     #[test]
     fn the_sets_are_sets() {
         const N: usize = 16;
-        // What lies before and behind the far rows stays as it is.
+        // Everything before and behind the far rows stays as it is.
         const STRIDE: usize = N + 3;
         let (bound, near) = (3 * BITS * BITS + 100, BITS * BITS + 5 * BITS);
         let chunks = (bound - near).div_ceil(BITS);

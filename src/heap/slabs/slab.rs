@@ -1,4 +1,4 @@
-//! What is known of one slab: twelve bytes, out of line.
+//! The record of one slab: twelve bytes, out of line.
 //!
 //! ```text
 //!   tag │ touched │ flags │ last │ fresh │ free │ link
@@ -18,7 +18,7 @@
 use super::classes::{GRAIN, SLAB};
 use core::cell::Cell;
 
-/// What a slab is for.
+/// The use of a slab.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::heap) enum SlabUse {
     /// Nothing.
@@ -31,7 +31,7 @@ pub(in crate::heap) enum SlabUse {
     Rest(usize),
 }
 
-/// What a large object takes.
+/// The size of a large object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::heap) struct SpanSize {
     /// Slabs that its bytes lie in.
@@ -61,7 +61,7 @@ impl SpanSize {
     }
 }
 
-/// What is known of one slab. All zeros: vacant, and as the system gives it.
+/// The record of one slab. All zeros: vacant, and as the system gives it.
 pub(in crate::heap) struct Slab {
     /// 0: vacant. 1 and 2: a span and its rest. Above: a class.
     tag: Cell<u8>,

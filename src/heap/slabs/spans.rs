@@ -6,9 +6,9 @@
 //!             ◀────────── owned ──────────▶ may grow in place ▶
 //! ```
 //!
-//! * A span takes address space by the slab and counts by sixteenths of one, which is all that it makes resident: what lies behind its
-//!   end is not written to. Where memory was used before, such an end may be resident all the same; the sum of these ends is kept, and
-//!   they are [returned](super::returns) when they grow to much.
+//! * A span takes address space by the slab and counts by sixteenths of one. No more is resident, since nothing is
+//!   written behind its end. If the memory was used before, such an end may be resident all the same. The sum of these
+//!   ends is kept, and they are [returned](super::returns) when they grow too much.
 //! * A span that had to move in order to grow keeps slabs behind it to grow into, as long as nobody else wants them. They are clean, so they
 //!   cost address space alone.
 
@@ -66,7 +66,8 @@ impl Slabs {
         self.address(first)
     }
 
-    /// Adds a span to what is counted, and notes that its slabs are written to, but for so many at its beginning of which that is known.
+    /// Counts a span in, and notes that its slabs are written to. Those at its beginning that are known to be are left
+    /// out.
     fn count_span(&self, first: usize, extent: SpanSize, known: usize) {
         let last = first + extent.slabs - 1;
         let new = (first + known).min(last)..last;
@@ -147,7 +148,7 @@ impl Slabs {
             return false;
         }
         self.discount_span(first, old);
-        // What it grew into it keeps; what it gives up is somebody else's.
+        // It keeps the slabs that it grew into. Those that it gives up are somebody else's.
         new.slack = if new.slabs >= old.slabs { old.owned().saturating_sub(new.slabs) } else { 0 };
         if new.owned() < old.owned() {
             self.vacate(first + new.owned()..first + old.owned(), true);

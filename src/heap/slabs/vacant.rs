@@ -38,7 +38,7 @@ pub(in crate::heap) const CLASSY: usize = 4;
 /// Advice for huge pages stands on it.
 pub(in crate::heap) const ADVISED: usize = 5;
 
-/// What is known of slabs that nobody has.
+/// The bookkeeping of slabs that nobody has.
 pub(in crate::heap) struct Vacancy {
     pub(in crate::heap) sets: Sets<FACTS>,
     /// Sixteenths of dirty slabs.
@@ -47,7 +47,7 @@ pub(in crate::heap) struct Vacancy {
     pub(in crate::heap) large: Cell<usize>,
     /// The least number of slabs in a row that was refused.
     refused: Cell<usize>,
-    /// How often a slab became vacant; what was refused before may be granted now.
+    /// The number of times that a slab became vacant. A request that was refused before may be granted after that.
     epoch: Cell<u32>,
 }
 
@@ -233,7 +233,7 @@ impl Slabs {
     }
 }
 
-/// Whether so many bits of a word are set in a row.
+/// Returns `true` if so many bits of a word are set in a row.
 fn has_run(word: u64, count: usize) -> bool {
     if count > BITS {
         return false;

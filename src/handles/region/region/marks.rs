@@ -1,4 +1,5 @@
-//! What a collector marks of transient code: each region once in a round, however many handles, parts and copies lead to it.
+//! A collector's marks of transient code: each region once in a round, however many handles, parts and copies lead to
+//! it.
 //!
 //! ```text
 //!   heap A    copy ─▶ copy ─▶ copy ─┐              ┌▶ original       ─▶ keeps
@@ -70,14 +71,14 @@ impl<'a> Region<'a> {
         }
     }
 
-    /// Whether all of it was marked since the marks of its heap were last taken away.
+    /// Returns `true` if all of it was marked since the marks of its heap were last taken away.
     fn is_whole(&self, heap: &HeapArena) -> bool {
         #[cfg(test)]
         tests::count(1, 0);
         self.whole_in.get() == heap.mark_round()
     }
 
-    /// What the region keeps, if it lies on the region's heap.
+    /// Returns the region that it keeps, if that lies on the same heap.
     ///
     /// # Safety
     ///
