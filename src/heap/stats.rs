@@ -176,8 +176,8 @@ impl HeapArena {
         self.slabs().pages.len()
     }
 
-    /// Returns the address ranges of the heap's own records, in front of the objects and behind them: pages that the
-    /// heap writes to, and a program never.
+    /// Returns the address ranges of the heap's own records, in front of the objects and behind them. The heap writes
+    /// to these pages, and a program never does.
     ///
     /// They hold everything but the value of the [`HeapArena`] itself, which lies wherever its owner put it, until it is
     /// [leaked](Self::leak). They are a sixteenth of the reservation and more, of which little is ever touched.
