@@ -20,8 +20,8 @@
 //! [`permacode_heap_lua_alloc`] is told the old size, which must be exact. All others find it. [`permacode_heap_usable_size`] is told nothing
 //! but the address, and finds the heap among the [registered](HeapArena::register).
 //!
-//! What odd arguments do, in debug and in release alike unless it says otherwise. [`permacode_heap_lua_alloc`] looks nothing up and
-//! believes the old size, so for it the last two lines are undefined in release:
+//! Results of odd arguments, in debug and in release alike unless it says otherwise. [`permacode_heap_lua_alloc`] looks
+//! nothing up and believes the old size, so for it the last two lines are undefined in release:
 //!
 //! | | |
 //! | --- | --- |

@@ -87,7 +87,7 @@ impl<'a, T: Permanent> AtomicCodeSlot<'a, T> {
     ///
     /// # Errors
     ///
-    /// What the slot holds, if that is something else; the slot is as it was.
+    /// The code that the slot holds, if it holds something else. The slot is as it was.
     ///
     /// ```
     /// # use permacode::handles::AtomicCodeSlot;

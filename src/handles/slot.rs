@@ -116,8 +116,8 @@ impl<'a, T: Permanent> CodeSlot<'a, T> {
         unsafe { self.code.get().replace(code) }
     }
 
-    /// Puts in the code that a proxy shows: `f.__code__ = g.__code__`. What was there comes out. Costs a
-    /// handle, a load and a store.
+    /// Puts in the code that a proxy shows: `f.__code__ = g.__code__`. Returns the code that was there. Costs a handle,
+    /// a load and a store.
     ///
     /// Only whoever has the function's slot, the machine, can do so: to a script, which has proxies, code stays opaque.
     ///

@@ -39,7 +39,8 @@ pub struct HeapStats {
     pub slabs: usize,
     /// Made writable.
     pub committed: usize,
-    /// System calls made for the heap, its creation included. Whatever [`resident`](HeapArena::resident) takes counts as one.
+    /// System calls made for the heap, its creation included. All calls of one [`resident`](HeapArena::resident) count
+    /// as one.
     pub system_calls: usize,
 }
 

@@ -62,8 +62,8 @@ impl PooledPages {
     /// Makes pages that keep so many reservations, spare or in use. A code arena and a heap at a time take two, and
     /// each side table one.
     ///
-    /// Each keeps the size that it had first. What is reserved while all so many are in use, or are of other sizes, is not kept. Costs one
-    /// allocation, of some 40 bytes for each, and no system call.
+    /// Each keeps the size that it had first. A reservation that is made while all of them are in use, or are of other
+    /// sizes, is not kept. Costs one allocation, of some 40 bytes for each, and no system call.
     ///
     /// # Errors
     ///

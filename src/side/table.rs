@@ -27,9 +27,9 @@ const CHUNK: usize = 64 << 10;
 
 /// A table with an entry of type `T` for each site of a code arena.
 ///
-/// A process, a thread or an isolate has one, or several for different purposes. It is `Send` and `Sync` as `T` is: entries that are
-/// `Cell`s serve one thread, atomics serve all. What changes in an entry changes nowhere else; a forked child copies the pages of those
-/// entries that it writes.
+/// A process, a thread or an isolate has one, or several for different purposes. It is `Send` and `Sync` as `T` is:
+/// entries that are `Cell`s serve one thread, atomics serve all. A change of an entry changes nothing else. A forked
+/// child copies the pages of those entries that it writes.
 ///
 /// An entry is any type that zeros are one of ([`Zeroable`], atomics included), of at least a byte, aligned to at most 64, and without drop
 /// glue. The compiler refuses others:

@@ -146,9 +146,10 @@ impl<'a> Module<'a> {
 
     /// Makes the pages of this module read-only, and no other's that they are not shared with.
     ///
-    /// Use it for a module that was only [finished](crate::OpenModule::finish), where [`CodeArena::seal`] would seal all of them. The rest of its last
-    /// page is padded with zeros if nobody fills it. If an open loader does, that page stays as it is: [`SealReport::held`] counts it, and it can be sealed
-    /// once that loader is closed. What is sealed already stays sealed; calling again is a no-op.
+    /// Use it for a module that was only [finished](crate::OpenModule::finish), where [`CodeArena::seal`] would seal
+    /// all of them. The rest of its last page is padded with zeros if nobody fills it. If an open loader does, that
+    /// page stays as it is: [`SealReport::held`] counts it, and it can be sealed once that loader is closed. Sealed
+    /// pages stay sealed; calling again is a no-op.
     ///
     /// Pages that the module shares with finished neighbours are sealed with it. Machine code that its own loader did not
     /// [seal](crate::code::NativeModule::seal) becomes read-only here, never executable.

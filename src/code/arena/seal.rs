@@ -51,8 +51,8 @@ impl CodeArena {
     ///
     /// # Errors
     ///
-    /// [`Error::Pages`] says which step the system refused. What was not replaced is protected as before; others are replaced all the same,
-    /// and the call can be repeated.
+    /// [`Error::Pages`] says which step the system refused. Pages that were not replaced are protected as before.
+    /// Others are replaced all the same, and the call can be repeated.
     ///
     /// ```
     /// use permacode::CodeArena;

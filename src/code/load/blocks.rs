@@ -1,7 +1,7 @@
 //! Allocation in a loader: values, slices, text, names, sites, and links between them.
 //!
-//! Each block is placed (see `loader.rs`), filled, and from then on only read. What fills a slice element by element goes through
-//! [`SliceGuard`], which takes everything back when it does not come to its end.
+//! Each block is placed (see `loader.rs`), filled, and from then on only read. A slice that is filled element by
+//! element goes through [`SliceGuard`], which takes everything back if it does not come to its end.
 
 use super::loader::Loader;
 use super::region_room::BlockNote;

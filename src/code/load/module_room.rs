@@ -5,8 +5,8 @@
 //!                     start                  cursor            limit
 //! ```
 //!
-//! What lies before the cursor never changes again, save a [`Link`](crate::Link) (invariant 2). When the room does not suffice, `tails.rs`
-//! finds more, as much as is in proportion to what the module fills already (soundness S21).
+//! Memory before the cursor never changes again, save a [`Link`](crate::Link) (invariant 2). When the room does not
+//! suffice, `tails.rs` finds more, as much as is in proportion to what the module fills already (soundness S21).
 
 use super::bump::Bump;
 use crate::code::arena::CodeArena;

@@ -1,6 +1,6 @@
 //! Records, and the places where they are published: one atomic pointer each, from empty to a record.
 //!
-//! Whoever finds a record finds it whole: what was written before it was published is seen by whoever gets or takes it. `loom/` tries that.
+//! A reader that finds a record finds it whole: all writes before it was published are visible. `loom/` tries that.
 
 use crate::base::atomics::AtomicPtr;
 use core::marker::PhantomData;

@@ -115,11 +115,11 @@ impl<'a> Transients<'a> {
     /// Sets a closure that clears site numbers before they are used again. `clear` is called with numbers whose code is
     /// gone and that new code is about to get.
     ///
-    /// Whoever has side tables should set it, or new code finds in them what old code left. The numbers are a whole range, some of which
-    /// may be above what a table holds: clear what is [present](crate::SideTable::present) of them. If `clear` panics, they are cleared
-    /// again before the next use. It may make transient code itself, which gets other numbers. A table that it borrows cannot be
-    /// [reset](crate::SideTable::reset) while this value lives. A collector that takes entries for roots calls
-    /// [`clear_free`](Self::clear_free) before it does.
+    /// Set it if you have side tables, or new code finds in them what old code left. The numbers are a whole range,
+    /// some of which may be above what a table holds: clear what is [present](crate::SideTable::present) of them. If
+    /// `clear` panics, they are cleared again before the next use. It may make transient code itself, which gets other
+    /// numbers. A table that it borrows cannot be [reset](crate::SideTable::reset) while this value lives. A collector
+    /// that takes entries for roots calls [`clear_free`](Self::clear_free) before it does.
     ///
     /// Costs nothing here; later one call of `clear` for each range that is used again, two for one of 65,536 numbers. Numbers that are new
     /// or [cleared](Self::clear_free) already are not cleared.
@@ -198,8 +198,8 @@ impl<'a> Transients<'a> {
     ///
     /// You may call it in a lowering function. The code that is being made stays, with all that it was patched from.
     ///
-    /// Code may be [patched](crate::CodeRef::patched) from code on another heap. What it was patched from then stays counted until its
-    /// own `Transients` sweeps that heap.
+    /// Code may be [patched](crate::CodeRef::patched) from code on another heap. The original then stays counted until
+    /// its own `Transients` sweeps that heap.
     ///
     /// # Safety
     ///

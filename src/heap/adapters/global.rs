@@ -6,8 +6,9 @@
 //!            free of the owner's object ──▶ a bit, out of line ─────────┘
 //! ```
 //!
-//! Who owns is a thread-local flag, so a child keeps it exactly if the thread that forked was the owner. In a child of another thread the
-//! owner is gone: its objects stay where they are, and everybody is served by the system. No lock is taken anywhere (invariant 5).
+//! The owner has a thread-local flag, so a child keeps it exactly if the thread that forked was the owner. In a child
+//! of another thread the owner is gone: its objects stay where they are, and everybody is served by the system. No lock
+//! is taken anywhere (invariant 5).
 
 use super::owned::Owned;
 use super::remote::Remote;
