@@ -227,8 +227,9 @@ pub unsafe extern "C" fn permacode_heap_realloc(
 /// void *permacode_heap_resize(const void *heap, void *object, size_t size);
 /// ```
 ///
-/// For machines that take null for a lack of memory whatever the size was: CPython, SQLite. Null says that there is no memory, and the
-/// object is as it was. An object that gets no larger is never refused. C finds it by its name with feature `c-symbols`.
+/// For machines that take null for a lack of memory, even for size 0: CPython, SQLite. Null says that there is no
+/// memory, and the object is as it was. An object that gets no larger is never refused. C finds it by its name with
+/// feature `c-symbols`.
 ///
 /// ```
 /// use permacode::HeapArena;

@@ -19,8 +19,8 @@ const TRANSIENT: usize = 1;
 
 /// A handle of code: permanent code for as long as its arena is borrowed, or transient code that lives as long as a handle counts it.
 ///
-/// One word, and so is `Option<CodeRef>`. A handle is for one thread (`!Send`). Frames and generators each hold one of their own, and run
-/// what they borrow from it: a function's code may be replaced meanwhile.
+/// One word, and so is `Option<CodeRef>`. A handle is for one thread (`!Send`). Frames and generators each hold one of
+/// their own, and run the code that they borrow from it. A function's code may be replaced meanwhile.
 ///
 /// Cloning and dropping a permanent handle copies and forgets a word: no count, no write. For a transient one it is an addition in the
 /// heap. The last handle of any part frees the whole region that the code was made in, all blocks at once: a free for each of its pieces

@@ -205,7 +205,8 @@ impl HeapArena {
     /// Returns `true` if an address lies in the part of the reservation that is set aside for objects: one subtraction
     /// and one comparison.
     ///
-    /// True for all of it, used or not, and for what was freed. Values of size zero lie nowhere, so the answer for them is false.
+    /// `true` for all of it, used or not, and for freed objects. Values of size zero lie nowhere, so the answer for
+    /// them is false.
     ///
     /// ```
     /// let heap = permacode::HeapArena::new()?;

@@ -12,8 +12,8 @@ use core::ops::Range;
 ///
 /// Made by [`CodeArena::residency`](crate::CodeArena::residency) and its like, or for any range, in this process or in
 /// another one. Sizes are bytes of whole pages. Counts by page are exact. Counts by [`Mapping`] are of the whole
-/// mapping, which may reach beyond the range. It is a look at two files, one after the other: what changes meanwhile
-/// may show in one of them. No other mapping of the process, and no name of one, changes what is said.
+/// mapping, which may reach beyond the range. It is a look at two files, one after the other. A change meanwhile may
+/// show in one of them. No other mapping of the process, and no name of one, changes what is said.
 ///
 /// ```
 /// let arena = permacode::CodeArena::new()?;

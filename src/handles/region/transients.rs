@@ -115,7 +115,7 @@ impl<'a> Transients<'a> {
     /// Sets a closure that clears site numbers before they are used again. `clear` is called with numbers whose code is
     /// gone and that new code is about to get.
     ///
-    /// Set it if you have side tables, or new code finds in them what old code left. The numbers are a whole range,
+    /// Set it if you have side tables, or new code finds old code's entries in them. The numbers are a whole range,
     /// some of which may be above what a table holds: clear what is [present](crate::SideTable::present) of them. If
     /// `clear` panics, they are cleared again before the next use. It may make transient code itself, which gets other
     /// numbers. A table that it borrows cannot be [reset](crate::SideTable::reset) while this value lives. A collector
