@@ -1,4 +1,4 @@
-//! What a source of pages promises.
+//! The promises of a source of pages.
 
 use super::step::Step;
 use crate::error::{PageCall, PageError};
@@ -73,7 +73,7 @@ pub unsafe trait PageSource: Send + Sync {
     /// or a table is made.
     fn page_size(&self) -> usize;
 
-    /// Whether a sealed page is protected by the hardware, or only by the types of the crate.
+    /// Returns `true` if a sealed page is protected by the hardware, and not only by the types of the crate.
     fn protects(&self) -> bool;
 
     /// Returns `true` if a reservation takes no memory until it is committed. Arenas, heaps and tables choose their default size by it.
@@ -145,7 +145,7 @@ pub unsafe trait PageSource: Send + Sync {
     /// ```
     unsafe fn apply(&self, step: Step, at: NonNull<u8>, bytes: usize) -> Result<(), PageError>;
 
-    /// How many bytes of a range are in physical memory now. Asked for by `resident` of heaps and side tables.
+    /// Counts the bytes of a range that are in physical memory now. `resident` of heaps and side tables asks for it.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What allocates blocks.
+//! The loader, which allocates blocks.
 //!
 //! ```text
 //!   Loader ── bump ──▶ the next block          one comparison, one store
@@ -111,7 +111,7 @@ impl<'a> Loader<'a> {
         self.room.bytes(&self.bump)
     }
 
-    /// Whether the byte at `address` lies in what this loader has filled so far.
+    /// Returns `true` if the byte at `address` lies in what this loader has filled so far.
     pub(in crate::code) fn filled(&self, address: usize) -> bool {
         self.room.filled(&self.bump, address)
     }
@@ -138,8 +138,8 @@ impl<'a> Loader<'a> {
         self.room.refill(&self.bump, layout)
     }
 
-    /// Makes `size` bytes at `at`, the first `written` of them not zero, as if they had not been placed; where something was placed
-    /// behind them, they are lost.
+    /// Takes back `size` bytes at `at`, of which the first `written` are not zero, as if they had not been placed. They
+    /// are lost if something was placed behind them.
     ///
     /// # Safety
     ///

@@ -8,10 +8,12 @@ use core::fmt;
 
 /// A module of machine code while it is built.
 ///
-/// Like a [`OpenModule`], for bytes only. Its pages are shared with no other module, so that nothing but machine code becomes executable.
-/// Until the seal they are writable and not executable, from then on executable and not writable; on processors that need it the
-/// instruction cache is told. Dropping the loader closes the module; its pages then become read-only with the next
-/// [`CodeArena::seal`], and never executable.
+/// Like an [`OpenModule`], for bytes only. Its pages are shared with no other module, so that nothing but machine code
+/// becomes executable. Until the seal they are writable and not executable, from then on executable and not writable.
+/// Processors that need it are told to flush their instruction cache.
+///
+/// Dropping it closes the module. Its pages then become read-only with the next [`CodeArena::seal`], and never
+/// executable.
 ///
 /// ```
 /// # #[cfg(all(target_arch = "x86_64", target_os = "linux", not(permacode_ordinary_pages)))]
@@ -33,9 +35,9 @@ pub struct NativeModule<'a>(OpenModule<'a>);
 impl CodeArena {
     /// Opens a module of machine code, on pages that no other module shares.
     ///
-    /// They lie at the back of the [address range](Self::address_range), one native module behind another, apart from data. A small function that
-    /// is sealed by itself takes one page: a reservation of 1 GiB has room for some 262,000 of them, in one mapping.
-    /// To pack functions, put several into one module.
+    /// They lie at the back of the [address range](Self::address_range), one native module behind another, apart from
+    /// data. A small function that is sealed by itself takes one page. A reservation of 1 GiB has room for some 262,000
+    /// of them, in one mapping. To pack functions, put several into one module.
     ///
     /// Costs and errors are those of [`load`](Self::load); see [`NativeModule`].
     ///

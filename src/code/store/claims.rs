@@ -22,7 +22,7 @@ use core::mem::ManuallyDrop;
 use core::ops::Range;
 use core::sync::atomic::Ordering::Relaxed;
 
-/// How much of what is claimed may be claimed ahead.
+/// The share of what is claimed that may be claimed ahead: a tenth.
 const AHEAD: usize = 10;
 
 /// Pages that were claimed and committed just now, for the holder of this alone. Dropped, they are given back.
@@ -190,8 +190,9 @@ impl CodePages {
         }
     }
 
-    /// How much to claim at `start`: `wish`, or with huge pages as much more than the `needed` bytes as ends with one. That is for a module that has
-    /// twice as much, its `own` bytes, or where it is a tenth of what is claimed.
+    /// Returns the amount to claim at `start`: `wish`, or with huge pages enough beyond the `needed` bytes to end with
+    /// one. That is for a module that has twice as much already, its `own` bytes, or if it is a tenth of what is
+    /// claimed.
     fn wish(&self, own: usize, start: usize, needed: usize, wish: usize) -> usize {
         if !self.huge {
             return wish;
@@ -207,17 +208,18 @@ impl CodePages {
     /// Bytes that may still be claimed.
     fn left(&self, claimed: Claimed) -> usize {
         let all = (claimed.front + claimed.back) * self.grain;
-        // What records took does not count towards the limit, but is not there.
+        // Memory of records does not count towards the limit, but is not there.
         let code = all.saturating_sub(self.back(0) - self.edge());
         self.cap.saturating_sub(code).min(self.back(0).saturating_sub(all))
     }
 
-    /// Where the last `units` begin.
+    /// Returns the start of the last `units`.
     fn back(&self, units: usize) -> usize {
         (self.len / self.grain - units) * self.grain
     }
 
-    /// Where claims for code begin from the back: at the last whole unit, or before what records took.
+    /// Returns the place from which claims go down from the back: the last whole unit, or the place before what records
+    /// took.
     fn edge(&self) -> usize {
         self.back(0).min(self.len())
     }
@@ -273,8 +275,8 @@ impl CodePages {
         claimed.start.max(self.ready).min(claimed.end)..claimed.end
     }
 
-    /// Gives a claim back. If others claimed behind it, it stays claimed: pages that are nobody's, without access but for those that had
-    /// it before, counted as a tail, and never to be sealed.
+    /// Gives a claim back. If others claimed behind it, it stays claimed: pages that are nobody's, counted as a tail,
+    /// and never to be sealed. They have no access, but for those that had it before.
     fn give_back(&self, end: End, range: Range<usize>) {
         // SAFETY: a claim that is being dropped: nobody refers to it, nothing was written there, and it was never sealed. A refusal changes
         // nothing that matters: the pages are zero, and whoever claims them next commits them again.

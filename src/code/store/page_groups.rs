@@ -1,4 +1,4 @@
-//! Where it is known of each code page what was done to it: groups of pages, in two places.
+//! The state of each code page, out of line: groups of pages, in two places.
 //!
 //! ```text
 //!       in front of the code, for its first pages and its last                    behind it, for all between
@@ -8,9 +8,9 @@
 //!                            a bit a page  one pointer
 //! ```
 //!
-//! The first groups lie in zeroed memory just before the records, the very first nearest, and in front of them the last ones, for machine code;
-//! all of these are writable from the beginning. The others are made writable, from both ends, before the pages that they tell of are handed
-//! out: nothing is said of a page whose group is not there.
+//! The first groups lie in zeroed memory just before the records, the very first nearest. In front of them lie the last
+//! ones, for machine code. All of these are writable from the beginning. The others are made writable, from both ends,
+//! before the pages that they describe are handed out. Nothing is said of a page whose group is not there.
 
 use super::extent::Extent;
 use super::record::AtomicRecord;
@@ -23,7 +23,7 @@ use core::sync::atomic::{AtomicUsize, Ordering::*};
 /// Pages in a group: the bits of a word.
 pub(super) const GROUP: usize = usize::BITS as usize;
 
-/// What can be said of a page.
+/// A property of a page.
 #[derive(Clone, Copy)]
 pub(in crate::code) enum PageFlag {
     /// Every loader that could write there is finished and the tail behind it is given up. Nobody writes there again.
@@ -50,7 +50,7 @@ const LAST: usize = (64 << 10) / size_of::<Group>();
 /// Bytes of the others that are made writable at a time, at least; whole pages.
 pub(super) const STEP: usize = 64 << 10;
 
-/// What is known of some pages.
+/// The state of some pages.
 pub(super) struct Group {
     /// Of every 64th group: which of it and the 63 behind it have all pages sealed.
     pub(super) full: AtomicUsize,
@@ -117,8 +117,8 @@ impl PageGroups {
         Self { front: end.cast(), rest: rest.cast(), len, middle, ready, last }
     }
 
-    /// Bytes behind `rest`, whole pages, to be made writable before anything can be said of `pages`, which are claimed from this end; none
-    /// where they are.
+    /// Returns the bytes behind `rest`, whole pages, that must be made writable before anything can be said of `pages`,
+    /// which are claimed from this end.
     pub(in crate::code) fn missing(&self, end: End, pages: Range<usize>, page: PageSize) -> Option<Range<usize>> {
         let middle = &self.middle;
         let bytes = |group: usize| (group - middle.start) * size_of::<Group>();

@@ -1,12 +1,16 @@
-//! What is known of each code page, out of line: is it closed, is it sealed, whose bytes lie there.
+//! The state of each code page, out of line: is it closed, is it sealed, whose bytes lie there.
 //!
 //! * flags ([`PageFlag`]): what was done to it so far, a bit each.
-//! * **full**, of every 64th group: which of it and the 63 behind it have all pages sealed, so that who looks for more passes over 4,096
-//!   pages with one load.
+//! * **full**, of every 64th group: which of it and the 63 behind it have all pages sealed. A search for more passes
+//!   over 4,096 pages with one load.
 //! * **owner**: the finished extent with the highest address on the page; those below it follow by [`Extent::below`].
 //!
-//! Bits are only ever set, so any number of threads may close, seal and look up at once; what a vanished thread did not set is pages
-//! that stay unsealed. Where all of it lies is told in `page_groups.rs`.
+//! Bits are only ever set, so any number of threads may close, seal and look up at once. If a thread vanishes before it
+//! sets one, pages stay unsealed.
+//!
+//! The first groups lie in zeroed memory just before the records, the very first nearest. In front of them lie the last
+//! ones, for machine code. All of these are writable from the beginning. The others are made writable, from both ends,
+//! before the pages that they describe are handed out. Nothing is said of a page whose group is not there.
 
 use super::extent::Extent;
 use super::page_groups::{GROUP, Group, PageFlag, PageGroups};
@@ -50,7 +54,7 @@ impl PageTable {
         }
     }
 
-    /// Whether every one of `pages` is marked.
+    /// Returns `true` if every one of `pages` is marked.
     pub(in crate::code) fn is_set(&self, mark: PageFlag, pages: Range<usize>) -> bool {
         // A page whose group is not there has no mark.
         bits::words(pages)
@@ -92,7 +96,8 @@ impl PageTable {
         self.next_stretch(first, alike).map(|stretch| (stretch, executable))
     }
 
-    /// How many mappings of the kernel these pages make up, in front of which there is none: stretches of pages that are alike.
+    /// Counts the kernel's mappings that these pages make up, in front of which there is none: stretches of pages that
+    /// are alike.
     pub(in crate::code) fn mappings(&self, pages: Range<usize>) -> usize {
         const SHOWN: [PageFlag; 4] = [PageFlag::Sealed, PageFlag::Executable, PageFlag::Replaced, PageFlag::Fixed];
         let mut before = [0; SHOWN.len()];
@@ -142,7 +147,7 @@ impl PageTable {
         None
     }
 
-    /// How many of `pages` are closed and not sealed.
+    /// Counts those of `pages` that are closed and not sealed.
     pub(in crate::code) fn count_unsealed(&self, pages: Range<usize>) -> usize {
         self.masks(pages)
             .map(|(group, mask)| group.bits(PageFlag::Closed) & !group.bits(PageFlag::Sealed) & mask)

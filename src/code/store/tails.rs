@@ -5,10 +5,16 @@
 //!   ├ sealed ┼ loader's ┼ waiting ┼ loader's ┤┄┄┄┄┄ no access ┄┄┄┄┄┄┄┄┄┄├ machine code ┼ waiting ┼ sealed ┤
 //! ```
 //!
-//! A loader that needs room is given, in this order: what waits right behind its own room, a tail that waits elsewhere, pages claimed right
-//! behind its own room or behind the tail that waits at the edge, pages claimed anew. Of what is more than it needs it gets a *piece*: a first
-//! run, and half of what is left of the spare room, a fortieth of what is claimed that all open loaders share. The rest waits for others. So what is claimed stays within one and a half times what is filled, and a first run for each loader that is
-//! open (soundness S21).
+//! A loader that needs room is given, in this order:
+//!
+//! 1. the tail right behind its own room
+//! 2. a tail that waits elsewhere
+//! 3. new pages right behind its own room, or behind the tail at the edge
+//! 4. new pages elsewhere
+//!
+//! If that is more than it needs, it gets a *piece*: a first run, and half of what is left of the spare room. The spare
+//! room is a fortieth of what is claimed, and all open loaders share it. The rest waits for others. So claims stay
+//! within one and a half times what is filled, and a first run for each open loader (soundness S21).
 //!
 //! Claiming is in `claims.rs`.
 
@@ -21,17 +27,17 @@ use core::alloc::Layout;
 use core::ops::Range;
 use core::sync::atomic::Ordering::Relaxed;
 
-/// Which part of what is claimed may be given up for fewer mappings.
+/// The part of what is claimed that may be given up for fewer mappings.
 const GAPS: usize = 64;
 
-/// What a loader looks for: room for a block, and more if there is some.
+/// A loader's search: room for a block, and more if there is some.
 #[derive(Clone, Copy)]
 pub(in crate::code) struct Search {
     pub(in crate::code) end: End,
     pub(in crate::code) block: Layout,
-    /// How much the loader may wish for, see [`CodePages::lend`].
+    /// The room that the loader may wish for, see [`CodePages::lend`].
     pub(in crate::code) wish: usize,
-    /// Whether the module has no block yet.
+    /// `true` if the module has no block yet.
     pub(in crate::code) first: bool,
     /// Bytes of the module so far, where huge pages are asked for.
     pub(in crate::code) own: usize,
@@ -60,8 +66,9 @@ impl CodePages {
         Some(self.cut(search, shelf.take(search.block.size(), search.wish, fits)?, 0))
     }
 
-    /// Where the last pages of a range begin that a block of machine code gets, if they are in it: what it needs, or for a module that has some already
-    /// a piece. They lie beside what was sealed before, so that all of it is one mapping.
+    /// Returns the start of the last pages of a range that a block of machine code gets, if they are in it. It gets
+    /// what it needs, or a piece if its module has some already. They lie beside what was sealed before, so that all of
+    /// it is one mapping.
     pub(in crate::code) fn last_pages(&self, search: Search, range: &Range<usize>) -> Option<usize> {
         let valid = range.start <= range.end && range.end <= self.len;
         let end = valid.then(|| self.at(range.end).addr().get())?;
@@ -168,8 +175,8 @@ impl CodePages {
         }
     }
 
-    /// Gives up waiting tails that lie between pages to be sealed, so that these become one mapping: the shorter ones, as long as all that was
-    /// given up for that is a small part of what is claimed.
+    /// Gives up waiting tails that lie between pages to be sealed, so that these become one mapping. It takes the
+    /// shorter ones, as long as all that was given up for that is a small part of what is claimed.
     pub(in crate::code) fn close_gaps(&self) {
         let (shelf, claimed) = (self.shelf(End::Front), self.claimed_from(End::Front));
         let inside = |range: &Range<usize>| {

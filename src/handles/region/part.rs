@@ -45,8 +45,8 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// Counts a holder out that a sweep frees. The part stays where it is, even with no holder left: it may get one again, and what is
-    /// not needed goes when the region does.
+    /// Counts a holder out that a sweep frees. The part stays where it is, even with no holder left: it may get one
+    /// again. It goes when the region does.
     pub(in crate::handles) fn release_to_collector(&self) {
         if self.count.get() != usize::MAX {
             self.count.set(self.count.get().saturating_sub(1));

@@ -51,7 +51,7 @@ impl<'a> Parts<'a> {
     ///
     /// It is live until it is [removed](Self::remove), and in no list; `heap` is that of every call.
     pub(in crate::handles) unsafe fn add(&self, part: NonNull<Part<'a>>, heap: &HeapArena) {
-        // Where the heap had no room, not before there are as many parts again: asking a full heap is slow.
+        // If the heap had no room, not before there are as many parts again: asking a full heap is slow.
         let (len, crowd) = (self.len.get(), CROWDED * self.lists().len());
         if len >= crowd && len % crowd == 0 {
             // SAFETY: the caller's promise.

@@ -13,9 +13,10 @@
 //!
 //! * A slab is **vacant**, of one **class**, or part of a **span** of slabs that hold one large object. All below `high` are one of these;
 //!   those behind were not used yet, and are as the system gives them.
-//! * In a slab of a class, objects below `fresh` were handed out at least once; a bit says which of them came back, and `free` how many.
+//! * In a slab of a class, objects below `fresh` were handed out at least once. A bit says which of them came back, and
+//!   `free` how many.
 //! * An object is *out* when it is in neither: then a program has it, or a magazine.
-//! * A slab of which every object came back is vacant at once and serves anybody, unless it is the one that its class goes on in.
+//! * A slab of which every object came back is vacant at once and serves anybody, unless its class goes on there.
 //! * Nothing is ever written to object pages from here: no links, no headers. A stray write to a free object corrupts nothing, a free dirties
 //!   no page that a forked child shares.
 
@@ -43,7 +44,7 @@ pub(in crate::heap) struct Slabs {
     pub(in crate::heap) plan: HeapPlan,
     /// The end of the table: the entry of slab 0 lies just before it, that of slab 1 before that.
     table: NonNull<Slab>,
-    /// What is known of slabs that are not in the table.
+    /// The bookkeeping of slabs that are not in the table.
     far: NonNull<Far>,
     /// Bytes of that which are writable.
     far_committed: Cell<usize>,
@@ -61,14 +62,14 @@ pub(in crate::heap) struct Slabs {
     pub(in crate::heap) limit: usize,
     /// The first slab of the chunks that are for classes or for spans; those before are for both. See `chunks.rs`.
     pub(in crate::heap) mixed: usize,
-    /// Whether large objects ask for huge pages.
+    /// `true` if large objects ask for huge pages.
     pub(in crate::heap) huge_spans: bool,
     pub(in crate::heap) pool: BitmapPool,
     /// Slabs that were ever used or set aside for classes.
     pub(in crate::heap) high: Cell<usize>,
     /// Bytes of slabs that are writable.
     pub(in crate::heap) committed: Cell<usize>,
-    /// Whether slabs that are [old](Flag::Old) take no new objects.
+    /// `true` if slabs that are [old](Flag::Old) take no new objects.
     pub(in crate::heap) fenced: Cell<bool>,
     /// Slabs that are of a class.
     pub(in crate::heap) class_slabs: Cell<usize>,
@@ -88,7 +89,7 @@ pub(in crate::heap) struct Slabs {
     pub(in crate::heap) decay: DecayState,
 }
 
-/// What a builder chose, as slabs need it.
+/// A builder's choices, as slabs need them.
 pub(in crate::heap) struct SlabOptions {
     pub(in crate::heap) limit: usize,
     /// Bytes of slabs before the first chunk.
@@ -153,13 +154,14 @@ impl Slabs {
         }
     }
 
-    /// Where the entries of all magazines lie.
+    /// Returns the place of the entries of all magazines.
     pub(in crate::heap) fn magazines(&self) -> NonNull<u8> {
         // SAFETY: a part of the plan, which lies within the reservation.
         unsafe { self.pages.at(self.origin - self.plan.objects + self.plan.magazines) }
     }
 
-    /// What is known of a slab. Checked, so that no caller promises anything: a number that is none panics as an index does.
+    /// Returns the record of a slab. It is checked, so that no caller promises anything: a number that is none panics
+    /// as an index does.
     #[inline]
     pub(in crate::heap) fn slab(&self, number: usize) -> &Slab {
         let near = self.plan.slabs.min(NEAR);
@@ -195,9 +197,10 @@ impl Slabs {
 
     /// Makes a range writable that nothing was done with yet, and asks for small pages there, where the system would use huge ones unasked.
     ///
-    /// The [first](HeapPlan::first) range of most heaps is too short for a huge page as long as nothing is writable beside it, so it is asked for
-    /// with the second: a heap that stays small makes a call less. Not for the whole reservation at once: neighbours in the address space that are
-    /// alike are one mapping, and so are parts without access.
+    /// The [first](HeapPlan::first) range of most heaps is too short for a huge page as long as nothing is writable
+    /// beside it. So it is asked for with the second, and a heap that stays small makes a call less. It is not asked
+    /// for the whole reservation at once. Neighbours in the address space are one mapping if they are alike. So are
+    /// parts without access.
     pub(super) fn commit_small(&self, range: Range<usize>) -> Result<(), PageError> {
         self.pages.commit(range.clone())?;
         if self.is_as_made() {
@@ -214,7 +217,7 @@ impl Slabs {
         self.committed.get() == self.plan.first_objects() && self.far_committed.get() == 0 && self.pool.is_as_made()
     }
 
-    /// What is known of a slab, unchecked.
+    /// Returns the record of a slab, unchecked.
     ///
     /// # Safety
     ///
@@ -238,14 +241,15 @@ impl Slabs {
         self.base.map_addr(|base| base.saturating_add(number * SLAB))
     }
 
-    /// The object at an address, known by that alone. So it has the heap's own right to its memory, whatever a program that gave it back
-    /// had: a slice's destructor has no more than the slice (soundness S26). It costs no instruction.
+    /// Returns the object at an address, known by that alone. So it has the heap's own right to its memory, and not
+    /// that of the pointer that a program gave back. A slice's destructor has no more than the slice (soundness S26).
+    /// It costs no instruction.
     #[inline(always)]
     pub(in crate::heap) fn own(&self, object: NonNull<u8>) -> NonNull<u8> {
         self.base.with_addr(object.addr())
     }
 
-    /// How far an address lies behind the first slab, if it lies in a slab that was ever used.
+    /// Returns the distance of an address from the first slab, if it lies in a slab that was ever used.
     #[inline]
     pub(in crate::heap) fn offset(&self, address: usize) -> Option<usize> {
         let offset = address.wrapping_sub(self.base.addr().get());
