@@ -1,4 +1,4 @@
-//! How a frame or a function holds code: one word, permanent or counted.
+//! A handle of code for frames and functions: one word, permanent or counted.
 //!
 //! ```text
 //!   permanent   address of the code ······················ 0      copied and forgotten; nothing is written anywhere
@@ -14,17 +14,18 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
-/// What the lowest bit says of a word.
+/// The lowest bit of a word, which says that the code is transient.
 const TRANSIENT: usize = 1;
 
-/// A handle of code: permanent code for as long as its arena is borrowed, or transient code that lives as long as a handle counts it.
+/// A handle of code. Permanent code lives as long as its arena is borrowed, transient code as long as a handle counts
+/// it.
 ///
 /// One word, and so is `Option<CodeRef>`. A handle is for one thread (`!Send`). Frames and generators each hold one of
 /// their own, and run the code that they borrow from it. A function's code may be replaced meanwhile.
 ///
-/// Cloning and dropping a permanent handle copies and forgets a word: no count, no write. For a transient one it is an addition in the
-/// heap. The last handle of any part frees the whole region that the code was made in, all blocks at once: a free for each of its pieces
-/// and records; no destructor runs, because blocks have none.
+/// Cloning and dropping a permanent handle copies and forgets a word: no count, no write. For a transient one it is an
+/// addition in the heap. The last handle of any part frees the whole region that the code was made in: a free for each
+/// of its pieces and records. No destructor runs, because blocks have none.
 ///
 /// ```
 /// use permacode::{CodeArena, CodeRef, HeapArena, Loader, Permanent, Transients};
@@ -123,7 +124,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         Self { word: part.into_raw().cast().map_addr(|address| address | TRANSIENT), borrows: PhantomData }
     }
 
-    /// What counts a transient handle: the object itself, as the last handle frees it.
+    /// Returns the part that counts a transient handle: the object itself, as the last handle frees it.
     #[inline]
     fn counter(&self) -> Option<NonNull<Part<'a>>> {
         if self.is_permanent() {
@@ -141,14 +142,15 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         })
     }
 
-    /// The same, to read.
+    /// Returns the same part, to read.
     #[inline]
     pub(super) fn part(&self) -> Option<&Part<'a>> {
         // SAFETY: a word with the bit is the address of a part, which is live as long as this handle counts.
         self.counter().map(|part| unsafe { part.as_ref() })
     }
 
-    /// The code, for as long as the handle is borrowed. Costs a test of the handle's own word; of transient code, a load in the heap.
+    /// Returns the code, for as long as the handle is borrowed. Costs a test of the handle's own word; for transient
+    /// code also a load in the heap.
     ///
     /// There is no `Deref`, and the lifetime is the borrow's throughout, so that nothing of a region outlives its handle:
     ///
@@ -182,7 +184,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         unsafe { root.cast().as_ref() }
     }
 
-    /// The code itself, if it is permanent. Costs a test of the handle's own word.
+    /// Returns the code itself, if it is permanent. Costs a test of the handle's own word.
     ///
     /// ```
     /// # use permacode::{CodeArena, CodeRef};
@@ -199,7 +201,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         self.is_permanent().then(|| unsafe { self.word.cast().as_ref() })
     }
 
-    /// Whether nobody counts. Costs a test of the handle's own word.
+    /// Returns `true` for permanent code, which has no reference count. Costs a test of the handle's own word.
     ///
     /// ```
     /// # use permacode::{CodeArena, CodeRef, HeapArena, Transients};
@@ -216,9 +218,11 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         self.word.addr().get() & TRANSIENT == 0
     }
 
-    /// How many handles hold this code object, and copies [patched](Self::patched) from it, if it is transient; `None` for permanent code,
-    /// which nobody counts. `usize::MAX` says that the count overflowed once: the code then stays until a sweep. A handle that was in an
-    /// object that a collector swept still counts. Costs a test and a load.
+    /// Returns the reference count of transient code: the handles that hold this code object, and the copies
+    /// [patched](Self::patched) from it. `None` for permanent code, which has no count. Costs a test and a load.
+    ///
+    /// `usize::MAX` says that the count overflowed once; the code then stays until a sweep. A handle that was in an
+    /// object that a collector swept still counts.
     ///
     /// ```
     /// # use permacode::{CodeArena, CodeRef, HeapArena, Transients};
@@ -235,8 +239,8 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         self.part().map(|part| part.count.get())
     }
 
-    /// Whether both hold the same code object, not merely equal ones; a [promoted](Self::promote) or [patched](Self::patched) copy is
-    /// another object. Costs a comparison of two words, and no look at the code.
+    /// Returns `true` if both refer to the same code object, not merely equal ones. A [promoted](Self::promote) or
+    /// [patched](Self::patched) copy is another object. Costs a comparison of two words, and no look at the code.
     ///
     /// ```
     /// # use permacode::{CodeArena, CodeRef, HeapArena, Transients};
@@ -256,9 +260,9 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     /// Marks all that the handle keeps alive, for collectors that sweep the heap: with [`Transients::sweep`], not with
     /// [`HeapArena::sweep`](crate::HeapArena::sweep).
     ///
-    /// Marks decide, and counts do not. Code of which no handle was marked ends with the sweep, whatever its count says: a handle in an
-    /// object that is swept is never dropped. Code of which a handle was marked stays whole. Mark every handle that is used or dropped
-    /// later.
+    /// Marks decide, and counts do not. Code of which no handle was marked ends with the sweep, whatever its count
+    /// says, since a handle in a swept object is never dropped. Code of which a handle was marked stays whole. Mark
+    /// every handle that is used or dropped later.
     ///
     /// A region that a lowering function is still filling has no handle. `Transients::sweep` keeps it; `HeapArena::sweep` would free it.
     ///
@@ -278,10 +282,8 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     ///
     /// # Cost
     ///
-    /// A bit, out of line, for each object of the region and of those that it was [patched](Self::patched) from: pieces, held parts
-    /// and their table, names, ranges of sites. Each is marked once between two calls that take the heap's marks away, whatever the number of
-    /// handles. A handle of code that is marked already costs a comparison, and one more each time the chain of patched code goes to
-    /// another heap. Nothing for permanent code.
+    /// A bit, out of line, for each object of the region and of those that it was [patched](Self::patched) from. The
+    /// objects are pieces, held parts and their table, names, and ranges of sites. Nothing for permanent code.
     ///
     /// [`Transients::sweep`]: crate::Transients::sweep
     pub fn mark(&self) {
@@ -291,7 +293,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         }
     }
 
-    /// Where the code lies.
+    /// Returns the address of the code.
     pub(super) fn root(&self) -> NonNull<T::At<'_>> {
         NonNull::from(self.get())
     }
@@ -312,8 +314,8 @@ pub(super) const fn assert_aligned<T>() {
     );
 }
 
-/// Says of the path that calls it that the other is the straight one. Calls of permanent code are many, and a jump taken to get past the
-/// counting costs them more than the test itself (`benches/calls`); transient code pays for the way out and back.
+/// Marks the path that calls it as the rare one. Calls of permanent code are many, and a jump past the counting costs
+/// them more than the test itself (`benches/calls`). Transient code pays for the way out and back.
 #[cold]
 #[inline]
 fn unlikely() {}
@@ -356,7 +358,7 @@ impl<T: Permanent> fmt::Debug for CodeRef<'_, T> {
     }
 }
 
-/// Where a value lies, and how long it is.
+/// Returns the bytes that a value lies in.
 pub(super) fn bytes_of<T>(value: &T) -> NonNull<[u8]> {
     NonNull::slice_from_raw_parts(NonNull::from(value).cast(), size_of::<T>())
 }

@@ -6,11 +6,13 @@ use crate::code::Permanent;
 use crate::error::Error;
 
 impl<'a, T: Permanent> CodeRef<'a, T> {
-    /// A handle of a code object within this one, such as a nested function's, with a count of its own.
+    /// Returns a handle of a code object within this one, such as a nested function's, with a count of its own.
     ///
-    /// The region of transient code lives until no part of it is held any more; two handles of one part are the
-    /// [same](Self::same), however they were come by. Costs nothing for permanent code; of transient code, a look into a hash table of
-    /// the held parts, and an object of the heap of at most 56 bytes for one that is new.
+    /// The region of transient code lives until no part of it is held any more. Two handles of one part are the
+    /// [same](Self::same).
+    ///
+    /// Costs nothing for permanent code. For transient code it costs a look into a hash table of the held parts. A part
+    /// that is new takes a heap object of at most 56 bytes.
     ///
     /// ```
     /// # use permacode::{CodeArena, CodeRef, HeapArena, Permanent, Transients};

@@ -1,4 +1,4 @@
-//! How large a side table is, and how much of it is resident.
+//! The size of a side table, and the resident part of it.
 
 use super::table::SideTable;
 use crate::error::Error;
@@ -66,8 +66,8 @@ impl<T: Zeroable> SideTable<'_, T> {
         self.pages.len()
     }
 
-    /// The addresses of all entries that there may be, for tools that look at the process from outside; the reservation ends with the page
-    /// that the last one lies on. Costs nothing.
+    /// Returns the addresses of all entries that there may be, for tools that look at the process from outside. The
+    /// reservation ends with the page that the last one lies on. Costs nothing.
     ///
     /// ```
     /// # use permacode::{CodeArena, SideTable};

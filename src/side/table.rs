@@ -31,8 +31,8 @@ const CHUNK: usize = 64 << 10;
 /// entries that are `Cell`s serve one thread, atomics serve all. A change of an entry changes nothing else. A forked
 /// child copies the pages of those entries that it writes.
 ///
-/// An entry is any type that zeros are one of ([`Zeroable`], atomics included), of at least a byte, aligned to at most 64, and without drop
-/// glue. The compiler refuses others:
+/// An entry is any type of which zeros are a value ([`Zeroable`], atomics included). It has at least a byte, is aligned
+/// to at most 64, and has no drop glue. The compiler refuses others:
 ///
 /// ```compile_fail,E0080
 /// # let arena = permacode::CodeArena::new().unwrap();
@@ -112,15 +112,16 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
         Self { arena, pages, base, committed, capacity, tag, owns: PhantomData }
     }
 
-    /// The entries of one code object. Do it once per frame, then index with the instruction's number.
+    /// Returns the entries of one code object. Do it once per frame, then index with the instruction's number.
     ///
-    /// Costs two comparisons and an addition. Sites whose entries are not writable yet cost a system call, which makes those of all sites
-    /// that the arena has given so far writable, and at least 64 KiB or a quarter of what there is; a second one where the system refuses so
-    /// many, for what is needed now.
+    /// Costs two comparisons and an addition. If the entries are not writable yet, it also costs a system call. That
+    /// makes the entries of all sites of the arena so far writable, and at least 64 KiB or a quarter of what there is.
+    /// If the system refuses so many, a second call asks for what is needed now.
     ///
-    /// The entries are those that the sites' numbers name, whoever holds the sites: copied out of transient code that is gone, they name
-    /// entries that other code may have by now. Arenas are told apart by a tag of 15 bits: the 32,769th arena has the
-    /// tag of the first one again. Its sites then get entries of this table, never anything outside of it.
+    /// The entries are those that the sites' numbers name, whoever holds the sites. Sites copied out of transient code
+    /// that is gone name entries that other code may have by now. A tag of 15 bits tells arenas apart: the 32,769th
+    /// arena has the tag of the first one again. Its sites then get entries of this table, never anything outside of
+    /// it.
     ///
     /// # Errors
     ///
@@ -152,10 +153,12 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
         Ok(unsafe { self.entries(sites.range().start, sites.len()) })
     }
 
-    /// The entries of sites as far as the table has got: all of them that can differ from zero. No entries for sites of another arena.
+    /// Returns the entries of sites as far as the table has got: all of them that can differ from zero. No entries for
+    /// sites of another arena.
     ///
-    /// What to clear when code is gone. It cannot fail and makes nothing writable, where [`of`](Self::of) may refuse a range that is part
-    /// above the capacity, or that it would have to grow for. Costs three comparisons and an addition, and never a system call.
+    /// Returns the entries to clear when code is gone. It cannot fail and makes nothing writable. [`of`](Self::of) may
+    /// refuse a range that is part above the capacity, or that it would have to grow for. Costs three comparisons and
+    /// an addition, and never a system call.
     ///
     /// ```
     /// use permacode::{CodeArena, SideTable};
@@ -287,12 +290,12 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
         0..self.pages.page().ceil(entries).unwrap_or(0)
     }
 
-    /// The entries that `wanted` says yes to, with the numbers of their sites: how a collector finds pointers, or a version change its
-    /// caches.
+    /// Returns the entries that `wanted` says yes to, with the numbers of their sites. A collector finds pointers so,
+    /// and a version change its caches.
     ///
-    /// Costs a read of every entry that was made writable: those asked for, those below them, and those made along with them, which may be
-    /// all that the arena has sites for. Pages that nobody wrote to read as zeros, and on Linux take no memory for it. Entries never used
-    /// are zero, so let `wanted` say no to those. No system call, no allocation.
+    /// Costs a read of every entry that was made writable: those asked for, those below them, and those made along with
+    /// them. These may be all that the arena has sites for. Pages that nobody wrote to read as zeros, and on Linux take
+    /// no memory for it. Entries never used are zero, so let `wanted` say no to those. No system call, no allocation.
     ///
     /// ```
     /// # use permacode::{CodeArena, SideTable};
@@ -312,7 +315,7 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
         all.iter().enumerate().filter(move |(_, entry)| wanted(entry))
     }
 
-    /// The arena whose sites the table serves. Costs nothing.
+    /// Returns the arena whose sites the table serves. Costs nothing.
     ///
     /// ```
     /// # use permacode::{CodeArena, SideTable};

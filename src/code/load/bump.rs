@@ -15,7 +15,8 @@ use core::alloc::Layout;
 use core::cell::Cell;
 use core::ptr::NonNull;
 
-/// How far before the cursor the cache is asked for memory: a page. Measured (`benches/code.rs`); half of it does nearly as well.
+/// The distance ahead of the cursor at which the cache is asked for memory: a page. Measured (`benches/code.rs`); half
+/// of it does nearly as well.
 const AHEAD: usize = 4096;
 
 pub(in crate::code) struct Bump {
@@ -33,7 +34,7 @@ pub(super) struct PlacedIn {
     pub(super) at: NonNull<u8>,
     /// The address where the block ends, and so what is filled of that room.
     pub(super) end: usize,
-    /// Whether the cursor goes on there.
+    /// `true` if the cursor goes on there.
     pub(super) goes_on: bool,
 }
 
@@ -105,8 +106,8 @@ impl Bump {
         Ok(PlacedIn { at, end, goes_on })
     }
 
-    /// Makes the `size` bytes at `at`, the first `written` of them not zero, as if they had not been placed; where something was placed
-    /// behind them, or if `at` lies before `floor`, where the current place begins, they are lost.
+    /// Takes back `size` bytes at `at`, of which the first `written` are not zero, as if they had not been placed. They
+    /// are lost if something was placed behind them, or if `at` lies before `floor`, the start of the current place.
     ///
     /// # Safety
     ///
