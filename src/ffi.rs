@@ -20,8 +20,8 @@
 //! [`permacode_heap_lua_alloc`] is told the old size, which must be exact. All others find it. [`permacode_heap_usable_size`] is told nothing
 //! but the address, and finds the heap among the [registered](HeapArena::register).
 //!
-//! What odd arguments do, in debug and in release alike unless it says otherwise. [`permacode_heap_lua_alloc`] looks nothing up and
-//! believes the old size, so for it the last two lines are undefined in release:
+//! Results of odd arguments, in debug and in release alike unless it says otherwise. [`permacode_heap_lua_alloc`] looks
+//! nothing up and believes the old size, so for it the last two lines are undefined in release:
 //!
 //! | | |
 //! | --- | --- |
@@ -227,8 +227,9 @@ pub unsafe extern "C" fn permacode_heap_realloc(
 /// void *permacode_heap_resize(const void *heap, void *object, size_t size);
 /// ```
 ///
-/// For machines that take null for a lack of memory whatever the size was: CPython, SQLite. Null says that there is no memory, and the
-/// object is as it was. An object that gets no larger is never refused. C finds it by its name with feature `c-symbols`.
+/// For machines that take null for a lack of memory, even for size 0: CPython, SQLite. Null says that there is no
+/// memory, and the object is as it was. An object that gets no larger is never refused. C finds it by its name with
+/// feature `c-symbols`.
 ///
 /// ```
 /// use permacode::HeapArena;

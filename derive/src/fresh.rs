@@ -6,8 +6,8 @@ use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 
 /// Makes the names of what the output defines: none of them occurs in the user's item, so none can stand for what the item means.
 ///
-/// All begin with two underscores and end with the same number of them, for which the item has no such word. What is in scope but not in
-/// the item cannot be meant by the output, which shadows it.
+/// All begin with two underscores and end with the same number of them, for which the item has no such word. The output
+/// cannot mean a name that is in scope but not in the item: it shadows it.
 pub(crate) struct Fresh {
     /// The underscores at the end of each name.
     end: String,

@@ -1,7 +1,7 @@
 //! The implementation of `Permanent`.
 //!
-//! `trace` hands every field on, where it lies, in an exhaustive pattern as that of `fields`. What `fields` lets through is `Permanent`, or
-//! a `fn` pointer, which refers to nothing.
+//! `trace` hands every field on, where it lies, in an exhaustive pattern as that of `fields`. `fields` lets through
+//! types that are `Permanent`, and `fn` pointers, which refer to nothing.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};

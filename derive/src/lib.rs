@@ -14,7 +14,7 @@
 //!   auto_traits.rs    `Send` and `Sync`
 //! ```
 //!
-//! What is generated must hold against *safe* code that wants to break it, because deriving needs no `unsafe`. Hence:
+//! The generated code must hold against *safe* code that wants to break it, because deriving needs no `unsafe`. Hence:
 //!
 //! * checks are about the types that the compiler sees, never about their spelling. Aliases, macros and attribute
 //!   macros that run after this derive change nothing;

@@ -21,6 +21,8 @@ mod base {
     #[path = "../../../src/base/align.rs"]
     pub(crate) mod align;
     pub(crate) mod atomics;
+    #[path = "../../../src/base/bits.rs"]
+    pub(crate) mod bits;
 }
 
 mod code {

@@ -2,6 +2,7 @@
 
 pub(crate) mod align;
 pub(crate) mod atomics;
+pub(crate) mod bits;
 pub(crate) mod cpu;
 pub(crate) mod page;
 #[cfg(all(target_os = "linux", any(feature = "residency", not(any(miri, permacode_ordinary_pages)))))]

@@ -66,7 +66,7 @@ impl<'a, T: Permanent> AtomicCodeSlot<'a, T> {
         unsafe { &*self.code.load(Acquire) }
     }
 
-    /// Puts other code in; what was there comes out. Costs one atomic exchange.
+    /// Puts other code in, and returns the code that was there. Costs one atomic exchange.
     ///
     /// ```
     /// # use permacode::handles::AtomicCodeSlot;
@@ -83,11 +83,12 @@ impl<'a, T: Permanent> AtomicCodeSlot<'a, T> {
         unsafe { &*self.code.swap(ptr::from_ref(code).cast_mut(), AcqRel) }
     }
 
-    /// Puts other code in if the slot holds `current`, the very same; what was there comes out. Costs one atomic compare-exchange.
+    /// Puts other code in if the slot holds `current`, the very same, and returns the code that was there. Costs one
+    /// atomic compare-exchange.
     ///
     /// # Errors
     ///
-    /// What the slot holds, if that is something else; the slot is as it was.
+    /// The code that the slot holds, if it holds something else. The slot is as it was.
     ///
     /// ```
     /// # use permacode::handles::AtomicCodeSlot;

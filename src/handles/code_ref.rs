@@ -9,8 +9,7 @@
 //! handle is at an even address, because its type is aligned to two bytes at least.
 
 use crate::code::Permanent;
-use crate::error::Error;
-use crate::handles::region::{Part, Region};
+use crate::handles::region::{Part, PartRef, Region};
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -21,8 +20,8 @@ const TRANSIENT: usize = 1;
 /// A handle of code. Permanent code lives as long as its arena is borrowed, transient code as long as a handle counts
 /// it.
 ///
-/// One word, and so is `Option<CodeRef>`. A handle is for one thread (`!Send`). Frames and generators each hold one of their own, and run
-/// what they borrow from it: a function's code may be replaced meanwhile.
+/// One word, and so is `Option<CodeRef>`. A handle is for one thread (`!Send`). Frames and generators each hold one of
+/// their own, and run the code that they borrow from it. A function's code may be replaced meanwhile.
 ///
 /// Cloning and dropping a permanent handle copies and forgets a word: no count, no write. For a transient one it is an
 /// addition in the heap. The last handle of any part frees the whole region that the code was made in: a free for each
@@ -115,24 +114,32 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         Self { word: NonNull::from(code).cast(), borrows: PhantomData }
     }
 
-    /// Makes a handle of transient code that is counted already.
+    /// Makes a handle of transient code, which counts from now on as the reference to the part did.
     ///
     /// # Safety
     ///
-    /// 1. The part is live, and one of the handles that it counts is this one.
-    /// 2. The part's root is a `T::At<'s>` for every `'s` during which its region is live.
-    pub(super) unsafe fn counted(part: NonNull<Part<'a>>) -> Self {
+    /// The part's root is a `T::At<'s>` for every `'s` during which its region is live.
+    pub(super) unsafe fn counted(part: PartRef<'a>) -> Self {
         const { assert!(align_of::<Part<'_>>() >= 2) };
-        Self { word: part.cast().map_addr(|address| address | TRANSIENT), borrows: PhantomData }
+        Self { word: part.into_raw().cast().map_addr(|address| address | TRANSIENT), borrows: PhantomData }
     }
 
     /// Returns the part that counts a transient handle: the object itself, as the last handle frees it.
     #[inline]
-    pub(super) fn counter(&self) -> Option<NonNull<Part<'a>>> {
+    fn counter(&self) -> Option<NonNull<Part<'a>>> {
         if self.is_permanent() {
             return None;
         }
         NonNull::new(self.word.as_ptr().map_addr(|address| address & !TRANSIENT).cast())
+    }
+
+    /// The same, counted once more.
+    pub(super) fn part_ref(&self) -> Option<PartRef<'a>> {
+        // SAFETY: live as long as this handle counts; the word holds the pointer to all of the object, and the count is the reference's.
+        self.counter().map(|part| unsafe {
+            part.as_ref().add_ref();
+            PartRef::from_raw(part)
+        })
     }
 
     /// Returns the same part, to read.
@@ -250,58 +257,6 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         self.word == other.word
     }
 
-    /// Returns a handle of a code object within this one, such as a nested function's, with a count of its own.
-    ///
-    /// The region of transient code lives until no part of it is held any more. Two handles of one part are the
-    /// [same](Self::same).
-    ///
-    /// Costs nothing for permanent code. For transient code it costs a look into a hash table of the held parts. A part
-    /// that is new takes a heap object of at most 56 bytes.
-    ///
-    /// ```
-    /// # use permacode::{CodeArena, CodeRef, HeapArena, Permanent, Transients};
-    /// #[derive(Permanent)]
-    /// struct Code<'a> {
-    ///     depth: u16,
-    ///     inner: Option<&'a Code<'a>>,
-    /// }
-    ///
-    /// # fn main() -> Result<(), permacode::Error> {
-    /// # let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
-    /// # let transients = Transients::new(&arena, &heap);
-    /// let outer: CodeRef<'_, Code<'_>> = CodeRef::transient(&transients, |loader| {
-    ///     let inner = loader.alloc(Code { depth: 1, inner: None })?;
-    ///     loader.alloc(Code { depth: 0, inner: Some(inner) })
-    /// })?;
-    /// let inner = outer.project::<Code<'_>>(|code| code.inner)?.expect("there is one");
-    /// drop(outer);
-    /// assert_eq!(inner.get().depth, 1);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Those of [`HeapArena::alloc`](crate::HeapArena::alloc).
-    pub fn project<U: Permanent>(
-        &self,
-        find: impl for<'s> FnOnce(&'s T::At<'s>) -> Option<&'s U::At<'s>>,
-    ) -> Result<Option<CodeRef<'a, U::At<'a>>>, Error> {
-        const { assert_aligned::<U>() };
-        if self.is_permanent() {
-            // SAFETY: as in `get`; permanent code is borrowed for 'a, and not only as long as the handle.
-            let code: &'a T::At<'a> = unsafe { self.word.cast().as_ref() };
-            return Ok(find(code).map(CodeRef::new));
-        }
-        let found = find(self.get()).map(bytes_of);
-        let (Some(part), Some(root)) = (self.part(), found) else { return Ok(None) };
-        // SAFETY: 1. This handle counts a part of that region. 2. The pointer is the part's own.
-        let part = unsafe { Region::part(part.region, root) }?;
-        // SAFETY: 1. `Region::part` counted for this handle. 2. `find` finds a `&'s U::At<'s>` for every 's, also for one as long as the
-        // region is live, which it is while a part is counted.
-        Ok(Some(unsafe { CodeRef::counted(part) }))
-    }
-
     /// Marks all that the handle keeps alive, for collectors that sweep the heap: with [`Transients::sweep`], not with
     /// [`HeapArena::sweep`](crate::HeapArena::sweep).
     ///
@@ -351,7 +306,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
 }
 
 /// Fails, while it is compiled, for a type whose address may be odd.
-const fn assert_aligned<T>() {
+pub(super) const fn assert_aligned<T>() {
     assert!(
         align_of::<T>() >= 2,
         "code must be aligned to two bytes: wrap it in a struct, `#[repr(align(2))] struct Code(..)`; the lowest bit of a handle tells \
@@ -388,12 +343,8 @@ impl<T: Permanent> Drop for CodeRef<'_, T> {
     fn drop(&mut self) {
         let Some(part) = self.counter() else { return };
         unlikely();
-        // SAFETY: a part is live as long as this handle counts, and released when it is the last.
-        unsafe {
-            if part.as_ref().release() {
-                Region::release(part);
-            }
-        }
+        // SAFETY: the word holds the pointer that `counted` was given, and the count that goes with it.
+        drop(unsafe { PartRef::from_raw(part) });
     }
 }
 

@@ -15,8 +15,8 @@ use crate::handles::region::{Transients, Unheld};
 impl<'a, T: Permanent> CodeRef<'a, T> {
     /// Makes transient code: `lower` builds it with an ordinary loader, in a region of the heap that is counted as a whole.
     ///
-    /// What `lower` makes refers to the region, to what is `'static`, and to names of the arena. Interned names that the arena has are its
-    /// copies; others are the region's own.
+    /// Blocks that `lower` makes refer to the region, to `'static` data, and to names of the arena. Interned names that
+    /// the arena has are its copies; others are the region's own.
     ///
     /// Costs two objects of the heap: 512 zeroed bytes, some 380 of them for blocks, and at most 56 for the count. As
     /// blocks fill the first, further ones come: of 1 KiB, 2 KiB and so on to 32 KiB. A larger block has one of its
@@ -52,8 +52,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         // SAFETY: 1. Only a reference is lent to `lower`. 2. It is dropped here, before `hold` makes what handles count. 3. `lower` is `for<'x>`.
         let root = lower(&unsafe { Loader::for_region(home.code(), unheld.region()) }).map(bytes_of)?;
         let part = unheld.hold(root)?;
-        // SAFETY: 1. `hold` counted for this handle. 2. `lower` made a `&'x T::At<'x>` for every 'x, also for one as long as the region is
-        // live, which it is while a part is counted.
+        // SAFETY: `lower` made a `&'x T::At<'x>` for every 'x, also for one as long as the region is live, which it is while a part is counted.
         Ok(unsafe { Self::counted(part) })
     }
 
@@ -105,9 +104,8 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         F: for<'x> FnOnce(&Loader<'x>, &'x T::At<'x>) -> Result<&'x T::At<'x>, E>,
     {
         let unheld = Unheld::new(home)?;
-        if let Some(part) = self.counter() {
-            // SAFETY: live as long as this handle counts.
-            unsafe { unheld.region().retain(part) };
+        if let Some(part) = self.part_ref() {
+            unheld.region().retain(part);
         }
         // SAFETY: permanent code is borrowed for 'a, longer than the region is live; transient code is kept by the region from now on. Both may
         // be read as `At` of that time, links included: see `CodeRef::get`.
@@ -115,8 +113,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         // SAFETY: 1. Only a reference is lent to `patch`. 2. It is dropped here, before `hold` makes what handles count. 3. `patch` is `for<'x>`.
         let root = patch(&unsafe { Loader::for_region(home.code(), unheld.region()) }, original).map(bytes_of)?;
         let part = unheld.hold(root)?;
-        // SAFETY: 1. `hold` counted for this handle. 2. `patch` made a `&'x T::At<'x>` for every 'x, also for one as long as the region is
-        // live, which it is while a part is counted.
+        // SAFETY: `patch` made a `&'x T::At<'x>` for every 'x, also for one as long as the region is live, which it is while a part is counted.
         Ok(unsafe { Self::counted(part) })
     }
 }

@@ -3,7 +3,7 @@
 //! [`CodeRef`](crate::CodeRef), [`CodeSlot`](crate::CodeSlot) and [`Transients`](crate::Transients) stand at the crate's root.
 //   slot · atomic_slot     what a function holds: code that can be replaced
 //   proxy                  what a script sees
-//   make · promote         how counted code is made; how it becomes permanent
+//   make · project · promote   how counted code is made; a part of it; how it becomes permanent
 //   code_ref               one word, permanent or counted
 //   copy                   a deep copy of what a block leads to
 //   region                 where counted code lies
@@ -12,6 +12,7 @@ mod atomic_slot;
 pub(crate) mod code_ref;
 mod copy;
 mod make;
+mod project;
 mod promote;
 mod proxy;
 pub(crate) mod region;

@@ -10,10 +10,10 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     /// Returns the code as permanent code: itself if it is, else a deep copy made by `loader`. The handle stays what it
     /// is.
     ///
-    /// Sharing and cycles are kept: what was one block is one block in the copy. Interned names become the arena's. A
-    /// [`Name`](crate::Name) becomes the arena's even if its text is `'static` in another arena. Site numbers of transient code become
-    /// new, permanent ones of the loader's arena, wherever they came from. Permanent numbers stay as they are. What is `'static` is not
-    /// copied, but looked at.
+    /// Sharing and cycles are kept: one block of the original is one block in the copy. Interned names become the
+    /// arena's. A [`Name`](crate::Name) becomes the arena's even if its text is `'static` in another arena. Site
+    /// numbers of transient code become new, permanent ones of the loader's arena, wherever they came from. Permanent
+    /// numbers stay as they are. `'static` data is not copied, but looked at.
     ///
     /// Costs nothing for permanent code, which may be another arena's. For transient code it costs the copy. While the
     /// copy is made, it takes tables of all blocks that the code leads to and of their references, from the global

@@ -164,7 +164,8 @@ impl<'a, T: Permanent> CodeProxy<'a, T> {
         self.code.count()
     }
 
-    /// Marks what the proxy keeps alive: see [`CodeRef::mark`] for what that costs, and why it must not be left out.
+    /// Marks the code that the proxy keeps alive. [`CodeRef::mark`] says what that costs, and why it must not be left
+    /// out.
     ///
     /// ```
     /// # use permacode::{CodeArena, CodeRef, HeapArena, Transients};

@@ -79,7 +79,7 @@ impl<'a, T: Permanent> CodeSlot<'a, T> {
         unsafe { (*self.code.get()).permanent() }
     }
 
-    /// Marks what the code in the slot keeps alive: see [`CodeRef::mark`]. Costs a load and what that costs.
+    /// Marks everything that the code in the slot keeps alive: see [`CodeRef::mark`]. Costs a load more than that.
     ///
     /// ```
     /// # use permacode::{CodeArena, CodeRef, CodeSlot, HeapArena, Transients};
@@ -97,7 +97,7 @@ impl<'a, T: Permanent> CodeSlot<'a, T> {
         unsafe { (*self.code.get()).mark() };
     }
 
-    /// Puts other code in; what was there comes out. Costs one load and one store; no count changes.
+    /// Puts other code in, and returns the code that was there. Costs one load and one store; no count changes.
     ///
     /// ```
     /// # use permacode::{CodeArena, CodeRef, CodeSlot, HeapArena, Transients};
@@ -116,10 +116,10 @@ impl<'a, T: Permanent> CodeSlot<'a, T> {
         unsafe { self.code.get().replace(code) }
     }
 
-    /// Puts in the code that a proxy shows: `f.__code__ = g.__code__`. What was there comes out. Costs a
-    /// handle, a load and a store.
+    /// Puts in the code that a proxy shows: `f.__code__ = g.__code__`. Returns the code that was there. Costs a handle,
+    /// a load and a store.
     ///
-    /// Only whoever has the function's slot, the machine, can do so: to a script, which has proxies, code stays opaque.
+    /// Only the machine can do so, since it has the function's slot. To a script, which has proxies, code stays opaque.
     ///
     /// ```
     /// use permacode::{CodeArena, CodeRef, CodeSlot};
@@ -141,8 +141,8 @@ impl<'a, T: Permanent> CodeSlot<'a, T> {
         self.replace(shown.code().clone())
     }
 
-    /// Puts other code in if the code is the [same](CodeRef::same) as `current`; what was there comes out. Costs a load, a comparison and a
-    /// store.
+    /// Puts other code in if the code is the [same](CodeRef::same) as `current`, and returns the code that was there.
+    /// Costs a load, a comparison and a store.
     ///
     /// # Errors
     ///

@@ -86,7 +86,7 @@ impl HeapArena {
         &self.magazines[class]
     }
 
-    /// Allocates an object of any size and alignment, in bytes. What its bytes are is not said.
+    /// Allocates an object of any size and alignment, in bytes. The contents are uninitialised.
     ///
     /// It counts with the size of its class: its own size, rounded up to its alignment and then further:
     ///

@@ -7,7 +7,8 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 
 impl HeapArena {
-    /// Changes an object's size, where it lies if that is possible. The first bytes, as many as both sizes have, stay what they are.
+    /// Changes an object's size, where it lies if that is possible. The first bytes, as many as both sizes have, are
+    /// kept.
     ///
     /// Making an object smaller is not refused, neither at the limit nor in a full reservation. If there is no smaller
     /// place, the object stays in its own, which counts until it is freed or resized again. (A larger *alignment* can

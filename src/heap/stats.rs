@@ -39,7 +39,8 @@ pub struct HeapStats {
     pub slabs: usize,
     /// Made writable.
     pub committed: usize,
-    /// System calls made for the heap, its creation included. Whatever [`resident`](HeapArena::resident) takes counts as one.
+    /// System calls made for the heap, its creation included. All calls of one [`resident`](HeapArena::resident) count
+    /// as one.
     pub system_calls: usize,
 }
 
@@ -205,7 +206,8 @@ impl HeapArena {
     /// Returns `true` if an address lies in the part of the reservation that is set aside for objects: one subtraction
     /// and one comparison.
     ///
-    /// True for all of it, used or not, and for what was freed. Values of size zero lie nowhere, so the answer for them is false.
+    /// `true` for all of it, used or not, and for freed objects. Values of size zero lie nowhere, so the answer for
+    /// them is false.
     ///
     /// ```
     /// let heap = permacode::HeapArena::new()?;

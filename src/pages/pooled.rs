@@ -21,11 +21,12 @@ use core::fmt;
 use core::ops::Range;
 use core::ptr::NonNull;
 
-/// Pages of the system ([`SystemPages`]) that keep the address space of what is dropped for the next of the same size.
+/// Pages of the system ([`SystemPages`]) that keep the address space of dropped arenas for the next of the same size.
 ///
-/// For whoever makes arenas again and again: tests and fuzzers with an arena a case, servers with one a request. Making and dropping a
-/// [`DualArena`](crate::DualArena) costs some two thirds of what it does without (`benches/lifecycle.rs`). Nothing of a dropped arena is
-/// left: its pages are mapped anew, without contents, without access, executable or sealed ones too.
+/// They are for programs that make arenas again and again: tests and fuzzers with an arena a case, servers with one a
+/// request. Making and dropping a [`DualArena`](crate::DualArena) costs some two thirds of what it does without
+/// (`benches/lifecycle.rs`). Nothing of a dropped arena is left: its pages are mapped anew, without contents, without
+/// access, executable or sealed ones too.
 ///
 /// Arenas, heaps and side tables of any size, on any thread, share it by an [`Arc`](std::sync::Arc). It keeps address
 /// space, which counts against a limit (`RLIMIT_AS`), and a few page tables of the kernel's. They go back when the last
@@ -62,8 +63,8 @@ impl PooledPages {
     /// Makes pages that keep so many reservations, spare or in use. A code arena and a heap at a time take two, and
     /// each side table one.
     ///
-    /// Each keeps the size that it had first. What is reserved while all so many are in use, or are of other sizes, is not kept. Costs one
-    /// allocation, of some 40 bytes for each, and no system call.
+    /// Each keeps the size that it had first. A reservation that is made while all of them are in use, or are of other
+    /// sizes, is not kept. Costs one allocation, of some 40 bytes for each, and no system call.
     ///
     /// # Errors
     ///

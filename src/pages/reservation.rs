@@ -146,7 +146,8 @@ impl<K> Reservation<K> {
         unsafe { self.source.pages().apply(step, at, range.len()) }
     }
 
-    /// Where a range begins, unless it is empty; counts a call. A range that is not whole pages of this reservation is refused.
+    /// Returns the start of a range, unless it is empty, and counts a call. A range that is not whole pages of this
+    /// reservation is refused.
     fn start(&self, call: PageCall, range: &Range<usize>) -> Result<Option<NonNull<u8>>, PageError> {
         if range.is_empty() {
             return Ok(None);

@@ -13,8 +13,7 @@
 use super::Source;
 use crate::error::{Error, PageCall, PageError};
 
-/// The default amount of address space, in bytes of code, of objects, of entries. What is needed beside them comes on
-/// top.
+/// The default amount of address space, in bytes of code, of objects, of entries. Bookkeeping beside them comes on top.
 #[derive(Clone, Copy)]
 pub(crate) struct Reserve {
     /// The amount where it costs nothing until it is used.

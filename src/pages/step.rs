@@ -47,7 +47,7 @@ pub enum Step {
     ///
     /// *Safety:* all pages are sealed. *Refused:* the pages are sealed as before.
     Replace {
-        /// Whether the pages are executable, and stay so.
+        /// `true` if the pages are executable, and stay so.
         executable: bool,
     },
     /// Forbids every change of the mapping of sealed pages: they cannot be released any more. Asked for by
@@ -60,12 +60,12 @@ pub enum Step {
     ///
     /// *Safety:* all pages are committed, or all are sealed. *Refused:* the system has none to give; nothing changes.
     Huge {
-        /// Whether the pages are sealed.
+        /// `true` if the pages are sealed.
         sealed: bool,
     },
-    /// Asks that the range lie on small pages, even where the system uses huge ones unasked; takes an earlier wish for
-    /// [huge](Self::Huge) ones back. A heap asks for it when it grows, and before it gives a part of a huge page back, so that the system does
-    /// not make one again. A source that never uses huge pages unasked has nothing to do.
+    /// Asks the system to keep the range on small pages, even where it uses huge ones unasked. It takes an earlier wish
+    /// for [huge](Self::Huge) ones back. A heap asks for it when it grows, and before it gives a part of a huge page
+    /// back. Otherwise the system would make one again. A source that never uses huge pages unasked has nothing to do.
     ///
     /// *Safety:* no page of it is sealed. *Refused:* nothing changes.
     Plain,
@@ -78,8 +78,9 @@ pub enum Step {
     /// Gives the memory of the range back and keeps its access: it reads as zeros from now on. Asked for by heaps and side tables, when they are
     /// trimmed or reset, and by heaps on their own. A [`Decommit`](Self::Decommit) and then a [`Commit`](Self::Commit) do the same.
     ///
-    /// *Safety:* all pages are committed, none is sealed, and nobody relies on what they hold. *Refused:* the contents of the range are
-    /// unspecified, and a part of it may have lost its access; its owner commits it before it is used again.
+    /// *Safety:* all pages are committed, none is sealed, and nobody relies on their contents. *Refused:* the contents
+    /// of the range are unspecified, and a part of it may have lost its access. Its owner commits it before it is used
+    /// again.
     Discard,
 }
 

@@ -35,7 +35,7 @@ impl CodeArena {
 
     /// Asks the same about another process that has this arena at the same addresses: a forked child or the parent.
     ///
-    /// What is sealed is taken from this process: pages that the other one sealed by itself are not known here. Costs as for
+    /// This process says what is sealed: pages that the other one sealed by itself are not known here. Costs as for
     /// [`residency`](Self::residency).
     ///
     /// # Errors

@@ -94,9 +94,11 @@ impl Residency {
     /// Checks that no page of [sealed](Self::sealed) code is a copy of this process's own. Ask it of a forked child
     /// while a process that shares the code lives: a page that one process has alone was written to.
     ///
-    /// Without such a process the answer means nothing: what nobody shares counts as a copy. So does what a child loaded and sealed by
-    /// itself. Pages of a memory file ([`Protection::SealedFile`](crate::code::Protection::SealedFile)) are nobody's copy, shared or not; what is swapped
-    /// out is not looked at. Costs a look at each sealed range for each private stretch; no system call, no allocation.
+    /// Without such a process the answer means nothing: a page that nobody shares counts as a copy. So does code that a
+    /// child loaded and sealed by itself. Pages of a memory file
+    /// ([`Protection::SealedFile`](crate::code::Protection::SealedFile)) are nobody's copy, shared or not. Pages that
+    /// are swapped out are not looked at. Costs a look at each sealed range for each private stretch; no system call,
+    /// no allocation.
     ///
     /// # Errors
     ///

@@ -10,10 +10,10 @@ use core::ops::Range;
 /// The kernel's report about a range of addresses: how much of it is in memory, shared, copied, huge or swapped, and in
 /// which mappings. For pages that are not shared it says why.
 ///
-/// Made by [`CodeArena::residency`](crate::CodeArena::residency) and its like, or for any range, in this process or in another one. Sizes
-/// are bytes of whole pages. What is counted by page is exact; what is counted by [`Mapping`] is of the whole mapping, which may reach
-/// beyond the range. It is a look at two files, one after the other: what changes meanwhile may show in one of them. No other mapping of the
-/// process, and no name of one, changes what is said.
+/// Made by [`CodeArena::residency`](crate::CodeArena::residency) and its like, or for any range, in this process or in
+/// another one. Sizes are bytes of whole pages. Counts by page are exact. Counts by [`Mapping`] are of the whole
+/// mapping, which may reach beyond the range. It is a look at two files, one after the other. A change meanwhile may
+/// show in one of them. No other mapping of the process, and no name of one, changes what is said.
 ///
 /// ```
 /// let arena = permacode::CodeArena::new()?;
@@ -34,10 +34,11 @@ use core::ops::Range;
 ///
 /// # Cost
 ///
-/// Reads `/proc/<pid>/smaps` up to the end of the range: a system call for each 4 KiB of text, which describes some six mappings. Reads eight
-/// bytes of `/proc/<pid>/pagemap` for each page of the accessible mappings in the range: a system call for each 1,024 pages. Some twenty calls in
-/// a small process. Allocates its lists and nothing else. Nothing is written to the memory that is looked at. What is asked of it then costs
-/// a look at each stretch or mapping at most, and no system call.
+/// Reads `/proc/<pid>/smaps` up to the end of the range: a system call for each 4 KiB of text, which describes some six
+/// mappings. Reads eight bytes of `/proc/<pid>/pagemap` for each page of the accessible mappings in the range: a system
+/// call for each 1,024 pages. Some twenty calls in a small process. Allocates its lists and nothing else. Nothing is
+/// written to the memory that is looked at. A question to it then costs a look at each stretch or mapping at most, and
+/// no system call.
 #[derive(Clone, Debug)]
 pub struct Residency {
     pid: u32,

@@ -53,7 +53,8 @@ pub enum PageState {
     /// Or it was copied, because this process wrote to it after a fork. Or relatives that wrote or ended left it
     /// behind. The kernel does not tell which.
     PrivateCopy,
-    /// A file's page that no other process has mapped *now*. It is no copy: whoever maps the file next shares it.
+    /// A file's page that no other process has mapped *now*. It is no copy: the next process that maps the file shares
+    /// it.
     MappedHereOnly,
     /// Swapped out, or on its way from one place in memory to another.
     Swapped,

@@ -96,7 +96,7 @@ impl<V: Copy + Zeroable> InlineCache<V> {
         (self.key.get() == key && self.version.get() == now.0.get()).then(|| self.value.get())
     }
 
-    /// Remembers what was found for a key, in place of what was there. Costs three stores.
+    /// Remembers the value that was found for a key, in place of the old entry. Costs three stores.
     ///
     /// ```
     /// # use permacode::side::{InlineCache, Version};

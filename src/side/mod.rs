@@ -1,4 +1,4 @@
-//! Entries of a [`SideTable`]: inline caches, counters, constants made on first use.
+//! Entries of a [`SideTable`](crate::SideTable): inline caches, counters, constants made on first use.
 //!
 //! | | |
 //! | --- | --- |
@@ -12,6 +12,7 @@
 
 mod builder;
 mod call_counter;
+mod extent;
 mod inline_cache;
 mod lazy_constant;
 mod quickened;

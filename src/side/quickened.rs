@@ -7,8 +7,8 @@ use core::num::NonZero;
 /// The quick form of an instruction: an entry of a [`SideTable`](crate::SideTable) beside each instruction that can be
 /// quickened.
 ///
-/// One byte. The interpreter dispatches on [`or`](Self::or)`(op)`. A quick instruction that meets what it was not made for
-/// [restores](Self::restore) the general one.
+/// One byte. The interpreter dispatches on [`or`](Self::or)`(op)`. A quick instruction that meets other operands than
+/// it was made for [restores](Self::restore) the general one.
 ///
 /// ```
 /// use permacode::side::Quickened;

@@ -27,9 +27,9 @@ const CHUNK: usize = 64 << 10;
 
 /// A table with an entry of type `T` for each site of a code arena.
 ///
-/// A process, a thread or an isolate has one, or several for different purposes. It is `Send` and `Sync` as `T` is: entries that are
-/// `Cell`s serve one thread, atomics serve all. What changes in an entry changes nowhere else; a forked child copies the pages of those
-/// entries that it writes.
+/// A process, a thread or an isolate has one, or several for different purposes. It is `Send` and `Sync` as `T` is:
+/// entries that are `Cell`s serve one thread, atomics serve all. A change of an entry changes nothing else. A forked
+/// child copies the pages of those entries that it writes.
 ///
 /// An entry is any type of which zeros are a value ([`Zeroable`], atomics included). It has at least a byte, is aligned
 /// to at most 64, and has no drop glue. The compiler refuses others:
@@ -83,12 +83,12 @@ const CHUNK: usize = 64 << 10;
 /// ```
 pub struct SideTable<'a, T> {
     arena: &'a CodeArena,
-    pages: Reservation<Writable>,
-    base: NonNull<T>,
+    pub(super) pages: Reservation<Writable>,
+    pub(super) base: NonNull<T>,
     /// Entries that are writable.
     committed: AtomicUsize,
     /// Entries that there may be.
-    capacity: usize,
+    pub(super) capacity: usize,
     /// The arena's, in its sites.
     tag: u16,
     owns: PhantomData<T>,
@@ -285,39 +285,9 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
     }
 
     /// Bytes of pages that are writable.
-    fn bytes(&self) -> Range<usize> {
+    pub(super) fn bytes(&self) -> Range<usize> {
         let entries = self.committed.load(Acquire) * size_of::<T>();
         0..self.pages.page().ceil(entries).unwrap_or(0)
-    }
-
-    /// Counts the bytes of entries that are in physical memory now, or mapped to the system's page of zeros because
-    /// somebody read them; whole pages. Costs a system call for each 1024 pages of the table that were made writable, 4
-    /// MiB where a page is 4 KiB.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Pages`] when the system does not tell. [`OrdinaryPages`](crate::pages::OrdinaryPages) never tells of entries.
-    ///
-    /// ```
-    /// # #[cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
-    /// # fn main() -> Result<(), permacode::Error> {
-    /// # use permacode::{CodeArena, SideTable};
-    /// # use std::cell::Cell;
-    /// let arena = CodeArena::new()?;
-    /// let mut table: SideTable<'_, Cell<[u64; 32]>> = SideTable::new(&arena)?;
-    /// let entries = table.of(arena.load("m")?.sites(60_000)?)?; // 15 MB of them
-    /// entries[0].set([1; 32]);
-    /// entries[59_999].set([1; 32]);
-    /// assert!((1..5 << 20).contains(&table.resident()?)); // two pages, huge ones at the most
-    /// table.reset()?;
-    /// assert_eq!(table.resident()?, 0);
-    /// # Ok(())
-    /// # }
-    /// # #[cfg(not(all(target_os = "linux", not(miri), not(permacode_ordinary_pages))))]
-    /// # fn main() {}
-    /// ```
-    pub fn resident(&self) -> Result<usize, Error> {
-        self.pages.resident(self.bytes()).map_err(Error::Pages)
     }
 
     /// Returns the entries that `wanted` says yes to, with the numbers of their sites. A collector finds pointers so,
@@ -345,21 +315,6 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
         all.iter().enumerate().filter(move |(_, entry)| wanted(entry))
     }
 
-    /// Returns the number of entries that there may be, used or not. Costs nothing.
-    ///
-    /// ```
-    /// # use permacode::{CodeArena, SideTable};
-    /// # use std::cell::Cell;
-    /// let arena = CodeArena::new()?;
-    /// let table: SideTable<'_, Cell<u64>> = SideTable::builder(&arena).capacity(3).build()?;
-    /// assert_eq!(table.capacity(), 3); // not as many as fit into the page that it takes
-    /// assert!(table.of(arena.load("m")?.sites(4)?).is_err());
-    /// # Ok::<(), permacode::Error>(())
-    /// ```
-    pub fn capacity(&self) -> usize {
-        self.capacity
-    }
-
     /// Returns the arena whose sites the table serves. Costs nothing.
     ///
     /// ```
@@ -374,40 +329,6 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
     /// ```
     pub fn arena(&self) -> &'a CodeArena {
         self.arena
-    }
-
-    /// Returns the bytes of address space that the table takes: whole pages, for [`capacity`](Self::capacity) entries.
-    ///
-    /// Without a [chosen capacity](crate::side::SideTableBuilder::capacity) it says what the system granted. It never changes.
-    ///
-    /// ```
-    /// # use permacode::{CodeArena, SideTable};
-    /// # use std::cell::Cell;
-    /// let arena = CodeArena::new()?;
-    /// let table: SideTable<'_, Cell<u64>> = SideTable::new(&arena)?;
-    /// assert!(table.address_space() >= table.capacity() * size_of::<u64>());
-    /// # Ok::<(), permacode::Error>(())
-    /// ```
-    pub fn address_space(&self) -> usize {
-        self.pages.len()
-    }
-
-    /// Returns the addresses of all entries that there may be, for tools that look at the process from outside. The
-    /// reservation ends with the page that the last one lies on. Costs nothing.
-    ///
-    /// ```
-    /// # use permacode::{CodeArena, SideTable};
-    /// # use std::cell::Cell;
-    /// let arena = CodeArena::new()?;
-    /// let table: SideTable<'_, Cell<u64>> = SideTable::new(&arena)?;
-    /// let entries = table.of(arena.load("m")?.sites(2)?)?;
-    /// assert_eq!(table.address_range().start, entries.as_ptr().addr());
-    /// assert!(!table.address_range().contains(&arena.address_range().start));
-    /// # Ok::<(), permacode::Error>(())
-    /// ```
-    pub fn address_range(&self) -> Range<usize> {
-        let start = self.base.addr().get();
-        start..start + self.capacity * size_of::<T>()
     }
 }
 

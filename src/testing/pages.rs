@@ -229,11 +229,12 @@ impl Pages {
     /// - a second release
     ///
     /// ```
-    /// # use permacode::{pages::PageSource, testing::Pages};
+    /// # use permacode::pages::{PageSource, Step};
+    /// # use permacode::testing::Pages;
     /// let pages = Pages::ordinary();
     /// let at = pages.reserve(4096)?;
     /// // SAFETY: a reservation of ordinary memory, where a seal does nothing.
-    /// unsafe { pages.seal(at, 4096) }?; // never committed
+    /// unsafe { pages.apply(Step::Seal, at, 4096) }?; // never committed
     /// assert_eq!(pages.violations(), 1);
     /// # // SAFETY: the whole reservation, which nobody uses.
     /// # unsafe { pages.release(at, 4096) }?;

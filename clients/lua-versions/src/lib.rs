@@ -7,10 +7,10 @@ use mlua_sys as lua;
 use permacode::HeapArena;
 use permacode::ffi::permacode_heap_lua_alloc;
 
-/// What came of a program.
+/// The end of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// What it returned, as text.
+    /// Its result, as text.
     Returned(String),
     /// There was no memory: for the interpreter itself, or for what it ran.
     NoMemory,
@@ -18,7 +18,7 @@ pub enum End {
     Error(String),
 }
 
-/// Where a Lua has its memory.
+/// The memory of a Lua.
 #[derive(Clone, Copy)]
 pub enum Memory<'h> {
     /// A heap, by the function for C as it is.

@@ -1,4 +1,4 @@
-//! Where Lua gets its memory from.
+//! The source of Lua's memory.
 
 use core::ffi::c_void;
 use core::fmt;
@@ -9,8 +9,8 @@ use permacode::ffi::permacode_heap_lua_alloc;
 
 /// Lua's one function for all memory, `lua_Alloc`: `(data, block, old size, new size)`.
 ///
-/// A null `block` asks for a new one (the old size is then a hint at what kind of object it is for), a new size of 0 frees, everything else
-/// resizes. Null is returned for refused memory.
+/// A null `block` asks for a new one; the old size is then a hint at the kind of object. A new size of 0 frees, and
+/// everything else resizes. Null is returned for refused memory.
 pub type AllocFunction = unsafe extern "C" fn(*mut c_void, *mut c_void, usize, usize) -> *mut c_void;
 
 /// The memory that a [`State`](crate::State) lives in, valid for `'a`.
@@ -81,10 +81,13 @@ impl<'a> Allocator<'a> {
     ///
     /// # Safety
     ///
-    /// For all of `'a`, `function` may be called with `data`, from any thread that owns the state, and does what Lua's manual says of
-    /// `lua_Alloc`: what it returns is aligned for every C type, holds the new size in bytes, keeps the contents up to the smaller of
-    /// both sizes and belongs to the caller until freed; it refuses by null, leaving the old block as it was, and never refuses to make a
-    /// block smaller. It does not unwind.
+    /// For all of `'a`, `function` may be called with `data`, from any thread that owns the state. It does what Lua's
+    /// manual says of `lua_Alloc`:
+    ///
+    /// 1. The result is aligned for every C type, holds the new size in bytes, keeps the contents up to the smaller of
+    ///    both sizes, and belongs to the caller until freed.
+    /// 2. It refuses by null, and leaves the old block as it was. It never refuses to make a block smaller.
+    /// 3. It does not unwind.
     pub unsafe fn new(function: AllocFunction, data: *mut c_void) -> Self {
         Self { function, data, borrow: PhantomData }
     }

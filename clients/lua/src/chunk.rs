@@ -14,7 +14,8 @@ use mlua_sys as lua;
 use mlua_sys::lua_State;
 use permacode::Loader;
 
-/// What a chunk's instructions and line tables are aligned to, counted from its start, is 4; this also suits 8-byte loads.
+/// The alignment of a chunk. Its instructions and line tables need 4, counted from its start; this also suits 8-byte
+/// loads.
 const ALIGN: usize = 8;
 
 /// A compiled program, not yet anywhere in particular.
@@ -87,8 +88,9 @@ impl Chunk {
     ///
     /// # Safety
     ///
-    /// If the bytes begin like a binary chunk of Lua 5.5, they are one: written by `lua_dump` of a Lua 5.5 built with the same sizes and
-    /// byte order, and not changed since. Lua checks a header and the lengths it comes across, not the instructions.
+    /// If the bytes begin like a binary chunk of Lua 5.5, they are one. It was written by `lua_dump` of a Lua 5.5 built
+    /// with the same sizes and byte order, and not changed since. Lua checks a header and the lengths it comes across,
+    /// not the instructions.
     pub unsafe fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, LuaError> {
         ChunkName::new(name)?;
         Ok(Self { name: bytes::text(name.as_bytes())?, bytes: bytes::copy(bytes)? })
@@ -99,7 +101,7 @@ impl Chunk {
         &self.name
     }
 
-    /// What `lua_dump` wrote.
+    /// Returns the bytes that `lua_dump` wrote.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -125,7 +127,7 @@ impl fmt::Debug for Chunk {
     }
 }
 
-/// What `compile_and_dump` works on; owned by the frame below `lua_pcall`.
+/// The data of `compile_and_dump`; owned by the frame below `lua_pcall`.
 struct Compilation<'s> {
     source: &'s [u8],
     name: &'s CStr,

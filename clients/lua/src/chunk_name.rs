@@ -1,4 +1,4 @@
-//! What a chunk is called, in Lua's own way.
+//! The name of a chunk, in Lua's own way.
 
 use super::bytes;
 use super::error::LuaError;

@@ -1,11 +1,11 @@
-//! What Lua had to say, as a value.
+//! Errors of Lua, as values.
 
 use super::bytes;
 use core::fmt;
 use std::borrow::Cow;
 use std::collections::TryReserveError;
 
-/// What went wrong.
+/// The kind of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LuaErrorKind {
@@ -52,8 +52,8 @@ impl LuaError {
         Self::of(LuaErrorKind::Name, "the chunk's name holds a zero byte")
     }
 
-    /// The same as an error of the compiler's: what nests too deeply for its stack is an error in the source too, and is reported without
-    /// a place.
+    /// Turns it into an error of the compiler's. Source that nests too deeply for its stack is an error in the source
+    /// too, and is reported without a place.
     pub(crate) fn compiling(mut self, name: &str) -> Self {
         if self.kind == LuaErrorKind::Runtime {
             self.kind = LuaErrorKind::Syntax;
@@ -68,12 +68,12 @@ impl LuaError {
         Self { kind, message: Cow::Borrowed(message), traceback: Cow::Borrowed("") }
     }
 
-    /// What went wrong. Costs nothing.
+    /// Returns the kind of the error. Costs nothing.
     pub fn kind(&self) -> LuaErrorKind {
         self.kind
     }
 
-    /// What Lua says, as a rule with `name:line:` in front. Costs nothing.
+    /// Returns Lua's message, as a rule with `name:line:` in front. Costs nothing.
     ///
     /// Bytes that are not UTF-8 are replaced. Lua shows at most some 60 bytes of a name, the last ones.
     pub fn message(&self) -> &str {

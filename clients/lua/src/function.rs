@@ -8,7 +8,7 @@ use core::fmt;
 /// A program loaded into a state, ready to run; the state keeps it until it is dropped.
 pub struct Function<'s, 'a> {
     state: &'s State<'a>,
-    /// Where the registry keeps the closure.
+    /// The closure's place in the registry.
     reference: c_int,
 }
 

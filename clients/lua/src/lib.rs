@@ -6,10 +6,10 @@
 //!                       lua_dump         arena, sealed         constants; instructions stay where they are
 //! ```
 //!
-//! Lua loads a binary chunk from a *fixed buffer* (`lua_load`, mode `"B"`): instructions, line information and strings above 40 bytes are
-//! not copied but used where they lie. With the buffer in a [`CodeArena`](permacode::CodeArena), they are on pages that nothing can
-//! write to and that every forked worker shares. All else, every object that Lua allocates, lies in a
-//! [`HeapArena`](permacode::HeapArena), on other pages.
+//! Lua loads a binary chunk from a *fixed buffer* (`lua_load`, mode `"B"`). It uses instructions, line information and
+//! strings above 40 bytes where they lie, and does not copy them. With the buffer in a
+//! [`CodeArena`](permacode::CodeArena), they are on pages that nothing can write to and that every forked worker
+//! shares. All else, every object that Lua allocates, lies in a [`HeapArena`](permacode::HeapArena), on other pages.
 //!
 //! ```
 //! use permacode::DualArena;
@@ -30,9 +30,10 @@
 //!
 //! # What is safe, and why
 //!
-//! * Lua does not verify bytecode. Only what this crate dumped itself can be loaded in safe code: [`Chunk`] and [`Program`] have private
-//!   bytes. [`Chunk::from_bytes`] is `unsafe`. Inside Lua, `load`, `loadfile` and `dofile` take text only, and the libraries `debug` and
-//!   `package`, with which a program can break its state or load machine code, are not opened.
+//! * Lua does not verify bytecode. Safe code can load only chunks that this crate dumped: [`Chunk`] and [`Program`]
+//!   have private bytes, and [`Chunk::from_bytes`] is `unsafe`. Inside Lua, `load`, `loadfile` and `dofile` take text
+//!   only. The libraries `debug` and `package`, with which a program can break its state or load machine code, are not
+//!   opened.
 //! * A [`State`] borrows both arenas as long as it lives, its destructor included: finalizers run code when it is closed.
 //! * Lua reports errors by `longjmp`. Whatever can raise runs inside `lua_pcall`, above frames that have nothing to drop; to Rust, an error
 //!   is a [`LuaError`].

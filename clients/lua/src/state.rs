@@ -29,10 +29,14 @@ const LIBRARIES: c_int = lua::LUA_GLIBK
 
 /// A Lua interpreter that may execute code which lives for `'a`.
 ///
-/// It belongs to one thread: neither `Send` nor `Sync`. Its libraries are Lua's without `debug` and `package`; `print` and `io.write`
-/// collect what they are given, byte for byte as it would be printed; `load`, `loadfile` and `dofile` take text only; `os.setlocale` is
-/// missing; an error in a finalizer is not reported. Otherwise a program may do what Lua programs do: open files, run commands, end the
-/// process by `os.exit`.
+/// It belongs to one thread: neither `Send` nor `Sync`. It differs from the `lua` program in these points:
+///
+/// - The libraries `debug` and `package` are missing, and so is `os.setlocale`.
+/// - `print` and `io.write` collect their output, byte for byte as it would be printed.
+/// - `load`, `loadfile` and `dofile` take text only.
+/// - An error in a finalizer is not reported.
+///
+/// Otherwise a program may do what Lua programs do: open files, run commands, end the process by `os.exit`.
 ///
 /// A state does not outlive the arena that it runs from, not even while it is dropped (nor [its heap](Allocator::heap)):
 ///
@@ -63,7 +67,7 @@ const LIBRARIES: c_int = lua::LUA_GLIBK
 /// ```
 pub struct State<'a> {
     raw: RawState<'a>,
-    /// Where the registry keeps the function that gives back what was printed.
+    /// The place in the registry of the function that gives back the output.
     output: c_int,
 }
 
@@ -146,7 +150,7 @@ impl<'a> State<'a> {
         unsafe { self.load_as(program, c"b") }
     }
 
-    /// What was printed since it was last asked for: by finalizers, by a program that then failed.
+    /// Takes the output since it was last asked for: by finalizers, by a program that then failed.
     ///
     /// [`Function::run`] returns what the program printed, so there is no need for this after a success.
     ///
@@ -216,7 +220,7 @@ impl fmt::Debug for State<'_> {
     }
 }
 
-/// What to load; afterwards, how that went and where the registry keeps it.
+/// A program to load; afterwards, the outcome and its place in the registry.
 struct Load<'s> {
     code: &'s [u8],
     name: &'s CStr,
@@ -244,7 +248,7 @@ impl<'s> Load<'s> {
     }
 }
 
-/// What to call, and how many values that returns.
+/// A function to call, and the number of values that it returns.
 struct Call {
     reference: c_int,
     results: c_int,

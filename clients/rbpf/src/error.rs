@@ -1,4 +1,4 @@
-//! What went wrong, as a value.
+//! Errors, as values.
 
 use core::fmt;
 
@@ -10,7 +10,7 @@ pub enum EbpfError {
     Refused(String),
     /// rbpf compiles for x86-64 only, and writes the same on every other processor.
     Architecture,
-    /// What rbpf wrote does not end as its functions do.
+    /// The code that rbpf wrote does not end as its functions do.
     NoEnd,
     /// The arena refused memory, or the system executable pages.
     Arena(permacode::Error),

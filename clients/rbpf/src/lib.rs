@@ -8,8 +8,9 @@
 //!                                                         not executable
 //! ```
 //!
-//! rbpf interprets a program where it lies: it borrows `&'a [u8]`. Its compiler writes x86-64 machine code into a buffer that it is given;
-//! the code is position-independent, so it is copied to pages of the arena that become executable when they stop being writable.
+//! rbpf interprets a program where it lies: it borrows `&'a [u8]`. Its compiler writes x86-64 machine code into a
+//! buffer that it is given. The code is position-independent, so it is copied to pages of the arena that become
+//! executable when they stop being writable.
 //!
 //! ```
 //! use permacode::CodeArena;

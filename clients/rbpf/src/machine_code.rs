@@ -1,4 +1,4 @@
-//! What rbpf's compiler wrote, before it is executable.
+//! The output of rbpf's compiler, before it is executable.
 
 use super::error::EbpfError;
 use super::helpers::Helpers;

@@ -58,8 +58,10 @@ impl<'a> Native<'a> {
     ///
     /// # Safety
     ///
-    /// Compiled programs check no access: this one reads and writes only `memory` and its own stack of 512 bytes, or what its helpers
-    /// vouch for, and its helpers put up with the stack that rbpf gives them: 8 bytes off the 16 that the processor's ABI asks for.
+    /// Compiled programs check no access.
+    ///
+    /// 1. This one reads and writes only `memory`, its own stack of 512 bytes, and what its helpers vouch for.
+    /// 2. Its helpers put up with the stack that rbpf gives them: 8 bytes off the 16 that the processor's ABI asks for.
     #[cfg(all(target_arch = "x86_64", unix))]
     pub unsafe fn run(&self, memory: &mut [u8]) -> u64 {
         type Function = unsafe extern "sysv64" fn(*mut u8, usize, *mut u8, usize, usize, usize) -> u64;

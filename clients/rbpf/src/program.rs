@@ -31,7 +31,7 @@ impl<'a> Program<'a> {
         self.bytes
     }
 
-    /// What interprets it, where it lies. Costs the verifier's walk again, which rbpf insists on.
+    /// Returns its interpreter, which reads it where it lies. Costs the verifier's walk again, which rbpf insists on.
     ///
     /// # Errors
     ///

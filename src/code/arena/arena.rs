@@ -82,7 +82,7 @@ impl CodeArena {
 
     /// Returns the name with this text, if a loader of the arena has interned it.
     ///
-    /// It adds nothing, so text from outside can be looked up without filling the arena. NameTrie of transient code are not found: those
+    /// It adds nothing, so text from outside can be looked up without filling the arena. Names of transient code are not found: those
     /// are the region's own until they are [promoted](crate::CodeRef::promote). The empty name is always found.
     ///
     /// ```
@@ -107,8 +107,8 @@ impl CodeArena {
     /// Returns the address space that is set aside for code, used or not. [`contains`](Self::contains) compares with
     /// it. It is for tools that look at the process from outside. Costs nothing.
     ///
-    /// Its beginning never changes. Its end falls where records need more than [what is reserved for them](crate::code::CodeArenaBuilder::reservation);
-    /// no block was ever there.
+    /// Its beginning never changes. Its end falls if records need more than [their
+    /// part](crate::code::CodeArenaBuilder::reservation). No block was ever there.
     ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;
@@ -138,8 +138,8 @@ impl CodeArena {
     }
 
     /// Returns the address ranges of the arena's bookkeeping, in front of the code and behind it. Loads and seals write
-    /// there. They are for tools that look at the process from outside: unsealed code and what lies in front of it may
-    /// be one mapping. Costs nothing.
+    /// there. They are for tools that look at the process from outside. Unsealed code and the bookkeeping in front of
+    /// it may be one mapping. Costs nothing.
     ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;

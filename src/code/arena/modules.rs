@@ -91,8 +91,7 @@ impl<'a> Module<'a> {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn name(&self) -> &'a str {
-        // SAFETY: the name was copied into the ledger before the record was made, and lives as long as the arena, borrowed for 'a.
-        unsafe { &*self.record.get().name() }
+        self.record.get().name().get()
     }
 
     /// Returns a number that no other module of this arena has, in the order in which loads began. Costs nothing.
@@ -147,9 +146,10 @@ impl<'a> Module<'a> {
 
     /// Makes the pages of this module read-only, and no other's that they are not shared with.
     ///
-    /// Use it for a module that was only [finished](crate::OpenModule::finish), where [`CodeArena::seal`] would seal all of them. The rest of its last
-    /// page is padded with zeros if nobody fills it. If an open loader does, that page stays as it is: [`SealReport::held`] counts it, and it can be sealed
-    /// once that loader is closed. What is sealed already stays sealed; calling again is a no-op.
+    /// Use it for a module that was only [finished](crate::OpenModule::finish), where [`CodeArena::seal`] would seal
+    /// all of them. The rest of its last page is padded with zeros if nobody fills it. If an open loader does, that
+    /// page stays as it is: [`SealReport::held`] counts it, and it can be sealed once that loader is closed. Sealed
+    /// pages stay sealed; calling again is a no-op.
     ///
     /// Pages that the module shares with finished neighbours are sealed with it. Machine code that its own loader did not
     /// [seal](crate::code::NativeModule::seal) becomes read-only here, never executable.

@@ -6,7 +6,7 @@ use super::arena::CodeArena;
 use crate::error::{Error, PageError};
 
 impl CodeArena {
-    /// Makes read-only whatever is finished and is not yet, and says how many tails open loaders still hold.
+    /// Makes all finished code read-only that is not yet, and says how many tails open loaders still hold.
     ///
     /// Costs one system call for each stretch of unsealed pages, commonly one in all, and a load for each 16 MiB that
     /// are sealed already. [`protection`](crate::code::CodeArenaBuilder::protection) and
@@ -36,8 +36,9 @@ impl CodeArena {
         Ok(SealReport { pages, held: self.store().pages().held() })
     }
 
-    /// Puts sealed memory files in the place of all sealed pages: [`Protection::SealedFile`](crate::code::Protection::SealedFile). References stay good,
-    /// and whoever reads meanwhile reads the same bytes.
+    /// Puts sealed memory files in the place of all sealed pages:
+    /// [`Protection::SealedFile`](crate::code::Protection::SealedFile). References stay good, and a reader meanwhile
+    /// reads the same bytes.
     ///
     /// With [`CodeArenaBuilder::protection`](crate::code::CodeArenaBuilder::protection) each seal does so by itself.
     /// Call this to do it once, after the last seal, or to try again.
@@ -51,8 +52,8 @@ impl CodeArena {
     ///
     /// # Errors
     ///
-    /// [`Error::Pages`] says which step the system refused. What was not replaced is protected as before; others are replaced all the same,
-    /// and the call can be repeated.
+    /// [`Error::Pages`] says which step the system refused. Pages that were not replaced are protected as before.
+    /// Others are replaced all the same, and the call can be repeated.
     ///
     /// ```
     /// use permacode::CodeArena;
@@ -72,7 +73,7 @@ impl CodeArena {
         self.store().pages().replace_sealed().map_err(Error::Pages)
     }
 
-    /// Makes what is sealed unchangeable for as long as the process and its children live:
+    /// Makes sealed code unchangeable for as long as the process and its children live:
     /// [`Protection::Fixed`](crate::code::Protection::Fixed). For an arena that was [leaked](Self::leak).
     ///
     /// Each stretch of sealed pages that is not fixed yet becomes one mapping, however many seals it took. A stretch
@@ -114,8 +115,9 @@ impl CodeArena {
     /// Returns the last refusal of something that was asked for: a level of protection, or huge pages. `None` if
     /// nothing was refused. Costs a load.
     ///
-    /// Without [`CodeArenaBuilder::strict`](crate::code::CodeArenaBuilder::strict) a seal succeeds when pages are protected, whatever was asked
-    /// for beyond: this says what was refused, [`Module::protection`](crate::Module::protection) what holds.
+    /// Without [`CodeArenaBuilder::strict`](crate::code::CodeArenaBuilder::strict) a seal succeeds when pages are
+    /// protected, even if a higher level was refused. This says which one was, and
+    /// [`Module::protection`](crate::Module::protection) which one holds.
     ///
     /// ```
     /// use permacode::CodeArena;

@@ -6,8 +6,8 @@ use core::sync::atomic::Ordering::Relaxed;
 
 /// Counts of a [`CodeArena`](crate::CodeArena), all in bytes unless they say otherwise.
 ///
-/// When no loader is open, `claimed = used + gaps + lost + tails`: no byte is unaccounted for. A copy of what
-/// [`CodeArena::stats`](crate::CodeArena::stats) found, which says what finding costs.
+/// When no loader is open, `claimed = used + gaps + lost + tails`: no byte is unaccounted for. A copy of the counts
+/// that [`CodeArena::stats`](crate::CodeArena::stats) found. That call says what finding costs.
 ///
 /// ```
 /// let arena = permacode::CodeArena::new()?;

@@ -1,7 +1,7 @@
 //! Allocation in a loader: values, slices, text, names, sites, and links between them.
 //!
-//! Each block is placed (see `loader.rs`), filled, and from then on only read. What fills a slice element by element goes through
-//! [`SliceGuard`], which takes everything back when it does not come to its end.
+//! Each block is placed (see `loader.rs`), filled, and from then on only read. A slice that is filled element by
+//! element goes through [`SliceGuard`], which takes everything back if it does not come to its end.
 
 use super::loader::Loader;
 use super::region_room::BlockNote;
@@ -32,7 +32,8 @@ impl<'a> Loader<'a> {
     /// # }
     /// ```
     ///
-    /// Blocks are never dropped, so a type that needs it does not compile, whoever promised it to be [`Permanent`]:
+    /// Blocks are never dropped, so a type that needs it does not compile, even if somebody promised it to be
+    /// [`Permanent`]:
     ///
     /// ```compile_fail,E0080
     /// struct Owner(String);
@@ -318,10 +319,10 @@ impl<'a> Loader<'a> {
     ///
     /// Costs one atomic addition and no memory. Zero sites are fine.
     ///
-    /// [`Sites`] carry no lifetime, so nothing stops a program from copying those of [transient](crate::CodeRef::transient) code into a
-    /// block of a module. Do not: the numbers are given to other code once that code is freed, and two code objects then share entries.
-    /// No memory is misused, but a cache may hit what was found for the other. [`CodeRef::promote`](crate::CodeRef::promote) gives its copy
-    /// numbers of its own.
+    /// [`Sites`] carry no lifetime, so nothing stops a program from copying those of
+    /// [transient](crate::CodeRef::transient) code into a block of a module. Do not: the numbers are given to other
+    /// code once that code is freed, and two code objects then share entries. No memory is misused, but a cache may hit
+    /// an entry of the other. [`CodeRef::promote`](crate::CodeRef::promote) gives its copy numbers of its own.
     ///
     /// # Errors
     ///

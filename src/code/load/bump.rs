@@ -10,6 +10,7 @@
 
 use crate::base::align;
 use crate::base::cpu::prefetch;
+use crate::error::Error;
 use core::alloc::Layout;
 use core::cell::Cell;
 use core::ptr::NonNull;
@@ -26,6 +27,15 @@ pub(in crate::code) struct Bump {
     gaps: Cell<usize>,
     /// Bytes placed and given up again.
     lost: Cell<usize>,
+}
+
+/// A block that was placed in another room than where the cursor was.
+pub(super) struct PlacedIn {
+    pub(super) at: NonNull<u8>,
+    /// The address where the block ends, and so what is filled of that room.
+    pub(super) end: usize,
+    /// `true` if the cursor goes on there.
+    pub(super) goes_on: bool,
 }
 
 impl Bump {
@@ -68,14 +78,32 @@ impl Bump {
         self.limit.get() - self.cursor.get().addr().get()
     }
 
-    /// Goes to another place.
+    /// Makes the room longer.
     ///
     /// # Safety
     ///
-    /// From `cursor` to `limit`, not below it, lies zeroed memory of one allocation that is the owner's alone.
-    pub(in crate::code) unsafe fn enter(&self, cursor: NonNull<u8>, limit: usize) {
-        self.cursor.set(cursor);
+    /// The bytes from the limit to this one lie in the same allocation, are zero, and the owner's alone.
+    pub(super) unsafe fn lengthen(&self, limit: usize) {
         self.limit.set(limit);
+    }
+
+    /// Places a block at the beginning of another room. The cursor goes on in whichever of both has more left.
+    ///
+    /// # Safety
+    ///
+    /// From `start` to `limit`, not below it, lies zeroed memory of one allocation that is the owner's alone.
+    pub(super) unsafe fn place_in(&self, start: NonNull<u8>, limit: usize, block: Layout) -> Result<PlacedIn, Error> {
+        let former = (self.cursor.replace(start), self.limit.replace(limit));
+        let former_room = former.1 - former.0.addr().get();
+        let placed = self.place(block);
+        let (end, room) = (self.cursor.get().addr().get(), self.room());
+        let goes_on = placed.is_some() && former_room <= room;
+        if !goes_on {
+            self.cursor.set(former.0);
+            self.limit.set(former.1);
+        }
+        let at = placed.ok_or(Error::Exhausted { needed: block.size(), left: room })?;
+        Ok(PlacedIn { at, end, goes_on })
     }
 
     /// Takes back `size` bytes at `at`, of which the first `written` are not zero, as if they had not been placed. They

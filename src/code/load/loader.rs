@@ -19,7 +19,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
 
-/// Allocates blocks, interns names, sets links and numbers sites. What a lowering function takes: `&Loader<'a>`.
+/// Allocates blocks, interns names, sets links and numbers sites. A lowering function takes a `&Loader<'a>`.
 ///
 /// Two things lend one. An [`OpenModule`](crate::OpenModule) is one by `Deref`: its blocks go to the module. And
 /// [`CodeRef::transient`](crate::CodeRef::transient) lends one to a function: its blocks go to a counted region of a heap. So one lowering function
@@ -89,8 +89,8 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Returns the bytes that the module fills so far: its blocks and the gaps between them. What [`Module::bytes`](crate::Module::bytes) will say of it when it is
-    /// closed now.
+    /// Returns the bytes that the module fills so far: its blocks and the gaps between them.
+    /// [`Module::bytes`](crate::Module::bytes) will say the same if it is closed now.
     ///
     /// Use it to bound what one module may take, or to report progress.
     ///

@@ -5,8 +5,8 @@
 //!                     start                  cursor            limit
 //! ```
 //!
-//! What lies before the cursor never changes again, save a [`Link`](crate::Link) (invariant 2). When the room does not suffice, `tails.rs`
-//! finds more, as much as is in proportion to what the module fills already (soundness S21).
+//! Memory before the cursor never changes again, save a [`Link`](crate::Link) (invariant 2). When the room does not
+//! suffice, `tails.rs` finds more, as much as is in proportion to what the module fills already (soundness S21).
 
 use super::bump::Bump;
 use crate::code::arena::CodeArena;
@@ -145,7 +145,7 @@ impl<'a> ModuleRoom<'a> {
         let rest = Tail { range: claim.keep().start..room.start, behind: None };
         // SAFETY: claimed just now, and nobody else has heard of it.
         unsafe { self.store().park(self.end, rest) };
-        self.enter(bump, extent, None, block)
+        self.place_in(bump, extent, None, block)
     }
 
     /// Makes the current room longer.
@@ -161,7 +161,7 @@ impl<'a> ModuleRoom<'a> {
         // SAFETY: this loader fills the extent, and holds the room that begins where it ended.
         unsafe { extent.set_limit(limit) };
         // SAFETY: the cursor stays where it is; the room behind it is longer.
-        unsafe { bump.enter(bump.cursor(), self.pages().at(limit).addr().get()) };
+        unsafe { bump.lengthen(self.pages().at(limit).addr().get()) };
         self.place(bump, block)
     }
 
@@ -172,7 +172,7 @@ impl<'a> ModuleRoom<'a> {
                 if self.pages().shares_its_first_page(&extent) && !self.shares.replace(true) {
                     self.pages().add_held();
                 }
-                self.enter(bump, extent, tail.behind, block)
+                self.place_in(bump, extent, tail.behind, block)
             }
             Err(error) => {
                 // SAFETY: the room is this loader's, and nothing was done with it.
@@ -190,7 +190,7 @@ impl<'a> ModuleRoom<'a> {
     }
 
     /// Places the block at the beginning of an extent. The cursor stays there, unless the former room has more left.
-    fn enter(
+    fn place_in(
         &self,
         bump: &Bump,
         extent: Record<'a, Extent>,
@@ -198,20 +198,17 @@ impl<'a> ModuleRoom<'a> {
         block: Layout,
     ) -> Result<NonNull<u8>, Error> {
         self.append(extent);
-        let former = (self.current.get(), bump.cursor(), bump.limit(), bump.room());
         self.note_end(bump);
         let (start, limit) = (self.pages().at(extent.start()), self.pages().at(extent.limit()));
         // SAFETY: room that this loader holds: zero, committed, nobody else's.
-        unsafe { bump.enter(start, limit.addr().get()) };
-        self.current.set(Some((extent, behind)));
-        let at = self.place(bump, block)?;
-        if former.3 > bump.room() {
-            self.note_end(bump);
-            self.current.set(former.0);
-            // SAFETY: where it was before.
-            unsafe { bump.enter(former.1, former.2) };
+        let placed = unsafe { bump.place_in(start, limit.addr().get(), block) }?;
+        if placed.goes_on {
+            self.current.set(Some((extent, behind)));
+        } else {
+            // SAFETY: this loader fills the extent, up to the block's end and within its limit.
+            unsafe { extent.set_end(self.offset(placed.end)) };
         }
-        Ok(at)
+        Ok(placed.at)
     }
 
     /// Places a block that there is room for now.

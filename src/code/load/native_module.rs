@@ -8,11 +8,11 @@ use core::fmt;
 
 /// A module of machine code while it is built.
 ///
-/// Like a [`Loader`](crate::Loader), for bytes only. Its pages are shared with no other module, so that nothing but machine code
+/// Like an [`OpenModule`], for bytes only. Its pages are shared with no other module, so that nothing but machine code
 /// becomes executable. Until the seal they are writable and not executable, from then on executable and not writable.
 /// Processors that need it are told to flush their instruction cache.
 ///
-/// Dropping the loader closes the module. Its pages then become read-only with the next [`CodeArena::seal`], and never
+/// Dropping it closes the module. Its pages then become read-only with the next [`CodeArena::seal`], and never
 /// executable.
 ///
 /// ```

@@ -85,20 +85,16 @@ impl<'a> RegionRoom<'a> {
     pub(in crate::code) fn refill(&self, bump: &Bump, layout: Layout) -> Result<NonNull<u8>, Error> {
         let piece = self.region.more(layout)?;
         let (start, end) = (piece.cast::<u8>(), piece.cast::<u8>().addr().get() + piece.len());
-        let former = (bump.cursor(), bump.limit());
-        let (former_room, filled) = (bump.room(), Self::distance(self.floor.get(), bump));
+        let filled = Self::distance(self.floor.get(), bump);
         // SAFETY: the promise of `more`.
-        unsafe { bump.enter(start, end) };
-        let at = bump.place(layout).ok_or(Error::Exhausted { needed: layout.size(), left: 0 })?;
-        if former_room > bump.room() {
-            self.elsewhere.set(self.elsewhere.get() + Self::distance(Some(start), bump));
-            // SAFETY: where it was before.
-            unsafe { bump.enter(former.0, former.1) };
-        } else {
+        let placed = unsafe { bump.place_in(start, end, layout) }?;
+        if placed.goes_on {
             self.elsewhere.set(self.elsewhere.get() + filled);
             self.floor.set(Some(start));
+        } else {
+            self.elsewhere.set(self.elsewhere.get() + (placed.end - start.addr().get()));
         }
-        Ok(at)
+        Ok(placed.at)
     }
 
     /// Bytes filled so far: blocks and the gaps between them.

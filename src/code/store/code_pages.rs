@@ -20,7 +20,8 @@
 
 use super::extent::Extent;
 use super::ledger::Memory;
-use super::page_table::{PageFlag, PageTable};
+use super::page_groups::{PageFlag, PageGroups};
+use super::page_table::PageTable;
 use super::plan::StorePlan;
 use super::protection::Protection;
 use super::record::Record;
@@ -122,7 +123,7 @@ impl CodePages {
         // which is a page's beginning.
         let table = unsafe {
             let (end, rest) = (reservation.at(geometry.table), reservation.at(geometry.rest));
-            PageTable::new(end, rest, page.index(geometry.code))
+            PageTable::new(PageGroups::new(end, rest, page.index(geometry.code)))
         };
         let grain = align::grain(geometry.code, page.bytes());
         // SAFETY: the caller's promise; `park` hands on boards of the arena that these pages are part of.

@@ -6,7 +6,7 @@ use super::extent::Extent;
 use super::ledger::{CHUNK, Ledger};
 use super::module_list::{ModuleList, ModuleRecord};
 use super::name_trie::NameTrie;
-use super::page_table::PageTable;
+use super::page_groups::PageGroups;
 use super::plan::StorePlan;
 use super::protection::Protection;
 use super::record::Record;
@@ -37,7 +37,7 @@ pub(in crate::code) struct CodeStore {
 impl CodeStore {
     /// Returns where the parts of a reservation for `code` bytes lie, with at least one chunk of records.
     pub(in crate::code) fn plan(code: usize, page: PageSize) -> Option<StorePlan> {
-        StorePlan::new(code, page, CHUNK, PageTable::bytes)
+        StorePlan::new(code, page, CHUNK, PageGroups::bytes)
     }
 
     /// Makes an empty store in a reservation that was made for this plan.
@@ -101,7 +101,7 @@ impl CodeStore {
     /// The record of a new module called `name`.
     pub(in crate::code) fn module_record(&self, name: &str) -> Result<Record<'_, ModuleRecord>, Error> {
         self.ledger.insert_named(&self.pages, name, |name| {
-            // SAFETY: the ledger copied the name and puts the record in front of it. Its loader adds what it records in this store.
+            // SAFETY: the ledger puts the record in front of the name that it copied. Its loader adds what it records in this store.
             unsafe { ModuleRecord::new(self.next_module.fetch_add(1, Relaxed), name) }
         })
     }

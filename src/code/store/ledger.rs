@@ -115,7 +115,7 @@ impl Ledger {
         &'l self,
         memory: &'l impl Memory,
         text: &str,
-        record: impl FnOnce(&'l str) -> T,
+        record: impl FnOnce(Record<'l, str>) -> T,
     ) -> Result<Record<'l, T>, Error> {
         const { assert!(!core::mem::needs_drop::<T>(), "records are never dropped") };
         const { assert!(align_of::<T>() <= RECORD_ALIGN) };
@@ -128,7 +128,7 @@ impl Ledger {
             copy.copy_from_nonoverlapping(NonNull::from(text).cast(), text.len());
             let copy = NonNull::slice_from_raw_parts(copy, text.len());
             let at = at.cast::<T>();
-            at.write(record(core::str::from_utf8_unchecked(copy.as_ref())));
+            at.write(record(Record::new(core::str::from_utf8_unchecked(copy.as_ref()))));
             Ok(Record::new(at.as_ref()))
         }
     }

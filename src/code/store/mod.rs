@@ -1,15 +1,16 @@
 //! The place of blocks: pages, records, tables. It knows neither an arena nor a loader.
 //!
 //! ```text
-//!   code_store                      all of it
-//!   code_pages · tails · sealing    claimed → closed → sealed → replaced → fixed; who may write where (refusal: why not)
-//!   module_list · name_trie · page_table    tables over the modules, the names and the pages
-//!   extent                          what a module fills (protection: how hard that is to change; counters: sums)
-//!   ledger · record                 where records lie, and how they are found
-//!   shelf · watermark               tails that wait; what is claimed
-//!   plan                            where the parts of the reservation lie
+//!   code_store                               all of it
+//!   code_pages over claims · tails · sealing   claimed → closed → sealed → replaced → fixed; who may write where (refusal: why not)
+//!   module_list · name_trie · page_table     tables over the modules, the names and the pages
+//!   extent                                   what a module fills (protection: how hard that is to change; counters: sums)
+//!   ledger · record                          where records lie, and how they are found
+//!   shelf · watermark                        tails that wait; what is claimed
+//!   plan                                     where the parts of the reservation lie
 //! ```
 
+mod claims;
 mod code_pages;
 mod code_store;
 mod counters;
@@ -17,6 +18,7 @@ mod extent;
 mod ledger;
 mod module_list;
 mod name_trie;
+mod page_groups;
 mod page_table;
 mod plan;
 mod protection;

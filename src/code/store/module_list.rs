@@ -1,13 +1,13 @@
 //! Modules: what is known of each, and the list of those that are finished, in that order.
 
 use super::extent::Extent;
-use super::record::{AtomicRecord, Record};
+use super::record::{AtomicRecord, Record, RecordPtr};
 use core::sync::atomic::{AtomicUsize, Ordering::*};
 
 /// The ledger's record of a module. Written by its loader while open, published in the arena's list when finished.
 pub(in crate::code) struct ModuleRecord {
     id: u32,
-    name: *const str,
+    name: RecordPtr<str>,
     /// Bytes of all extents, gaps between blocks included.
     bytes: AtomicUsize,
     first: AtomicRecord<Extent>,
@@ -15,22 +15,16 @@ pub(in crate::code) struct ModuleRecord {
     next: AtomicRecord<ModuleRecord>,
 }
 
-// SAFETY: by the promise of `new`, the name points to text in the ledger, which is immutable and lives as long as the record.
-unsafe impl Send for ModuleRecord {}
-// SAFETY: as above; the other fields are atomic or never change.
-unsafe impl Sync for ModuleRecord {}
-
 impl ModuleRecord {
     /// A module without extents.
     ///
     /// # Safety
     ///
-    /// 1. The record goes to an arena's ledger.
-    /// 2. `name` lies in that ledger and never changes.
-    /// 3. Only extents of that ledger are added to it, and only modules of that ledger follow it.
-    pub(in crate::code) unsafe fn new(id: u32, name: &str) -> Self {
-        // SAFETY: the places are parts of a record that goes to the ledger whose records are published there.
-        let (first, next) = unsafe { (AtomicRecord::empty(), AtomicRecord::empty()) };
+    /// 1. The record goes to the ledger that `name` lies in.
+    /// 2. Only extents of that ledger are added to it, and only modules of that ledger follow it.
+    pub(in crate::code) unsafe fn new(id: u32, name: Record<'_, str>) -> Self {
+        // SAFETY: all of them are parts of a record that goes to the ledger whose records are published there.
+        let (name, first, next) = unsafe { (RecordPtr::new(name), AtomicRecord::empty(), AtomicRecord::empty()) };
         Self { id, name, bytes: AtomicUsize::new(0), first, next }
     }
 
@@ -43,8 +37,8 @@ impl ModuleRecord {
         self.id
     }
 
-    pub(in crate::code) fn name(&self) -> *const str {
-        self.name
+    pub(in crate::code) fn name(&self) -> Record<'_, str> {
+        self.name.get()
     }
 
     /// Bytes of all extents, once the module is finished.

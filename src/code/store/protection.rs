@@ -25,9 +25,9 @@ pub enum Protection {
     /// Every page is mapped read-only: a store dies of a signal. Does not stop `mprotect`, `munmap`, `MADV_DONTNEED` or
     /// `/proc/self/mem`.
     ReadOnly,
-    /// Every page is a memory file's that is sealed against writing, shrinking, growing and other seals. Stops `mprotect` and
-    /// `/proc/self/mem` besides; does not stop `munmap` and whatever else takes the mapping away. A fork copies no page tables for it.
-    /// Linux.
+    /// Every page is a memory file's that is sealed against writing, shrinking, growing and other seals. Stops
+    /// `mprotect` and `/proc/self/mem` besides. Does not stop `munmap` and other calls that take the mapping away. A
+    /// fork copies no page tables for it. Linux.
     SealedFile,
     /// The mapping cannot be changed either, by anybody, for as long as the process and its children live. Linux 6.10 and later, 64 bits.
     Fixed,

@@ -1,6 +1,6 @@
 //! Records, and the places where they are published: one atomic pointer each, from empty to a record.
 //!
-//! Whoever finds a record finds it whole: what was written before it was published is seen by whoever gets or takes it. `loom/` tries that.
+//! A reader that finds a record finds it whole: all writes before it was published are visible. `loom/` tries that.
 
 use crate::base::atomics::AtomicPtr;
 use core::marker::PhantomData;
@@ -11,17 +11,17 @@ use core::sync::atomic::Ordering::*;
 /// A record of the ledger, for as long as its arena is borrowed.
 ///
 /// Whoever holds one may publish it: the memory behind it lives as long as the arena.
-pub(in crate::code) struct Record<'l, T>(&'l T);
+pub(in crate::code) struct Record<'l, T: ?Sized>(&'l T);
 
-impl<T> Clone for Record<'_, T> {
+impl<T: ?Sized> Clone for Record<'_, T> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T> Copy for Record<'_, T> {}
+impl<T: ?Sized> Copy for Record<'_, T> {}
 
-impl<'l, T> Record<'l, T> {
+impl<'l, T: ?Sized> Record<'l, T> {
     /// # Safety
     ///
     /// The memory is the arena's, and is never moved or freed before it.
@@ -39,7 +39,7 @@ impl<'l, T> Record<'l, T> {
     }
 }
 
-impl<T> Deref for Record<'_, T> {
+impl<T: ?Sized> Deref for Record<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -102,14 +102,14 @@ impl<T> AtomicRecord<T> {
 }
 
 /// A record of the same arena that is known from the start.
-pub(in crate::code) struct RecordPtr<T>(NonNull<T>);
+pub(in crate::code) struct RecordPtr<T: ?Sized>(NonNull<T>);
 
 // SAFETY: a shared reference to a record, which is all that comes out of it, may go to any thread.
-unsafe impl<T: Sync> Send for RecordPtr<T> {}
+unsafe impl<T: Sync + ?Sized> Send for RecordPtr<T> {}
 // SAFETY: as above.
-unsafe impl<T: Sync> Sync for RecordPtr<T> {}
+unsafe impl<T: Sync + ?Sized> Sync for RecordPtr<T> {}
 
-impl<T> RecordPtr<T> {
+impl<T: ?Sized> RecordPtr<T> {
     /// # Safety
     ///
     /// What is made is part of a record that goes to the ledger that `record` lies in.

@@ -10,7 +10,7 @@
 
 use super::code_pages::CodePages;
 use super::extent::Extent;
-use super::page_table::PageFlag;
+use super::page_groups::PageFlag;
 use super::protection::Protection;
 use crate::error::PageError;
 use crate::pages::{HUGE, Step};

@@ -4,9 +4,10 @@
 //!   shelf ─▶ board: waiting, a bit a place for each class of sizes │ taken, a bit a place │ places: start..limit, … ─▶ board ─▶ …
 //! ```
 //!
-//! A place is somebody's, from the moment he sets its bit in `taken` until he clears it. Its owner says there which bytes the tail has, and
-//! sets its bit in `waiting`: now it is nobody's. Whoever clears that bit is the next owner. Each of these steps is one atomic operation
-//! (invariant 5). A thread that vanishes loses the tails that it held, and no other.
+//! A place is somebody's, from the moment he sets its bit in `taken` until he clears it. Its owner says there which
+//! bytes the tail has, and sets its bit in `waiting`: now it is nobody's. The thread that clears that bit is the next
+//! owner. Each of these steps is one atomic operation (invariant 5). A thread that vanishes loses the tails that it
+//! held, and no other.
 //!
 //! A bit is only ever the right to a place, whatever lies there by then, and its new owner looks again. So a place may
 //! be emptied and filled between a look at it and the taking. `loom/` tries that.
@@ -15,8 +16,8 @@
 //! any tail waits it costs one more for each board, and two for each tail that might do.
 
 use super::record::{AtomicRecord, Record};
-use crate::base::align;
 use crate::base::atomics::AtomicUsize;
+use crate::base::{align, bits};
 use core::ops::Range;
 use core::sync::atomic::Ordering::*;
 
@@ -326,9 +327,7 @@ impl Shelf {
     }
 
     fn spots(board: Record<'_, Board>, bits: usize) -> impl Iterator<Item = Spot<'_>> {
-        core::iter::successors(Some(bits), |bits: &usize| (*bits != 0).then(|| bits & (bits - 1)))
-            .take_while(|&bits| bits != 0)
-            .map(move |bits| Spot { board, place: bits.trailing_zeros() as usize })
+        bits::ones(bits as u64).map(move |place| Spot { board, place })
     }
 
     // ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────

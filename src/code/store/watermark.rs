@@ -8,7 +8,7 @@
 //! Records that need more than their own part take the very last units, until machine code is claimed in front of them.
 //!
 //! Claims do not overlap: each moves one number in one step, and sees the other in that step. The latest of each end
-//! may be given back. Whoever claims these bytes next does so after all that was done to them. `loom/` tries both.
+//! may be given back. The next claim of these bytes comes after all that was done to them. `loom/` tries both.
 //!
 //! Units are the owner's: at most [`MOST`] of them in all, so that half a word holds each number.
 

@@ -18,8 +18,9 @@ use core::ptr::{self, NonNull};
 
 /// Is shown, by [`Permanent::trace`], everything that a value refers to. Nothing else can be done with it.
 ///
-/// Only an `impl` of [`Permanent`] by hand names it: it hands the tracer on to each field that refers to something. What was shown is what
-/// [`CodeRef::promote`](crate::CodeRef::promote) copies. A word or two, on the stack; being shown a reference costs a call.
+/// Only an `impl` of [`Permanent`] by hand names it: it hands the tracer on to each field that refers to something.
+/// [`CodeRef::promote`](crate::CodeRef::promote) copies exactly the references that were shown. A word or two, on the
+/// stack; being shown a reference costs a call.
 ///
 /// ```
 /// use permacode::{CodeRef, DualArena, Permanent, Transients};

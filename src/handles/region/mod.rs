@@ -9,6 +9,7 @@
 //!   site_pool              site numbers that are used again
 //! ```
 
+mod part;
 mod parts;
 mod pieces;
 mod region;
@@ -20,7 +21,7 @@ mod transients;
 
 pub use transients::{TransientStats, Transients};
 
-pub(in crate::handles) use parts::Part;
+pub(in crate::handles) use part::{Part, PartRef};
 pub(in crate::handles) use pieces::{push, refusal};
 pub(in crate::handles) use region::{Region, Unheld};
 pub(in crate::handles) use survey::Kept;

@@ -8,7 +8,7 @@
 //! * A part is in exactly one list as long as it is live; the last one that leaves takes the region along.
 //! * The table is an object of the heap and grows with the number of parts. Where the heap has no room for a larger one, the lists grow.
 
-use super::region::Region;
+use super::part::Part;
 use crate::heap::HeapArena;
 use core::alloc::Layout;
 use core::cell::Cell;
@@ -19,19 +19,6 @@ use core::slice;
 /// Parts that share a list before there are more lists.
 const CROWDED: usize = 8;
 
-/// A code object of a region that is held: what handles point to.
-pub(in crate::handles) struct Part<'a> {
-    /// Handles; `usize::MAX` says that the count overflowed, and that the region stays.
-    pub(in crate::handles) count: Cell<usize>,
-    /// The bytes of the value that handles read. A value that begins another one is a part of its own.
-    pub(in crate::handles) root: NonNull<[u8]>,
-    /// A number that no other part has that the region's owner made.
-    pub(in crate::handles) id: u64,
-    pub(in crate::handles) region: NonNull<Region<'a>>,
-    above: Cell<Option<NonNull<Part<'a>>>>,
-    below: Cell<Option<NonNull<Part<'a>>>>,
-}
-
 /// A list, by its newest part.
 type List<'a> = Cell<Option<NonNull<Part<'a>>>>;
 
@@ -41,40 +28,6 @@ pub(in crate::handles) struct Parts<'a> {
     /// The only list, while there is no table.
     one: List<'a>,
     table: Cell<Option<NonNull<[List<'a>]>>>,
-}
-
-impl<'a> Part<'a> {
-    /// A part that one handle counts, in no list yet.
-    pub(in crate::handles) fn new(root: NonNull<[u8]>, id: u64, region: NonNull<Region<'a>>) -> Self {
-        Self { count: Cell::new(1), root, id, region, above: Cell::new(None), below: Cell::new(None) }
-    }
-
-    /// Counts a handle in.
-    #[inline]
-    pub(in crate::handles) fn add_ref(&self) {
-        self.count.set(self.count.get().saturating_add(1));
-    }
-
-    /// Counts a handle out; whether it was the last, and the part is to be [released](Region::release).
-    #[inline]
-    pub(in crate::handles) fn release(&self) -> bool {
-        match self.count.get() {
-            usize::MAX => false,
-            1 => true,
-            more => {
-                self.count.set(more - 1);
-                false
-            }
-        }
-    }
-
-    /// Counts a holder out that a sweep frees. The part stays where it is, even with no holder left: it may get one
-    /// again. It goes when the region does.
-    pub(in crate::handles) fn release_to_collector(&self) {
-        if self.count.get() != usize::MAX {
-            self.count.set(self.count.get().saturating_sub(1));
-        }
-    }
 }
 
 impl<'a> Parts<'a> {

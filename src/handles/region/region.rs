@@ -15,7 +15,8 @@
 
 mod marks;
 
-use super::parts::{Part, Parts};
+use super::part::{Part, PartRef};
+use super::parts::Parts;
 use super::region_sites::RegionSites;
 use super::regions::{Neighbours, Regions};
 use super::site_pool::SitePool;
@@ -111,7 +112,7 @@ impl<'a> Unheld<'a> {
     }
 
     /// The first part, whose handle counts for the region from now on.
-    pub(in crate::handles) fn hold(self, root: NonNull<[u8]>) -> Result<NonNull<Part<'a>>, Error> {
+    pub(in crate::handles) fn hold(self, root: NonNull<[u8]>) -> Result<PartRef<'a>, Error> {
         // SAFETY: live, and from now on as long as the part counts; the pointer is the heap's.
         let part = unsafe { Region::new_part(self.0, root) }?;
         core::mem::forget(self);
@@ -122,12 +123,10 @@ impl<'a> Unheld<'a> {
 impl Drop for Unheld<'_> {
     fn drop(&mut self) {
         let kept = self.region().keeps.get();
-        // SAFETY: nobody holds it, and what it kept is counted out.
+        // SAFETY: nobody holds it; what it kept is counted out once, with the count that `retain` took.
         unsafe {
             Region::free(self.0);
-            if let Some(kept) = kept.filter(|kept| kept.as_ref().release()) {
-                Region::release(kept);
-            }
+            drop(kept.map(|kept| PartRef::from_raw(kept)));
         }
     }
 }
@@ -145,17 +144,14 @@ impl<'a> Region<'a> {
     ///
     /// 1. `region` is live: the caller counts a part of it during the call.
     /// 2. It is the pointer to all of the region, as parts have it, not one made of a reference.
-    pub(in crate::handles) unsafe fn part(
-        region: NonNull<Self>,
-        root: NonNull<[u8]>,
-    ) -> Result<NonNull<Part<'a>>, Error> {
+    pub(in crate::handles) unsafe fn part(region: NonNull<Self>, root: NonNull<[u8]>) -> Result<PartRef<'a>, Error> {
         // SAFETY: the caller's promise.
         match unsafe { region.as_ref() }.parts.find(root) {
-            Some(part) => {
-                // SAFETY: it was found among those that are held.
-                unsafe { part.as_ref() }.add_ref();
-                Ok(part)
-            }
+            // SAFETY: it was found among those that are held, as a pointer to all of the object, and is counted for this reference.
+            Some(part) => unsafe {
+                part.as_ref().add_ref();
+                Ok(PartRef::from_raw(part))
+            },
             // SAFETY: the caller's promise.
             None => unsafe { Self::new_part(region, root) },
         }
@@ -166,7 +162,7 @@ impl<'a> Region<'a> {
     /// # Safety
     ///
     /// As for [`part`](Self::part); of a region that nobody holds yet, this part is the first.
-    unsafe fn new_part(region: NonNull<Self>, root: NonNull<[u8]>) -> Result<NonNull<Part<'a>>, Error> {
+    unsafe fn new_part(region: NonNull<Self>, root: NonNull<[u8]>) -> Result<PartRef<'a>, Error> {
         // SAFETY: the caller's promise.
         let this = unsafe { region.as_ref() };
         let heap = this.owner.heap();
@@ -177,23 +173,17 @@ impl<'a> Region<'a> {
             this.parts.add(at, heap);
         }
         this.mark_part(at, heap);
-        Ok(at)
+        // SAFETY: new, and made with one count, which is this reference's.
+        Ok(unsafe { PartRef::from_raw(at) })
     }
 
-    /// Lets the region refer to the code of a part, which it counts as long as it lives.
-    ///
-    /// # Safety
-    ///
-    /// 1. The part is live, and so is its region.
-    /// 2. The region keeps nothing yet, and nobody holds it.
-    pub(in crate::handles) unsafe fn retain(&self, part: NonNull<Part<'a>>) {
+    /// Lets the region refer to the code of a part, which it counts as long as it lives. It keeps nothing yet, and nobody holds it.
+    pub(in crate::handles) fn retain(&self, part: PartRef<'a>) {
+        let region = part.region;
+        let part = part.into_raw();
         let on_this_heap = self.owner.heap().contains(part.as_ptr());
-        // SAFETY: the caller's promise (1).
-        unsafe {
-            part.as_ref().add_ref();
-            let region = part.as_ref().region;
-            self.elsewhere.set(if on_this_heap { region.as_ref().elsewhere.get() } else { Some(region) });
-        }
+        // SAFETY: a part that is counted has a live region.
+        self.elsewhere.set(if on_this_heap { unsafe { region.as_ref() }.elsewhere.get() } else { Some(region) });
         self.keeps.set(Some(part));
     }
 

@@ -32,7 +32,7 @@ impl RegionSites {
         Self { latest: Cell::new(None) }
     }
 
-    /// SitePool for a block: the next ones of the latest range, or of a new one.
+    /// Numbers for a block: the next ones of the latest range, or of a new one.
     pub(in crate::handles) fn take(&self, owner: &Transients<'_>, count: usize) -> Result<Sites, Error> {
         let left = u16::MAX.into();
         let len = u16::try_from(count).map_err(|_| Error::Sites { asked: count, left })?;

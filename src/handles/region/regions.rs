@@ -13,7 +13,7 @@
 //! 2. Every other region leaves the list, gives its site numbers back, and counts out what it was patched from. Its memory is the sweep's.
 //!
 //! As long as a region is listed, its own objects are live, and so is what it keeps on the same heap, down the chain. A
-//! sweep finds them marked (1), and counts do not let them go before the region is counted out (2). What it keeps on
+//! sweep finds them marked (1), and counts do not let them go before the region is counted out (2). A kept region on
 //! *another* heap may be gone: that heap may have been swept, or dropped, after the last handle was lost. The walk
 //! never looks there.
 //!

@@ -1,6 +1,6 @@
 //! Site numbers that are used again: transient code comes and goes, its numbers must not grow without end.
 //!
-//! SitePool come from the code arena, in ranges of a power of two, and go back to a stack for each such length. Room on the stack is made
+//! Numbers come from the code arena, in ranges of a power of two, and go back to a stack for each such length. Room on the stack is made
 //! when a range is made, so that giving one back cannot fail.
 //!
 //! ```text
@@ -69,7 +69,7 @@ impl SitePool {
         }
     }
 
-    /// SitePool that were ever taken from the arena, and how many of them are free now.
+    /// Numbers that were ever taken from the arena, and how many of them are free now.
     pub(in crate::handles) fn count(&self) -> (usize, usize) {
         self.lengths.iter().enumerate().fold((0, 0), |(made, free), (length, spare)| {
             let (spare, numbers) = (spare.borrow(), LEAST << length);

@@ -115,13 +115,13 @@ impl<'a> Transients<'a> {
     /// Sets a closure that clears site numbers before they are used again. `clear` is called with numbers whose code is
     /// gone and that new code is about to get.
     ///
-    /// Whoever has side tables should set it, or new code finds in them what old code left. The numbers are a whole range, some of which
-    /// may be above what a table holds: clear what is [present](crate::SideTable::present) of them. If `clear` panics, they are cleared
-    /// again before the next use. It may make transient code itself, which gets other numbers. A table that it borrows cannot be
-    /// [reset](crate::SideTable::reset) while this value lives. A collector that takes entries for roots calls
-    /// [`clear_free`](Self::clear_free) before it does.
+    /// Set it if you have side tables, or new code finds old code's entries in them. The numbers are a whole range,
+    /// some of which may be above what a table holds: clear what is [present](crate::SideTable::present) of them. If
+    /// `clear` panics, they are cleared again before the next use. It may make transient code itself, which gets other
+    /// numbers. A table that it borrows cannot be [reset](crate::SideTable::reset) while this value lives. A collector
+    /// that takes entries for roots calls [`clear_free`](Self::clear_free) before it does.
     ///
-    /// Costs nothing here; later one call of `clear` for each range that is used again, two for one of 65,536 numbers. SitePool that are new
+    /// Costs nothing here; later one call of `clear` for each range that is used again, two for one of 65,536 numbers. Numbers that are new
     /// or [cleared](Self::clear_free) already are not cleared.
     ///
     /// ```
@@ -198,8 +198,8 @@ impl<'a> Transients<'a> {
     ///
     /// You may call it in a lowering function. The code that is being made stays, with all that it was patched from.
     ///
-    /// Code may be [patched](crate::CodeRef::patched) from code on another heap. What it was patched from then stays counted until its
-    /// own `Transients` sweeps that heap.
+    /// Code may be [patched](crate::CodeRef::patched) from code on another heap. The original then stays counted until
+    /// its own `Transients` sweeps that heap.
     ///
     /// # Safety
     ///
@@ -292,7 +292,7 @@ impl<'a> Transients<'a> {
     /// Call it before a collector takes the entries of a side table for roots. Otherwise entries of dead code keep their objects alive, and
     /// after a [`sweep`](Self::sweep) they may hold pointers to objects that it freed. Does nothing if no closure was given.
     ///
-    /// If the closure panics, its numbers and those not reached yet are cleared later. SitePool that the closure itself uses and gives back
+    /// If the closure panics, its numbers and those not reached yet are cleared later. Numbers that the closure itself uses and gives back
     /// are left to the next call.
     ///
     /// ```

@@ -6,8 +6,9 @@
 //!            free of the owner's object ──▶ a bit, out of line ─────────┘
 //! ```
 //!
-//! Who owns is a thread-local flag, so a child keeps it exactly if the thread that forked was the owner. In a child of another thread the
-//! owner is gone: its objects stay where they are, and everybody is served by the system. No lock is taken anywhere (invariant 5).
+//! The owner has a thread-local flag, so a child keeps it exactly if the thread that forked was the owner. In a child
+//! of another thread the owner is gone: its objects stay where they are, and everybody is served by the system. No lock
+//! is taken anywhere (invariant 5).
 
 use super::owned::Owned;
 use super::remote::Remote;
@@ -37,12 +38,14 @@ thread_local! {
 ///
 /// # When memory returns
 ///
-/// - What the owner frees is the heap's at once, and serves its next request. It goes back to the system by itself while the owner uses the
-///   heap, as its [`Decay`](crate::heap::Decay) says.
-/// - What another thread frees is the heap's when the owner next allocates, resizes, or calls [`heap`](Self::heap) or [`idle`](Self::idle).
-/// - While the owner rests, nothing returns. An owner that is about to wait calls [`idle`](Self::idle): for its own memory, and for what
-///   other threads freed until then. [`HeapArena::trim`], by way of [`heap`](Self::heap), returns all that can be returned now.
-/// - What other threads allocate and free is the system's, and returns as the system has it.
+/// - Memory that the owner frees is the heap's at once, and serves its next request. It goes back to the system by
+///   itself while the owner uses the heap, as its [`Decay`](crate::heap::Decay) says.
+/// - Memory that another thread frees is the heap's when the owner next allocates, resizes, or calls
+///   [`heap`](Self::heap) or [`idle`](Self::idle).
+/// - While the owner rests, nothing returns. An owner that is about to wait calls [`idle`](Self::idle): for its own
+///   memory, and for frees by other threads until then. [`HeapArena::trim`], by way of [`heap`](Self::heap), returns
+///   all that can be returned now.
+/// - Memory that other threads allocate and free is the system's, and returns as the system has it.
 ///
 /// # Signal handlers
 ///
@@ -189,7 +192,8 @@ impl GlobalHeap {
     ///
     /// # Cost
     ///
-    /// As for [`claim`](Self::claim). A pool of pages ([`HeapArenaBuilder::pages`]) serves for the heap, and for what other threads free.
+    /// As for [`claim`](Self::claim). A pool of pages ([`HeapArenaBuilder::pages`]) serves for the heap, and for frees
+    /// by other threads.
     pub fn claim_with(&'static self, choices: HeapArenaBuilder) -> Result<bool, Error> {
         let owned = OWNED.get();
         if !owned.is_null() {
@@ -244,11 +248,11 @@ impl GlobalHeap {
         Some(heap)
     }
 
-    /// Returns the owner's heap, to look at: statistics, a fence before a fork, a trim. `None` on other threads. It has
-    /// got back what other threads freed until now. What they free later counts as live until the owner's next
-    /// allocation, resize or call of this.
+    /// Returns the owner's heap, to look at: statistics, a fence before a fork, a trim. `None` on other threads. Frees
+    /// by other threads until now are in it. Later ones count as live until the owner's next allocation, resize or call
+    /// of this.
     ///
-    /// Freeing all of its objects at once is not among what a shared reference can do. Costs a thread-local read, a comparison and an atomic
+    /// A shared reference cannot free all of its objects at once. Costs a thread-local read, a comparison and an atomic
     /// load, and what it gets back.
     ///
     /// ```
@@ -264,8 +268,9 @@ impl GlobalHeap {
         self.collected()
     }
 
-    /// Returns memory that nobody uses to the system, because the owner is about to rest: as [`HeapArena::idle`], after it got back what other
-    /// threads freed. Returns how many bytes stay that could go; 0 on other threads, which have none.
+    /// Returns memory that nobody uses to the system, because the owner is about to rest: as [`HeapArena::idle`], after
+    /// it took back the frees by other threads. Returns how many bytes stay that could go; 0 on other threads, which
+    /// have none.
     ///
     /// ```
     /// static HEAP: permacode::heap::GlobalHeap = permacode::heap::GlobalHeap::new();

@@ -1,7 +1,7 @@
 //! A global heap's calls: which of them are the owner's heap's, and which the system's.
 //!
-//! Each object goes back to where it came from, as its address tells. What a debug build finds wrong ends the process here, on whichever
-//! thread it happens: see `misuse.rs`.
+//! Each object goes back to where it came from, as its address tells. A fault that a debug build finds ends the process
+//! here, on any thread: see `misuse.rs`.
 
 use super::global::GlobalHeap;
 use super::unwind::contained;

@@ -22,10 +22,10 @@ use core::ptr::{self, NonNull};
 
 /// A counted pointer to a value in a [`HeapArena`].
 ///
-/// Like `Rc`, without weak pointers: one word, `!Send`. The value's object has two words more, 16 bytes on 64-bit systems: the count and
-/// the heap. Cloning and dropping write to it, so a forked child copies the pages of what it counts. The last drop costs a
-/// [`HeapArena::free`]. A count that would overflow stays where it is, and the value is then never dropped. Cycles are not collected; see
-/// [`HeapArena::mark`] for a collector's means.
+/// Like `Rc`, without weak pointers: one word, `!Send`. The value's object has two words more, 16 bytes on 64-bit
+/// systems: the count and the heap. Cloning and dropping write to it, so a forked child copies the pages of the values
+/// that it counts. The last drop costs a [`HeapArena::free`]. A count that would overflow stays where it is, and the
+/// value is then never dropped. Cycles are not collected; see [`HeapArena::mark`] for a collector's means.
 ///
 /// ```
 /// use permacode::{HeapArena, HeapRc};

@@ -15,6 +15,7 @@
 //! In debug builds a word more for each slab says what the owner has handed out there. So a layout is checked by the
 //! thread that is wrong.
 
+use crate::base::bits;
 use crate::error::{Error, PageError};
 use crate::heap::slabs::SLAB;
 use crate::pages::{Reservation, Source, Writable};
@@ -117,23 +118,16 @@ impl Remote {
         // SAFETY: what the heap handed out is covered, and what lies before it.
         let swap = |word: usize| unsafe { self.word(word) }.swap(0, AcqRel);
         for slab_word in 0..slabs.div_ceil(BITS) {
-            for slab in bits(swap(slab_word)).map(|bit| slab_word * BITS + bit) {
+            for slab in bits::ones(swap(slab_word) as u64).map(|bit| slab_word * BITS + bit) {
                 let (_, inner) = self.words(slab);
                 for word in 0..GRAINS {
-                    for bit in bits(swap(inner + word)) {
+                    for bit in bits::ones(swap(inner + word) as u64) {
                         visit(slab * SLAB + (word * BITS + bit) * GRAIN);
                     }
                 }
             }
         }
     }
-}
-
-/// The positions of the bits that are set.
-fn bits(word: usize) -> impl Iterator<Item = usize> {
-    core::iter::successors(Some(word), |rest| Some(rest & rest.wrapping_sub(1)))
-        .take_while(|&rest| rest != 0)
-        .map(|rest| rest.trailing_zeros() as usize)
 }
 
 #[cfg(debug_assertions)]

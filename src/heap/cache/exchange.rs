@@ -42,7 +42,7 @@ impl Slabs {
         Ok(taken)
     }
 
-    /// A slab with objects that nobody touched. That there is none is remembered.
+    /// A slab with objects that nobody touched. The lack of one is remembered.
     fn open_or_starve(&self, class: usize) -> Result<usize, Error> {
         self.open_slab(class).inspect_err(|error| {
             if matches!(error, Error::Exhausted { .. }) {

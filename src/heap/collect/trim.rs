@@ -14,7 +14,7 @@ impl HeapArena {
     ///
     /// # Errors
     ///
-    /// [`Error::Pages`] when the system refuses. Nothing is lost; what was not given back stays.
+    /// [`Error::Pages`] when the system refuses. Nothing is lost. Memory that was not given back stays.
     ///
     /// ```
     /// use std::alloc::Layout;

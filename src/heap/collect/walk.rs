@@ -34,8 +34,8 @@ pub struct SweepReport {
 impl HeapArena {
     /// Calls `visit` with the address and the size of every live object, in the order of their addresses.
     ///
-    /// The size is that of the class, or in units of 4 KiB that of a large object. `visit` may allocate and free: what it frees is not visited any
-    /// more, what it allocates may or may not be.
+    /// The size is that of the class, or in units of 4 KiB that of a large object. `visit` may allocate and free.
+    /// Objects that it frees are not visited any more; objects that it allocates may or may not be.
     ///
     /// Costs a look at the bits of each slab. The magazine of each class that is met is flushed, so that objects there
     /// count as free. So a walk writes to pages of bookkeeping, and in a forked child copies some of these. It touches

@@ -16,6 +16,7 @@ use super::classes::{GRAIN, SLAB, TABLE};
 use super::slab::{Flag, GRAINS, SlabUse, SpanSize};
 use super::slabs::Slabs;
 use super::vacant::{ADVISED, DIRTY, HELD, VACANT};
+use crate::base::bits;
 use crate::error::Error;
 use core::ops::Range;
 
@@ -139,8 +140,7 @@ impl Slabs {
         class.into_iter().flat_map(move |class| {
             (0..class.words).flat_map(move |word| {
                 let out = self.out_in(slab, class, word);
-                let rest = core::iter::successors(Some(out), |rest| Some(rest & rest.wrapping_sub(1)));
-                rest.take_while(|&rest| rest != 0).map(move |rest| word * BITS + rest.trailing_zeros() as usize)
+                bits::ones(out).map(move |bit| word * BITS + bit)
             })
         })
     }

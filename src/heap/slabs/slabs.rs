@@ -6,9 +6,10 @@
 //!                                                           64 KiB                     high
 //! ```
 //!
-//! The sets are [facts of vacant slabs](super::vacant), and for each class the slabs with free objects. A small heap writes to the first
-//! pages of each part; of the table and the magazines, that is one page. If the heap may grow so large that it asks for huge pages, slab 0
-//! lies so that these begin where they can. What is known of slabs behind the first GiB is [`far`]: it is made writable as they are.
+//! The sets are [facts of vacant slabs](super::vacant), and for each class the slabs with free objects. A small heap
+//! writes to the first pages of each part; of the table and the magazines, that is one page. If the heap may grow so
+//! large that it asks for huge pages, slab 0 lies so that these begin where they can. The bookkeeping of slabs behind
+//! the first GiB is [`far`]: it is made writable as they are.
 //!
 //! * A slab is **vacant**, of one **class**, or part of a **span** of slabs that hold one large object. All below `high` are one of these;
 //!   those behind were not used yet, and are as the system gives them.

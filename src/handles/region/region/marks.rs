@@ -27,7 +27,7 @@
 //! [`Regions`]: super::super::regions::Regions
 
 use super::Region;
-use crate::handles::region::parts::Part;
+use crate::handles::region::part::Part;
 use crate::heap::HeapArena;
 use core::iter;
 use core::ptr::NonNull;
