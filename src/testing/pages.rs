@@ -225,11 +225,11 @@ impl Pages {
     /// a seal of a page that was never committed, a second release.
     ///
     /// ```
-    /// # use permacode::{pages::PageSource, testing::Pages};
+    /// # use permacode::{pages::{PageSource, Step}, testing::Pages};
     /// let pages = Pages::ordinary();
     /// let at = pages.reserve(4096)?;
     /// // SAFETY: a reservation of ordinary memory, where a seal does nothing.
-    /// unsafe { pages.seal(at, 4096) }?; // never committed
+    /// unsafe { pages.apply(Step::Seal, at, 4096) }?; // never committed
     /// assert_eq!(pages.violations(), 1);
     /// # // SAFETY: the whole reservation, which nobody uses.
     /// # unsafe { pages.release(at, 4096) }?;
