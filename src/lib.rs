@@ -116,7 +116,7 @@ pub use code::arena::{CodeArena, Module};
 pub use code::load::{Loader, OpenModule};
 pub use code::value::{Link, Name, Permanent, Sites};
 pub use dual::{ArenaKind, DualArena};
-pub use error::error::Error;
+pub use error::arena_error::Error;
 pub use handles::code_ref::CodeRef;
 pub use handles::region::Transients;
 pub use handles::slot::CodeSlot;

@@ -80,7 +80,7 @@ fn an_address_is_told_apart_to_the_byte() {
         assert_ne!(classify(range.start - 1), region);
         assert_ne!(classify(range.end), region);
     }
-    assert!([0, 1, usize::MAX].into_iter().all(|address| classify(address) == None));
+    assert!([0, 1, usize::MAX].into_iter().all(|address| classify(address).is_none()));
     assert_eq!(arenas.classify(&[0; 0]), None);
     assert_eq!(arenas.classify(&raw const arenas), None);
     let other = DualArena::new().unwrap();

@@ -182,8 +182,12 @@ impl<'a> Region<'a> {
         let region = part.region;
         let part = part.into_raw();
         let on_this_heap = self.owner.heap().contains(part.as_ptr());
-        // SAFETY: a part that is counted has a live region.
-        self.elsewhere.set(if on_this_heap { unsafe { region.as_ref() }.elsewhere.get() } else { Some(region) });
+        let elsewhere = match on_this_heap {
+            // SAFETY: a part that is counted has a live region.
+            true => unsafe { region.as_ref() }.elsewhere.get(),
+            false => Some(region),
+        };
+        self.elsewhere.set(elsewhere);
         self.keeps.set(Some(part));
     }
 
