@@ -268,9 +268,10 @@ impl GlobalHeap {
         self.collected()
     }
 
-    /// Returns memory that nobody uses to the system, because the owner is about to rest: as [`HeapArena::idle`], after
-    /// it took back the frees by other threads. Returns how many bytes stay that could go; 0 on other threads, which
-    /// have none.
+    /// Returns unused memory to the system. Call it when the owner is about to rest.
+    ///
+    /// It takes back what other threads freed, and then does what [`HeapArena::idle`] does. It returns how many bytes
+    /// stay that could go: 0 on other threads, which have none.
     ///
     /// ```
     /// static HEAP: permacode::heap::GlobalHeap = permacode::heap::GlobalHeap::new();
