@@ -38,7 +38,7 @@ pub(in crate::heap) struct SpanSize {
     pub(in crate::heap) slabs: usize,
     /// Sixteenths that it has of the last of them, at least one.
     pub(in crate::heap) last: usize,
-    /// Slabs behind these that are kept for it: untouched, so they cost nothing.
+    /// Slabs behind these that are kept for it to grow into. What lies in them is little, or was returned.
     pub(in crate::heap) slack: usize,
 }
 

@@ -23,8 +23,8 @@ use core::ptr::NonNull;
 
 /// From so many bytes on that somebody wrote to before, a zeroed span's memory is returned and not written to once more.
 const RATHER_RETURNED: usize = 8 << 20;
-/// Slabs of a span for which others are returned, so that it can keep them: 1 MiB.
-const WORTH_A_RETURN: usize = 16;
+/// Slabs that all spans together may keep with what lies in them: 1 MiB.
+const LITTLE: usize = 16;
 /// Slabs that a span keeps behind it at most.
 const MOST_SLACK: usize = 4096;
 
@@ -183,16 +183,16 @@ impl Slabs {
         true
     }
 
-    /// Lets a span keep the vacant slabs behind it to grow into. Their memory is returned first, so that they cost address space alone.
+    /// Lets a span keep the vacant slabs behind it to grow into. Their memory is returned first, so that they cost address space
+    /// alone.
     fn leave_room(&self, first: usize, extent: SpanSize) {
         let from = first + extent.slabs;
         let vacant = |&number: &usize| self.vacancy.is(VACANT, number);
         let known = from..(from + room(extent)).min(self.high.get());
-        let mut end = known.take_while(vacant).last().map_or(from, |last| last + 1);
-        let first_dirty = self.vacancy.sets.next(DIRTY, from).filter(|&number| number < end);
-        // A small span is copied about as soon as memory is returned and faulted in again, so it keeps what costs nothing.
-        end = first_dirty.filter(|_| extent.slabs < WORTH_A_RETURN).unwrap_or(end);
-        let dirty = first_dirty.is_some_and(|number| number < end);
+        let end = known.take_while(vacant).last().map_or(from, |last| last + 1);
+        // As long as that is little, it stays as it is: to return it and to fault it in again costs about as much as to copy a small span.
+        let little = self.slack.get() + end - from <= LITTLE;
+        let dirty = !little && self.vacancy.sets.next(DIRTY, from).is_some_and(|number| number < end);
         if end == from || (dirty && (self.decay.policy() == Decay::Never || self.give_back(from..end, false).is_err()))
         {
             return;
