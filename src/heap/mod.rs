@@ -10,7 +10,7 @@
 //   collect                     what is done to all objects at once: walk, trim, fence
 //   ─────────────────────────────
 //   builder                     what is chosen before there is a heap
-//   stats · lookup              what can be asked (checks, misuse: what debug builds check; audit: what tests do)
+//   stats · lookup              what can be asked (checks, misuse: what debug builds check; unchecked: release builds; audit: what tests do)
 //   resize · guests             realloc: in its class, where it lies, by a move, or as it is
 //   arena · step                a heap: alloc, free, and the fast path; a look at what could go back
 //   ─────────────────────────────
@@ -39,6 +39,8 @@ mod resize;
 mod slabs;
 pub(crate) mod stats;
 mod step;
+#[cfg(not(debug_assertions))]
+mod unchecked;
 
 pub use adapters::{GlobalHeap, Registration};
 pub use builder::HeapArenaBuilder;
