@@ -1,4 +1,4 @@
-//! What release builds look for where debug builds check: nothing. Its twin is `checks.rs`.
+//! The places of debug builds' checks in release builds: they do nothing. The twin is `checks.rs`.
 
 use super::arena::HeapArena;
 use core::alloc::Layout;
