@@ -371,20 +371,6 @@ impl HeapArena {
     }
 }
 
-#[cfg(not(debug_assertions))]
-impl HeapArena {
-    #[inline(always)]
-    fn check_alloc(&self, object: NonNull<u8>) -> NonNull<u8> {
-        object
-    }
-
-    #[inline(always)]
-    fn check_free(&self, _object: NonNull<u8>, _layout: Layout) {}
-
-    #[inline(always)]
-    pub(super) fn check_live(&self, _object: NonNull<u8>, _layout: Layout) {}
-}
-
 /// One less than the size that an object of this layout takes, which is a multiple of the alignment, so that its class keeps that. The
 /// largest number for an object without bytes.
 #[inline(always)]

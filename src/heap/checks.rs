@@ -9,7 +9,6 @@ use super::arena::{HeapArena, padded_size};
 use super::misuse::{Kind, Misuse, Wrong};
 use crate::heap::slabs::{BITS, Class, Flag, LARGEST, Slab, SlabUse, Slabs, SpanSize, TABLE, classes};
 use core::alloc::Layout;
-use core::ops::Range;
 use core::ptr::NonNull;
 use core::slice;
 
@@ -124,16 +123,5 @@ impl Slabs {
         let (live, poisoned) = self.check_bits(slab, class);
         live[word].set(live[word].get() & !objects);
         poisoned[word].set(poisoned[word].get() & !objects);
-    }
-
-    /// The poison of objects in pages that were given back is gone.
-    pub(super) fn unpoison(&self, number: usize, part: Range<usize>) {
-        let slab = self.slab(number);
-        let SlabUse::Class(class) = slab.usage() else { return };
-        let class = &TABLE[class];
-        let (_, poisoned) = self.check_bits(slab, class);
-        for index in class.index(part.start)..=class.index(part.end - 1).min(class.objects - 1) {
-            poisoned[index / BITS].set(poisoned[index / BITS].get() & !(1 << (index % BITS)));
-        }
     }
 }

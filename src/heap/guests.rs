@@ -19,7 +19,7 @@
 //!   not even a bitmap, it keeps the least that a large one can have.
 
 use super::arena::{HeapArena, padded_size};
-use crate::heap::slabs::{BITMAPS, CLASSES, Flag, LARGEST, Slab, SlabUse, Slabs, SpanSize, TABLE, classes};
+use crate::heap::slabs::{BITMAPS, Flag, LARGEST, SlabUse, Slabs, SpanSize, TABLE, classes};
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
@@ -100,17 +100,6 @@ impl HeapArena {
 }
 
 impl Slabs {
-    /// Notes that a slab becomes vacant, so that no guest lies in it.
-    pub(super) fn leave_hosts(&self, slab: &Slab) {
-        if slab.is(Flag::Host) {
-            self.hosts.set(self.hosts.get() - 1);
-            if self.hosts.get() == 0 {
-                // Their magazines open at the next free.
-                (0..CLASSES).for_each(|class| self.guests[class].set(0));
-            }
-        }
-    }
-
     /// Makes the first slab of a span one of a class, of which the span's object is the first. `false` if there is no bitmap for it.
     fn span_becomes_class(&self, first: usize, extent: SpanSize, class: usize) -> bool {
         let (table, slab) = (&TABLE[class], self.slab(first));
@@ -126,7 +115,7 @@ impl Slabs {
         slab.first_untouched.set(1);
         // Its other objects are free like any that came back.
         let open = self.open[class].replace(first as u32 + 1);
-        self.close(class, Some(first));
+        self.close_open(class, Some(first));
         self.open[class].set(open);
         #[cfg(debug_assertions)]
         self.check_bits(slab, table).0[0].set(1);

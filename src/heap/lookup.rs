@@ -1,7 +1,7 @@
 //! Looking objects up by their address alone: for C, and for frees by another thread.
 
 use super::arena::HeapArena;
-use crate::heap::slabs::{SlabUse, TABLE};
+use crate::heap::slabs::{SLAB, SlabUse, Slabs, TABLE};
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
@@ -52,5 +52,26 @@ impl HeapArena {
         }
         #[cfg(not(debug_assertions))]
         let _ = object;
+    }
+}
+
+impl Slabs {
+    /// The slab and the number in it of the object that holds an address; for a large object, its first slab and 0.
+    pub(in crate::heap) fn object_at(&self, address: usize) -> Option<(usize, usize)> {
+        let offset = self.offset(address)?;
+        let number = offset / SLAB;
+        let in_span = |first: usize| match self.slab(first).usage() {
+            SlabUse::Span(extent) => (offset - first * SLAB < extent.bytes()).then_some((first, 0)),
+            _ => None,
+        };
+        match self.slab(number).usage() {
+            SlabUse::Vacant => None,
+            SlabUse::Span(_) => in_span(number),
+            SlabUse::Rest(distance) => in_span(number - distance),
+            SlabUse::Class(class) => {
+                let index = TABLE[class].index(offset % SLAB);
+                (index < usize::from(self.slab(number).first_untouched.get())).then_some((number, index))
+            }
+        }
     }
 }

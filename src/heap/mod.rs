@@ -10,14 +10,14 @@
 //   collect                     what is done to all objects at once: walk, trim, fence
 //   ─────────────────────────────
 //   builder                     what is chosen before there is a heap
-//   stats · lookup              what can be asked (checks, misuse: what debug builds check; audit: what tests do)
+//   stats · lookup              what can be asked (checks, misuse: what debug builds check; unchecked: release builds; audit: what tests do)
 //   resize · guests             realloc: in its class, where it lies, by a move, or as it is
 //   arena · step                a heap: alloc, free, and the fast path; a look at what could go back
 //   ─────────────────────────────
 //   cache                       free objects at hand
 //   slabs                       who has which 64 KiB
 //
-// A file imports from those below it. What `checks` and `collect` need of slabs they add to `Slabs` themselves, beside their use.
+// A file imports from those below it. What `checks` and `collect` alone need of slabs they add to `Slabs` themselves; nothing below calls it.
 //
 // Everything here keeps two rules. Object pages are written to by the program alone, in release builds: no header, no link, no mark lies
 // there. A heap is one thread's, so nothing here is atomic but what `global` and `registry` share.
@@ -39,6 +39,8 @@ mod resize;
 mod slabs;
 pub(crate) mod stats;
 mod step;
+#[cfg(not(debug_assertions))]
+mod unchecked;
 
 pub use adapters::{GlobalHeap, Registration};
 pub use builder::HeapArenaBuilder;

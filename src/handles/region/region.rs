@@ -14,6 +14,7 @@
 //! together. Nothing here lies on a code page. Regions that lose their handles to a sweep end with it ([`Regions`]).
 
 mod marks;
+mod unheld;
 
 use super::part::{Part, PartRef};
 use super::parts::Parts;
@@ -29,6 +30,8 @@ use core::cell::Cell;
 use core::iter;
 use core::ops::Range;
 use core::ptr::NonNull;
+
+pub(in crate::handles) use unheld::Unheld;
 
 /// Bytes of the first piece, the region's own fields included.
 const FIRST_PIECE: usize = 512;
@@ -72,63 +75,6 @@ struct Piece {
 struct NoteEntry {
     below: Option<NonNull<NoteEntry>>,
     note: BlockNote,
-}
-
-/// A region that nobody holds yet; dropping it gives everything back.
-pub(in crate::handles) struct Unheld<'a>(NonNull<Region<'a>>);
-
-impl<'a> Unheld<'a> {
-    pub(in crate::handles) fn new(owner: &'a Transients<'a>) -> Result<Self, Error> {
-        let layout = piece_layout(FIRST_PIECE, 1).ok_or(Error::TooLarge { len: FIRST_PIECE, element: 1 })?;
-        let at = owner.heap().alloc_zeroed(layout)?.cast::<Region<'a>>();
-        // SAFETY: the object is larger than a region.
-        let room = unsafe { at.add(1) }.cast::<u8>();
-        let region = Region {
-            piece: Piece { below: Cell::new(None), layout },
-            owner,
-            neighbours: Neighbours::default(),
-            pieces: Cell::new(at.cast()),
-            room: Cell::new(Some(room)),
-            wish: Cell::new(FIRST_PIECE),
-            notes: Cell::new(None),
-            sites: RegionSites::new(),
-            parts: Parts::new(),
-            keeps: Cell::new(None),
-            elsewhere: Cell::new(None),
-            whole_in: Cell::new(0),
-        };
-        // SAFETY: a new object, larger than a region, that is freed when it has left the list.
-        unsafe {
-            at.write(region);
-            owner.regions().add(at);
-        }
-        owner.regions().add_bytes(layout.size());
-        Ok(Self(at))
-    }
-
-    pub(in crate::handles) fn region(&self) -> &Region<'a> {
-        // SAFETY: live until this is dropped.
-        unsafe { self.0.as_ref() }
-    }
-
-    /// The first part, whose handle counts for the region from now on.
-    pub(in crate::handles) fn hold(self, root: NonNull<[u8]>) -> Result<PartRef<'a>, Error> {
-        // SAFETY: live, and from now on as long as the part counts; the pointer is the heap's.
-        let part = unsafe { Region::new_part(self.0, root) }?;
-        core::mem::forget(self);
-        Ok(part)
-    }
-}
-
-impl Drop for Unheld<'_> {
-    fn drop(&mut self) {
-        let kept = self.region().keeps.get();
-        // SAFETY: nobody holds it; what it kept is counted out once, with the count that `retain` took.
-        unsafe {
-            Region::free(self.0);
-            drop(kept.map(|kept| PartRef::from_raw(kept)));
-        }
-    }
 }
 
 impl<'a> Region<'a> {

@@ -15,7 +15,7 @@
 //! is.
 
 use crate::heap::HeapArena;
-use crate::heap::slabs::{BITS, CLASSES, Flag, HELD, SlabUse, Slabs, TABLE, VACANT};
+use crate::heap::slabs::{CLASSES, Flag, HELD, SlabUse, Slabs, VACANT};
 
 impl HeapArena {
     /// Lets new objects lie only in slabs that nothing is in now. Call it before `fork`.
@@ -48,7 +48,7 @@ impl HeapArena {
     pub fn fence(&self) {
         self.flush_all();
         for class in 0..CLASSES {
-            self.slabs().close(class, None);
+            self.slabs().close_open(class, None);
             self.magazine(class).close();
         }
         self.slabs().put_fence();
@@ -108,26 +108,6 @@ impl Slabs {
                     self.offer(class, number);
                 }
             }
-        }
-    }
-
-    /// Makes the objects of a class that nobody touched free ones like others: their slab is not continued. Of one slab, if it is `only` that.
-    pub(in crate::heap) fn close(&self, class: usize, only: Option<usize>) {
-        let Some(number) = (self.open[class].get() as usize).checked_sub(1) else { return };
-        if only.is_some_and(|only| only != number) {
-            return;
-        }
-        self.open[class].set(0);
-        let (slab, table) = (self.slab(number), &TABLE[class]);
-        let (free, _) = self.bits(slab, table);
-        let fresh = usize::from(slab.first_untouched.get());
-        for index in fresh..table.objects {
-            free[index / BITS].set(free[index / BITS].get() | 1 << (index % BITS));
-        }
-        slab.first_untouched.set(table.objects as u16);
-        slab.free.set(slab.free.get() + (table.objects - fresh) as u16);
-        if slab.free.get() != 0 {
-            self.offer(class, number);
         }
     }
 }

@@ -5,7 +5,7 @@
 //! bits for each MiB of objects of 64 bytes. With objects of 8 bytes, it is one for each 128 KiB.
 
 use crate::heap::HeapArena;
-use crate::heap::slabs::{BITS, Flag, SLAB, SlabUse, Slabs, TABLE};
+use crate::heap::slabs::{BITS, Flag, SlabUse, Slabs, TABLE};
 use core::cell::Cell;
 use core::ptr::NonNull;
 
@@ -218,25 +218,6 @@ impl Drop for RoundEnd<'_> {
 }
 
 impl Slabs {
-    /// The slab and the number in it of the object that holds an address; for a large object, its first slab and 0.
-    pub(in crate::heap) fn object_at(&self, address: usize) -> Option<(usize, usize)> {
-        let offset = self.offset(address)?;
-        let number = offset / SLAB;
-        let in_span = |first: usize| match self.slab(first).usage() {
-            SlabUse::Span(extent) => (offset - first * SLAB < extent.bytes()).then_some((first, 0)),
-            _ => None,
-        };
-        match self.slab(number).usage() {
-            SlabUse::Vacant => None,
-            SlabUse::Span(_) => in_span(number),
-            SlabUse::Rest(distance) => in_span(number - distance),
-            SlabUse::Class(class) => {
-                let index = TABLE[class].index(offset % SLAB);
-                (index < usize::from(self.slab(number).first_untouched.get())).then_some((number, index))
-            }
-        }
-    }
-
     fn clear_marks(&self, number: usize) {
         let slab = self.slab(number);
         match slab.usage() {

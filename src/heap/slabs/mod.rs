@@ -3,7 +3,7 @@
 //! ```text
 //!   spans                 slabs in a row, for large objects
 //!   chunks · returns      where slabs are taken from; what gives their memory back
-//!   slabs · vacant        the reservation; slabs that nobody has
+//!   slabs · vacant · open  the reservation; slabs that nobody has; the newest of each class
 //!   decay                 when memory goes back, and what is learned about a program
 //!   plan                  the parts of the reservation
 //!   slab · sets · far     what is known of a slab; sets of slabs; where it is told of slabs behind the first GiB
@@ -16,6 +16,7 @@ mod chunks;
 pub(in crate::heap) mod classes;
 mod decay;
 mod far;
+mod open;
 mod plan;
 mod returns;
 mod sets;

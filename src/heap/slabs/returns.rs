@@ -161,7 +161,7 @@ impl Slabs {
         let Some(error) = refused else { return Ok(end - start) };
         self.slab(number).touch(GRAINS);
         if self.recommit(number..number + 1).is_err() {
-            self.close(class, Some(number));
+            self.close_open(class, Some(number));
             self.partial.remove(class, number);
         }
         Err(error)
@@ -257,5 +257,19 @@ impl Slabs {
         let committed = self.pages.commit(self.bytes_of(slabs.clone()));
         slabs.for_each(|number| _ = self.slab(number).note(Flag::Unsure, committed.is_err()));
         committed.map_err(Error::Pages)
+    }
+}
+
+#[cfg(debug_assertions)]
+impl Slabs {
+    /// The poison of objects in pages that were given back is gone.
+    fn unpoison(&self, number: usize, part: Range<usize>) {
+        let slab = self.slab(number);
+        let SlabUse::Class(class) = slab.usage() else { return };
+        let class = &TABLE[class];
+        let (_, poisoned) = self.check_bits(slab, class);
+        for index in class.index(part.start)..=class.index(part.end - 1).min(class.objects - 1) {
+            poisoned[index / BITS].set(poisoned[index / BITS].get() & !(1 << (index % BITS)));
+        }
     }
 }

@@ -341,17 +341,6 @@ impl Slabs {
         }
     }
 
-    /// Gives a class's open slab up if nothing of it is out. Returns `true` if so.
-    pub(in crate::heap) fn vacate_open(&self, class: usize) -> bool {
-        let Some(number) = (self.open[class].get() as usize).checked_sub(1) else { return false };
-        let slab = self.slab(number);
-        let empty = slab.free.get() == slab.first_untouched.get();
-        if empty {
-            self.give_up_class(class, number);
-        }
-        empty
-    }
-
     /// Returns the memory of bitmaps that no slab has.
     pub(in crate::heap) fn trim_pool(&self) {
         self.pool.trim(|range| {

@@ -17,8 +17,9 @@
 //! * `refused <= n` means that no `n` vacant slabs lie in a row and none can be had. It is forgotten when a slab becomes vacant.
 
 use super::bitmaps::BITS;
+use super::classes::CLASSES;
 use super::sets::Sets;
-use super::slab::{Flag, GRAINS};
+use super::slab::{Flag, GRAINS, Slab};
 use super::slabs::Slabs;
 use core::cell::Cell;
 use core::ops::Range;
@@ -246,6 +247,19 @@ fn has_run(word: u64, count: usize) -> bool {
         length += more;
     }
     begins != 0
+}
+
+impl Slabs {
+    /// Notes that a slab becomes vacant, so that no guest lies in it.
+    fn leave_hosts(&self, slab: &Slab) {
+        if slab.is(Flag::Host) {
+            self.hosts.set(self.hosts.get() - 1);
+            if self.hosts.get() == 0 {
+                // Their magazines open at the next free.
+                (0..CLASSES).for_each(|class| self.guests[class].set(0));
+            }
+        }
+    }
 }
 
 #[cfg(test)]
