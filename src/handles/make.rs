@@ -18,7 +18,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     /// Blocks that `lower` makes refer to the region, to `'static` data, and to names of the arena. Interned names that
     /// the arena has are its copies; others are the region's own.
     ///
-    /// Costs two objects of the heap: 512 zeroed bytes, some 380 of them for blocks, and at most 56 for the count. As
+    /// Costs two objects of the heap: 512 zeroed bytes, some 370 of them for blocks, and at most 56 for the count. As
     /// blocks fill the first, further ones come: of 1 KiB, 2 KiB and so on to 32 KiB. A larger block has one of its
     /// own. There is a small one for each name of the region's own, each [padded](Loader::alloc_padded) block and each
     /// range of sites. No system call unless the heap has to grow, and no write to a code page.

@@ -124,8 +124,10 @@ impl HeapArena {
         new: Layout,
     ) -> Result<NonNull<u8>, Error> {
         // SAFETY: the caller's promise, of which a refused attempt uses nothing up.
-        let moved = unsafe { self.try_realloc(object, old, new) };
-        moved.or_else(|error| if self.stays(object, old, new) { Ok(object) } else { Err(error) })
+        match unsafe { self.try_realloc(object, old, new) } {
+            Err(_) if self.stays(object, old, new) => Ok(object),
+            moved => moved,
+        }
     }
 
     /// Resizes an object where it lies, or moves it to a place of the new size.
@@ -133,6 +135,7 @@ impl HeapArena {
     /// # Safety
     ///
     /// As for [`realloc`](Self::realloc).
+    #[inline(always)]
     pub(super) unsafe fn try_realloc(
         &self,
         object: NonNull<u8>,

@@ -82,6 +82,7 @@ impl<'a> RegionRoom<'a> {
     }
 
     /// Places a block that does not fit where the cursor is. The cursor moves, unless there is more room left where it was.
+    #[inline(always)]
     pub(in crate::code) fn refill(&self, bump: &Bump, layout: Layout) -> Result<NonNull<u8>, Error> {
         let piece = self.region.more(layout)?;
         let (start, end) = (piece.cast::<u8>(), piece.cast::<u8>().addr().get() + piece.len());

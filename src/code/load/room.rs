@@ -23,6 +23,7 @@ impl<'a> Room<'a> {
     }
 
     /// Places a block that does not fit where the cursor is.
+    #[inline(always)]
     pub(super) fn refill(&self, bump: &Bump, layout: Layout) -> Result<NonNull<u8>, Error> {
         match self {
             Self::Module(room) => room.refill(bump, layout),

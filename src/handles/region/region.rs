@@ -54,6 +54,8 @@ pub(in crate::handles) struct Region<'a> {
     room: Cell<Option<NonNull<u8>>>,
     /// Bytes of the latest piece.
     wish: Cell<usize>,
+    /// Bytes of all pieces.
+    bytes: Cell<usize>,
     notes: Cell<Option<NonNull<NoteEntry>>>,
     sites: RegionSites,
     parts: Parts<'a>,
@@ -108,6 +110,7 @@ impl<'a> Region<'a> {
     /// # Safety
     ///
     /// As for [`part`](Self::part); of a region that nobody holds yet, this part is the first.
+    #[inline(always)]
     unsafe fn new_part(region: NonNull<Self>, root: NonNull<[u8]>) -> Result<PartRef<'a>, Error> {
         // SAFETY: the caller's promise.
         let this = unsafe { region.as_ref() };
@@ -199,12 +202,12 @@ impl<'a> Region<'a> {
     ///
     /// 1. The region is in that list, and its numbers came from there.
     /// 2. Nobody uses them any more.
+    #[inline(always)]
     unsafe fn unlist(region: NonNull<Self>, regions: &Regions, numbers: &SitePool) {
         // SAFETY: the caller's promise. The region is in the list, which it leaves once.
         unsafe {
             let this = region.as_ref();
-            let bytes = this.own_memory().map(|piece| piece.len()).sum();
-            regions.remove(region, bytes);
+            regions.remove(region, this.bytes.get());
             this.sites.give_back(numbers);
         }
     }
@@ -317,6 +320,7 @@ unsafe impl BlockSource for Region<'_> {
         let layout = piece_layout(size, block.align()).ok_or(too_large)?;
         let at = self.owner.heap().alloc_zeroed(layout)?.cast::<Piece>();
         self.wish.set(wish);
+        self.bytes.set(self.bytes.get() + layout.size());
         self.owner.regions().add_bytes(layout.size());
         // SAFETY: a new object that is larger than its head.
         unsafe {

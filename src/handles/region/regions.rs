@@ -35,8 +35,9 @@ pub(in crate::handles) struct Regions {
     len: Cell<usize>,
     made: Cell<u64>,
     bytes: Cell<usize>,
-    /// Of a region in the list.
+    /// Of a region in the list, and which one.
     survey: Cell<Option<Box<Survey>>>,
+    surveyed: Cell<Option<NonNull<()>>>,
 }
 
 /// The neighbours of a region in the list.
@@ -102,6 +103,7 @@ impl Regions {
     /// # Safety
     ///
     /// The region is in this list.
+    #[inline]
     pub(in crate::handles) unsafe fn remove(&self, region: NonNull<Region<'_>>, bytes: usize) {
         // SAFETY: the caller's promise; neighbours are listed, hence live.
         unsafe {
@@ -115,19 +117,26 @@ impl Regions {
         self.len.set(self.len.get() - 1);
         self.bytes.set(self.bytes.get() - bytes);
         // Another region may come to lie at its place.
-        if let Some(survey) = self.survey.take() {
-            self.survey.set(Some(survey).filter(|survey| !survey.is_of(region.cast())));
+        if self.surveyed.get() == Some(region.cast()) {
+            self.forget_survey();
         }
     }
 
     /// Takes the survey of a region out, if it was kept.
     pub(in crate::handles) fn take_survey(&self, region: NonNull<()>) -> Option<Box<Survey>> {
-        self.survey.take().filter(|survey| survey.is_of(region))
+        self.survey.take().filter(|survey| survey.region() == region)
     }
 
     /// Keeps the survey of a region in the list.
     pub(in crate::handles) fn keep_survey(&self, survey: Box<Survey>) {
+        self.surveyed.set(Some(survey.region()));
         self.survey.set(Some(survey));
+    }
+
+    #[cold]
+    fn forget_survey(&self) {
+        self.surveyed.set(None);
+        self.survey.set(None);
     }
 
     /// Ends every region of which no handle was marked, but for its memory. How many there were.

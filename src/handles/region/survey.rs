@@ -80,8 +80,9 @@ impl Survey {
         Ok(Self { region: NonNull::from(region).cast(), memory, names, aligned, one_arena_a_tag })
     }
 
-    pub(in crate::handles) fn is_of(&self, region: NonNull<()>) -> bool {
-        self.region == region
+    /// Whose it is: an address, for comparing.
+    pub(in crate::handles) fn region(&self) -> NonNull<()> {
+        self.region
     }
 
     /// The aligned blocks that have a byte between two addresses.

@@ -26,6 +26,7 @@ impl<'a> Unheld<'a> {
             pieces: Cell::new(at.cast()),
             room: Cell::new(Some(room)),
             wish: Cell::new(FIRST_PIECE),
+            bytes: Cell::new(FIRST_PIECE),
             notes: Cell::new(None),
             sites: RegionSites::new(),
             parts: Parts::new(),
