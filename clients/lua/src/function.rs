@@ -30,7 +30,8 @@ impl<'s, 'a> Function<'s, 'a> {
     /// ```
     /// # use permacode_lua::{State, compile};
     /// # let arena = permacode::CodeArena::new()?;
-    /// let program = compile(b"n = (n or 0) + 1; io.write('run ', n)", "m.lua")?.place(&arena.load("m")?)?;
+    /// let module = arena.load("m")?;
+    /// let program = compile(b"n = (n or 0) + 1; io.write('run ', n)", "m.lua")?.place(&module)?;
     /// let state = State::new()?;
     /// let function = state.load(program)?;
     /// assert_eq!(function.run()?, b"run 1");

@@ -161,7 +161,8 @@ impl<'a> State<'a> {
     /// ```
     /// # use permacode_lua::{State, compile};
     /// # let arena = permacode::CodeArena::new()?;
-    /// let program = compile(b"print('so far'); error('so good')", "m.lua")?.place(&arena.load("m")?)?;
+    /// let module = arena.load("m")?;
+    /// let program = compile(b"print('so far'); error('so good')", "m.lua")?.place(&module)?;
     /// let state = State::new()?;
     /// assert!(state.load(program)?.run().is_err());
     /// assert_eq!(state.take_output()?, b"so far\n");

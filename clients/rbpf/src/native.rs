@@ -16,7 +16,8 @@ const LINE: usize = 64;
 ///
 /// let arena = permacode::CodeArena::new()?;
 /// // mov r0, 42; exit
-/// let program = Program::place(&arena.load("answer")?, &[0xb7, 0, 0, 0, 42, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0])?;
+/// let module = arena.load("answer")?;
+/// let program = Program::place(&module, &[0xb7, 0, 0, 0, 42, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0])?;
 /// let machine_code = program.compile(&Helpers::new())?;
 /// let native = Native::seal(arena.load_native("answer, compiled")?, [&machine_code])?;
 /// // SAFETY: the program accesses no memory.

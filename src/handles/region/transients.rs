@@ -103,7 +103,7 @@ impl<'a> Transients<'a> {
     /// # use permacode::{CodeArena, HeapArena, Transients};
     /// let (arena, heap) = (CodeArena::new()?, HeapArena::new()?);
     /// let transients = Transients::new(&arena, &heap);
-    /// assert!(size_of_val(&transients) <= 600);
+    /// assert!(size_of_val(&transients) <= 640);
     /// assert_eq!(heap.stats().objects, 0);
     /// # Ok::<(), permacode::Error>(())
     /// ```
