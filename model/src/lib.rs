@@ -1,7 +1,7 @@
 //! Operation sequences on arenas, handles and side tables, as data, each with a reference model: for property tests and for fuzzing.
 //!
 //! A case ([`CodeCase`], [`HeapCase`], [`RefCase`], [`SideCase`], [`SweepCase`]) is plain data. Its `check` runs it on the library and on the
-//! model beside it, and panics where they disagree. libFuzzer makes cases from bytes (`fuzz/`), proptest by [`strategies`] (`tests/`).
+//! model beside it, and panics where they disagree. libFuzzer makes cases from bytes (`fuzz/`), proptest by `strategies` (`tests/`).
 
 mod bytes;
 mod code_model;
