@@ -96,7 +96,7 @@ fn there_are_256_places_and_the_next_is_refused_until_one_is_free() {
         let objects: Vec<*const u8> = heaps.iter().map(|heap| object(heap, 40)).collect();
         let mut all: Vec<Registration<'_>> = heaps[..256].iter().map(|heap| heap.register().unwrap()).collect();
         assert!(objects[..256].iter().all(|&object| usable(object) == 40));
-        assert!(matches!(heaps[256].register(), Err(Error::Bookkeeping { capacity: 256 })));
+        assert!(matches!(heaps[256].register(), Err(Error::Registry { capacity: 256 })));
         assert_eq!(usable(objects[256]), 0);
         drop(all.swap_remove(100));
         let last = heaps[256].register().unwrap();

@@ -54,7 +54,12 @@ pub enum Error {
     /// The arena's own records (modules, runs, names) fill the part of the reservation that is set aside for them, and code has claimed the
     /// rest. A larger reservation is free until it is used.
     Bookkeeping {
-        /// Bytes that records have, those taken from code included; of [`HeapArena::register`](crate::HeapArena::register), heaps.
+        /// Bytes that records have, those taken from code included.
+        capacity: usize,
+    },
+    /// [`HeapArena::register`](crate::HeapArena::register) has no place for one more heap.
+    Registry {
+        /// Heaps that may be registered at once in a process.
         capacity: usize,
     },
     /// The system refused pages.
@@ -73,7 +78,8 @@ pub enum Error {
     },
     /// A [`Link`](crate::Link) could not be set.
     Link(LinkError),
-    /// The bytes given to [`CodeArena::share`](crate::CodeArena::share) do not lie in this arena.
+    /// The bytes given to [`CodeArena::share`](crate::CodeArena::share), or the code given to
+    /// [`CodeProxy::new`](crate::handles::CodeProxy::new), do not lie in this arena.
     Foreign,
     /// An argument belongs to another arena: sites to a table of another, transient code to a loader of another.
     OtherArena,
@@ -129,10 +135,10 @@ impl fmt::Display for Error {
                 )
             }
             Self::Bookkeeping { capacity } => {
-                write!(
-                    f,
-                    "no room for more records (bytes, or registered heaps: {capacity}): choose a larger `reservation`"
-                )
+                write!(f, "no room for more records than {capacity} bytes: choose a larger `reservation`")
+            }
+            Self::Registry { capacity } => {
+                write!(f, "{capacity} heaps are registered, as many as may be: drop a `Registration`")
             }
             Self::Pages(error) => error.fmt(f),
             Self::Memory { bytes } => write!(f, "the global allocator refused {bytes} bytes"),
@@ -143,10 +149,12 @@ impl fmt::Display for Error {
                 write!(f, "an iterator promised {promised} elements and yielded {found}")
             }
             Self::Link(error) => error.fmt(f),
-            Self::Foreign => f.write_str("the bytes do not lie in this arena"),
+            Self::Foreign => f.write_str("the bytes or the code do not lie in this arena"),
             Self::OtherArena => f.write_str("an argument belongs to another arena"),
             Self::RefersBack => {
-                f.write_str("the transient code cannot be promoted, since leaked memory refers into it")
+                f.write_str(
+                    "the transient code cannot be promoted, since memory that its lowering function leaked refers into it or has its site numbers",
+                )
             }
             Self::SideTable { needed, capacity } => {
                 write!(

@@ -1,4 +1,4 @@
-//! [`LinkError`].
+//! [`LinkError`]: why a link was not set.
 
 use core::fmt;
 

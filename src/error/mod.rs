@@ -1,8 +1,9 @@
 //! Parts of an [`Error`]: the system's refusals, and links that cannot be set.
 //!
-//! Every failure is a value that says what was asked for and why it was refused. No call of the crate panics, prints or
-//! aborts, neither on bad input nor if the system refuses. After an `Err` nothing is lost and the arena works on.
-// Invariant 6. The one exception is told in `pages/memory_file.rs`.
+//! Every failure is a value that says what was asked for and why it was refused. Bad input and refusals of the system are
+//! errors, and neither panics nor aborts. After an `Err` nothing is lost and the arena works on. Debug builds also check
+//! frees and resizes of a heap: a wrong one is a broken contract, and panics.
+// Invariant 6. Where the library aborts is told in SECURITY.md.
 
 pub(crate) mod arena_error;
 mod link_error;

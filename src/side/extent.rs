@@ -1,4 +1,4 @@
-//! The size of a side table, and the resident part of it.
+//! The size of a side table, its addresses, and the resident part of it.
 
 use super::table::SideTable;
 use crate::error::Error;
@@ -6,7 +6,7 @@ use bytemuck::Zeroable;
 use core::ops::Range;
 
 impl<T: Zeroable> SideTable<'_, T> {
-    /// Bytes of entries that are in physical memory now, or mapped to the system's page of zeros because somebody read them; whole pages.
+    /// Returns the bytes of entries that are in physical memory now, or mapped to the system's page of zeros because somebody read them; whole pages.
     /// Costs a system call for each 1024 pages of the table that were made writable, 4 MiB where a page is 4 KiB.
     ///
     /// # Errors
@@ -35,7 +35,7 @@ impl<T: Zeroable> SideTable<'_, T> {
         self.pages.resident(self.bytes()).map_err(Error::Pages)
     }
 
-    /// Entries that there may be, used or not. Costs nothing.
+    /// Returns the number of entries that there may be, used or not. Costs nothing.
     ///
     /// ```
     /// # use permacode::{CodeArena, SideTable};

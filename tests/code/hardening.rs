@@ -16,7 +16,7 @@ fn highest() -> Protection {
     let module = loader.seal().unwrap();
     let result = arena.harden_forever();
     if let Err(refusal) = result {
-        eprintln!("NOT SHOWN above {:?}: {refusal}", module.protection());
+        eprintln!("NOT SHOWN: above {:?}: {refusal}", module.protection());
     }
     module.protection()
 }

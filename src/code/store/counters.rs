@@ -1,8 +1,8 @@
-//! Sums over all finished modules.
+//! Sums over all finished modules: loaders add as they close, statistics read.
 
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// Sums over modules, added up as they close.
+/// The sums. Each is exact by itself; together they are exact when nobody loads, so relaxed additions do.
 #[derive(Default)]
 pub(in crate::code) struct Counters {
     pub(in crate::code) used: AtomicUsize,
@@ -13,8 +13,8 @@ pub(in crate::code) struct Counters {
 }
 
 impl Counters {
-    /// Counts a module in, of `filled` bytes on `pages` pages that no module before it counted; `gaps` and `lost` of the bytes are no
-    /// block's.
+    /// Adds a module of `filled` bytes. `gaps` and `lost` of these are no block's, so both together are at most `filled`. `pages` are
+    /// those that no module before it counted.
     pub(in crate::code) fn add(&self, filled: usize, gaps: usize, lost: usize, pages: usize) {
         self.used.fetch_add(filled - gaps - lost, Relaxed);
         self.gaps.fetch_add(gaps, Relaxed);

@@ -6,7 +6,7 @@
 //! * **owner**: the finished extent with the highest address on the page; those below it follow by [`Extent::below`].
 //!
 //! Bits are only ever set, so any number of threads may close, seal and look up at once. If a thread vanishes before it
-//! sets one, pages stay unsealed.
+//! sets one, pages stay unsealed. The exception is `Begins`, which only counts mappings.
 //!
 //! The first groups lie in zeroed memory just before the records, the very first nearest. In front of them lie the last
 //! ones, for machine code. All of these are writable from the beginning. The others are made writable, from both ends,

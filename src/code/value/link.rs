@@ -11,7 +11,7 @@ use core::sync::atomic::{AtomicPtr, Ordering, fence};
 /// A reference inside a block that its open loader sets once: the only thing in sealed code that is not there from birth.
 ///
 /// A nested function refers to its parent, which is made after it; a class refers to its methods and they to it. Put a `Link` in the
-/// block that is made first and set it with [`Loader::link`](crate::Loader::link) when the other exists. Getting costs one load; there is
+/// block that is made first and set it with [`Loader::link`](crate::Loader::link) when the other exists. Getting costs a load and a fence; there is
 /// no count and no lock.
 ///
 /// It is invariant in `'a`, and neither `Copy` nor `Clone`. So a link that lives long takes no target that lives short,
@@ -48,7 +48,8 @@ pub struct Link<'a, T: Permanent> {
 // SAFETY: the one inline cell that invariant 2 allows: a pointer without drop glue, whose referent is `Permanent`. `At` is the same
 // constructor at the other lifetime. A link is invariant, so coercion does not make a view at another lifetime; only a `CodeRef` does, and
 // the link is then written at the type that its block was made with or not at all (ARCHITECTURE.md, "One lifetime a block"). So to read
-// it through a view is to read a `&'n T` as a `&'x T::At<'x>`, which the promise of `T` allows. The one reference is shown.
+// it through a view is to read a `&'n T` as a `&'x T::At<'x>`, which the promise of `T` allows. The pointer is shown as a reference, so a copy
+// made bit by bit is a link to the same target, or is redirected.
 unsafe impl<T: Permanent> Permanent for Link<'_, T> {
     type At<'x> = Link<'x, T::At<'x>>;
 

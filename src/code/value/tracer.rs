@@ -3,7 +3,7 @@
 //! ```text
 //!   block  ┌ name: &str ┬ ops: &[u8] ┬ parent: Link ┬ sites: Sites ┐
 //!          └─────┬──────┴─────┬──────┴──────┬───────┴──────┬───────┘
-//!              place        place         place          place       each shown to the tracer, with the block that it leads to
+//!              place        place         place          place       each shown to the tracer, with the block or the numbers there
 //! ```
 //!
 //! A copy of a graph needs to know two things of each place. They are the block that it leads to, and the way to write
@@ -16,10 +16,10 @@ use super::sites::Sites;
 use core::fmt;
 use core::ptr::{self, NonNull};
 
-/// Is shown, by [`Permanent::trace`], everything that a value refers to. Nothing else can be done with it.
+/// Takes note of everything that a value refers to, which [`Permanent::trace`] shows to it. Nothing else can be done with it.
 ///
 /// Only an `impl` of [`Permanent`] by hand names it: it hands the tracer on to each field that refers to something.
-/// [`CodeRef::promote`](crate::CodeRef::promote) copies exactly the references that were shown. A word or two, on the
+/// [`CodeRef::promote`](crate::CodeRef::promote) copies exactly the references that were shown. Two words, on the
 /// stack; being shown a reference costs a call.
 ///
 /// ```
@@ -50,7 +50,7 @@ pub struct Tracer<'t> {
     show: &'t mut dyn FnMut(Found),
 }
 
-/// A part of a value that a copy of it must not hold as it is.
+/// A part of a value that a copy of the value must have in another form.
 pub(crate) enum Found {
     /// A reference, or a link that is set.
     Reference(Reference),
@@ -128,7 +128,8 @@ impl Reference {
     ///
     /// # Safety
     ///
-    /// `place` may be written to, nobody refers to it, and a copy of the block lies at `to`.
+    /// 1. `place` may be written to, and nobody refers to it.
+    /// 2. `to` is a copy of the block, or the arena's copy of a name. For a block without bytes it is aligned.
     pub(crate) unsafe fn redirect(&self, place: NonNull<u8>, to: NonNull<u8>) {
         // SAFETY: the caller's promise.
         unsafe { (self.write)(place, to, self.block.len) };

@@ -149,7 +149,8 @@ impl<'c, 'l, 'r> DeepCopy<'c, 'l, 'r> {
             // SAFETY: the layout has room for the skip.
             extent.new = unsafe { at.add(extent.skip()) };
             self.placed += 1;
-            // With the address space of the whole piece, since the block's own reference reaches no further than the block.
+            // With the provenance of the whole piece, since the block's own reference reaches no further than the block. Extents are made of
+            // what lies in a piece, so there is one.
             if let Some(piece) = memory.piece(extent.old.addr().get()) {
                 let old = piece.as_ptr().cast::<u8>().with_addr(extent.old.addr().get());
                 // SAFETY: blocks of the region, which are within one piece and not written to; new memory of that size.
@@ -175,7 +176,7 @@ impl<'c, 'l, 'r> DeepCopy<'c, 'l, 'r> {
     fn renumber(&self) -> Result<(), Error> {
         let (mut numbers, one_arena_a_tag) = (HashMap::new(), self.survey.one_arena_a_tag);
         for sites in &self.graph.sites {
-            // SAFETY: a place in a block of the region, or in memory that it leads to.
+            // SAFETY: a place in a block of the region, or in memory that it leads to, which is live; `Sites` were shown there.
             let old = unsafe { sites.read() };
             if !old.is_transient() {
                 continue;
@@ -185,7 +186,7 @@ impl<'c, 'l, 'r> DeepCopy<'c, 'l, 'r> {
                 let leaked = !old.is_empty() && self.region.numbers(&old).is_some();
                 if leaked { return Err(Error::RefersBack) } else { continue }
             };
-            // Two arenas of one tag may have given the same numbers to two code objects: whose they are, the place says.
+            // Two arenas of one tag may have given the same numbers to two code objects. The place tells which arena it was.
             let arena = if one_arena_a_tag { None } else { self.region.numbers_at(sites.addr().get(), &old) };
             let key = (old, arena.map(ptr::from_ref));
             let new: Sites = match numbers.get(&key) {
@@ -200,7 +201,7 @@ impl<'c, 'l, 'r> DeepCopy<'c, 'l, 'r> {
         Ok(())
     }
 
-    /// Returns the address of a byte's copy, if there is one.
+    /// Returns the address of a byte's copy, if there is one. All are placed by then.
     fn copy_of(&self, old: NonNull<u8>) -> Option<NonNull<u8>> {
         let index = self.extents.partition_point(|extent| extent.old <= old).checked_sub(1)?;
         let extent = &self.extents[index];
@@ -225,7 +226,7 @@ impl<'c, 'l, 'r> DeepCopy<'c, 'l, 'r> {
         if of_another_arena || is_name(&self.survey.names, reference) {
             // SAFETY: a name of the region, or one that lives longer.
             let bytes = unsafe { slice::from_raw_parts(block.start.as_ptr(), block.bytes) };
-            // SAFETY: all of a name, which is text.
+            // SAFETY: these are all bytes of a name, which is text.
             let text = unsafe { core::str::from_utf8_unchecked(bytes) };
             return self.loader.intern(text).map(|name| Some(NonNull::from(name).cast()));
         }

@@ -1,4 +1,4 @@
-//! All blocks that a block leads to. They are found with a list of blocks to look at, so that no chain is too deep.
+//! All blocks that a block leads to. They are found without recursion, so that no chain is too deep.
 
 use crate::code::{Block, Found, Reference, Sites};
 use crate::error::Error;

@@ -58,14 +58,14 @@ impl HeapArena {
     ///
     /// # Errors
     ///
-    /// [`Error::Bookkeeping`] when 256 heaps of the process are registered already.
+    /// [`Error::Registry`] when 256 heaps of the process are registered already.
     ///
     /// ```
     /// use permacode::{Error, HeapArena};
     ///
     /// let heap = HeapArena::builder().reservation(1 << 20).build()?;
     /// let all: Vec<_> = (0..256).map(|_| heap.register()).collect::<Result<_, _>>()?;
-    /// assert!(matches!(heap.register(), Err(Error::Bookkeeping { capacity: 256 })));
+    /// assert!(matches!(heap.register(), Err(Error::Registry { capacity: 256 })));
     /// drop(all);
     /// assert!(heap.register().is_ok());
     /// # Ok::<(), Error>(())
@@ -76,7 +76,7 @@ impl HeapArena {
             let free = sequence % 2 == 0 && place.len.load(Relaxed) == 0;
             free && place.sequence.compare_exchange(sequence, sequence + 1, Acquire, Relaxed).is_ok()
         };
-        let place = PLACE.iter().find(take).ok_or(Error::Bookkeeping { capacity: PLACES })?;
+        let place = PLACE.iter().find(take).ok_or(Error::Registry { capacity: PLACES })?;
         // A place that another thread took and gave back between the two looks is free again; one that it keeps is odd or has a length.
         // Who sees anything of what follows sees that the sequence is odd.
         fence(Release);
