@@ -127,7 +127,8 @@ mod tests {
 
     /// The arena, and the heaps.
     fn places<const HEAPS: usize>() -> (CodeArena, [HeapArena; HEAPS]) {
-        (CodeArena::new().unwrap(), [(); HEAPS].map(|()| HeapArena::new().unwrap()))
+        let heap = || HeapArena::builder().reservation(64 << 20).build().unwrap(); // also where a reservation is memory
+        (CodeArena::new().unwrap(), [(); HEAPS].map(|()| heap()))
     }
 
     fn numbers<'t>(home: &'t Transients<'t>, len: usize) -> Numbers<'t> {
