@@ -8,8 +8,8 @@ use core::fmt;
 
 /// A function's code, permanent or transient, to be replaced by another: `fn.__code__ = other`.
 ///
-/// One word, for one thread. Take a handle of its own out of it before you run the function, so that the code that runs
-/// stays what it is. The old code lives as long as somebody holds it. Replacing writes one word, here, and never to a
+/// One word, for one thread. Before you run the function, call [`get`](Self::get) and keep the handle in the frame: then
+/// [`replace`](Self::replace) cannot free the code that runs. The old code lives as long as somebody holds it. Replacing writes one word, here, and never to a
 /// code page. `!Send` and `!Sync`, as its handle is.
 ///
 /// ```

@@ -261,7 +261,7 @@ impl fmt::Display for Residency {
         let accessible = self.mappings.iter().filter(|mapping| mapping.accessible());
         writeln!(
             f,
-            "process {}, {:#x}-{:#x}: {} KiB resident, {} shared, {} private dirty, {} huge, {} swapped; {} mappings",
+            "process {}, {:#x}-{:#x}: {} KiB resident, {} shared, {} private dirty, {} huge, {} swapped; {} mapping{}",
             self.pid,
             self.range.start,
             self.range.end,
@@ -271,6 +271,7 @@ impl fmt::Display for Residency {
             self.huge() >> 10,
             self.swapped() >> 10,
             accessible.clone().count(),
+            if accessible.clone().count() == 1 { "" } else { "s" },
         )?;
         for mapping in accessible {
             let Mapping { range, permissions, backing, .. } = mapping;

@@ -94,7 +94,12 @@ impl fmt::Display for CodeStats {
         let Self { pages, unsealed, mappings, seals, system_calls, modules, sites, .. } = self;
         write!(f, "{used} bytes of code in {modules} module{} on {pages} page{}", many(*modules), many(*pages))?;
         write!(f, ", {unsealed} unsealed; {claimed} of {reserved} bytes claimed, {native} of them for machine code")?;
-        write!(f, "; {gaps} bytes in gaps, {lost} lost, {tails} in tails; {mappings} mappings, {seals} seals")?;
-        write!(f, ", {system_calls} system calls, {sites} sites")
+        write!(
+            f,
+            "; {gaps} bytes in gaps, {lost} lost, {tails} in tails; {mappings} mapping{}, {seals} seal{}",
+            many(*mappings),
+            many(*seals)
+        )?;
+        write!(f, ", {system_calls} system call{}, {sites} site{}", many(*system_calls), many(*sites))
     }
 }

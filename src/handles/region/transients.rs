@@ -15,9 +15,9 @@ const LONGEST: usize = 1 << 15;
 /// The place of a thread's transient code: its heap, and the arena whose names and site numbers the code shares with
 /// permanent code.
 ///
-/// Make one for each thread that evaluates code, and keep it for as long as the thread does so. Making one costs
-/// nothing, and its handles borrow it. The site numbers that it recycles go with it, and an arena has four thousand
-/// million. `!Send`, as its heap is not `Sync`.
+/// Make one for each thread that evaluates code, not one for each evaluation, and keep it for as long as the thread does
+/// so. Making one costs nothing, and its handles borrow it. Dropping it loses the site numbers that wait in it to be used
+/// again. `!Send`, as its heap is not `Sync`.
 ///
 /// Where a collector [sweeps](HeapArena::sweep) the heap, call [`sweep`](Self::sweep) instead. It also ends the code whose handles were in
 /// objects that it frees.
