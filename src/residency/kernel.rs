@@ -20,6 +20,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
+/// Looks at mappings that change meanwhile, before what overlaps is cut off.
+const LOOKS: usize = 8;
 /// Pages asked about at a time.
 const BATCH: usize = 1024;
 
@@ -68,24 +70,43 @@ impl Kernel {
         }
     }
 
+    /// The kernel tells of mappings in several reads. One that grows or is joined to another between two of them is told of again, with what
+    /// was told before: then all are read anew.
     fn read_mappings(&self, range: &Range<usize>) -> Result<Vec<Mapping>, ResidencyError> {
+        for _ in 1..LOOKS {
+            if let Some(mappings) = self.read_once(range, false)? {
+                return Ok(mappings);
+            }
+        }
+        self.read_once(range, true).map(Option::unwrap_or_default)
+    }
+
+    /// `None` where two mappings overlap, unless the second is to be cut.
+    fn read_once(&self, range: &Range<usize>, cut: bool) -> Result<Option<Vec<Mapping>>, ResidencyError> {
         // An empty range shares no byte with anything.
         let end = if range.is_empty() { 0 } else { range.end };
         let file = self.open("smaps")?;
         let mut lines = Lines::of(&file);
         let mut mappings = Vec::new();
         let mut device = MemoryDevice::default();
-        let mut last: Option<Unfinished> = None;
+        let (mut last, mut told): (Option<Unfinished>, u64) = (None, 0);
         while let Some(line) = lines.next().map_err(|error| self.refused(&error))? {
             let unreadable = ResidencyError::Unreadable { pid: self.pid, reason: "a line of smaps is unheard of" };
             match smaps::parse(line).ok_or(unreadable)? {
-                Line::Head(head) => {
+                Line::Head(mut head) => {
+                    if head.range.start < told {
+                        if !cut {
+                            return Ok(None);
+                        }
+                        head.range.start = told.min(head.range.end);
+                    }
+                    told = head.range.end;
                     if let Some(last) = last.take() {
                         push(&mut mappings, last.finish(self.page, &mut device))?;
                     }
                     // They ascend: those behind are nobody's question, and the kernel need not look at their pages.
                     if usize::try_from(head.range.start).map_or(true, |start| start >= end) {
-                        return Ok(mappings);
+                        return Ok(Some(mappings));
                     }
                     last = Unfinished::of(head).filter(|last| range.start < last.range().end);
                 }
@@ -99,7 +120,7 @@ impl Kernel {
         // Of a process that has ended nothing is told, and of one that ends meanwhile not everything: then there is no beginning any more.
         match file.read_at(&mut [0], 0).map_err(|error| self.refused(&error))? {
             0 => Err(ResidencyError::Gone { pid: self.pid }),
-            _ => Ok(mappings),
+            _ => Ok(Some(mappings)),
         }
     }
 

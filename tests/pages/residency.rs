@@ -7,6 +7,8 @@ use permacode::{CodeArena, HeapArena, SideTable};
 use permacode_witness::{Child, End, in_child, page, span};
 use std::cell::Cell;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
 use std::time::Duration;
 
 /// Sealed code of some pages, and where.
@@ -272,4 +274,39 @@ fn huge_pages_are_counted() {
     }
     assert!(residency.resident() >= 8 << 20);
     arena.assert_clean();
+}
+
+// soundness S32
+#[test]
+fn no_page_is_counted_twice_while_other_threads_seal() {
+    let arena = CodeArena::new().unwrap();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            // Loaders that are open side by side and closed in another order: mappings that come, go, and join their neighbours.
+            let mut open = Vec::new();
+            for round in 0usize.. {
+                if done.load(Relaxed) || arena.stats().claimed > 512 << 20 {
+                    break;
+                }
+                let module = arena.load("m").unwrap();
+                module.alloc([1u8; 9000]).unwrap();
+                open.push(module);
+                if open.len() > 40 {
+                    open.swap_remove(round * 7 % 40).seal().unwrap();
+                }
+                if round % 500 == 499 {
+                    open.clear();
+                    arena.seal().unwrap();
+                }
+            }
+        });
+        let apart = |ranges: Vec<&Range<usize>>| ranges.windows(2).all(|pair| pair[0].end <= pair[1].start);
+        for _ in 0..100 {
+            let memory = arena.residency().unwrap();
+            assert!(apart(memory.mappings().iter().map(|mapping| &mapping.range).collect()));
+            assert!(apart(memory.stretches().iter().map(|stretch| &stretch.range).collect()));
+        }
+        done.store(true, Relaxed);
+    });
 }
