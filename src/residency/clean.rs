@@ -23,7 +23,7 @@ use core::ops::Range;
 /// assert!(unclean.to_string().ends_with("is writable (rw-p)"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unclean {
     /// It can be written to: somebody called `mprotect`, or its pages come from a source that cannot protect.
@@ -117,19 +117,47 @@ impl Residency {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn check_not_copied(&self) -> Result<(), Unclean> {
+        self.copies().next().map_or(Ok(()), |range| Err(Unclean::Copied { range }))
+    }
+
+    /// Counts the bytes of [sealed](Self::sealed) code on pages that this process alone has, of all its bytes of sealed
+    /// code. Ask it where [`check_not_copied`](Self::check_not_copied) may be asked.
+    ///
+    /// ```
+    /// # use permacode_witness::in_child;
+    /// let arena = permacode::CodeArena::new()?;
+    /// arena.load("m")?.alloc_slice_copy(&[1u8; 10_000])?;
+    /// arena.seal()?;
+    /// # in_child(|| {
+    /// // In a forked child:
+    /// let (copied, sealed) = arena.residency().unwrap().copied();
+    /// assert!(copied == 0 && sealed >= 10_000);
+    /// # });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn copied(&self) -> (usize, usize) {
+        let sealed = self.sealed().iter().map(|range| range.len()).sum();
+        (self.copies().map(|range| range.len()).sum(), sealed)
+    }
+
+    /// The parts of sealed code that are this process's own copies.
+    fn copies(&self) -> impl Iterator<Item = Range<usize>> {
         let copies = self.stretches().iter().filter(|stretch| stretch.state == PageState::PrivateCopy);
-        for Stretch { range, .. } in copies {
-            if let Some(range) = self.sealed().iter().map(|sealed| clip(range, sealed)).find(|range| !range.is_empty())
-            {
-                return Err(Unclean::Copied { range });
-            }
-        }
-        Ok(())
+        let parts =
+            copies.flat_map(|Stretch { range, .. }| self.sealed().iter().map(move |sealed| clip(range, sealed)));
+        parts.filter(|range| !range.is_empty())
     }
 }
 
 fn clip(range: &Range<usize>, to: &Range<usize>) -> Range<usize> {
     range.start.max(to.start)..range.end.min(to.end)
+}
+
+/// As [`Display`](fmt::Display), with addresses as tools show them.
+impl fmt::Debug for Unclean {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl fmt::Display for Unclean {

@@ -101,7 +101,13 @@ fn brief(text: &mut String, in_place: &[Row<InPlace>], control: &[Row<Control>],
     let right =
         in_place.iter().all(|row| row.right == row.programs) && control.iter().all(|row| row.right == row.programs);
     let outcome = if right { "every output was right" } else { "not every output was right, or known" };
-    let _ = writeln!(text, "{} Lua programs in each of {} workers: {outcome}", summary.subjects.len(), in_place.len());
+    let _ = writeln!(
+        text,
+        "{} Lua program{} in each of {} workers: {outcome}",
+        summary.subjects.len(),
+        if summary.subjects.len() == 1 { "" } else { "s" },
+        in_place.len()
+    );
     let most = |code: &Pages, most: Option<usize>| match most {
         Some(most) => format!("{} of {} kB", code.kilobytes(most), code.kilobytes(code.count())),
         None => "not measured".to_owned(),
