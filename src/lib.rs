@@ -79,7 +79,7 @@
 //!
 //! * `derive` (default): `#[derive(Permanent)]`.
 //! * `residency` (Linux): [`Residency`](residency::Residency), what the kernel says of an arena's memory: resident, shared, copied, and why; and
-//!   [`CodeArena::assert_clean`] for users' own tests.
+//!   [`CodeArena::assert_clean`] and [`assert_not_copied`](CodeArena::assert_not_copied) for users' own tests.
 //! * `testing`: page sources that fail on demand, for users' own tests.
 //! * `c-symbols`: the functions for C (`permacode_heap_malloc` and its kin, `permacode_code_contains`) are exported under their own
 //!   names, for C code that is linked with the crate. Off unless asked for, because a program can have only one crate that exports them: two

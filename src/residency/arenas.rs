@@ -83,7 +83,7 @@ impl CodeArena {
     }
 
     /// Fails a test unless, besides, no page of sealed code was copied. For forked children, while their parent lives:
-    /// [`Residency::check_not_copied`].
+    /// [`Residency::check_not_copied`]. It holds if nothing is sealed. Code that the child sealed itself counts as copied.
     ///
     /// Costs as for [`residency`](Self::residency).
     ///

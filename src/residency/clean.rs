@@ -120,8 +120,11 @@ impl Residency {
         self.copies().next().map_or(Ok(()), |range| Err(Unclean::Copied { range }))
     }
 
-    /// Counts the bytes of [sealed](Self::sealed) code on pages that this process alone has, of all its bytes of sealed
-    /// code. Ask it where [`check_not_copied`](Self::check_not_copied) may be asked.
+    /// Returns `(copied, sealed)`, in bytes of whole pages: how much of the [sealed](Self::sealed) code this process alone
+    /// has, and how much there is.
+    ///
+    /// Ask it where [`check_not_copied`](Self::check_not_copied) may be asked. Code that the process sealed itself counts
+    /// as copied.
     ///
     /// ```
     /// # use permacode_witness::in_child;
@@ -167,7 +170,7 @@ impl fmt::Display for Unclean {
         match self {
             Self::Writable { permissions, .. } => write!(f, "is writable ({permissions})"),
             Self::Unreadable { .. } => f.write_str("cannot be read"),
-            Self::Copied { .. } => f.write_str("was copied: this process alone has these pages"),
+            Self::Copied { .. } => f.write_str("is this process's alone: it was copied, or sealed here"),
         }
     }
 }
