@@ -125,7 +125,7 @@ impl HeapArenaBuilder {
     /// small objects, where the system has them. On Linux these have 2 MiB, and exist only if transparent huge pages
     /// are not switched off.
     ///
-    /// The number is rounded up to 2 MiB, less half a MiB if it is not 0. The default is 16 MiB. `usize::MAX` is never,
+    /// The number is rounded up to 2 MiB, less up to 1 MiB if it is not 0. The default is 16 MiB. `usize::MAX` is never,
     /// and so is a number that leaves no room for a huge page.
     ///
     /// Huge pages make a large heap faster: a fault for each 2 MiB instead of each 4 KiB, and fewer misses of the
@@ -321,17 +321,20 @@ impl HeapArenaBuilder {
 
     /// Bytes of address space that a heap for so many bytes of objects takes.
     fn len(&self, bytes: usize) -> Result<usize, Error> {
+        self.plan(bytes).map(|(plan, _, align)| self.len_of(&plan, align))
+    }
+
+    fn len_of(&self, plan: &HeapPlan, align: usize) -> usize {
         // So much more that what begins at a multiple can do so. Linux lets what is a multiple begin at one (since 6.7): then the plan begins
         // with the reservation, and an unused heap is two mappings.
-        let (plan, _, align) = self.plan(bytes)?;
         let len = plan.len + align;
-        Ok(if self.source.reservation_is_free() { len.next_multiple_of(HUGE) } else { len })
+        if self.source.reservation_is_free() { len.next_multiple_of(HUGE) } else { len }
     }
 
     /// Address space with a plan for it, where in it the plan begins, and behind how many bytes of slabs huge pages are asked for.
     fn reserve(&self, bytes: usize) -> Result<(Reservation<Writable>, usize, HeapPlan, Option<usize>), Error> {
         let (plan, huge_from, align) = self.plan(bytes)?;
-        let reservation = Reservation::new(self.source.clone(), self.len(bytes)?)?;
+        let reservation = Reservation::new(self.source.clone(), self.len_of(&plan, align))?;
         let start = align::pad(reservation.base().addr().get() + plan.objects + huge_from.unwrap_or(0), align);
         let first = plan.first();
         let (long, first) = (first.len() >= HUGE, start + first.start..start + first.end);

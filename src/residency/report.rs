@@ -259,6 +259,7 @@ impl Residency {
 impl fmt::Display for Residency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let accessible = self.mappings.iter().filter(|mapping| mapping.accessible());
+        let count = accessible.clone().count();
         writeln!(
             f,
             "process {}, {:#x}-{:#x}: {} KiB resident, {} shared, {} private dirty, {} huge, {} swapped; {} mapping{}",
@@ -270,8 +271,8 @@ impl fmt::Display for Residency {
             self.private_dirty() >> 10,
             self.huge() >> 10,
             self.swapped() >> 10,
-            accessible.clone().count(),
-            if accessible.clone().count() == 1 { "" } else { "s" },
+            count,
+            if count == 1 { "" } else { "s" },
         )?;
         for mapping in accessible {
             let Mapping { range, permissions, backing, .. } = mapping;

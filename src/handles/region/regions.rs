@@ -35,7 +35,7 @@ pub(in crate::handles) struct Regions {
     len: Cell<usize>,
     made: Cell<u64>,
     bytes: Cell<usize>,
-    /// Of a region in the list, and which one.
+    /// Of a region in the list, and which one: an address, for comparing.
     survey: Cell<Option<Box<Survey>>>,
     surveyed: Cell<Option<NonNull<()>>>,
 }
@@ -124,12 +124,12 @@ impl Regions {
 
     /// Takes the survey of a region out, if it was kept.
     pub(in crate::handles) fn take_survey(&self, region: NonNull<()>) -> Option<Box<Survey>> {
-        self.survey.take().filter(|survey| survey.region() == region)
+        if self.surveyed.get() == Some(region) { self.survey.take() } else { None }
     }
 
     /// Keeps the survey of a region in the list.
-    pub(in crate::handles) fn keep_survey(&self, survey: Box<Survey>) {
-        self.surveyed.set(Some(survey.region()));
+    pub(in crate::handles) fn keep_survey(&self, region: NonNull<()>, survey: Box<Survey>) {
+        self.surveyed.set(Some(region));
         self.survey.set(Some(survey));
     }
 

@@ -18,8 +18,6 @@ use core::ptr::{self, NonNull};
 use std::collections::HashMap;
 
 pub(in crate::handles) struct Survey {
-    /// Whose it is: an address, for comparing.
-    region: NonNull<()>,
     pub(in crate::handles) memory: Pieces,
     /// The addresses of the region's names, and their lengths.
     pub(in crate::handles) names: HashMap<NonNull<u8>, usize>,
@@ -56,7 +54,7 @@ impl Drop for Kept<'_, '_> {
     fn drop(&mut self) {
         // SAFETY: it is taken out once, here, and not used after.
         let survey = unsafe { ManuallyDrop::take(&mut self.survey) };
-        self.region.owner().regions().keep_survey(survey);
+        self.region.owner().regions().keep_survey(NonNull::from(self.region).cast(), survey);
     }
 }
 
@@ -77,12 +75,7 @@ impl Survey {
         }
         aligned.sort_unstable_by_key(|(block, _)| block.addr());
         let one_arena_a_tag = one_arena_a_tag(region)?;
-        Ok(Self { region: NonNull::from(region).cast(), memory, names, aligned, one_arena_a_tag })
-    }
-
-    /// Whose it is: an address, for comparing.
-    pub(in crate::handles) fn region(&self) -> NonNull<()> {
-        self.region
+        Ok(Self { memory, names, aligned, one_arena_a_tag })
     }
 
     /// The aligned blocks that have a byte between two addresses.

@@ -13,8 +13,8 @@
 //!   when the next is over.
 //! * What was returned and is used again is *regretted*. A program that takes and gives the same memory stops paying for it: after
 //!   [`REGRETS`] such rounds as much may lie vacant as it needs. That is forgotten by halves, window by window.
-//! * Pages of a sparse slab go when it was as sparse when the window before ended, and served nobody since. While a heap grows beyond what it
-//!   ever had, they go at once.
+//! * Pages of a sparse slab go when it was as sparse when the window before ended, and served nobody since. When a heap has grown by an eighth
+//!   since they were looked for, they go at once.
 //! * Regrets also make windows longer. A program that lets go of most of its memory is past what it regretted. If
 //!   [`LET_GO`] times as much is dirty as is out, a window ends as early as if nothing was regretted.
 //!
@@ -85,7 +85,7 @@ const GROWN: usize = (16 << 20) / GRAIN / GRAINS;
 pub enum Decay {
     /// Memory goes as soon as nothing is in a slab of 64 KiB. A loop that takes and frees the same memory pays each time.
     Now,
-    /// Memory goes when it was vacant for so long, or for a million slow operations a second of it, and not before half of that.
+    /// Memory goes when it was vacant for so long, or for 750,000 slow operations a second of it, and not before half of that.
     After(Duration),
     /// Memory goes by [`trim`](crate::HeapArena::trim) and [`reset`](crate::HeapArena::reset) only.
     Never,
