@@ -1,7 +1,19 @@
 //! An arena a case, as property tests and fuzzers make them: create, one block, seal, drop; a million times. The same for both arenas with
 //! a block in each, made anew or on pages that are kept from case to case, and for a heap arena alone, which has nothing to seal.
 //!
-//! `cargo bench --bench lifecycle`; `-- --cycles 10000` for fewer.
+//! `cargo bench --bench lifecycle`; `-- --cycles 10000` for fewer, `--processes 10` for a shorter look.
+//!
+//! Where the kernel puts a mapping decides what a cycle costs: dropping it searches the page tables of every gigabyte (2^30 bytes) in which
+//! anything lies, from the mapping's one end to the other.
+//!
+//! ```text
+//!                    2 GiB                 3 GiB                 4 GiB
+//!   ├────────────────────┼─────────────────────┼─────────────────────┤
+//!            [arena ···· │ ······ nothing ···· │ ··· )[libraries        searched: from the arena to 2 GiB, from 3 GiB to `)`
+//! ```
+//!
+//! An address changes with each process and with no cycle of it. So each sample is a process of its own, and the table gives means: a
+//! median would be one of the few values that there are.
 //!
 //! The floor is what the kernel takes for the least that any sealed arena needs: `mmap` without access, `mprotect` to write one page, a
 //! store, `mprotect` read-only, `munmap`.
@@ -12,13 +24,14 @@ mod harness;
 mod options;
 
 use core::alloc::Layout;
-use harness::{Clock, interleave, print_table};
+use harness::{Clock, Samples, interleave, print_table};
 use options::Options;
 use permacode::pages::PooledPages;
 use permacode::{CodeArena, DualArena, HeapArena};
 use std::error::Error;
 use std::fs;
 use std::hint::black_box;
+use std::process::Command;
 use std::sync::Arc;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -34,26 +47,31 @@ const SUBJECTS: [&str; 6] = [
 const CODE: usize = 1;
 const BOTH: usize = 4;
 const POOLED: usize = 5;
-/// Cycles in one sample.
+/// Rounds in one process, of which the median counts.
+const ROUNDS: usize = 5;
+/// Cycles in a round.
 const BATCH: usize = 200;
 
 fn main() -> Outcome<()> {
     let Some(options) = Options::asked() else { return Ok(()) };
     let cycles = options.number("--cycles").unwrap_or(1_000_000);
-    let rounds = options.number("--rounds").unwrap_or(101);
-
     let pool = Arc::new(PooledPages::new(2)?);
-    let measured = interleave(rounds, SUBJECTS.len(), |subject| -> Outcome<_> {
-        let clock = Clock::start();
-        (0..BATCH).try_for_each(|_| run(subject, &pool))?;
-        Ok([clock.elapsed().as_nanos() as f64 / 1e3 / BATCH as f64])
-    })?;
-    let rows: Vec<_> = SUBJECTS
-        .iter()
-        .zip(&measured)
-        .map(|(name, [time])| vec![name.to_string(), time.cell(), time.ratio_cell(&measured[0][0])])
-        .collect();
-    print_table("create, one block, seal, drop; µs a cycle", &["subject", "cycle", "of the floor"], &rows);
+    if options.number("--child").is_some() {
+        for [samples] in in_turn(&pool)? {
+            println!("{}", samples.quartiles()[1]);
+        }
+        return Ok(());
+    }
+
+    let processes = options.number("--processes").unwrap_or(60);
+    let measured = (0..processes).map(|_| child()).collect::<Outcome<Vec<_>>>()?;
+    let of = |subject: usize| measured.iter().map(|times| times[subject]).collect::<Samples>();
+    let rows = SUBJECTS.iter().enumerate().map(|(subject, name)| {
+        let (times, floor) = (of(subject), of(0));
+        vec![name.to_string(), times.mean_cell(), times.mean_ratio_cell(&floor)]
+    });
+    let title = format!("create, one block, seal, drop; µs a cycle, mean of {processes} processes");
+    print_table(&title, &["subject", "cycle", "of the floor"], &Vec::from_iter(rows));
     let (code, heap) = system_calls()?;
     println!("\nsystem calls of one cycle: code arena {code}, heap arena {heap}");
 
@@ -68,6 +86,27 @@ fn main() -> Outcome<()> {
         );
     }
     Ok(())
+}
+
+/// Every subject in turn, in this process; µs a cycle.
+fn in_turn(pool: &Arc<PooledPages>) -> Outcome<Vec<[Samples; 1]>> {
+    interleave(ROUNDS, SUBJECTS.len(), |subject| {
+        let clock = Clock::start();
+        (0..BATCH).try_for_each(|_| run(subject, pool))?;
+        Ok([clock.elapsed().as_nanos() as f64 / 1e3 / BATCH as f64])
+    })
+}
+
+/// The median of each subject in a new process, which lies elsewhere.
+fn child() -> Outcome<Vec<f64>> {
+    let output = Command::new(std::env::current_exe()?).args(["--bench", "--child", "1"]).output()?;
+    let text = String::from_utf8(output.stdout)?;
+    let times = text.lines().map(str::parse).collect::<Result<Vec<f64>, _>>()?;
+    if times.len() == SUBJECTS.len() {
+        Ok(times)
+    } else {
+        Err(format!("a child said {text:?}: {}", output.status).into())
+    }
 }
 
 fn run(subject: usize, pool: &Arc<PooledPages>) -> Outcome<()> {

@@ -61,6 +61,26 @@ impl Samples {
     }
 }
 
+#[allow(dead_code, reason = "few benches have such samples")]
+impl Samples {
+    /// For samples of which each is one of a few values: the mean and, in brackets, the quartiles.
+    pub(crate) fn mean_cell(&self) -> String {
+        let [low, _, high] = self.quartiles();
+        format!("{:.1} ({low:.1}–{high:.1})", self.mean())
+    }
+
+    /// The ratio of means to `base` and, in brackets, the quartiles of the ratios sample by sample.
+    pub(crate) fn mean_ratio_cell(&self, base: &Self) -> String {
+        let by_sample = Self(self.0.iter().zip(&base.0).map(|(mine, theirs)| mine / theirs).collect());
+        let [low, _, high] = by_sample.quartiles();
+        format!("**{:.2}** ({low:.2}–{high:.2})", self.mean() / base.mean())
+    }
+
+    fn mean(&self) -> f64 {
+        self.0.iter().sum::<f64>() / self.0.len() as f64
+    }
+}
+
 impl FromIterator<f64> for Samples {
     fn from_iter<I: IntoIterator<Item = f64>>(samples: I) -> Self {
         Self(samples.into_iter().collect())

@@ -272,6 +272,8 @@ impl Shelf {
         wish: usize,
         fits: impl Fn(&Range<usize>) -> bool,
     ) -> Option<Held<'l>> {
+        // Nothing was ever left here.
+        self.first.get()?;
         let class = |size| align::class(size, LEAST, CLASSES);
         let wished = class(wish.max(size));
         (wished..CLASSES).chain((class(size)..wished).rev()).find_map(|class| self.take_of(class, &fits))
