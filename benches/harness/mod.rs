@@ -45,7 +45,10 @@ impl Samples {
         sorted.sort_by(f64::total_cmp);
         [1, 2, 3].map(|quarter| sorted.get((sorted.len().saturating_sub(1)) * quarter / 4).copied().unwrap_or(f64::NAN))
     }
+}
 
+#[allow(dead_code, reason = "a bench prints medians or means")]
+impl Samples {
     /// The median and, in brackets, the quartiles.
     pub(crate) fn cell(&self) -> String {
         let [low, median, high] = self.quartiles();
@@ -59,10 +62,7 @@ impl Samples {
         let ratio = self.quartiles()[1] / base.quartiles()[1];
         format!("**{ratio:.2}** ({low:.2}–{high:.2})")
     }
-}
 
-#[allow(dead_code, reason = "few benches have such samples")]
-impl Samples {
     /// For samples of which each is one of a few values: the mean and, in brackets, the quartiles.
     pub(crate) fn mean_cell(&self) -> String {
         let [low, _, high] = self.quartiles();
