@@ -5,8 +5,10 @@
 //!   sites · name · impls   values that stand in code; core's types
 //!   permanent · link       which types may be blocks; references that are set later
 //!   tracer                 what a block refers to
+//!   birth                  the order in which arenas are made
 //! ```
 
+mod birth;
 mod impls;
 mod link;
 mod name;
@@ -20,5 +22,6 @@ pub use permanent::Permanent;
 pub use sites::Sites;
 pub use tracer::Tracer;
 
+pub(in crate::code) use birth::Birth;
 pub(crate) use sites::SiteCounter;
 pub(crate) use tracer::{Block, Found, Kind, Reference};
