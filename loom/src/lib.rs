@@ -23,6 +23,8 @@ mod base {
     pub(crate) mod atomics;
     #[path = "../../../src/base/bits.rs"]
     pub(crate) mod bits;
+    #[path = "../../../src/base/page.rs"]
+    pub(crate) mod page;
 }
 
 mod code {

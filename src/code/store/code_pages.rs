@@ -127,7 +127,7 @@ impl CodePages {
         };
         let grain = align::grain(geometry.code, page.bytes());
         // SAFETY: the caller's promise; `park` hands on boards of the arena that these pages are part of.
-        let shelves = unsafe { [Shelf::new(), Shelf::new()] };
+        let shelves = unsafe { [Shelf::new(page), Shelf::new(page)] };
         Self {
             table,
             start: geometry.start,

@@ -138,9 +138,9 @@ impl PageTable {
         let mut from = pages.start;
         while let Some(group) = bits::next_set(from / GROUP..pages.end.div_ceil(GROUP), not_full) {
             from = from.max(group * GROUP);
-            let first = self.next_stretch(from..pages.end.min((group + 1) * GROUP), pending);
-            if let Some(first) = first {
-                return self.next_stretch(first.start..pages.end, pending);
+            let rest = self.groups.get(group).map_or(0, pending) >> (from % GROUP);
+            if rest != 0 {
+                return self.next_stretch(from + rest.trailing_zeros() as usize..pages.end, pending);
             }
             from = (group + 1) * GROUP;
         }

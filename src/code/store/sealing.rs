@@ -38,7 +38,10 @@ impl CodePages {
     /// Pads what waits on the last page of a finished extent, so that it can be sealed. Returns `true` when no open loader writes to its pages.
     pub(in crate::code) fn settle(&self, extent: &Extent) -> bool {
         let pages = self.page().touched(extent.start()..extent.end());
-        self.pad(pages.end.saturating_sub(1).max(pages.start)..pages.end);
+        let last = pages.end.saturating_sub(1).max(pages.start)..pages.end;
+        if !self.table.is_set(PageFlag::Closed, last.clone()) {
+            self.pad(last);
+        }
         self.table.is_set(PageFlag::Closed, pages)
     }
 
