@@ -45,6 +45,7 @@
 //! | [`Link`] | a reference set after its block was made, for cycles |
 //! | [`Sites`] | numbers that stand in code for what must change elsewhere |
 //! | [`Name`] | an interned name, compared by its text |
+//! | [`Plain`] | a value of a foreign type that is `Copy`, such as `Duration`, in code |
 //! | [`SharedBytes`](code::SharedBytes) | bytes of an arena with a share in the arena |
 //! | [`HeapArena`] | memory for what changes: an allocator for one thread, its bookkeeping out of line |
 //! | [`HeapRc`] | a counted pointer into a heap |
@@ -114,7 +115,7 @@ pub mod stats {
 
 pub use code::arena::{CodeArena, Module};
 pub use code::load::{Loader, OpenModule};
-pub use code::value::{Link, Name, Permanent, Sites};
+pub use code::value::{Link, Name, Permanent, Plain, Sites};
 pub use dual::{ArenaKind, DualArena};
 pub use error::arena_error::Error;
 pub use handles::code_ref::CodeRef;

@@ -14,6 +14,7 @@ mod model;
 mod names;
 mod native;
 mod packing;
+mod plain;
 mod protection;
 mod records;
 mod refusals;

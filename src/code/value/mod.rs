@@ -2,7 +2,8 @@
 //! knows no memory.
 //!
 //! ```text
-//!   sites · name · impls   values that stand in code; core's types
+//!   sites · name · plain   values that stand in code
+//!   impls                  core's types
 //!   permanent · link       which types may be blocks; references that are set later
 //!   tracer                 what a block refers to
 //! ```
@@ -11,12 +12,14 @@ mod impls;
 mod link;
 mod name;
 mod permanent;
+mod plain;
 mod sites;
 mod tracer;
 
 pub use link::Link;
 pub use name::Name;
 pub use permanent::Permanent;
+pub use plain::Plain;
 pub use sites::Sites;
 pub use tracer::Tracer;
 
