@@ -72,7 +72,7 @@
 //!
 //! # What it does not do
 //!
-//! It does not make reference counting faster; on one thread that is hardly slower than not counting. It keeps pages clean, code what it
+//! It does not make reference counting faster. On one thread plain counts hardly show; atomic ones can. It keeps pages clean, code what it
 //! was, and threads from fighting over a count. `mprotect` stops a stray store; it does not stop code that calls `mprotect` or `munmap` or
 //! writes through `/proc/self/mem`. [`CodeArena::harden`] and [`CodeArena::harden_forever`] stop more; [`Protection`](code::Protection) says what holds.
 //!

@@ -70,7 +70,7 @@ mod hostile {
 
     #[derive(::standard::clone::Clone, ::standard::marker::Copy, ::permacode::Permanent)]
     #[permanent(plain)]
-    #[repr(packed)]
+    #[repr(C, packed)]
     pub(super) struct Packed<T>(pub(super) u8, pub(super) T);
 
     #[derive(::permacode::Permanent)]

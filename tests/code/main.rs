@@ -22,4 +22,5 @@ mod scarcity;
 mod seal_module;
 mod threads;
 mod types;
+mod variance;
 mod zero_sized;

@@ -5,6 +5,7 @@
 //!   sites · name · plain   values that stand in code
 //!   impls                  core's types
 //!   permanent · link       which types may be blocks; references that are set later
+//!   shorten                code at a shorter lifetime
 //!   tracer                 what a block refers to
 //! ```
 
@@ -13,6 +14,7 @@ mod link;
 mod name;
 mod permanent;
 mod plain;
+mod shorten;
 mod sites;
 mod tracer;
 
@@ -20,6 +22,7 @@ pub use link::Link;
 pub use name::Name;
 pub use permanent::Permanent;
 pub use plain::Plain;
+pub use shorten::{OneLifetime, shorten};
 pub use sites::Sites;
 pub use tracer::Tracer;
 

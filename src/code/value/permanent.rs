@@ -151,7 +151,7 @@ use super::tracer::Tracer;
 ///
 /// A [`Link`](crate::Link) is set through a reference to its block. If a block were seen at two lifetimes, a target that lives short could be
 /// set through the shorter and read through the longer. ARCHITECTURE.md proves that this does not happen. The proof rests on the bound of
-/// [`CodeRef::new`](crate::CodeRef::new), on the law of [`At`](Permanent::At), and on three rules that no type enforces. Those who change
+/// [`CodeRef::new`](crate::CodeRef::new) and of [`shorten`](crate::code::shorten), on the law of [`At`](Permanent::At), and on three rules that no type enforces. Those who change
 /// this crate must keep them:
 ///
 /// 1. `At<'x>` never gets the bound `where Self: 'x`.
