@@ -41,6 +41,10 @@ use core::ptr::{self, NonNull};
 /// assert_eq!(lower(&module, "+-")?, b"+-");
 /// # Ok::<(), Error>(())
 /// ```
+///
+/// # Variance
+///
+/// Invariant in `'a`: a loader of a long-lived arena takes no short-lived references.
 pub struct Loader<'a> {
     bump: Bump,
     room: Room<'a>,
