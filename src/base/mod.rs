@@ -7,3 +7,4 @@ pub(crate) mod cpu;
 pub(crate) mod page;
 #[cfg(all(target_os = "linux", any(feature = "residency", not(any(miri, permacode_ordinary_pages)))))]
 pub(crate) mod path;
+pub(crate) mod plural;

@@ -21,4 +21,5 @@ mod scarcity;
 mod seal_module;
 mod threads;
 mod types;
+mod unwinding;
 mod zero_sized;
