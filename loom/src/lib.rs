@@ -25,6 +25,8 @@ mod base {
     pub(crate) mod bits;
     #[path = "../../../src/base/page.rs"]
     pub(crate) mod page;
+    #[path = "../../../src/base/page_range.rs"]
+    pub(crate) mod page_range;
 }
 
 mod code {

@@ -42,7 +42,7 @@ impl Claim<'_> {
     /// Gives the pages their memory now.
     pub(in crate::code) fn populate(&self) -> Result<(), PageError> {
         // SAFETY: claimed and committed, nobody else's, and so not sealed.
-        unsafe { self.pages.reservation.apply(Step::Populate, self.pages.reserved(self.range())) }
+        unsafe { self.pages.apply(Step::Populate, self.range()) }
     }
 
     /// Keeps the pages: from here on they are to be filled or left.
@@ -271,9 +271,7 @@ impl CodePages {
         }
         if self.huge && end == End::Front {
             // SAFETY: committed just now. A refusal changes nothing but how fast it is.
-            self.refusal.note(&unsafe {
-                self.reservation.apply(Step::Huge { sealed: false }, self.reserved(self.huge_part(claim.range())))
-            });
+            self.refusal.note(&unsafe { self.apply(Step::Huge { sealed: false }, self.huge_part(claim.range())) });
         }
         Ok(claim)
     }
@@ -282,7 +280,7 @@ impl CodePages {
     fn commit_claim(&self, claim: &Claim<'_>) -> Result<(), PageError> {
         self.commit_table(claim.end, claim.range())?;
         // SAFETY: whole pages that the claim's holder alone has claimed just now, so they were never sealed (invariant 4).
-        unsafe { self.reservation.apply(Step::Commit, self.reserved(self.unready(claim.range()))) }
+        unsafe { self.apply(Step::Commit, self.unready(claim.range())) }
     }
 
     /// Makes the page table of claimed pages writable.
@@ -310,7 +308,7 @@ impl CodePages {
         let range = self.bytes(end, &units);
         // SAFETY: a claim that is being dropped or shortened: nobody refers to it, nothing was written there, and it was never sealed. A refusal
         // changes nothing that matters: the pages are zero, and whoever claims them next commits them again.
-        let _ = unsafe { self.reservation.apply(Step::Decommit, self.reserved(self.unready(range.clone()))) };
+        let _ = unsafe { self.apply(Step::Decommit, self.unready(range.clone())) };
         if !self.watermark.give_back(end, &units) {
             self.closed_tails.fetch_add(range.len(), Relaxed);
         }

@@ -23,6 +23,7 @@ use super::record::Record;
 use super::shelf::{Board, Held, LEAST, Spot};
 use super::watermark::End;
 use crate::base::align;
+use crate::base::page_range::PageRange;
 use core::alloc::Layout;
 use core::ops::Range;
 use core::sync::atomic::Ordering::Relaxed;
@@ -159,12 +160,12 @@ impl CodePages {
     }
 
     /// Pads tails that wait and begin in the middle of one of `pages`, so that this page can be sealed.
-    pub(in crate::code) fn pad(&self, pages: Range<usize>) {
+    pub(in crate::code) fn pad(&self, pages: PageRange) {
         let shelf = self.shelf(End::Front);
         let partial = |range: &Range<usize>| {
             range.start < range.end
                 && range.start != self.page().floor(range.start)
-                && pages.contains(&self.page().index(range.start))
+                && pages.numbers().contains(&self.page().index(range.start))
         };
         for spot in shelf.ragged() {
             let Some(mut held) = shelf.take_at(spot, partial) else { continue };
