@@ -137,6 +137,8 @@ impl<'a> Loader<'a> {
     /// it lives itself. A loader of transient code keeps it in the region, for as long as the region lives. When the code is promoted, the
     /// arena that it goes to keeps it too.
     ///
+    /// A region whose last handle was forgotten keeps on, until a [sweep](crate::Transients::sweep) ends it.
+    ///
     /// Keeping is by the arena: code that refers to one function of another arena keeps all of that arena. An error later on does not undo it.
     ///
     /// The code's own links stay as they are: its module is finished, so [`link`](Self::link) refuses them.
