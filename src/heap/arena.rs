@@ -145,7 +145,7 @@ impl HeapArena {
         if last >= SMALL {
             return None;
         }
-        self.magazines[classes::small_class(last)].pop().map(|object| self.check_alloc(object))
+        self.pop(classes::small_class(last))
     }
 
     /// Allocates an object whose bytes are zero.
@@ -256,9 +256,9 @@ impl HeapArena {
         };
         // The missing memory may lie in other classes' magazines.
         let count = refill().or_else(|error| if self.flush_for_room() { refill() } else { Err(error) })?;
-        let object = self.magazines[class].pop().ok_or(Error::Exhausted { needed: TABLE[class].size, left: 0 })?;
+        let object = self.pop(class).ok_or(Error::Exhausted { needed: TABLE[class].size, left: 0 })?;
         self.spend(count);
-        Ok(self.check_alloc(object))
+        Ok(object)
     }
 
     /// Allocates an object of a class at the limit of what may be live, in exchange for another one of `lent` bytes.
@@ -268,7 +268,7 @@ impl HeapArena {
         if magazine.len() == 0 {
             self.slabs.refill(class, magazine, lent).ok()?;
         }
-        magazine.pop().map(|object| self.check_alloc(object))
+        self.pop(class)
     }
 
     #[cold]
@@ -342,8 +342,8 @@ impl HeapArena {
             return Ok(object);
         }
         let class = classes::class(size);
-        let object = match self.magazines[class].pop() {
-            Some(object) => self.check_alloc(object),
+        let object = match self.pop(class) {
+            Some(object) => object,
             None => self.refill_and_pop(class)?,
         };
         if zeroed {
@@ -363,10 +363,21 @@ impl HeapArena {
                 self.spend(SPAN_COUNTS);
             }
         } else if size > 0 {
-            let class = classes::class(size);
-            if !self.magazines[class].push(object) {
-                self.spill(class, object);
-            }
+            self.put_back(classes::class(size), object);
+        }
+    }
+
+    /// Takes an object out of the magazine of a class, if there is one.
+    #[inline(always)]
+    pub(super) fn pop(&self, class: usize) -> Option<NonNull<u8>> {
+        self.magazines[class].pop().map(|object| self.check_alloc(object))
+    }
+
+    /// Gives an object back to its class.
+    #[inline(always)]
+    pub(super) fn put_back(&self, class: usize, object: NonNull<u8>) {
+        if !self.magazines[class].push(object) {
+            self.spill(class, object);
         }
     }
 }
