@@ -15,6 +15,7 @@ use super::protection::Protection;
 use crate::base::page_range::PageRange;
 use crate::error::PageError;
 use crate::pages::{HUGE, Step};
+#[cfg(all(feature = "residency", target_os = "linux"))]
 use core::ops::Range;
 use core::sync::atomic::Ordering::Relaxed;
 
