@@ -45,10 +45,12 @@
 //! | [`Link`] | a reference set after its block was made, for cycles |
 //! | [`Sites`] | numbers that stand in code for what must change elsewhere |
 //! | [`Name`] | an interned name, compared by its text |
+//! | [`Plain`] | a value of a foreign type that is `Copy`, such as `Duration`, in code |
 //! | [`SharedBytes`](code::SharedBytes) | bytes of an arena with a share in the arena |
 //! | [`HeapArena`] | memory for what changes: an allocator for one thread, its bookkeeping out of line |
 //! | [`HeapRc`] | a counted pointer into a heap |
 //! | [`CodeRef`] | a handle of code: permanent, or [transient](Transients) and counted |
+//! | [`Owned`] | an owner of code without a lifetime, for stores and values: it keeps its arena |
 //! | [`CodeSlot`], [`AtomicCodeSlot`](handles::AtomicCodeSlot) | what a function holds: code that can be replaced |
 //! | [`CodeProxy`](handles::CodeProxy) | what a script sees of code |
 //! | [`SideTable`] | what changes beside sealed code: [caches](side::InlineCache), [counters](side::CallCounter), [constants](side::LazyConstant) |
@@ -71,7 +73,7 @@
 //!
 //! # What it does not do
 //!
-//! It does not make reference counting faster; on one thread that is hardly slower than not counting. It keeps pages clean, code what it
+//! It does not make reference counting faster. On one thread plain counts hardly show; atomic ones can. It keeps pages clean, code what it
 //! was, and threads from fighting over a count. `mprotect` stops a stray store; it does not stop code that calls `mprotect` or `munmap` or
 //! writes through `/proc/self/mem`. [`CodeArena::harden`] and [`CodeArena::harden_forever`] stop more; [`Protection`](code::Protection) says what holds.
 //!
@@ -112,12 +114,21 @@ pub mod stats {
     pub use crate::heap::stats::{ClassStats, HeapStats};
 }
 
+/// Owners: what keeps code, and what belongs to it, without a lifetime.
+///
+/// [`Owned`] stands at the crate's root.
+pub mod owned {
+    pub use crate::handles::owned::Held;
+    pub use crate::side::owned_table::OwnedSideTable;
+}
+
 pub use code::arena::{CodeArena, Module};
 pub use code::load::{Loader, OpenModule};
-pub use code::value::{Link, Name, Permanent, Sites};
+pub use code::value::{Link, Name, Permanent, Plain, Sites};
 pub use dual::{ArenaKind, DualArena};
 pub use error::arena_error::Error;
 pub use handles::code_ref::CodeRef;
+pub use handles::owned::Owned;
 pub use handles::region::Transients;
 pub use handles::slot::CodeSlot;
 pub use heap::adapters::HeapRc;

@@ -12,7 +12,7 @@ use super::bump::Bump;
 use super::module_room::ModuleRoom;
 use super::region_room::{BlockSource, RegionRoom};
 use super::room::Room;
-use crate::code::arena::CodeArena;
+use crate::code::arena::{CodeArena, Share};
 use crate::error::Error;
 use core::alloc::Layout;
 use core::fmt;
@@ -42,6 +42,10 @@ use core::ptr::{self, NonNull};
 /// assert_eq!(lower(&module, "+-")?, b"+-");
 /// # Ok::<(), Error>(())
 /// ```
+///
+/// # Variance
+///
+/// Invariant in `'a`: a loader of a long-lived arena takes no short-lived references.
 pub struct Loader<'a> {
     bump: Bump,
     room: Room<'a>,
@@ -91,6 +95,20 @@ impl<'a> Loader<'a> {
         match &self.room {
             Room::Module(_) => None,
             Room::Region(room) => Some(room),
+        }
+    }
+
+    /// Keeps what a share is in for as long as the blocks of this loader live. Its arena keeps it, or the region that it fills. Its own arena
+    /// lives that long anyway.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Younger`] if an arena is to keep one that was made later. Else those of a record, or of an object of the heap.
+    pub(crate) fn keep(&self, share: &Share) -> Result<(), Error> {
+        match &self.room {
+            _ if share.is_in(self.arena()) => Ok(()),
+            Room::Module(room) => room.arena().keep(share),
+            Room::Region(room) => room.region().keep(share),
         }
     }
 

@@ -5,6 +5,7 @@
 //!   region/marks           what a collector marks of it, each region once
 //!   regions                all regions of one `Transients`, for a sweep that ends what it frees
 //!   parts · region_sites   what is held of a region, by where it lies; its site numbers
+//!   shares                 arenas that it keeps alive
 //!   pieces · survey        its memory in order; what copying has to know of it, kept for its next part
 //!   site_pool              site numbers that are used again
 //! ```
@@ -15,6 +16,7 @@ mod pieces;
 mod region;
 mod region_sites;
 mod regions;
+mod shares;
 mod site_pool;
 mod survey;
 mod transient_stats;

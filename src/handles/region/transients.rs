@@ -46,6 +46,10 @@ const LONGEST: usize = 1 << 15;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Variance
+///
+/// Covariant in `'a`.
 pub struct Transients<'a> {
     code: &'a CodeArena,
     heap: &'a HeapArena,

@@ -41,6 +41,10 @@ use core::ptr::{self, NonNull};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Variance
+///
+/// Covariant in `'h` and in `T`, as `Rc` is.
 pub struct HeapRc<'h, T> {
     object: NonNull<Counted<'h, T>>,
     /// Owns a `T`, as the drop check should know.
