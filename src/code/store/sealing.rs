@@ -15,6 +15,7 @@ use super::protection::Protection;
 use crate::base::page_range::PageRange;
 use crate::error::PageError;
 use crate::pages::{HUGE, Step};
+#[cfg(all(feature = "residency", target_os = "linux"))]
 use core::ops::Range;
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -143,7 +144,8 @@ impl CodePages {
     pub(in crate::code) fn each_sealed<E>(&self, mut show: impl FnMut(Range<usize>) -> Result<(), E>) -> Result<(), E> {
         let mut show = |stretch: Range<usize>| if stretch.is_empty() { Ok(()) } else { show(stretch) };
         let mut stretch = 0..0;
-        for page in self.claimed_pages().into_iter().flat_map(PageRange::each) {
+        for number in self.claimed_pages().into_iter().flat_map(PageRange::numbers) {
+            let page = PageRange::numbered(number..number + 1);
             let span = self.page().span(page);
             if !self.table.is_set(PageFlag::Sealed, page) {
                 continue;
