@@ -6,8 +6,8 @@ use crate::error::{Error, PageCall, PageError};
 use crate::heap::cache::Magazine;
 use crate::heap::slabs::{CLASSES, Clock, Decay, DecayState, HeapPlan, SLAB, SlabOptions, Slabs};
 use crate::pages::{HUGE, PageSource, Reservation, Reserve, Source, Writable};
+use alloc::sync::Arc;
 use core::array;
-use std::sync::Arc;
 
 /// Address space that a heap takes when nothing is said.
 const RESERVATION: Reserve =

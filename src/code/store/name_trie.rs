@@ -18,8 +18,8 @@
 //! once a thread. So no source text can choose its depth. When its bits are used up, the rest of the path is a list.
 
 use super::record::{AtomicRecord, Record};
+use crate::base::hash::RandomState;
 use core::hash::BuildHasher;
-use std::hash::RandomState;
 
 const WAYS: u32 = 4;
 
