@@ -197,7 +197,7 @@ impl HeapArenaBuilder {
     }
 
     /// Sets the clock of [`decay`](Self::decay), which counts from any moment. It is for tests, which need not wait
-    /// then. The system's unless it is set.
+    /// then. The system's unless it is set; without the feature `std` there is none.
     ///
     /// ```
     /// use permacode::HeapArena;
