@@ -26,6 +26,6 @@ pub use load::NativeModule;
 pub use store::Protection;
 pub use value::{OneLifetime, Tracer, shorten};
 
-pub(crate) use arena::CodeArena;
+pub(crate) use arena::{CodeArena, Share};
 pub(crate) use load::{BlockNote, BlockSource, Loader};
 pub(crate) use value::{Block, Found, Kind, Permanent, Reference, Sites};

@@ -22,5 +22,6 @@ mod scarcity;
 mod seal_module;
 mod threads;
 mod types;
+mod unwinding;
 mod variance;
 mod zero_sized;

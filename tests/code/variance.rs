@@ -7,8 +7,9 @@
 use permacode::code::{Location, Modules, shorten};
 use permacode::handles::CodeProxy;
 use permacode::heap::Registration;
+use permacode::owned::OwnedSideTable;
 use permacode::side::SideTableBuilder;
-use permacode::{CodeRef, HeapRc, Link, Module, Name, Permanent, Plain, SideTable, Transients};
+use permacode::{CodeRef, HeapRc, Link, Module, Name, Owned, Permanent, Plain, SideTable, Transients};
 use std::path::Path;
 
 type Long<'l> = &'l &'l str;
@@ -34,6 +35,8 @@ covariant! {
     heap_rc: HeapRc<'l, &'l u8> => HeapRc<'s, &'s u8>;
     registration: Registration<'l> => Registration<'s>;
     side_table: SideTable<'l, *const Long<'l>> => SideTable<'s, *const Long<'s>>;
+    owned: Owned<Long<'l>> => Owned<Long<'s>>;
+    owned_side_table: OwnedSideTable<*const Long<'l>> => OwnedSideTable<*const Long<'s>>;
     side_table_builder: SideTableBuilder<'l, Long<'l>> => SideTableBuilder<'s, Long<'s>>;
 }
 

@@ -3,7 +3,9 @@
 mod breakpoints;
 mod counts;
 mod flat;
+mod keeps;
 mod model;
+mod owned;
 mod promote;
 mod refused;
 mod sites;

@@ -34,6 +34,10 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    pub(crate) fn new(name: String, first: usize, last: usize) -> Self {
+        Self { name, first, last }
+    }
+
     pub(crate) fn holds(&self, line: usize) -> bool {
         (self.first..=self.last).contains(&line)
     }

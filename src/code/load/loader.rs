@@ -12,11 +12,12 @@ use super::bump::Bump;
 use super::module_room::ModuleRoom;
 use super::region_room::{BlockSource, RegionRoom};
 use super::room::Room;
-use crate::code::arena::CodeArena;
+use crate::code::arena::{CodeArena, Share};
 use crate::error::Error;
 use core::alloc::Layout;
 use core::fmt;
 use core::marker::PhantomData;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr::{self, NonNull};
 
 /// Allocates blocks, interns names, sets links and numbers sites. A lowering function takes a `&Loader<'a>`.
@@ -51,6 +52,10 @@ pub struct Loader<'a> {
     /// Invariant in `'a`: a loader of a long-lived arena takes no short-lived references (soundness S11).
     invariant: PhantomData<fn(&'a ()) -> &'a ()>,
 }
+
+// The functions that a loader is given run between two of its steps. If one panics, its slice is zeroed and counted as lost, as after an error.
+impl UnwindSafe for Loader<'_> {}
+impl RefUnwindSafe for Loader<'_> {}
 
 impl<'a> Loader<'a> {
     /// Makes a loader that fills a module. Whoever owns it [closes](Self::close) it.
@@ -90,6 +95,20 @@ impl<'a> Loader<'a> {
         match &self.room {
             Room::Module(_) => None,
             Room::Region(room) => Some(room),
+        }
+    }
+
+    /// Keeps what a share is in for as long as the blocks of this loader live. Its arena keeps it, or the region that it fills. Its own arena
+    /// lives that long anyway.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Younger`] if an arena is to keep one that was made later. Else those of a record, or of an object of the heap.
+    pub(crate) fn keep(&self, share: &Share) -> Result<(), Error> {
+        match &self.room {
+            _ if share.is_in(self.arena()) => Ok(()),
+            Room::Module(room) => room.arena().keep(share),
+            Room::Region(room) => room.region().keep(share),
         }
     }
 

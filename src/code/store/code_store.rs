@@ -14,7 +14,7 @@ use super::shelf::{Board, Spot};
 use super::tails::{Search, Tail};
 use super::watermark::End;
 use crate::base::page::PageSize;
-use crate::code::value::SiteCounter;
+use crate::code::value::{Birth, SiteCounter};
 use crate::error::{Error, PageError};
 use crate::pages::{Reservation, Sealable, Step};
 use core::alloc::Layout;
@@ -24,6 +24,7 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// One reservation and all that lies in it.
 pub(in crate::code) struct CodeStore {
+    birth: Birth,
     modules: ModuleList,
     names: NameTrie,
     sites: SiteCounter,
@@ -54,15 +55,22 @@ impl CodeStore {
         let pages = unsafe { CodePages::new(reservation, plan, options) };
         // SAFETY: the list is this store's, and `enlist` appends modules of this store only.
         let modules = unsafe { ModuleList::new() };
+        let birth = Birth::now();
         Ok(Self {
+            birth,
             modules,
             names: NameTrie::new(),
-            sites: SiteCounter::new(),
+            sites: SiteCounter::new(birth),
             ledger,
             next_module: AtomicU32::new(0),
             counters: Counters::default(),
             pages,
         })
+    }
+
+    /// The place of the arena in the order in which arenas are made.
+    pub(in crate::code) fn birth(&self) -> Birth {
+        self.birth
     }
 
     #[inline]

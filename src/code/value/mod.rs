@@ -7,8 +7,10 @@
 //!   permanent · link       which types may be blocks; references that are set later
 //!   shorten                code at a shorter lifetime
 //!   tracer                 what a block refers to
+//!   birth                  the order in which arenas are made
 //! ```
 
+mod birth;
 mod impls;
 mod link;
 mod name;
@@ -26,5 +28,6 @@ pub use shorten::{OneLifetime, shorten};
 pub use sites::Sites;
 pub use tracer::Tracer;
 
+pub(in crate::code) use birth::Birth;
 pub(crate) use sites::SiteCounter;
 pub(crate) use tracer::{Block, Found, Kind, Reference};

@@ -1,10 +1,11 @@
 //! Memory of counted code: pieces of a heap, and site numbers that are used again.
 //!
 //! ```text
-//!   region · transients    a region while anybody counts on it; the owner of all
+//!   region · transients    a region while anybody counts on it; the owner of all, and its counts (transient_stats)
 //!   region/marks           what a collector marks of it, each region once
 //!   regions                all regions of one `Transients`, for a sweep that ends what it frees
 //!   parts · region_sites   what is held of a region, by where it lies; its site numbers
+//!   shares                 arenas that it keeps alive
 //!   pieces · survey        its memory in order; what copying has to know of it, kept for its next part
 //!   site_pool              site numbers that are used again
 //! ```
@@ -15,11 +16,14 @@ mod pieces;
 mod region;
 mod region_sites;
 mod regions;
+mod shares;
 mod site_pool;
 mod survey;
+mod transient_stats;
 mod transients;
 
-pub use transients::{TransientStats, Transients};
+pub use transient_stats::TransientStats;
+pub use transients::Transients;
 
 pub(in crate::handles) use part::{Part, PartRef};
 pub(in crate::handles) use pieces::{push, refusal};

@@ -3,8 +3,9 @@
 use permacode::code::{Location, Modules};
 use permacode::handles::CodeProxy;
 use permacode::heap::Registration;
+use permacode::owned::OwnedSideTable;
 use permacode::side::SideTableBuilder;
-use permacode::{CodeRef, HeapRc, Module, Name, Plain, SideTable, Transients};
+use permacode::{CodeRef, HeapRc, Module, Name, Owned, Plain, SideTable, Transients};
 
 fn module<'s, 'l: 's>(given: Module<'s>) -> Module<'l> {
     given
@@ -63,6 +64,14 @@ fn side_table_type<'s, 'l: 's>(given: SideTable<'s, *const &'s u8>) -> SideTable
 }
 
 fn side_table_builder<'s, 'l: 's>(given: SideTableBuilder<'s, u8>) -> SideTableBuilder<'l, u8> {
+    given
+}
+
+fn owned<'s, 'l: 's>(given: Owned<&'s str>) -> Owned<&'l str> {
+    given
+}
+
+fn owned_side_table<'s, 'l: 's>(given: OwnedSideTable<*const &'s u8>) -> OwnedSideTable<*const &'l u8> {
     given
 }
 
