@@ -43,7 +43,9 @@ mod step;
 #[cfg(not(debug_assertions))]
 mod unchecked;
 
-pub use adapters::{GlobalHeap, Registration};
+#[cfg(feature = "std")]
+pub use adapters::GlobalHeap;
+pub use adapters::Registration;
 pub use builder::HeapArenaBuilder;
 pub use collect::SweepReport;
 pub use slabs::Decay;

@@ -9,10 +9,10 @@ use super::builder::SideTableBuilder;
 use super::table::SideTable;
 use crate::code::CodeArena;
 use crate::error::Error;
+use alloc::sync::Arc;
 use bytemuck::Zeroable;
 use core::fmt;
 use core::mem::MaybeUninit;
-use std::sync::Arc;
 
 /// A [`SideTable`] without a lifetime, for a store: it keeps its arena.
 ///

@@ -13,9 +13,9 @@
 //! A pointer, and no `Arc`, because an owner is a key of maps: what a share leads to is not part of the key.
 
 use super::arena::CodeArena;
+use alloc::sync::Arc;
 use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
-use std::sync::Arc;
 
 /// A share in an arena. The arena lives, where it is, until its last share is dropped.
 pub(crate) struct Share(NonNull<CodeArena>);

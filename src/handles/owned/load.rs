@@ -9,8 +9,8 @@ use super::held::Held;
 use super::owned::Owned;
 use crate::code::{CodeArena, Loader, NativeModule, Share};
 use crate::error::Error;
+use alloc::sync::Arc;
 use core::ptr::NonNull;
-use std::sync::Arc;
 
 impl<T: Held + ?Sized> Owned<T> {
     /// Loads a module called `name`, and owns the block that `lower` returns. The module is then finished: the next

@@ -2,6 +2,7 @@
 
 use super::region::Region;
 use crate::error::Error;
+use alloc::vec::Vec;
 use core::ptr::NonNull;
 
 pub(in crate::handles) struct Pieces(Vec<NonNull<[u8]>>);
@@ -37,6 +38,6 @@ pub(in crate::handles) fn push<T>(list: &mut Vec<T>, item: T) -> Result<(), Erro
 }
 
 /// The refusal of the global allocator.
-pub(in crate::handles) fn refusal<T>(_: std::collections::TryReserveError) -> Error {
+pub(in crate::handles) fn refusal<T>(_: impl Sized) -> Error {
     Error::Memory { bytes: size_of::<T>() }
 }

@@ -11,6 +11,7 @@
 
 use crate::code::CodeArena;
 use crate::error::Error;
+use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::ops::Range;
 

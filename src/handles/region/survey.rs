@@ -10,12 +10,14 @@
 
 use super::pieces::{Pieces, push};
 use super::region::Region;
+use crate::base::hash::HashMap;
 use crate::code::{BlockNote, CodeArena};
 use crate::error::Error;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
 use core::ptr::{self, NonNull};
-use std::collections::HashMap;
 
 pub(in crate::handles) struct Survey {
     pub(in crate::handles) memory: Pieces,
@@ -62,7 +64,7 @@ impl Survey {
     fn new(region: &Region<'_>) -> Result<Self, Error> {
         #[cfg(test)]
         tests::MADE.with(|made| made.set(made.get() + 1));
-        let (memory, mut names, mut aligned) = (Pieces::of(region)?, HashMap::new(), Vec::new());
+        let (memory, mut names, mut aligned) = (Pieces::of(region)?, HashMap::default(), Vec::new());
         for note in region.notes() {
             match note {
                 BlockNote::Name(name) => {

@@ -75,4 +75,12 @@ fn side_table_builder<'s, 'l: 's>(given: SideTableBuilder<'s, u8>) -> SideTableB
     given
 }
 
+fn owned<'s, 'l: 's>(given: Owned<&'s str>) -> Owned<&'l str> {
+    given
+}
+
+fn owned_side_table<'s, 'l: 's>(given: OwnedSideTable<*const &'s u8>) -> OwnedSideTable<*const &'l u8> {
+    given
+}
+
 fn main() {}
