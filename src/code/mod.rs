@@ -27,4 +27,5 @@ pub use value::Tracer;
 
 pub(crate) use arena::CodeArena;
 pub(crate) use load::{BlockNote, BlockSource, Loader};
-pub(crate) use value::{Block, Found, Kind, Permanent, Reference, Sites};
+pub(crate) use store::Returns;
+pub(crate) use value::{Block, Found, Kind, Permanent, Reference, SitePool, SiteRange, Sites};

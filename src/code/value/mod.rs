@@ -5,12 +5,14 @@
 //!   sites · name · impls   values that stand in code; core's types
 //!   permanent · link       which types may be blocks; references that are set later
 //!   tracer                 what a block refers to
+//!   site_pool              site numbers that are used again
 //! ```
 
 mod impls;
 mod link;
 mod name;
 mod permanent;
+mod site_pool;
 mod sites;
 mod tracer;
 
@@ -20,5 +22,6 @@ pub use permanent::Permanent;
 pub use sites::Sites;
 pub use tracer::Tracer;
 
+pub(crate) use site_pool::{SitePool, SiteRange};
 pub(crate) use sites::SiteCounter;
 pub(crate) use tracer::{Block, Found, Kind, Reference};

@@ -5,8 +5,8 @@
 //!   region/marks           what a collector marks of it, each region once
 //!   regions                all regions of one `Transients`, for a sweep that ends what it frees
 //!   parts · region_sites   what is held of a region, by where it lies; its site numbers
+//!   site_lease · taken_sites   numbers that the arena lends; some on their way to a region
 //!   pieces · survey        its memory in order; what copying has to know of it, kept for its next part
-//!   site_pool              site numbers that are used again
 //! ```
 
 mod part;
@@ -15,8 +15,9 @@ mod pieces;
 mod region;
 mod region_sites;
 mod regions;
-mod site_pool;
+mod site_lease;
 mod survey;
+mod taken_sites;
 mod transients;
 
 pub use transients::{TransientStats, Transients};

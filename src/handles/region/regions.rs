@@ -21,8 +21,8 @@
 //! have been moved since. So the walk asks no region for its owner, and works with the heap and the numbers that it is given.
 
 use super::region::Region;
-use super::site_pool::SitePool;
 use super::survey::Survey;
+use crate::code::SitePool;
 use crate::heap::HeapArena;
 use core::cell::Cell;
 use core::iter;
