@@ -49,6 +49,7 @@
 //! | [`HeapArena`] | memory for what changes: an allocator for one thread, its bookkeeping out of line |
 //! | [`HeapRc`] | a counted pointer into a heap |
 //! | [`CodeRef`] | a handle of code: permanent, or [transient](Transients) and counted |
+//! | [`Owned`] | an owner of code without a lifetime, for stores and values: it keeps its arena |
 //! | [`CodeSlot`], [`AtomicCodeSlot`](handles::AtomicCodeSlot) | what a function holds: code that can be replaced |
 //! | [`CodeProxy`](handles::CodeProxy) | what a script sees of code |
 //! | [`SideTable`] | what changes beside sealed code: [caches](side::InlineCache), [counters](side::CallCounter), [constants](side::LazyConstant) |
@@ -112,12 +113,21 @@ pub mod stats {
     pub use crate::heap::stats::{ClassStats, HeapStats};
 }
 
+/// Owners: what keeps code, and what belongs to it, without a lifetime.
+///
+/// [`Owned`] stands at the crate's root.
+pub mod owned {
+    pub use crate::handles::owned::Held;
+    pub use crate::side::owned_table::OwnedSideTable;
+}
+
 pub use code::arena::{CodeArena, Module};
 pub use code::load::{Loader, OpenModule};
 pub use code::value::{Link, Name, Permanent, Sites};
 pub use dual::{ArenaKind, DualArena};
 pub use error::arena_error::Error;
 pub use handles::code_ref::CodeRef;
+pub use handles::owned::Owned;
 pub use handles::region::Transients;
 pub use handles::slot::CodeSlot;
 pub use heap::adapters::HeapRc;

@@ -25,7 +25,7 @@ pub use load::NativeModule;
 pub use store::Protection;
 pub use value::Tracer;
 
-pub(crate) use arena::CodeArena;
+pub(crate) use arena::{CodeArena, Share};
 pub(crate) use load::{BlockNote, BlockSource, Loader};
 pub(crate) use store::Returns;
 pub(crate) use value::{Block, Found, Kind, Permanent, Reference, SitePool, SiteRange, Sites};

@@ -83,6 +83,9 @@ pub enum Error {
     Foreign,
     /// An argument belongs to another arena: sites to a table of another, transient code to a loader of another.
     OtherArena,
+    /// Code was to refer to code of an arena that was made later. An arena keeps alive only arenas that were made before it, so that no two
+    /// keep each other. Make the arena of the code that refers after the arena that it refers to, or load both into one.
+    Younger,
     /// A side table has no room for sites of such high numbers.
     SideTable {
         /// Entries that it would need.
@@ -151,6 +154,12 @@ impl fmt::Display for Error {
             Self::Link(error) => error.fmt(f),
             Self::Foreign => f.write_str("the bytes or the code do not lie in this arena"),
             Self::OtherArena => f.write_str("an argument belongs to another arena"),
+            Self::Younger => {
+                f.write_str(
+                    "the code lies in an arena that was made after the arena that is to refer to it, and an arena keeps only older ones: make the \
+                     referring arena later, or load both modules into one",
+                )
+            }
             Self::RefersBack => {
                 f.write_str(
                     "the transient code cannot be promoted, since memory that its lowering function leaked refers into it or has its site numbers",

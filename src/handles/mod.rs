@@ -6,12 +6,14 @@
 //   make · project · promote   how counted code is made; a part of it; how it becomes permanent
 //   code_ref               one word, permanent or counted
 //   copy                   a deep copy of what a block leads to
+//   owned                  what keeps code without a lifetime
 //   region                 where counted code lies
 
 mod atomic_slot;
 pub(crate) mod code_ref;
 mod copy;
 mod make;
+pub(crate) mod owned;
 mod project;
 mod promote;
 mod proxy;

@@ -60,6 +60,8 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         if !ptr::eq(loader.arena(), region.owner().code()) {
             return Err(Error::OtherArena);
         }
+        // First of all, also where nothing is to be copied: the root itself may lie in an arena that the region keeps.
+        region.hand_over(loader)?;
         let block = Block::new(slice::from_ref(self.get()));
         // SAFETY: this handle keeps the region and its root live, and all that the root leads to.
         let copy = unsafe { deep_copy(region, block, loader) }?;

@@ -8,6 +8,7 @@
 //! | [`Quickened`] | an operation that was specialised |
 //! | [`SideTableBuilder`] | chooses the capacity and the pages |
 //   inline_cache · call_counter · lazy_constant · quickened     what entries can be
+//   owned_table                                               a table that keeps its arena
 //   table · builder                                           where entries lie: addressed by the sites that stand in the code
 
 mod builder;
@@ -15,6 +16,7 @@ mod call_counter;
 mod extent;
 mod inline_cache;
 mod lazy_constant;
+pub(crate) mod owned_table;
 mod quickened;
 pub(crate) mod table;
 

@@ -4,8 +4,9 @@ mod breakpoints;
 mod counts;
 mod flat;
 mod handover;
-
+mod keeps;
 mod model;
+mod owned;
 mod promote;
 mod refused;
 mod sites;

@@ -11,6 +11,7 @@
 //! Code shares no page with the rest (invariant 1). An arena that holds little touches a page where table and records meet and the first of
 //! code, both writable from the beginning. The `CodeArena` value itself holds a few atomics and lies wherever its owner puts it.
 
+use super::edges::Edges;
 use super::stats::CodeStats;
 use crate::code::store::{CodeStore, Returns};
 use crate::code::value::{Name, SiteCounter, SitePool};
@@ -41,12 +42,15 @@ use core::ptr::NonNull;
 /// # }
 /// ```
 pub struct CodeArena {
+    /// The arenas that this one keeps. Dropped first: its records lie in the store.
+    pub(super) edges: Edges,
     store: CodeStore,
     /// The arena's place after it is leaked: memory in the ledger, so that leaking needs none.
     home: NonNull<Self>,
 }
 
-// SAFETY: `home` is memory of the arena's own that nothing but `leak`, which owns the arena, writes to; every other field is `Send`.
+// SAFETY: `home` is memory of the arena's own that nothing but `go_home`, which owns the arena, writes to. Edges hold shares, which are counted
+// by an atomic, in arenas, which may go to any thread as this one may. Every other field is `Send`.
 unsafe impl Send for CodeArena {}
 // SAFETY: as above; what threads share changes by atomics only.
 unsafe impl Sync for CodeArena {}
@@ -55,7 +59,7 @@ impl CodeArena {
     /// An empty arena over a store.
     pub(super) fn with_store(store: CodeStore) -> Result<Self, Error> {
         let home = store.claim_record(Layout::new::<Self>())?.cast();
-        Ok(Self { store, home })
+        Ok(Self { edges: Edges::new(), store, home })
     }
 
     #[inline]
@@ -179,13 +183,17 @@ impl CodeArena {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn leak(self) -> &'static Self {
+        // SAFETY: the arena lies there, and the reservation is moved, not dropped, so the memory stays mapped for ever.
+        unsafe { self.go_home().as_ref() }
+    }
+
+    /// Moves the arena into memory of its own, where it stays until somebody reads it out again.
+    pub(super) fn go_home(self) -> NonNull<Self> {
         let home = self.home;
-        // SAFETY: `home` was claimed for one `Self` and is written to here only, because `leak` consumes the arena. The reservation is
-        // moved, not dropped, so the memory stays mapped for ever.
-        unsafe {
-            home.write(self);
-            home.as_ref()
-        }
+        // SAFETY: `home` was claimed for one `Self` and is written to here only, because this consumes the arena. The reservation is moved, not
+        // dropped, so the memory stays mapped.
+        unsafe { home.write(self) };
+        home
     }
 
     /// Returns a pointer to the first byte of the code pages, for checks that read all that was claimed: gaps, too. Feature `testing`.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   builder · shared_bytes          how an arena is made, and given to others
+//!   edges over share                what an arena keeps alive; a counted share in an arena
 //!   seal                            making what is finished read-only
 //!   modules                         what is left of a load
 //!   arena over stats                what a user holds, and what can be asked
@@ -9,8 +10,10 @@
 
 mod arena;
 mod builder;
+mod edges;
 mod modules;
 mod seal;
+mod share;
 mod shared_bytes;
 mod stats;
 
@@ -20,3 +23,5 @@ pub use modules::{Location, Module, Modules};
 pub use seal::SealReport;
 pub use shared_bytes::SharedBytes;
 pub use stats::CodeStats;
+
+pub(crate) use share::Share;

@@ -12,7 +12,7 @@ use super::bump::Bump;
 use super::module_room::ModuleRoom;
 use super::region_room::{BlockSource, RegionRoom};
 use super::room::Room;
-use crate::code::arena::CodeArena;
+use crate::code::arena::{CodeArena, Share};
 use crate::error::Error;
 use core::alloc::Layout;
 use core::fmt;
@@ -86,6 +86,20 @@ impl<'a> Loader<'a> {
         match &self.room {
             Room::Module(_) => None,
             Room::Region(room) => Some(room),
+        }
+    }
+
+    /// Keeps what a share is in for as long as the blocks of this loader live. Its arena keeps it, or the region that it fills. Its own arena
+    /// lives that long anyway.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Younger`] if an arena is to keep one that was made later. Else those of a record, or of an object of the heap.
+    pub(crate) fn keep(&self, share: &Share) -> Result<(), Error> {
+        match &self.room {
+            _ if share.is_in(self.arena()) => Ok(()),
+            Room::Module(room) => room.arena().keep(share),
+            Room::Region(room) => room.region().keep(share),
         }
     }
 

@@ -5,7 +5,7 @@
 //! this layer does not know.
 
 use super::bump::Bump;
-use crate::code::arena::CodeArena;
+use crate::code::arena::{CodeArena, Share};
 use crate::code::value::Sites;
 use crate::error::Error;
 use core::alloc::Layout;
@@ -20,7 +20,8 @@ use std::collections::HashSet;
 ///
 /// 1. Memory from [`more`](Self::more) is zero, aligned for the layout, large enough for it, and nobody else's. It
 ///    lives as long as any reference that the loader gives out.
-/// 2. [`pieces`](Self::pieces) shows that memory and none in which others have blocks. A new piece comes before all others, which stay.
+/// 2. What [`keep`](Self::keep) was given a share in lives as long as any such reference, too.
+/// 3. [`pieces`](Self::pieces) shows that memory and none in which others have blocks. A new piece comes before all others, which stay.
 pub(crate) unsafe trait BlockSource {
     /// Memory for a block, and room behind it for others.
     fn more(&self, block: Layout) -> Result<NonNull<[u8]>, Error>;
@@ -30,6 +31,9 @@ pub(crate) unsafe trait BlockSource {
 
     /// Remembers what a promotion should know of a block.
     fn note(&self, note: BlockNote) -> Result<(), Error>;
+
+    /// Keeps what a share is in for as long as any reference that the loader gives out may be used.
+    fn keep(&self, share: &Share) -> Result<(), Error>;
 
     /// Site numbers that are the region's as long as it lives.
     fn sites(&self, count: usize) -> Result<Sites, Error>;
@@ -194,6 +198,10 @@ mod tests {
 
         fn note(&self, _: BlockNote) -> Result<(), Error> {
             Ok(())
+        }
+
+        fn keep(&self, _: &Share) -> Result<(), Error> {
+            Err(Error::Foreign)
         }
 
         fn sites(&self, count: usize) -> Result<Sites, Error> {

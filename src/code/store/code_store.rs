@@ -15,7 +15,7 @@ use super::spare_sites::{Returns, SpareSites};
 use super::tails::{Search, Tail};
 use super::watermark::End;
 use crate::base::page::PageSize;
-use crate::code::value::{SiteCounter, SitePool};
+use crate::code::value::{Birth, SiteCounter, SitePool};
 use crate::error::{Error, PageError};
 use crate::pages::{Reservation, Sealable, Step};
 use core::alloc::Layout;
@@ -25,6 +25,7 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// One reservation and all that lies in it.
 pub(in crate::code) struct CodeStore {
+    birth: Birth,
     modules: ModuleList,
     names: NameTrie,
     sites: SiteCounter,
@@ -58,16 +59,23 @@ impl CodeStore {
         let modules = unsafe { ModuleList::new() };
         // SAFETY: the list is this store's, and `take_spare_sites` hands it records of this store only.
         let spare_sites = unsafe { SpareSites::new() };
+        let birth = Birth::now();
         Ok(Self {
+            birth,
             modules,
             names: NameTrie::new(),
-            sites: SiteCounter::new(),
+            sites: SiteCounter::new(birth),
             spare_sites,
             ledger,
             next_module: AtomicU32::new(0),
             counters: Counters::default(),
             pages,
         })
+    }
+
+    /// The place of the arena in the order in which arenas are made.
+    pub(in crate::code) fn birth(&self) -> Birth {
+        self.birth
     }
 
     #[inline]

@@ -6,8 +6,10 @@
 //!   permanent · link       which types may be blocks; references that are set later
 //!   tracer                 what a block refers to
 //!   site_pool              site numbers that are used again
+//!   birth                  the order in which arenas are made
 //! ```
 
+mod birth;
 mod impls;
 mod link;
 mod name;
@@ -22,6 +24,7 @@ pub use permanent::Permanent;
 pub use sites::Sites;
 pub use tracer::Tracer;
 
+pub(in crate::code) use birth::Birth;
 pub(crate) use site_pool::{SitePool, SiteRange};
 pub(crate) use sites::SiteCounter;
 pub(crate) use tracer::{Block, Found, Kind, Reference};

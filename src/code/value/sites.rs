@@ -1,10 +1,11 @@
 //! Numbers for the places in code whose mutable data lies elsewhere.
 
+use super::birth::Birth;
 use super::permanent::Permanent;
 use super::tracer::Tracer;
 use crate::error::Error;
 use core::ops::Range;
-use core::sync::atomic::{AtomicU16, AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// A block's range of site numbers: eight bytes that stand in sealed code for its inline caches, counters and the like.
 ///
@@ -104,9 +105,8 @@ pub(crate) struct SiteCounter {
 
 impl SiteCounter {
     /// A counter whose tag differs from those of the 32,767 arenas made before.
-    pub(crate) fn new() -> Self {
-        static TAGS: AtomicU16 = AtomicU16::new(0);
-        Self { next: AtomicU32::new(0), tag: TAGS.fetch_add(TRANSIENT << 1, Relaxed) }
+    pub(in crate::code) fn new(birth: Birth) -> Self {
+        Self { next: AtomicU32::new(0), tag: birth.low_bits() << 1 }
     }
 
     pub(crate) fn take(&self, asked: usize) -> Result<Sites, Error> {
@@ -169,14 +169,14 @@ mod tests {
     // soundness S17
     #[test]
     fn arenas_have_different_tags() {
-        assert_ne!(SiteCounter::new().take(1), SiteCounter::new().take(1));
-        assert_ne!(SiteCounter::new().tag(), SiteCounter::new().tag());
+        assert_ne!(SiteCounter::new(Birth::now()).take(1), SiteCounter::new(Birth::now()).take(1));
+        assert_ne!(SiteCounter::new(Birth::now()).tag(), SiteCounter::new(Birth::now()).tag());
     }
 
     // soundness S17: of two arenas with one tag, the permanent numbers of one are never taken for the other's transient ones.
     #[test]
     fn numbers_say_whether_they_are_used_again_and_which_arena_they_are_of() {
-        let counter = SiteCounter { next: AtomicU32::new(5), tag: SiteCounter::new().tag };
+        let counter = SiteCounter { next: AtomicU32::new(5), tag: SiteCounter::new(Birth::now()).tag };
         let (permanent, transient) = (counter.take(3).unwrap(), counter.part(5, 3));
         assert_eq!((permanent.range(), permanent.tag()), (transient.range(), transient.tag()));
         assert_eq!((permanent.is_transient(), transient.is_transient()), (false, true));

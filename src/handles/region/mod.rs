@@ -6,6 +6,7 @@
 //!   regions                all regions of one `Transients`, for a sweep that ends what it frees
 //!   parts · region_sites   what is held of a region, by where it lies; its site numbers
 //!   site_lease · taken_sites   numbers that the arena lends; some on their way to a region
+//!   shares                 arenas that it keeps alive
 //!   pieces · survey        its memory in order; what copying has to know of it, kept for its next part
 //! ```
 
@@ -15,6 +16,7 @@ mod pieces;
 mod region;
 mod region_sites;
 mod regions;
+mod shares;
 mod site_lease;
 mod survey;
 mod taken_sites;

@@ -20,9 +20,9 @@ use super::part::{Part, PartRef};
 use super::parts::Parts;
 use super::region_sites::RegionSites;
 use super::regions::{Neighbours, Regions};
+use super::shares::Shares;
 use super::transients::Transients;
-use crate::code::SitePool;
-use crate::code::{BlockNote, BlockSource, CodeArena, Sites};
+use crate::code::{BlockNote, BlockSource, CodeArena, Loader, Share, SitePool, Sites};
 use crate::error::Error;
 use crate::heap::HeapArena;
 use core::alloc::Layout;
@@ -61,6 +61,8 @@ pub(in crate::handles) struct Region<'a> {
     parts: Parts<'a>,
     /// Other transient code that this one refers to, counted once.
     keeps: Cell<Option<NonNull<Part<'a>>>>,
+    /// Arenas whose code this one refers to.
+    shares: Shares,
     /// The first region down the chain that lies on another heap.
     elsewhere: Cell<Option<NonNull<Region<'a>>>>,
     /// The round of the heap's marks in which all of it was marked.
@@ -181,6 +183,7 @@ impl<'a> Region<'a> {
         unsafe {
             let this = region.as_ref();
             let (owner, heap) = (this.owner, this.owner.heap());
+            this.shares.move_to(owner.regions().loose());
             Self::unlist(region, owner.regions(), owner.numbers());
             this.parts.free_table(heap);
             while let Some(noted) = this.notes.get() {
@@ -193,6 +196,8 @@ impl<'a> Region<'a> {
                 next = piece.as_ref().below.get();
                 heap.free(piece.cast(), piece.as_ref().layout);
             }
+            // Last: a page source may run the program's code here.
+            owner.regions().loose().let_go(heap);
         }
     }
 
@@ -224,7 +229,7 @@ impl<'a> Region<'a> {
         self.parts.is_empty()
     }
 
-    /// Ends the region but for its memory, which a sweep frees.
+    /// Ends the region but for its memory, which a sweep frees. The shares that it kept go to those that wait to be dropped.
     ///
     /// # Safety
     ///
@@ -240,6 +245,7 @@ impl<'a> Region<'a> {
         unsafe {
             Self::unlist(region, regions, numbers);
             // From now on what it kept may go before its own memory does.
+            region.as_ref().shares.move_to(regions.loose());
             let kept = region.as_ref().keeps.take();
             kept.filter(|part| heap.contains(part.as_ptr()))
                 .iter()
@@ -282,6 +288,11 @@ impl<'a> Region<'a> {
         self.own_memory().any(|piece| address.wrapping_sub(piece.addr().get()) < piece.len())
     }
 
+    /// Has a loader keep every arena that the region, and what it keeps, refers to.
+    pub(in crate::handles) fn hand_over(&self, loader: &Loader<'_>) -> Result<(), Error> {
+        self.chain().flat_map(|region| region.shares.all()).try_for_each(|share| loader.keep(share))
+    }
+
     /// The arenas that the region and what it keeps were made with.
     pub(in crate::handles) fn arenas(&self) -> impl Iterator<Item = &'a CodeArena> {
         self.chain().map(|region| region.owner.code())
@@ -304,7 +315,8 @@ impl<'a> Region<'a> {
     }
 }
 
-// SAFETY: pieces are new, zeroed objects of the heap, as large and as aligned as asked, and are freed with the region only.
+// SAFETY: pieces are new, zeroed objects of the heap, as large and as aligned as asked, and are freed with the region only. Shares are dropped when
+// it ends, or by a sweep that ends it.
 unsafe impl BlockSource for Region<'_> {
     fn more(&self, block: Layout) -> Result<NonNull<[u8]>, Error> {
         let too_large = Error::TooLarge { len: block.size(), element: 1 };
@@ -341,6 +353,11 @@ unsafe impl BlockSource for Region<'_> {
         unsafe { at.write(NoteEntry { below: self.notes.get(), note }) };
         self.notes.set(Some(at));
         Ok(())
+    }
+
+    fn keep(&self, share: &Share) -> Result<(), Error> {
+        // SAFETY: the heap of this region, of which its objects are.
+        unsafe { self.shares.keep(share, self.owner.heap()) }
     }
 
     fn sites(&self, count: usize) -> Result<Sites, Error> {

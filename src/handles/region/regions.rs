@@ -10,7 +10,8 @@
 //! 1. A region whose first piece is marked stays, whoever set the mark. All of it is marked, and what it keeps on this
 //!    heap, each region once (`region/marks.rs`). One that a lowering function is filling has no handle, and stays as
 //!    well.
-//! 2. Every other region leaves the list, gives its site numbers back, and counts out what it was patched from. Its memory is the sweep's.
+//! 2. Every other region leaves the list, gives its site numbers back, and counts out what it was patched from. It lets go of the arenas that
+//!    it kept. Its memory is the sweep's.
 //!
 //! As long as a region is listed, its own objects are live, and so is what it keeps on the same heap, down the chain. A
 //! sweep finds them marked (1), and counts do not let them go before the region is counted out (2). A kept region on
@@ -21,6 +22,7 @@
 //! have been moved since. So the walk asks no region for its owner, and works with the heap and the numbers that it is given.
 
 use super::region::Region;
+use super::shares::Shares;
 use super::survey::Survey;
 use crate::code::SitePool;
 use crate::heap::HeapArena;
@@ -38,6 +40,8 @@ pub(in crate::handles) struct Regions {
     /// Of a region in the list, and which one: an address, for comparing.
     survey: Cell<Option<Box<Survey>>>,
     surveyed: Cell<Option<NonNull<()>>>,
+    /// Shares that ended regions kept. It is empty but while regions end.
+    loose: Shares,
 }
 
 /// The neighbours of a region in the list.
@@ -78,6 +82,11 @@ impl Regions {
     /// Counts bytes of a new piece.
     pub(in crate::handles) fn add_bytes(&self, bytes: usize) {
         self.bytes.set(self.bytes.get() + bytes);
+    }
+
+    /// Shares that wait to be dropped.
+    pub(in crate::handles) fn loose(&self) -> &Shares {
+        &self.loose
     }
 
     /// Adds a region.
@@ -163,6 +172,8 @@ impl Regions {
                 retired += 1;
             }
         }
+        // SAFETY: the heap of each region (1). Code that is called here may retire regions itself: no list of them is walked any more.
+        unsafe { self.loose.let_go(heap) };
         retired
     }
 

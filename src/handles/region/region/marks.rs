@@ -13,7 +13,7 @@
 //! region. That stays true, because
 //!
 //! 1. a mark of a live object goes when the round ends, and then no region of the heap is whole;
-//! 2. a region gets pieces, names and ranges of sites before its first part, and is not whole before that;
+//! 2. a region gets pieces, names, shares and ranges of sites before its first part, and is not whole before that;
 //! 3. a part that a whole region gets is marked at once, and so is the table, which may be a new one;
 //! 4. what a region keeps is set before its first part, and is taken away only from a region without a mark;
 //! 5. what a region keeps is live as long as the region is, and loses no object but parts and an outgrown table meanwhile;
@@ -94,6 +94,7 @@ impl<'a> Region<'a> {
         tests::count(0, 1);
         self.all_pieces().for_each(|piece| _ = heap.mark(piece.as_ptr()));
         self.all_notes().for_each(|noted| _ = heap.mark(noted.as_ptr()));
+        self.shares.mark(heap);
         self.sites.mark(heap);
         self.parts.mark(heap);
     }

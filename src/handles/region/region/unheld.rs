@@ -6,6 +6,7 @@ use crate::handles::region::part::PartRef;
 use crate::handles::region::parts::Parts;
 use crate::handles::region::region_sites::RegionSites;
 use crate::handles::region::regions::Neighbours;
+use crate::handles::region::shares::Shares;
 use crate::handles::region::transients::Transients;
 use core::cell::Cell;
 use core::ptr::NonNull;
@@ -31,6 +32,7 @@ impl<'a> Unheld<'a> {
             sites: RegionSites::new(),
             parts: Parts::new(),
             keeps: Cell::new(None),
+            shares: Shares::default(),
             elsewhere: Cell::new(None),
             whole_in: Cell::new(0),
         };
