@@ -4,6 +4,7 @@ mod breakpoints;
 mod counts;
 mod flat;
 mod handover;
+mod home;
 mod keeps;
 mod model;
 mod owned;

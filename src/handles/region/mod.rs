@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   region · transients    a region while anybody counts on it; the owner of all
+//!   home                   an owner that has the heap as well, and lives as long as its regions
 //!   region/marks           what a collector marks of it, each region once
 //!   regions                all regions of one `Transients`, for a sweep that ends what it frees
 //!   parts · region_sites   what is held of a region, by where it lies; its site numbers
@@ -10,6 +11,7 @@
 //!   pieces · survey        its memory in order; what copying has to know of it, kept for its next part
 //! ```
 
+mod home;
 mod part;
 mod parts;
 mod pieces;
@@ -22,8 +24,10 @@ mod survey;
 mod taken_sites;
 mod transients;
 
+pub use home::Home;
 pub use transients::{TransientStats, Transients};
 
+pub(in crate::handles) use home::release_part;
 pub(in crate::handles) use part::{Part, PartRef};
 pub(in crate::handles) use pieces::{push, refusal};
 pub(in crate::handles) use region::{Region, Unheld};

@@ -1,5 +1,6 @@
 //! A thread's transient code: regions of a heap, names of an arena, recycled site numbers.
 
+use super::home::Shared;
 use super::regions::Regions;
 use super::site_lease::SiteLease;
 use super::taken_sites::TakenSites;
@@ -7,6 +8,7 @@ use crate::code::{CodeArena, SitePool, Sites};
 use crate::heap::{HeapArena, SweepReport};
 use core::cell::Cell;
 use core::fmt;
+use core::ptr::NonNull;
 
 /// The place of a thread's transient code: its heap, and the arena whose names and site numbers the code shares with
 /// permanent code.
@@ -47,6 +49,8 @@ pub struct Transients<'a> {
     regions: Regions,
     ids: Cell<u64>,
     clear: Option<&'a dyn Fn(Sites)>,
+    /// The object that this is a part of, if a home owns it.
+    home: Option<NonNull<Shared>>,
 }
 
 /// Counts of [`Transients`].
@@ -105,7 +109,7 @@ impl<'a> Transients<'a> {
     /// ```
     pub fn new(code: &'a CodeArena, heap: &'a HeapArena) -> Self {
         let (sites, regions) = (SiteLease::default(), Regions::default());
-        Self { code, heap, sites, regions, ids: Cell::new(0), clear: None }
+        Self { code, heap, sites, regions, ids: Cell::new(0), clear: None, home: None }
     }
 
     /// Sets a closure that clears site numbers before they are used again. `clear` is called with numbers whose code is
@@ -343,6 +347,17 @@ impl<'a> Transients<'a> {
 
     pub(in crate::handles) fn clear(&self) -> Option<&'a dyn Fn(Sites)> {
         self.clear
+    }
+
+    /// The same, as a part of a home.
+    pub(super) fn in_home(mut self, home: NonNull<Shared>) -> Self {
+        self.home = Some(home);
+        self
+    }
+
+    /// The home's object, if a home owns this.
+    pub(in crate::handles) fn home(&self) -> Option<NonNull<Shared>> {
+        self.home
     }
 
     /// A number that no other code object of this place has.
