@@ -11,10 +11,8 @@
 //! * ARCHITECTURE.md, "Owners of code", has the proof.
 
 use super::held::Held;
-use crate::code::{CodeArena, Loader, Share};
-use crate::error::Error;
+use crate::code::{CodeArena, Share};
 use core::ptr::{self, NonNull};
-use std::sync::Arc;
 
 /// An owner of permanent code, for whatever keeps code: a store, a value, a module table. A frame borrows what it runs by [`get`](Self::get), and
 /// never clones an owner.
@@ -26,7 +24,7 @@ use std::sync::Arc;
 /// borrow of its owner. A function takes a `&Owned<Code<'_>>`.
 ///
 /// All owners of one arena count in one place. A thread that clones owners while others do so waits for them, as with an
-/// [`Arc`] of a module. A borrow counts nothing.
+/// [`Arc`](std::sync::Arc) of a module. A borrow counts nothing.
 ///
 /// ```
 /// use permacode::{CodeArena, Error, Loader, Owned, Permanent};
@@ -92,73 +90,21 @@ unsafe impl<T: Held + ?Sized> Send for Owned<T> {}
 unsafe impl<T: Held + ?Sized> Sync for Owned<T> {}
 
 impl<T: Held + ?Sized> Owned<T> {
-    /// Loads a module called `name`, and owns the block that `lower` returns. The module is then finished: the next
-    /// [`CodeArena::seal`] makes its pages read-only.
+    /// An owner of a root that lies in what `share` is in, or that lives as long.
     ///
-    /// `lower` is an ordinary lowering function. It must accept any lifetime, so everything that the block leads to comes from the loader or is
-    /// `'static`. Code of other owners is had by [`Loader::at`].
+    /// # Safety
     ///
-    /// Parts of the module have owners of their own by [`map`](Self::map), all counted in one place.
-    ///
-    /// # Errors
-    ///
-    /// Those of `lower`, and those of [`CodeArena::load`]. After an error or a panic of `lower` the module is finished.
-    ///
-    /// ```
-    /// use permacode::{CodeArena, Error, Owned};
-    /// use std::sync::Arc;
-    ///
-    /// let arena = Arc::new(CodeArena::new()?);
-    /// let ops: Owned<[u8]> = Owned::load(&arena, "m", |loader| loader.alloc_slice_copy(&[1, 2, 3]))?;
-    /// assert_eq!(&ops[..], [1, 2, 3]);
-    /// let refused = Owned::<u64>::load(&arena, "n", |_| Err("a syntax error").map_err(|_| Error::Foreign));
-    /// assert_eq!((refused.err(), arena.modules().count()), (Some(Error::Foreign), 2));
-    /// # Ok::<(), Error>(())
-    /// ```
-    ///
-    /// # Cost
-    ///
-    /// That of [`CodeArena::load`] and of [`OpenModule::finish`](crate::OpenModule::finish), and a count.
-    pub fn load<E: From<Error>>(
-        arena: &Arc<CodeArena>,
-        name: &str,
-        lower: impl for<'x> FnOnce(&Loader<'x>) -> Result<&'x T::At<'x>, E>,
-    ) -> Result<Self, E> {
-        let module = arena.load(name)?;
-        let root = T::to_label(NonNull::from(lower(&module)?));
-        module.finish();
-        Ok(Self { root, share: Share::new(arena) })
+    /// It is a `T::At<'x>` of the time 'x that ends with the last share there: step 1 of the proof in ARCHITECTURE.md, "Owners of code".
+    pub(super) unsafe fn new(root: NonNull<T>, share: Share) -> Self {
+        Self { root, share }
     }
 
-    /// As [`load`](Self::load), and makes the module's pages read-only now.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`load`](Self::load), and [`Error::Pages`] when the system refuses to protect the pages. The module is finished then, and
-    /// [`CodeArena::seal`] tries again.
-    ///
-    /// ```
-    /// use permacode::{CodeArena, Error, Owned};
-    /// use std::sync::Arc;
-    ///
-    /// let arena = Arc::new(CodeArena::new()?);
-    /// let code: Owned<u64> = Owned::load_sealed(&arena, "m", |loader| loader.alloc(7))?;
-    /// assert_eq!((*code, arena.stats().unsealed), (7, 0));
-    /// # Ok::<(), Error>(())
-    /// ```
-    ///
-    /// # Cost
-    ///
-    /// That of [`CodeArena::load`] and of [`OpenModule::seal`](crate::OpenModule::seal), and a count.
-    pub fn load_sealed<E: From<Error>>(
-        arena: &Arc<CodeArena>,
-        name: &str,
-        lower: impl for<'x> FnOnce(&Loader<'x>) -> Result<&'x T::At<'x>, E>,
-    ) -> Result<Self, E> {
-        let module = arena.load(name)?;
-        let root = T::to_label(NonNull::from(lower(&module)?));
-        module.seal()?;
-        Ok(Self { root, share: Share::new(arena) })
+    pub(super) fn root(&self) -> NonNull<T> {
+        self.root
+    }
+
+    pub(super) fn share(&self) -> &Share {
+        &self.share
     }
 
     /// Returns the code, for as long as the owner is borrowed: what a frame does. Costs a load of the owner's own word. It counts nothing.
@@ -288,51 +234,5 @@ impl<T: Held + ?Sized> Clone for Owned<T> {
     #[inline]
     fn clone(&self) -> Self {
         Self { root: self.root, share: self.share.clone() }
-    }
-}
-
-impl<'a> Loader<'a> {
-    /// Returns the code of an owner, for blocks of this loader to refer to.
-    ///
-    /// Code of the loader's own arena is there for free. Of another arena's, the loader's arena keeps that arena from now on, for as long as
-    /// it lives itself. A loader of transient code keeps it in the region, for as long as the region lives. When the code is promoted, the
-    /// arena that it goes to keeps it too.
-    ///
-    /// Keeping is by the arena: code that refers to one function of another arena keeps all of that arena. An error later on does not undo it.
-    ///
-    /// The code's own links stay as they are: its module is finished, so [`link`](Self::link) refuses them.
-    ///
-    /// ```
-    /// use permacode::{CodeArena, Error, Owned};
-    /// use std::sync::Arc;
-    ///
-    /// let core = Arc::new(CodeArena::new()?);
-    /// let print: Owned<str> = Owned::load(&core, "core", |loader| loader.alloc_str("print"))?;
-    /// let user = Arc::new(CodeArena::new()?);
-    /// let program: Owned<[&str]> = Owned::load(&user, "user", |loader| {
-    ///     let words = [loader.at(&print)?, loader.alloc_str("hello")?];
-    ///     loader.alloc_slice_copy(&words)
-    /// })?;
-    /// drop((core, print, user));
-    /// assert_eq!(program.get(), ["print", "hello"]);
-    /// # Ok::<(), Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Younger`] if the other arena was made after the loader's: arenas keep only older ones, so that no two keep each other. A
-    /// region may keep any. [`Error::Bookkeeping`] or [`Error::Pages`] when there is no room for a record, in a region
-    /// those of [`HeapArena::alloc`](crate::HeapArena::alloc).
-    ///
-    /// # Cost
-    ///
-    /// For the loader's own arena a comparison. For another one a comparison with each that is kept already, and the first time a record of
-    /// two words and a count.
-    pub fn at<T: Held + ?Sized>(&self, owned: &Owned<T>) -> Result<&'a T::At<'a>, Error> {
-        self.keep(&owned.share)?;
-        // SAFETY: a `T::At<'x>` of the time that ends with the last share in its memory. That memory is the loader's own arena, which is borrowed
-        // for 'a, or it is kept from now on as long as what the loader fills, which is good for 'a. So 'a lies within that time. Its links are not
-        // this loader's to set: `link` asks `filled`, which is part of this proof too. ARCHITECTURE.md, "Owners of code".
-        Ok(unsafe { T::of_label(owned.root).as_ref() })
     }
 }

@@ -1,7 +1,7 @@
 //! Memory of counted code: pieces of a heap, and site numbers that are used again.
 //!
 //! ```text
-//!   region · transients    a region while anybody counts on it; the owner of all
+//!   region · transients    a region while anybody counts on it; the owner of all, and its counts (transient_stats)
 //!   home                   an owner that has the heap as well, and lives as long as its regions
 //!   region/marks           what a collector marks of it, each region once
 //!   regions                all regions of one `Transients`, for a sweep that ends what it frees
@@ -22,10 +22,12 @@ mod shares;
 mod site_lease;
 mod survey;
 mod taken_sites;
+mod transient_stats;
 mod transients;
 
 pub use home::Home;
-pub use transients::{TransientStats, Transients};
+pub use transient_stats::TransientStats;
+pub use transients::Transients;
 
 pub(in crate::handles) use home::release_part;
 pub(in crate::handles) use part::{Part, PartRef};

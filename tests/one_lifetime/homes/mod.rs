@@ -3,14 +3,11 @@
 //! A program for each type that a reference can hide in ([`shapes`]) and each way in or out ([`roads`]). An attack and its honest twin differ in
 //! one lifetime, or in one word. Honest ones must compile, so an attack is no slip of the pen. Attacks must not, each for an error of its
 //! own about lifetimes. The compiler checks the lifetimes of each function by itself, so all programs of a kind are one crate.
-#![cfg(not(miri))]
 
-#[path = "../one_lifetime/compiler.rs"]
-mod compiler;
 mod roads;
 mod shapes;
 
-use compiler::{Error, Library};
+use crate::compiler::{Error, Library};
 use roads::{Attack, ROADS, Road};
 use shapes::{SHAPES, Shape};
 use std::ops::RangeInclusive;
