@@ -52,13 +52,14 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 /// # Ok(())
 /// # }
 /// ```
+///
 /// # Variance
 ///
 /// Covariant in `T` where `T` is. That is of use for labels alone: [`At`](Permanent::At) forgets the lifetimes of `T`.
 pub struct CodeRc<T: Permanent> {
     /// Its count is given back by `drop`, which may free the home.
     part: ManuallyDrop<PartRef<'static>>,
-    label: PhantomData<*const T>,
+    label: PhantomData<fn() -> T>,
 }
 
 // The code never changes, and a count is changed as a whole.

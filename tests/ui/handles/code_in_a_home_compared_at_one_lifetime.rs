@@ -27,8 +27,8 @@ impl std::fmt::Debug for Code<'static> {
     }
 }
 
-fn compare(code: CodeRc<Code<'static>>) -> bool {
-    code == code
+fn compare(code: &CodeRc<Code<'static>>) -> bool {
+    code.eq(code)
 }
 
 fn show(code: CodeRc<Code<'static>>) -> String {

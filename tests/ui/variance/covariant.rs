@@ -1,7 +1,7 @@
 //! soundness S11: what may be seen for a shorter time is never seen for a longer one.
 
 use permacode::code::{Location, Modules};
-use permacode::handles::CodeProxy;
+use permacode::handles::{CodeProxy, CodeRc};
 use permacode::heap::Registration;
 use permacode::side::SideTableBuilder;
 use permacode::{CodeRef, HeapRc, Module, Name, Plain, SideTable, Transients};
@@ -31,6 +31,10 @@ fn code_ref<'s, 'l: 's>(given: CodeRef<'s, u16>) -> CodeRef<'l, u16> {
 }
 
 fn code_ref_type<'s, 'l: 's>(given: CodeRef<'s, &'s str>) -> CodeRef<'s, &'l str> {
+    given
+}
+
+fn code_rc<'s, 'l: 's>(given: CodeRc<&'s str>) -> CodeRc<&'l str> {
     given
 }
 
