@@ -95,15 +95,15 @@ impl<T: Held + ?Sized> Owned<T> {
     /// # Safety
     ///
     /// It is a `T::At<'x>` of the time 'x that ends with the last share there: step 1 of the proof in ARCHITECTURE.md, "Owners of code".
-    pub(super) unsafe fn new(root: NonNull<T>, share: Share) -> Self {
+    pub(in crate::handles) unsafe fn new(root: NonNull<T>, share: Share) -> Self {
         Self { root, share }
     }
 
-    pub(super) fn root(&self) -> NonNull<T> {
+    pub(in crate::handles) fn root(&self) -> NonNull<T> {
         self.root
     }
 
-    pub(super) fn share(&self) -> &Share {
+    pub(in crate::handles) fn share(&self) -> &Share {
         &self.share
     }
 
