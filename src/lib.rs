@@ -52,6 +52,7 @@
 //! | [`CodeRef`] | a handle of code: permanent, or [transient](Transients) and counted |
 //! | [`Owned`] | an owner of code without a lifetime, for stores and values: it keeps its arena |
 //! | [`CodeSlot`], [`AtomicCodeSlot`](handles::AtomicCodeSlot) | what a function holds: code that can be replaced |
+//! | [`CodeRc`](handles::CodeRc), [`Home`](handles::Home) | counted code that keeps what it lies in, without a lifetime |
 //! | [`CodeProxy`](handles::CodeProxy) | what a script sees of code |
 //! | [`SideTable`] | what changes beside sealed code: [caches](side::InlineCache), [counters](side::CallCounter), [constants](side::LazyConstant) |
 //! | [`DualArena`] | both arenas as one thing to own |

@@ -5,7 +5,7 @@
 #![allow(dead_code)] // that it compiles is the test
 
 use permacode::code::{Location, Modules, shorten};
-use permacode::handles::CodeProxy;
+use permacode::handles::{CodeProxy, CodeRc};
 use permacode::heap::Registration;
 use permacode::owned::OwnedSideTable;
 use permacode::side::SideTableBuilder;
@@ -30,6 +30,7 @@ covariant! {
     name: Name<'l> => Name<'s>;
     plain: Plain<&'l u8> => Plain<&'s u8>;
     code_ref: CodeRef<'l, Long<'l>> => CodeRef<'s, Long<'s>>;
+    code_rc: CodeRc<Long<'l>> => CodeRc<Long<'s>>;
     code_proxy: CodeProxy<'l, Long<'static>> => CodeProxy<'s, Long<'static>>;
     transients: &'s Transients<'l> => &'s Transients<'s>;
     heap_rc: HeapRc<'l, &'l u8> => HeapRc<'s, &'s u8>;

@@ -37,6 +37,16 @@ pub(in crate::handles) fn push<T>(list: &mut Vec<T>, item: T) -> Result<(), Erro
     Ok(())
 }
 
+/// A box, unless there is no memory.
+pub(super) fn boxed<T>(value: T) -> Result<Box<T>, Error> {
+    let mut one = Vec::new();
+    one.try_reserve_exact(1).map_err(|_| Error::Memory { bytes: size_of::<T>() })?;
+    one.push(value);
+    let slice = Box::into_raw(one.into_boxed_slice());
+    // SAFETY: a boxed slice of one element, which is laid out and freed as that element alone is.
+    Ok(unsafe { Box::from_raw(slice.cast::<T>()) })
+}
+
 /// The refusal of the global allocator.
 pub(in crate::handles) fn refusal<T>(_: impl Sized) -> Error {
     Error::Memory { bytes: size_of::<T>() }

@@ -8,7 +8,7 @@
 //! A region that has parts gets no piece and no name any more, nor does what it keeps, which lives as long. So a survey is right until the
 //! region leaves the list of its owner, and its owner forgets it then. One is kept at a time, that of the latest region.
 
-use super::pieces::{Pieces, push};
+use super::pieces::{Pieces, boxed, push};
 use super::region::Region;
 use crate::base::hash::HashMap;
 use crate::code::{BlockNote, CodeArena};
@@ -103,16 +103,6 @@ fn one_arena_a_tag(region: &Region<'_>) -> Result<bool, Error> {
     arenas.dedup_by_key(|arena| ptr::from_ref(*arena));
     arenas.sort_unstable_by_key(|arena| arena.site_counter().tag());
     Ok(arenas.windows(2).all(|pair| pair[0].site_counter().tag() != pair[1].site_counter().tag()))
-}
-
-/// A box, unless there is no memory.
-fn boxed<T>(value: T) -> Result<Box<T>, Error> {
-    let mut one = Vec::new();
-    one.try_reserve_exact(1).map_err(|_| Error::Memory { bytes: size_of::<T>() })?;
-    one.push(value);
-    let slice = Box::into_raw(one.into_boxed_slice());
-    // SAFETY: a boxed slice of one element, which is laid out and freed as that element alone is.
-    Ok(unsafe { Box::from_raw(slice.cast::<T>()) })
 }
 
 #[cfg(test)]

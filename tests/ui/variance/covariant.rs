@@ -1,7 +1,7 @@
 //! soundness S11: what may be seen for a shorter time is never seen for a longer one.
 
 use permacode::code::{Location, Modules};
-use permacode::handles::CodeProxy;
+use permacode::handles::{CodeProxy, CodeRc};
 use permacode::heap::Registration;
 use permacode::owned::OwnedSideTable;
 use permacode::side::SideTableBuilder;
@@ -32,6 +32,10 @@ fn code_ref<'s, 'l: 's>(given: CodeRef<'s, u16>) -> CodeRef<'l, u16> {
 }
 
 fn code_ref_type<'s, 'l: 's>(given: CodeRef<'s, &'s str>) -> CodeRef<'s, &'l str> {
+    given
+}
+
+fn code_rc<'s, 'l: 's>(given: CodeRc<&'s str>) -> CodeRc<&'l str> {
     given
 }
 
@@ -72,14 +76,6 @@ fn owned_side_table<'s, 'l: 's>(given: OwnedSideTable<*const &'s u8>) -> OwnedSi
 }
 
 fn side_table_builder<'s, 'l: 's>(given: SideTableBuilder<'s, u8>) -> SideTableBuilder<'l, u8> {
-    given
-}
-
-fn owned<'s, 'l: 's>(given: Owned<&'s str>) -> Owned<&'l str> {
-    given
-}
-
-fn owned_side_table<'s, 'l: 's>(given: OwnedSideTable<*const &'s u8>) -> OwnedSideTable<*const &'l u8> {
     given
 }
 
