@@ -25,6 +25,6 @@ pub use load::NativeModule;
 pub use store::Protection;
 pub use value::Tracer;
 
-pub(crate) use arena::{CodeArena, Share};
+pub(crate) use arena::{CodeArena, Counted, Share};
 pub(crate) use load::{BlockNote, BlockSource, Loader};
-pub(crate) use value::{Block, Found, Kind, Permanent, Reference, Sites};
+pub(crate) use value::{Block, Found, Kind, Permanent, Reference, SiteCounter, Sites};

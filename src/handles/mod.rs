@@ -6,7 +6,7 @@
 //   make · project · promote   how counted code is made; a part of it; how it becomes permanent
 //   code_ref               one word, permanent or counted
 //   copy                   a deep copy of what a block leads to
-//   owned                  what keeps code without a lifetime
+//   owned · shared         what keeps code without a lifetime; code for threads that is counted
 //   region                 where counted code lies
 
 mod atomic_slot;
@@ -18,6 +18,7 @@ mod project;
 mod promote;
 mod proxy;
 pub(crate) mod region;
+pub(crate) mod shared;
 pub(crate) mod slot;
 
 pub use atomic_slot::AtomicCodeSlot;

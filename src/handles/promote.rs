@@ -4,6 +4,7 @@ use super::code_ref::CodeRef;
 use super::copy::deep_copy;
 use crate::code::{Block, Loader, Permanent};
 use crate::error::Error;
+use crate::handles::region::Kept;
 use core::{ptr, slice};
 
 impl<'a, T: Permanent> CodeRef<'a, T> {
@@ -25,7 +26,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     /// For transient code:
     ///
     /// - [`Error::OtherArena`] unless the loader's arena is the one that its [`Transients`](crate::Transients) were
-    ///   made with
+    ///   made with; or if the code refers to [transient code of threads](crate::Owned::transient), which is to be promoted first
     /// - [`Error::RefersBack`] if the lowering function leaked memory that refers to the code
     /// - [`Error::Memory`]
     /// - those of [`Loader::alloc`], [`Loader::intern`] and [`Loader::sites`]
@@ -63,8 +64,9 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         // First of all, also where nothing is to be copied: the root itself may lie in an arena that the region keeps.
         region.hand_over(loader)?;
         let block = Block::new(slice::from_ref(self.get()));
-        // SAFETY: this handle keeps the region and its root live, and all that the root leads to.
-        let copy = unsafe { deep_copy(region, block, loader) }?;
+        let survey = Kept::of(region)?;
+        // SAFETY: 1. This handle keeps the region and its root live, and all that the root leads to. 2. It is.
+        let copy = unsafe { deep_copy(region, &survey, block, loader) }?;
         // SAFETY: a complete copy of the root, at the lifetime 'a of the loader that made it: what it refers to is the copy's, the arena's or
         // `'static`. Or the root itself, if it lies outside of the region, to which then nothing that it leads to refers. It is a `T::At` of
         // every lifetime that the region is live, as code that is `'static`, or as permanent code that was patched: that is borrowed for

@@ -16,11 +16,11 @@ use crate::error::Error;
 use core::ptr::{self, NonNull};
 use std::sync::Arc;
 
-/// An owner of permanent code, for whatever keeps code: a store, a value, a module table. A frame borrows what it runs by [`get`](Self::get), and
+/// An owner of code, for whatever keeps code: a store, a value, a module table. A frame borrows what it runs by [`get`](Self::get), and
 /// never clones an owner.
 ///
-/// It is a root of type `T` and a share in the arena that the root lies in. The arena lives until the last share in it is dropped, with all
-/// that the root leads to. So neither owner nor holder has a lifetime. `Send` and `Sync`; `Option<Owned<T>>` is as large.
+/// It is a root of type `T` and a share in the arena that the root lies in, or in a region of [transient](Self::transient) code that threads
+/// share. Either lives until the last share in it is dropped, with all that the root leads to. So neither owner nor holder has a lifetime. `Send` and `Sync`; `Option<Owned<T>>` is as large.
 ///
 /// Write `T` with `'static` for each of its lifetimes, as in `Owned<Code<'static>>`. That is a label: code is shown at the lifetime of a
 /// borrow of its owner. A function takes a `&Owned<Code<'_>>`.
@@ -161,6 +161,21 @@ impl<T: Held + ?Sized> Owned<T> {
         Ok(Self { root, share: Share::new(arena) })
     }
 
+    /// An owner of the block that a loader gave to a function.
+    ///
+    /// # Safety
+    ///
+    /// 1. The function accepts every lifetime `'x`, and what it was lent is good for `'x` as long as it lives.
+    /// 2. That is as long as there is a share in the memory that `share` is in.
+    /// 3. The loader is gone.
+    pub(in crate::handles) unsafe fn of_root(root: NonNull<T>, share: Share) -> Self {
+        Self { root, share }
+    }
+
+    pub(in crate::handles) fn share(&self) -> &Share {
+        &self.share
+    }
+
     /// Returns the code, for as long as the owner is borrowed: what a frame does. Costs a load of the owner's own word. It counts nothing.
     ///
     /// ```
@@ -264,7 +279,7 @@ impl<T: Held + ?Sized> Owned<T> {
         ptr::eq(self.root.as_ptr(), other.root.as_ptr())
     }
 
-    /// Returns the arena that the owner has a share in. `None` for code that lies in none. Costs nothing.
+    /// Returns the arena that the owner has a share in. `None` for [transient](Self::transient) code. Costs nothing.
     ///
     /// The code itself may lie elsewhere: a part that another arena owns, which this one keeps, or a constant of the program.
     ///
@@ -279,7 +294,7 @@ impl<T: Held + ?Sized> Owned<T> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn arena(&self) -> Option<&CodeArena> {
-        Some(self.share.arena())
+        self.share.arena()
     }
 }
 
@@ -321,7 +336,8 @@ impl<'a> Loader<'a> {
     /// # Errors
     ///
     /// [`Error::Younger`] if the other arena was made after the loader's: arenas keep only older ones, so that no two keep each other. A
-    /// region may keep any. [`Error::Bookkeeping`] or [`Error::Pages`] when there is no room for a record, in a region
+    /// region may keep any. [`Error::OtherArena`] for [transient](Owned::transient) code if the loader fills a module: [promote](Owned::promote)
+    /// it first. [`Error::Bookkeeping`] or [`Error::Pages`] when there is no room for a record, in a region
     /// those of [`HeapArena::alloc`](crate::HeapArena::alloc).
     ///
     /// # Cost

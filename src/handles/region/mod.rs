@@ -7,6 +7,7 @@
 //!   parts · region_sites   what is held of a region, by where it lies; its site numbers
 //!   shares                 arenas that it keeps alive
 //!   pieces · survey        its memory in order; what copying has to know of it, kept for its next part
+//!   source                 what copying asks of a region
 //!   site_pool              site numbers that are used again
 //! ```
 
@@ -18,12 +19,14 @@ mod region_sites;
 mod regions;
 mod shares;
 mod site_pool;
+mod source;
 mod survey;
 mod transients;
 
 pub use transients::{TransientStats, Transients};
 
 pub(in crate::handles) use part::{Part, PartRef};
-pub(in crate::handles) use pieces::{push, refusal};
+pub(in crate::handles) use pieces::{boxed, push, refusal};
 pub(in crate::handles) use region::{Region, Unheld};
-pub(in crate::handles) use survey::Kept;
+pub(in crate::handles) use source::Source;
+pub(in crate::handles) use survey::{Kept, Survey};

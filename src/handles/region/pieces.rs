@@ -1,6 +1,6 @@
 //! The pieces of a region in the order of their addresses, so that one is found by halving.
 
-use super::region::Region;
+use super::source::Source;
 use crate::error::Error;
 use core::ptr::NonNull;
 
@@ -8,11 +8,9 @@ pub(in crate::handles) struct Pieces(Vec<NonNull<[u8]>>);
 
 impl Pieces {
     /// The memory of a region.
-    pub(in crate::handles) fn of(region: &Region<'_>) -> Result<Self, Error> {
+    pub(in crate::handles) fn of(region: &dyn Source) -> Result<Self, Error> {
         let mut pieces = Vec::new();
-        for piece in region.memory() {
-            push(&mut pieces, piece)?;
-        }
+        region.memory(&mut |piece| push(&mut pieces, piece))?;
         pieces.sort_unstable_by_key(|piece| piece.addr());
         Ok(Self(pieces))
     }
@@ -34,6 +32,16 @@ pub(in crate::handles) fn push<T>(list: &mut Vec<T>, item: T) -> Result<(), Erro
     list.try_reserve(1).map_err(refusal::<T>)?;
     list.push(item);
     Ok(())
+}
+
+/// A box, unless there is no memory.
+pub(in crate::handles) fn boxed<T>(value: T) -> Result<Box<T>, Error> {
+    let mut one = Vec::new();
+    one.try_reserve_exact(1).map_err(|_| Error::Memory { bytes: size_of::<T>() })?;
+    one.push(value);
+    let slice = Box::into_raw(one.into_boxed_slice());
+    // SAFETY: a boxed slice of one element, which is laid out and freed as that element alone is.
+    Ok(unsafe { Box::from_raw(slice.cast::<T>()) })
 }
 
 /// The refusal of the global allocator.

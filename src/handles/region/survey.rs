@@ -8,13 +8,14 @@
 //! A region that has parts gets no piece and no name any more, nor does what it keeps, which lives as long. So a survey is right until the
 //! region leaves the list of its owner, and its owner forgets it then. One is kept at a time, that of the latest region.
 
-use super::pieces::{Pieces, push};
+use super::pieces::{Pieces, boxed, push};
 use super::region::Region;
-use crate::code::{BlockNote, CodeArena};
+use super::source::Source;
+use crate::code::BlockNote;
 use crate::error::Error;
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
-use core::ptr::{self, NonNull};
+use core::ptr::NonNull;
 use std::collections::HashMap;
 
 pub(in crate::handles) struct Survey {
@@ -59,22 +60,22 @@ impl Drop for Kept<'_, '_> {
 }
 
 impl Survey {
-    fn new(region: &Region<'_>) -> Result<Self, Error> {
+    /// Looks at all that a region shows.
+    pub(in crate::handles) fn new(region: &dyn Source) -> Result<Self, Error> {
         #[cfg(test)]
         tests::MADE.with(|made| made.set(made.get() + 1));
         let (memory, mut names, mut aligned) = (Pieces::of(region)?, HashMap::new(), Vec::new());
-        for note in region.notes() {
-            match note {
-                BlockNote::Name(name) => {
-                    names.try_reserve(1).map_err(|_| Error::Memory { bytes: size_of::<(usize, usize)>() })?;
-                    names.insert(name.cast(), name.len());
-                }
-                BlockNote::Aligned(block, align) if !block.is_empty() => push(&mut aligned, (block, align))?,
-                BlockNote::Aligned(..) => {}
+        region.notes(&mut |note| match note {
+            BlockNote::Name(name) => {
+                names.try_reserve(1).map_err(|_| Error::Memory { bytes: size_of::<(usize, usize)>() })?;
+                names.insert(name.cast(), name.len());
+                Ok(())
             }
-        }
+            BlockNote::Aligned(block, align) if !block.is_empty() => push(&mut aligned, (block, align)),
+            BlockNote::Aligned(..) => Ok(()),
+        })?;
         aligned.sort_unstable_by_key(|(block, _)| block.addr());
-        let one_arena_a_tag = one_arena_a_tag(region)?;
+        let one_arena_a_tag = region.one_arena_a_tag()?;
         Ok(Self { memory, names, aligned, one_arena_a_tag })
     }
 
@@ -87,30 +88,6 @@ impl Survey {
         let first = self.aligned.partition_point(|(block, _)| block.addr().get() + block.len() <= start);
         self.aligned[first..].iter().copied().take_while(move |(block, _)| block.addr().get() < end)
     }
-}
-
-fn one_arena_a_tag(region: &Region<'_>) -> Result<bool, Error> {
-    let mut arenas: Vec<&CodeArena> = Vec::new();
-    for arena in region.arenas() {
-        // Of a chain commonly all are one.
-        if arenas.last().is_none_or(|last| !ptr::eq(*last, arena)) {
-            push(&mut arenas, arena)?;
-        }
-    }
-    arenas.sort_unstable_by_key(|arena| ptr::from_ref(*arena));
-    arenas.dedup_by_key(|arena| ptr::from_ref(*arena));
-    arenas.sort_unstable_by_key(|arena| arena.site_counter().tag());
-    Ok(arenas.windows(2).all(|pair| pair[0].site_counter().tag() != pair[1].site_counter().tag()))
-}
-
-/// A box, unless there is no memory.
-fn boxed<T>(value: T) -> Result<Box<T>, Error> {
-    let mut one = Vec::new();
-    one.try_reserve_exact(1).map_err(|_| Error::Memory { bytes: size_of::<T>() })?;
-    one.push(value);
-    let slice = Box::into_raw(one.into_boxed_slice());
-    // SAFETY: a boxed slice of one element, which is laid out and freed as that element alone is.
-    Ok(unsafe { Box::from_raw(slice.cast::<T>()) })
 }
 
 #[cfg(test)]
