@@ -1,4 +1,5 @@
-//! Loops for `benches/instructions.sh`, which counts their instructions: one kind of allocation, a given number of times; and transient code.
+//! Loops for `benches/instructions.sh`, which counts their instructions: one kind of allocation, a given number of times;
+//! transient code; and what holds code, read and cloned.
 //!
 //! `instructions --bench --kind KIND --times TIMES`; without a kind it lists them. Kind 0 is the loop without the allocation.
 
@@ -7,10 +8,11 @@ mod options;
 
 use bumpalo::Bump;
 use options::Options;
-use permacode::{CodeArena, CodeRef, Error, HeapArena, Sites, Transients};
+use permacode::{CodeArena, CodeRef, Error, HeapArena, Owned, Sites, Transients};
 use std::hint::black_box;
+use std::sync::Arc;
 
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 20] = [
     "the loop alone",
     "permacode: `alloc` of 64 B",
     "bumpalo: `alloc` of 64 B",
@@ -21,6 +23,16 @@ const KINDS: [&str; 10] = [
     "bumpalo: `alloc_slice_copy` of 3 × `u64`",
     "permacode: `alloc_padded` of 24 B to a multiple of 8",
     "permacode: transient code of one site, made and dropped",
+    "`&T`: a field",
+    "`Arc<T>`: a field",
+    "`Owned<T>`: `get` and a field",
+    "`CodeRef<T>`, permanent: `get` and a field",
+    "`CodeRef<T>`, transient: `get` and a field",
+    "`Arc<T>`: cloned and dropped",
+    "`Owned<T>`: cloned and dropped",
+    "`Owned<str>`: cloned and dropped",
+    "`CodeRef<T>`, permanent: cloned and dropped",
+    "`CodeRef<T>`, transient: cloned and dropped",
 ];
 
 fn main() -> Result<(), Error> {
@@ -48,7 +60,36 @@ fn main() -> Result<(), Error> {
         6 => repeat(times, || Ok(loader.alloc_slice_copy(black_box(words))?.as_ptr())),
         7 => repeat(times, || Ok(bump.alloc_slice_copy(black_box(words)).as_ptr())),
         8 => repeat(times, || Ok(loader.alloc_padded(black_box(bytes), 8, 0)?.as_ptr())),
-        _ => repeat(times, || CodeRef::<Sites>::transient(&transients, |loader| loader.alloc(loader.sites(1)?))),
+        9 => repeat(times, || CodeRef::<Sites>::transient(&transients, |loader| loader.alloc(loader.sites(1)?))),
+        _ => holders(kind, times),
+    }
+}
+
+/// A code object, as far as a frame looks at it.
+type Header = (u64, u64);
+
+/// Loops over what holds code: each hides the holder from the compiler.
+fn holders(kind: usize, times: usize) -> Result<(), Error> {
+    let header: Header = (7, 8);
+    let arena = Arc::new(CodeArena::new()?);
+    let heap = HeapArena::new()?;
+    let transients = Transients::new(&arena, &heap);
+    let (plain, shared) = (&header, Arc::new(header));
+    let owned: Owned<Header> = Owned::load(&arena, "held", |loader| loader.alloc(header))?;
+    let text: Owned<str> = Owned::load(&arena, "text", |loader| loader.alloc_str("held"))?;
+    let permanent = CodeRef::new(plain);
+    let transient: CodeRef<'_, Header> = CodeRef::transient(&transients, |loader| loader.alloc(header))?;
+    match kind {
+        10 => repeat(times, || Ok(black_box(&plain).1)),
+        11 => repeat(times, || Ok(black_box(&shared).1)),
+        12 => repeat(times, || Ok(black_box(&owned).get().1)),
+        13 => repeat(times, || Ok(black_box(&permanent).get().1)),
+        14 => repeat(times, || Ok(black_box(&transient).get().1)),
+        15 => repeat(times, || Ok(black_box(&shared).clone())),
+        16 => repeat(times, || Ok(black_box(&owned).clone())),
+        17 => repeat(times, || Ok(black_box(&text).clone())),
+        18 => repeat(times, || Ok(black_box(&permanent).clone())),
+        _ => repeat(times, || Ok(black_box(&transient).clone())),
     }
 }
 

@@ -45,6 +45,7 @@
 //! | [`Link`] | a reference set after its block was made, for cycles |
 //! | [`Sites`] | numbers that stand in code for what must change elsewhere |
 //! | [`Name`] | an interned name, compared by its text |
+//! | [`Plain`] | a value of a foreign type that is `Copy`, such as `Duration`, in code |
 //! | [`SharedBytes`](code::SharedBytes) | bytes of an arena with a share in the arena |
 //! | [`HeapArena`] | memory for what changes: an allocator for one thread, its bookkeeping out of line |
 //! | [`HeapRc`] | a counted pointer into a heap |
@@ -73,7 +74,7 @@
 //!
 //! # What it does not do
 //!
-//! It does not make reference counting faster; on one thread that is hardly slower than not counting. It keeps pages clean, code what it
+//! It does not make reference counting faster. On one thread plain counts hardly show; atomic ones can. It keeps pages clean, code what it
 //! was, and threads from fighting over a count. `mprotect` stops a stray store; it does not stop code that calls `mprotect` or `munmap` or
 //! writes through `/proc/self/mem`. [`CodeArena::harden`] and [`CodeArena::harden_forever`] stop more; [`Protection`](code::Protection) says what holds.
 //!
@@ -125,7 +126,7 @@ pub mod owned {
 
 pub use code::arena::{CodeArena, Module};
 pub use code::load::{Loader, OpenModule};
-pub use code::value::{Link, Name, Permanent, Sites};
+pub use code::value::{Link, Name, Permanent, Plain, Sites};
 pub use dual::{ArenaKind, DualArena};
 pub use error::arena_error::Error;
 pub use handles::code_ref::CodeRef;

@@ -46,6 +46,12 @@ fn what_a_side_table_must_not_hold_or_share_does_not_compile() {
     compile_fail("side");
 }
 
+/// soundness S11: each public type, seen for a longer time, and invariant ones for a shorter. `tests/code/variance.rs` has what compiles.
+#[test]
+fn what_would_stretch_a_lifetime_does_not_compile() {
+    compile_fail("variance");
+}
+
 /// soundness S10: an error a field, each told what to use in its place, and nothing of locks. The folder's test compares the file with what
 /// the compiler says.
 #[test]

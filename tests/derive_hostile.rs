@@ -7,6 +7,7 @@
 extern crate permacode as alloc;
 extern crate permacode as core;
 extern crate self as std;
+extern crate std as standard;
 
 #[no_implicit_prelude]
 mod hostile {
@@ -43,17 +44,18 @@ mod hostile {
     // What the output binds, as constants, statics and constructors, and what it defines, as other items.
     const __tracer: u8 = 0;
     static __value: u8 = 0;
-    const __type: &str = "";
     const __field_0: u8 = 0;
     static __field_1: u8 = 0;
     struct __field_2;
-    struct __FieldType;
     struct __F;
     struct __T;
     trait __PermanentTypesMustNotImplementDrop {}
     trait __must_be_permanent {}
-    fn __type_of() {}
-    fn __must_be_static() {}
+    fn __plain_must_be_copy_send_sync_and_static() {}
+    struct __Plain;
+    struct __Fine;
+    trait __Quiet {}
+    fn __show() {}
     fn __field_must_be_permanent() {}
     fn __both() {}
     fn __permanent_implies_send_and_sync() {}
@@ -62,8 +64,14 @@ mod hostile {
     pub(super) struct Struct<'a> {
         pub(super) name: &'a str,
         pub(super) call: fn(&u8) -> u8,
+        #[permanent(plain)]
         pub(super) third: [u8; 3],
     }
+
+    #[derive(::standard::clone::Clone, ::standard::marker::Copy, ::permacode::Permanent)]
+    #[permanent(plain)]
+    #[repr(C, packed)]
+    pub(super) struct Packed<T>(pub(super) u8, pub(super) T);
 
     #[derive(::permacode::Permanent)]
     pub(super) enum Choice<'a, T> {
@@ -88,6 +96,7 @@ fn names_of_the_scope_mean_nothing_to_the_output() {
     let value = hostile::Struct { name: "name", call: |byte| *byte, third: [3; 3] };
     assert_eq!((value.name, (value.call)(&2), value.third), ("name", 2, [3; 3]));
     assert!(permanent::<hostile::Struct<'_>>() && permanent::<hostile::Choice<'_, &str>>());
+    assert!(permanent::<hostile::Packed<u32>>() && size_of::<hostile::Packed<u32>>() == 5);
     let hostile::Bounded(first, second) = hostile::Bounded(&"first", "second");
     assert_eq!((*first, second), ("first", "second"));
     assert!(permanent::<hostile::Bounded<'_, &str, &str>>());
@@ -116,7 +125,7 @@ mod own {
     pub type __must_be_permanent = fn(&__core<'_, '_, u8>);
 
     #[derive(::permacode::Permanent)]
-    pub struct Alias(#[permanent(fn_pointer = "for<'__x> fn(&'__x __core<'_, '_, u8>)")] pub __must_be_permanent);
+    pub struct Alias(#[permanent(plain)] pub __must_be_permanent);
 }
 
 #[test]

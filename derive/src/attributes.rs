@@ -1,9 +1,9 @@
-//! `#[permanent(..)]`, and the refusal of `#[repr(packed)]`.
+//! `#[permanent(..)]`, and `#[repr(packed)]`.
 
 use proc_macro2::Group;
 use syn::meta::ParseNestedMeta;
-use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Error, LitStr, Path, Type, TypeBareFn};
+use syn::parse::ParseStream;
+use syn::{Attribute, Error, LitStr, Path, Type};
 
 use crate::errors::Errors;
 
@@ -12,14 +12,19 @@ use crate::errors::Errors;
 pub(crate) struct OfType {
     /// `crate = "path"`: where the crate is.
     pub(crate) krate: Option<Path>,
+    /// `plain`: the type is `Copy + Send + Sync + 'static`, and no field is looked at.
+    pub(crate) plain: Option<()>,
 }
 
 impl OfType {
     pub(crate) fn read(attributes: &[Attribute], errors: &mut Errors) -> Self {
         let mut this = Self::default();
         for_each_entry(attributes, errors, |meta| {
+            if meta.path.is_ident("plain") {
+                return set_once(&mut this.plain, (), &meta);
+            }
             if !meta.path.is_ident("crate") {
-                return Err(meta.error("unknown attribute: a type takes `crate = \"path\"` only"));
+                return Err(meta.error("unknown attribute: a type takes `plain` and `crate = \"path\"` only"));
             }
             let path =
                 parse(&text(&meta)?, Path::parse_mod_style, "not a path: expected something like `::permacode`")?;
@@ -32,20 +37,18 @@ impl OfType {
 /// The content of `#[permanent(..)]` on a field.
 #[derive(Default)]
 pub(crate) struct OfField {
-    /// `fn_pointer = "type"`: the `fn` pointer type that the field's type is an alias of.
-    pub(crate) fn_pointer: Option<TypeBareFn>,
+    /// `plain`: the field's type is `Copy + Send + Sync + 'static`.
+    pub(crate) plain: Option<()>,
 }
 
 impl OfField {
     pub(crate) fn read(attributes: &[Attribute], errors: &mut Errors) -> Self {
         let mut this = Self::default();
         for_each_entry(attributes, errors, |meta| {
-            if !meta.path.is_ident("fn_pointer") {
-                return Err(meta.error("unknown attribute: a field takes `fn_pointer = \"type\"` only"));
+            if !meta.path.is_ident("plain") {
+                return Err(meta.error("unknown attribute: a field takes `plain` only"));
             }
-            let wrong = "not a `fn` pointer type: expected something like `for<'x> fn(&'x mut Vm) -> u8`";
-            let pointer = parse(&text(&meta)?, TypeBareFn::parse, wrong)?;
-            set_once(&mut this.fn_pointer, pointer, &meta)
+            set_once(&mut this.plain, (), &meta)
         });
         this
     }
@@ -58,33 +61,35 @@ pub(crate) fn refuse(attributes: &[Attribute], errors: &mut Errors) {
     }
 }
 
-/// Refuses `packed` in any `#[repr(..)]`.
+/// Returns the first `packed` in any `#[repr(..)]`.
 ///
-/// For the message only: the check of the fields borrows them, which the compiler refuses for unaligned ones (E0793).
-pub(crate) fn refuse_packed(attributes: &[Attribute], errors: &mut Errors) {
+/// It decides about messages only. Where the output borrows the fields of a type that is packed all the same, the compiler refuses it (E0793).
+pub(crate) fn packed(attributes: &[Attribute]) -> Option<Path> {
+    let mut packed = None;
     for attribute in attributes.iter().filter(|a| a.path().is_ident("repr")) {
         // If something is wrong with a `repr` otherwise, rustc says better.
         let _ = attribute.parse_nested_meta(|meta| {
             if meta.path.is_ident("packed") {
-                errors.at(&meta.path, "a packed type cannot be `Permanent`: its fields cannot be borrowed");
+                packed.get_or_insert_with(|| meta.path.clone());
             }
             // The number in `align(8)`; parsing goes on behind it.
             meta.input.parse::<Option<Group>>().map(drop)
         });
     }
+    packed
 }
 
-/// The `fn` pointer type that `ty` is when written out, through the parentheses and the groups that macros put around it.
-pub(crate) fn bare_fn(ty: &Type) -> Option<TypeBareFn> {
+/// Returns `true` for a `fn` pointer that is written out, through the parentheses and the groups that macros put around it.
+pub(crate) fn is_fn_pointer(ty: &Type) -> bool {
     match ty {
-        Type::BareFn(pointer) => Some(pointer.clone()),
-        Type::Group(group) => bare_fn(&group.elem),
-        Type::Paren(paren) => bare_fn(&paren.elem),
-        _ => None,
+        Type::BareFn(_) => true,
+        Type::Group(group) => is_fn_pointer(&group.elem),
+        Type::Paren(paren) => is_fn_pointer(&paren.elem),
+        _ => false,
     }
 }
 
-/// Runs `read` on every `key = "value"` within `#[permanent(..)]`; an error ends that attribute, not the others.
+/// Runs `read` on every entry within `#[permanent(..)]`; an error ends that attribute, not the others.
 fn for_each_entry(
     attributes: &[Attribute],
     errors: &mut Errors,

@@ -4,17 +4,17 @@
 //! It would advise to use a lock. So the type gets them in any case, and a bad field is refused once, by the check of
 //! the fields.
 //!
-//! Not if the type has type parameters: `Wrapper<T>` must stay `Send` for a `T` that is not permanent. There the implementation of `Permanent`
+//! Not if the type is plain as a whole: then its fields are not checked, and it must have both by itself. Not if it has type parameters: `Wrapper<T>` must stay `Send` for a `T` that is not permanent. There the implementation of `Permanent`
 //! asks for both instead ([`Parameters`](crate::parameters::Parameters)).
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::input::Input;
+use crate::input::{Body, Input};
 
 pub(crate) fn generate(input: &Input) -> TokenStream {
-    let Input { name, parameters, permanent, core, fresh, .. } = input;
-    if parameters.has_types() {
+    let Input { name, parameters, permanent, core, fresh, body, .. } = input;
+    if parameters.has_types() || !matches!(body, Body::Checked(_)) {
         return TokenStream::new();
     }
     let (generics, bounds) = parameters.split();
@@ -22,7 +22,7 @@ pub(crate) fn generate(input: &Input) -> TokenStream {
     let (f, both) = (fresh.ident("F"), fresh.ident("both"));
     let implied = fresh.ident("permanent_implies_send_and_sync");
     quote! {
-        // SAFETY: a value is its fields. `fields` checks that each is `Permanent`, hence `Send` and `Sync`, or a `fn` pointer, which is
+        // SAFETY: a value is its fields. `fields` checks that each is `Permanent`, hence `Send` and `Sync`, or plain, of which it asks for
         // both. The function below does not compile if a trait in the place of `Permanent` does not imply them.
         #[automatically_derived]
         unsafe impl #generics #core::marker::Send for #name #arguments #bounds {}

@@ -6,73 +6,64 @@
 //! let _ = |mut __value: Self| match __value {
 //!     Call { name: ref mut __field_0, run: ref mut __field_1 } => {
 //!         __must_be_permanent(&mut *__field_0);
-//!
-//!         let __type = __type_of(&mut *__field_1);
-//!         let _: __FieldType<fn(&mut Vm)> = __type;
-//!         __must_be_static(&mut *__field_1);
+//!         __plain_must_be_copy_send_sync_and_static(&mut *__field_1);
 //!     }
 //! };
 //! ```
 //!
-//! Each choice in it keeps something out:
+//! The second asks what makes a type plain (`Plain` in the library has the proof). Each choice in it keeps something out:
 //!
 //! * in a body, not in where clauses: those overflow (E0275) on types that contain themselves;
 //! * a pattern without `..`: it sees what other macros make of the type after this one has run;
 //! * `ref mut` names the field's own type (no binding modes);
 //! * `&mut` is invariant: behind `&`, `fn(&'a u8)` would pass as its supertype `fn(&'static u8)`;
-//! * the type is inferred, never expected, at each use: an expected one lets deref coercion look inside a cell. For the same
-//!   reason `__type` is made and compared in two statements;
-//! * `fn` pointers without an implementation of their own are compared with the spelling in the type or the attribute.
-//!   They must be `'static`, because a lifetime in an argument is contravariant;
+//! * the type is inferred, never expected, at each use: an expected one lets deref coercion look inside a cell;
 //! * a value as parameter, not `let value = loop {}`: lifetimes are not checked in code that cannot be reached;
-//! * in a method, so that `Self` in such a spelling means what it meant. The method is `trace` itself, where the
-//!   compiler takes two refusals of one type at one place for one.
+//! * in a method, which is generic over the lifetimes of the type: `'static` is granted to none of them. The method is `trace` itself, where
+//!   the compiler takes two refusals of one type at one place for one.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::Type;
 
 use crate::fresh::Fresh;
-use crate::input::{Field, Input, Shape};
+use crate::input::{Field, Input, Kind, Shape};
+use crate::plain;
 
-/// The types and functions that `trace` and the check use.
+/// The functions that `trace` and the check use.
 ///
 /// The first shows a field to the tracer. It is there for the errors: a call of `Permanent::trace` asks for what `Permanent` implies as
 /// well.
-pub(crate) fn helpers(Input { permanent, tracer, fresh, .. }: &Input) -> TokenStream {
-    let [f, field_type, must_be_permanent, must_be_static, type_of] =
-        ["F", "FieldType", "must_be_permanent", "must_be_static", "type_of"].map(|base| fresh.ident(base));
-    let [show, value, with, same] =
-        ["field_must_be_permanent", "value", "tracer", "same"].map(|base| fresh.ident(base));
+pub(crate) fn helpers(Input { permanent, tracer, core, fresh, .. }: &Input) -> TokenStream {
+    let [f, must_be_permanent, must_be_plain] = ["F", MUST_BE_PERMANENT, MUST_BE_PLAIN].map(|base| fresh.ident(base));
+    let [show, value, with] = ["field_must_be_permanent", "value", "tracer"].map(|base| fresh.ident(base));
+    let bounds = plain::bounds(core);
     quote! {
         fn #show<#f: #permanent>(#value: &#f, #with: &mut #tracer<'_>) {
             #permanent::trace(#value, #with)
         }
         fn #must_be_permanent<#f: #permanent>(_: &mut #f) {}
-        fn #must_be_static<#f: 'static>(_: &mut #f) {}
-
-        struct #field_type<#f>(fn(#f) -> #f);
-        fn #type_of<#f>(_: &mut #f) -> #field_type<#f> {
-            fn #same<#f>(#value: #f) -> #f {
-                #value
-            }
-            #field_type(#same)
-        }
+        fn #must_be_plain<#f: #bounds>(_: &mut #f) {}
     }
 }
+
+const MUST_BE_PERMANENT: &str = "must_be_permanent";
+/// The compiler says of a bad field that it is "required by a bound in" this.
+const MUST_BE_PLAIN: &str = "plain_must_be_copy_send_sync_and_static";
 
 /// Writes functions with the names of all bindings of the output. Nobody calls them. They stand before constants and
 /// statics of these names in the user's scope. A binding may not shadow such a name (E0530), and a parameter would be
 /// taken for one.
-pub(crate) fn shadows(Input { fresh, shapes, .. }: &Input) -> TokenStream {
+pub(crate) fn shadows(Input { fresh, body, .. }: &Input) -> TokenStream {
+    let shapes = body.shapes();
     let most = shapes.iter().map(|shape| shape.fields.len()).max().unwrap_or(0);
-    let names = ["tracer", "value", "type"].into_iter().map(|base| fresh.ident(base));
+    let names = ["tracer", "value"].into_iter().map(|base| fresh.ident(base));
     let names = names.chain((0..most).map(|index| fresh.field(index)));
     quote! { #(fn #names() {})* }
 }
 
 /// The check. It is never called, only compiled.
-pub(crate) fn check(Input { fresh, shapes, .. }: &Input) -> TokenStream {
+pub(crate) fn check(shapes: &[Shape], fresh: &Fresh) -> TokenStream {
     let value = fresh.ident("value");
     let arms = shapes.iter().map(|Shape { path, fields }| {
         let members = fields.iter().map(|field| &field.member);
@@ -89,26 +80,15 @@ pub(crate) fn check(Input { fresh, shapes, .. }: &Input) -> TokenStream {
     }
 }
 
-fn check_field(index: usize, Field { ty, fn_pointer, .. }: &Field, fresh: &Fresh) -> TokenStream {
+fn check_field(index: usize, Field { ty, kind, .. }: &Field, fresh: &Fresh) -> TokenStream {
     let (first, last) = ends(ty);
     let binding = fresh.ident_at(&format!("field_{index}"), last);
-    let field = quote_spanned!(first=> &mut *#binding);
-    let named = |base| fresh.ident_at(base, first);
-    match fn_pointer {
-        None => {
-            let must_be_permanent = named("must_be_permanent");
-            quote_spanned!(first=> #must_be_permanent(#field);)
-        }
-        Some(pointer) => {
-            let [found, type_of, field_type, must_be_static] =
-                ["type", "type_of", "FieldType", "must_be_static"].map(named);
-            quote_spanned! {first=>
-                let #found = #type_of(#field);
-                let _: #field_type<#pointer> = #found;
-                #must_be_static(#field);
-            }
-        }
-    }
+    let must_be = match kind {
+        Kind::Permanent => MUST_BE_PERMANENT,
+        Kind::Plain | Kind::FnPointer => MUST_BE_PLAIN,
+    };
+    let must_be = fresh.ident_at(must_be, first);
+    quote_spanned!(first=> #must_be(&mut *#binding);)
 }
 
 /// The places of the first and the last token, marked as generated, so that the user's lints pass over what is put there.

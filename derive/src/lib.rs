@@ -3,13 +3,14 @@
 //! ```text
 //!   lib.rs            the entry: read, refuse, put together
 //!   input.rs          the type as the generators see it: names, parameters, fields
-//!   attributes.rs     #[permanent(..)], and the refusal of #[repr(packed)]
+//!   attributes.rs     #[permanent(..)], and #[repr(packed)]
 //!   parameters.rs     generics: the type itself, the type at another lifetime, the bounds
 //!   fresh.rs          names that are none of the user's
 //!   errors.rs         all errors in one run, not one at a time
 //!   ───────────────────────────────────────────────────────────────────── one file per generated item
 //!   implementation.rs Permanent itself
-//!   fields.rs         the check that every field is permanent
+//!   fields.rs         the check that every field is permanent, or plain
+//!   plain.rs          plain fields and types: the bounds, and the site numbers in them
 //!   no_drop.rs        the checks that the type has no `Drop` and no drop glue
 //!   auto_traits.rs    `Send` and `Sync`
 //! ```
@@ -34,6 +35,7 @@ mod implementation;
 mod input;
 mod no_drop;
 mod parameters;
+mod plain;
 
 use proc_macro::TokenStream;
 use quote::quote;
@@ -49,10 +51,12 @@ use input::Input;
 /// * a union, a packed type, or one that implements `Drop`
 /// * a `fn` pointer that names a lifetime of the type
 ///
-/// The trait's page says what to use in their place. It also explains `#[permanent(crate = "..")]`,
-/// `#[permanent(fn_pointer = "..")]`, and type parameters with bounds.
+/// `#[permanent(plain)]` on a field says that its type is `Copy + Send + Sync + 'static`, which is enough. So does the same attribute on the
+/// type, of the type as a whole: it may be packed, or a union. The trait's page says what to use in place of other fields. It also explains
+/// `#[permanent(crate = "..")]`, and type parameters with bounds.
 ///
-/// A type without type parameters also gets `Send` and `Sync`, which the trait implies. Do not implement them by hand for such a type.
+/// A type without type parameters also gets `Send` and `Sync`, which the trait implies, unless it is plain as a whole. Do not implement them
+/// by hand for such a type.
 ///
 /// ```ignore (this crate cannot depend on permacode; the trait's example is this one, and runs)
 /// #[derive(Permanent)]
@@ -74,6 +78,7 @@ fn expand(input: &Input) -> proc_macro2::TokenStream {
     let implementation = implementation::generate(input);
     let fields = fields::helpers(input);
     let shadows = fields::shadows(input);
+    let plain = plain::helpers(input);
     let no_drop = no_drop::generate(input);
     let auto_traits = auto_traits::generate(input);
     let core = &input.core;
@@ -95,6 +100,7 @@ fn expand(input: &Input) -> proc_macro2::TokenStream {
             #implementation
             #fields
             #shadows
+            #plain
             #no_drop
             #auto_traits
         };

@@ -3,12 +3,16 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::input::Input;
+use crate::input::{Body, Input};
 
 /// Implements one trait for every `T: Drop` and for the type, which conflicts (E0119) if the type is such a `T`.
 ///
-/// The fields add no drop glue either, being `Permanent`; hence there is none.
-pub(crate) fn generate(Input { name, parameters, core, fresh, .. }: &Input) -> TokenStream {
+/// The fields add no drop glue either, being `Permanent` or plain; hence there is none.
+/// A type that is plain as a whole is `Copy`, which excludes `Drop` (E0184).
+pub(crate) fn generate(Input { name, parameters, core, fresh, body, .. }: &Input) -> TokenStream {
+    if !matches!(body, Body::Checked(_)) {
+        return TokenStream::new();
+    }
     let (generics, bounds) = parameters.split();
     let arguments = parameters.arguments();
     let (t, conflict) = (fresh.ident("T"), fresh.ident("PermanentTypesMustNotImplementDrop"));

@@ -42,6 +42,27 @@ impl Parameters {
         Self { generics: bounded, fixed, lifetime }
     }
 
+    /// The parameters of a type that is plain as a whole: none is replaced, and nothing is asked but of the type itself.
+    pub(crate) fn of_plain(
+        generics: &Generics,
+        name: &Ident,
+        bounds: &TokenStream,
+        fresh: &Fresh,
+        errors: &mut Errors,
+    ) -> Self {
+        if let Some(parameter) = generics.lifetimes().next() {
+            let message =
+                "a plain type has no lifetime: add `#[permanent(plain)]` to the fields that are plain, not to the type";
+            errors.at(&parameter.lifetime, message);
+        }
+        let lifetime = Lifetime::new(&format!("'{}", fresh.name("at")), Span::call_site());
+        let fixed = generics.type_params().map(|parameter| parameter.ident.clone()).collect();
+        let mut this = Self { generics: generics.clone(), fixed, lifetime };
+        let arguments = this.arguments();
+        this.generics.make_where_clause().predicates.push(parse_quote!(#name #arguments: #bounds));
+        this
+    }
+
     /// Returns the generics behind `impl`, and the where clause.
     pub(crate) fn split(&self) -> (ImplGenerics<'_>, Option<&WhereClause>) {
         let (parameters, _, bounds) = self.generics.split_for_impl();

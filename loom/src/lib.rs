@@ -25,6 +25,10 @@ mod base {
     pub(crate) mod atomics;
     #[path = "../../../src/base/bits.rs"]
     pub(crate) mod bits;
+    #[path = "../../../src/base/page.rs"]
+    pub(crate) mod page;
+    #[path = "../../../src/base/page_range.rs"]
+    pub(crate) mod page_range;
 }
 
 mod code {

@@ -5,5 +5,7 @@ pub(crate) mod atomics;
 pub(crate) mod bits;
 pub(crate) mod cpu;
 pub(crate) mod page;
+pub(crate) mod page_range;
 #[cfg(all(target_os = "linux", any(feature = "residency", not(any(miri, permacode_ordinary_pages)))))]
 pub(crate) mod path;
+pub(crate) mod plural;

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::align::{align_down, align_up};
+use super::page_range::PageRange;
 use core::ops::Range;
 
 /// The largest alignment of a record; no page is smaller.
@@ -40,24 +41,25 @@ impl PageSize {
         offset / self.0
     }
 
-    /// The numbers of the pages that hold a byte of `bytes`; none where `bytes` is empty.
+    /// The pages that hold a byte of `bytes`; none where `bytes` is empty.
     #[inline]
-    pub(crate) fn touched(self, bytes: Range<usize>) -> Range<usize> {
+    pub(crate) fn touched(self, bytes: Range<usize>) -> PageRange {
         let first = self.index(bytes.start);
-        if bytes.start >= bytes.end { first..first } else { first..self.index(bytes.end - 1) + 1 }
+        let end = if bytes.start >= bytes.end { first } else { self.index(bytes.end - 1) + 1 };
+        PageRange::numbered(first..end)
     }
 
-    /// The numbers of the pages that begin in `bytes.start..` rounded down and are over before `bytes.end`.
+    /// The pages that begin in `bytes.start..` rounded down and are over before `bytes.end`.
     #[inline]
-    pub(crate) fn filled(self, bytes: Range<usize>) -> Range<usize> {
+    pub(crate) fn filled(self, bytes: Range<usize>) -> PageRange {
         let first = self.index(bytes.start);
-        first..self.index(bytes.end).max(first)
+        PageRange::numbered(first..self.index(bytes.end).max(first))
     }
 
-    /// The bytes of the pages numbered `pages`; these must lie in an existing reservation.
+    /// The bytes of `pages`; these must lie in an existing reservation.
     #[inline]
-    pub(crate) fn span(self, pages: Range<usize>) -> Range<usize> {
-        pages.start * self.0..pages.end * self.0
+    pub(crate) fn span(self, pages: PageRange) -> Range<usize> {
+        pages.start() * self.0..pages.end() * self.0
     }
 }
 
@@ -68,13 +70,13 @@ mod tests {
     #[test]
     fn pages_touched_and_pages_filled_differ_by_the_partial_last_page() {
         let page = PageSize::new(4096).unwrap();
-        assert_eq!(page.touched(0..0), 0..0);
-        assert_eq!(page.touched(4095..4097), 0..2);
-        assert_eq!(page.touched(4096..8192), 1..2);
-        assert_eq!(page.filled(100..4095), 0..0);
-        assert_eq!(page.filled(100..4096), 0..1);
-        assert_eq!(page.filled(4100..4200), 1..1);
-        assert_eq!(page.span(1..3), 4096..12288);
+        assert_eq!(page.touched(0..0).numbers(), 0..0);
+        assert_eq!(page.touched(4095..4097).numbers(), 0..2);
+        assert_eq!(page.touched(4096..8192).numbers(), 1..2);
+        assert_eq!(page.filled(100..4095).numbers(), 0..0);
+        assert_eq!(page.filled(100..4096).numbers(), 0..1);
+        assert_eq!(page.filled(4100..4200).numbers(), 1..1);
+        assert_eq!(page.span(PageRange::numbered(1..3)), 4096..12288);
         assert_eq!(PageSize::new(3000), None);
         assert_eq!(PageSize::new(0), None);
     }

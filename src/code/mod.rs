@@ -7,6 +7,7 @@
 //! | [`Modules`], [`Location`] | the finished modules of an arena; where in which of them a pointer points |
 //! | [`Protection`], [`SealReport`] | how hard sealed code is to change; what a seal did |
 //! | [`SharedBytes`] | bytes of an arena with a share in the arena |
+//! | [`shorten`], [`OneLifetime`] | the same code at a shorter lifetime, for code with a [`Link`](crate::Link); its bound |
 //! | [`Tracer`] | walks what a block refers to; for those who implement [`Permanent`] by hand |
 // load     a module while it is open
 // arena    what a user holds and asks
@@ -23,7 +24,7 @@ pub(crate) mod value;
 pub use arena::{CodeArenaBuilder, Location, Modules, SealReport, SharedBytes};
 pub use load::NativeModule;
 pub use store::Protection;
-pub use value::Tracer;
+pub use value::{OneLifetime, Tracer, shorten};
 
 pub(crate) use arena::{CodeArena, Counted, Share};
 pub(crate) use load::{BlockNote, BlockSource, Loader};

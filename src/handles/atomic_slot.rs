@@ -25,6 +25,10 @@ use core::sync::atomic::Ordering::*;
 /// });
 /// assert_eq!(*slot.get(), 2);
 /// ```
+///
+/// # Variance
+///
+/// Invariant in `'a` and in `T`: what is put in through one reference comes out through another.
 pub struct AtomicCodeSlot<'a, T: Permanent> {
     code: AtomicPtr<T>,
     /// Invariant: what is put in through one reference comes out through another.

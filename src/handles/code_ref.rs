@@ -55,6 +55,11 @@ const TRANSIENT: usize = 1;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Variance
+///
+/// Covariant in `'a` and in `T`. Where `T` itself is invariant, because it has a [`Link`](crate::Link), [`get`](Self::get) shortens all
+/// lifetimes at once.
 pub struct CodeRef<'a, T: Permanent> {
     word: NonNull<u8>,
     /// A permanent handle is a `&'a T`; a transient one borrows its `Transients` for 'a.

@@ -15,8 +15,8 @@ use crate::handles::region::{Transients, Unheld};
 impl<'a, T: Permanent> CodeRef<'a, T> {
     /// Makes transient code: `lower` builds it with an ordinary loader, in a region of the heap that is counted as a whole.
     ///
-    /// Blocks that `lower` makes refer to the region, to `'static` data, and to names of the arena. Interned names that
-    /// the arena has are its copies; others are the region's own.
+    /// Blocks that `lower` makes refer to the region, to `'static` data, to names of the arena, and to code of owners
+    /// ([`Loader::at`]). Interned names that the arena has are its copies; others are the region's own.
     ///
     /// Costs two objects of the heap: 512 zeroed bytes, some 370 of them for blocks, and at most 56 for the count. As
     /// blocks fill the first, further ones come: of 1 KiB, 2 KiB and so on to 32 KiB. A larger block has one of its

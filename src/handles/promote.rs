@@ -14,7 +14,8 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     /// Sharing and cycles are kept: one block of the original is one block in the copy. Interned names become the
     /// arena's. A [`Name`](crate::Name) becomes the arena's even if its text is `'static` in another arena. Site
     /// numbers of transient code become new, permanent ones of the loader's arena, wherever they came from. Permanent
-    /// numbers stay as they are. `'static` data is not copied, but looked at.
+    /// numbers stay as they are. `'static` data is not copied, but looked at. Code of owners that it refers to is not copied either: the
+    /// loader's arena [keeps](Loader::at) their arenas from now on.
     ///
     /// Costs nothing for permanent code, which may be another arena's. For transient code it costs the copy. While the
     /// copy is made, it takes tables of all blocks that the code leads to and of their references, from the global
@@ -28,6 +29,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     /// - [`Error::OtherArena`] unless the loader's arena is the one that its [`Transients`](crate::Transients) were
     ///   made with; or if the code refers to [transient code of threads](crate::Owned::transient), which is to be promoted first
     /// - [`Error::RefersBack`] if the lowering function leaked memory that refers to the code
+    /// - [`Error::Younger`] if the code refers to that of an arena which was made after the loader's
     /// - [`Error::Memory`]
     /// - those of [`Loader::alloc`], [`Loader::intern`] and [`Loader::sites`]
     ///

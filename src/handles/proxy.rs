@@ -45,6 +45,10 @@ use core::slice;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Variance
+///
+/// Covariant in `'a`, invariant in `T`.
 pub struct CodeProxy<'a, T: Permanent> {
     code: CodeRef<'a, T>,
     name: for<'s> fn(&'s T::At<'s>) -> &'s str,

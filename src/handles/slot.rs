@@ -21,6 +21,10 @@ use core::fmt;
 /// assert_eq!(*slot.replace(CodeRef::new(&new)).get(), 1);
 /// assert_eq!((*frame.get(), *slot.get().get()), (1, 2));
 /// ```
+///
+/// # Variance
+///
+/// Invariant in `'a` and in `T`, as a `Cell` is: what is put in through one reference comes out through another.
 pub struct CodeSlot<'a, T: Permanent> {
     code: UnsafeCell<CodeRef<'a, T>>,
 }

@@ -15,6 +15,7 @@ use crate::heap::slabs::{CLASSES, LARGEST, SMALL, Slabs, TABLE, classes};
 use core::alloc::Layout;
 use core::cell::Cell;
 use core::fmt;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr::NonNull;
 
 /// Requests that are refused from one flush of all magazines to the next, where there is somebody else to ask.
@@ -51,6 +52,10 @@ pub struct HeapArena {
 
 // SAFETY: the heap owns its reservation, and all that it points to lies in there; it moves as a whole. Its cells keep it from being `Sync`.
 unsafe impl Send for HeapArena {}
+
+// No function of a program's runs between two changes of the heap's words: neither the closure of `walk` nor a clock.
+impl UnwindSafe for HeapArena {}
+impl RefUnwindSafe for HeapArena {}
 
 impl HeapArena {
     /// Gives the heap away for the rest of the process, to the thread that calls.

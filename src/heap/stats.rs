@@ -1,6 +1,7 @@
 //! The contents of a heap, in numbers.
 
 use super::arena::HeapArena;
+use crate::base::plural::plural;
 use crate::error::Error;
 use crate::heap::slabs::{CLASSES, SLAB, SlabUse, TABLE};
 use core::fmt;
@@ -225,11 +226,10 @@ impl HeapArena {
 
 impl fmt::Display for HeapStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let many = |count: usize| if count == 1 { "" } else { "s" };
         let Self { reserved, live, objects, cached, slabs, committed, system_calls } = self;
-        write!(f, "{live} bytes in {objects} object{}; {cached} free ones cached", many(*objects))?;
-        write!(f, "; {slabs} slab{}, {committed} of {reserved} bytes writable", many(*slabs))?;
-        write!(f, "; {system_calls} system calls")
+        write!(f, "{live} bytes in {objects} object{}; {cached} free ones cached", plural(*objects))?;
+        write!(f, "; {slabs} slab{}, {committed} of {reserved} bytes writable", plural(*slabs))?;
+        write!(f, "; {system_calls} system call{}", plural(*system_calls))
     }
 }
 

@@ -14,6 +14,7 @@ use crate::base::page::PageSize;
 use crate::error::{Error, PageCall, PageError};
 use core::marker::PhantomData;
 use core::ops::Range;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::Arc;
@@ -29,6 +30,11 @@ pub(crate) enum Source {
     /// A source that lasts as long as the process, which takes no allocation.
     Static(&'static dyn PageSource),
 }
+
+// A source answers each call by itself, and what a refused or abandoned call leaves is part of its contract. So what an arena finds after a panic is
+// what it would find after an error.
+impl UnwindSafe for Source {}
+impl RefUnwindSafe for Source {}
 
 impl Source {
     /// The source itself.

@@ -13,6 +13,7 @@ use super::smaps::{self, Line};
 use super::stretch::Stretch;
 use super::unfinished::Unfinished;
 use crate::base::page::PageSize;
+use crate::base::page_range::PageRange;
 use crate::base::path::ShortPath;
 use core::fmt;
 use core::ops::Range;
@@ -135,8 +136,8 @@ impl Kernel {
             let part = mapping.range.start.max(range.start)..mapping.range.end.min(range.end);
             let pages = self.page.touched(part);
             // The last page of all addresses has no end that a word holds; no kernel maps it.
-            let end = pages.end.min(self.page.index(usize::MAX));
-            for from in (pages.start..end).step_by(BATCH) {
+            let end = pages.end().min(self.page.index(usize::MAX));
+            for from in (pages.start()..end).step_by(BATCH) {
                 whole &= self.batch(&pagemap, from..end.min(from + BATCH), &mut stretches)?;
             }
         }
@@ -158,7 +159,7 @@ impl Kernel {
         let entries = entries.chunks_exact(ENTRY).filter_map(|entry| entry.first_chunk());
         for (page, entry) in pages.zip(entries) {
             let Some(state) = pagemap::state(u64::from_ne_bytes(*entry)) else { continue };
-            let range = self.page.span(page..page + 1);
+            let range = self.page.span(PageRange::numbered(page..page + 1));
             match stretches.last_mut() {
                 Some(last) if last.state == state && last.range.end == range.start => last.range.end = range.end,
                 _ => push(stretches, Stretch { range, state })?,

@@ -26,6 +26,10 @@ const RESERVATION: Reserve =
 /// assert_eq!(table.of(loader.sites(1)?).err(), Some(Error::SideTable { needed: 101, capacity: 100 }));
 /// # Ok::<(), Error>(())
 /// ```
+///
+/// # Variance
+///
+/// Covariant in `'a` and in `T`.
 #[must_use = "a builder does nothing until `build`"]
 pub struct SideTableBuilder<'a, T> {
     arena: &'a CodeArena,

@@ -10,7 +10,7 @@ use core::cell::Cell;
 /// ```
 /// use permacode::side::CallCounter;
 ///
-/// let calls: CallCounter = bytemuck::Zeroable::zeroed();
+/// let calls: CallCounter = permacode::side::Zeroable::zeroed();
 /// let hot: Vec<bool> = (0..5).map(|_| calls.hit(3)).collect();
 /// assert_eq!(hot, [false, false, true, false, false]);
 /// assert_eq!(calls.count(), 5);

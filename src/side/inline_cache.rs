@@ -22,7 +22,7 @@ use core::num::NonZero;
 /// ```
 /// use permacode::side::{InlineCache, Version};
 ///
-/// let caches: [InlineCache<u32>; 100] = bytemuck::Zeroable::zeroed();
+/// let caches: [InlineCache<u32>; 100] = permacode::side::Zeroable::zeroed();
 /// let mut now = Version::FIRST;
 /// caches.iter().for_each(|cache| cache.set(7, now, 1));
 /// now = now.next(); // a class has changed: no cache is looked for
@@ -70,6 +70,10 @@ impl Version {
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Variance
+///
+/// Invariant in `V`, as a `Cell` is.
 pub struct InlineCache<V> {
     key: Cell<usize>,
     /// 0: empty.
@@ -86,7 +90,7 @@ impl<V: Copy + Zeroable> InlineCache<V> {
     ///
     /// ```
     /// # use permacode::side::{InlineCache, Version};
-    /// let cache: InlineCache<u32> = bytemuck::Zeroable::zeroed();
+    /// let cache: InlineCache<u32> = permacode::side::Zeroable::zeroed();
     /// assert_eq!(cache.get(0, Version::FIRST), None); // empty, though key and value are zero
     /// cache.set(0, Version::FIRST, 0);
     /// assert_eq!(cache.get(0, Version::FIRST), Some(0));
@@ -100,7 +104,7 @@ impl<V: Copy + Zeroable> InlineCache<V> {
     ///
     /// ```
     /// # use permacode::side::{InlineCache, Version};
-    /// # let cache: InlineCache<u32> = bytemuck::Zeroable::zeroed();
+    /// # let cache: InlineCache<u32> = permacode::side::Zeroable::zeroed();
     /// # let now = Version::FIRST;
     /// cache.set(0x1000, now, 3);
     /// cache.set(0x2000, now, 4);
@@ -120,7 +124,7 @@ impl<V: Copy + Zeroable> InlineCache<V> {
     ///
     /// ```
     /// # use permacode::side::{InlineCache, Version};
-    /// # let cache: InlineCache<u32> = bytemuck::Zeroable::zeroed();
+    /// # let cache: InlineCache<u32> = permacode::side::Zeroable::zeroed();
     /// cache.set(0x1000, Version::FIRST, 3);
     /// cache.clear();
     /// assert_eq!((cache.get(0x1000, Version::FIRST), cache.entry()), (None, None));
@@ -134,7 +138,7 @@ impl<V: Copy + Zeroable> InlineCache<V> {
     ///
     /// ```
     /// # use permacode::side::{InlineCache, Version};
-    /// # let cache: InlineCache<u32> = bytemuck::Zeroable::zeroed();
+    /// # let cache: InlineCache<u32> = permacode::side::Zeroable::zeroed();
     /// cache.set(0x1000, Version::FIRST, 3);
     /// assert_eq!(cache.get(0x1000, Version::FIRST.next()), None);
     /// assert_eq!(cache.entry(), Some((0x1000, 3))); // out of date, and still there
@@ -165,7 +169,7 @@ impl<V: Copy + Zeroable + fmt::Debug> fmt::Debug for InlineCache<V> {
 /// ```
 /// use permacode::side::{PolymorphicCache, Version};
 ///
-/// let cache: PolymorphicCache<u32, 2> = bytemuck::Zeroable::zeroed();
+/// let cache: PolymorphicCache<u32, 2> = permacode::side::Zeroable::zeroed();
 /// let now = Version::FIRST;
 /// cache.set(10, now, 1);
 /// cache.set(20, now, 2);
@@ -173,6 +177,10 @@ impl<V: Copy + Zeroable + fmt::Debug> fmt::Debug for InlineCache<V> {
 /// cache.set(30, now, 3); // in place of the first
 /// assert_eq!((cache.get(10, now), cache.get(30, now)), (None, Some(3)));
 /// ```
+///
+/// # Variance
+///
+/// Invariant in `V`, as a `Cell` is.
 pub struct PolymorphicCache<V, const N: usize> {
     places: [InlineCache<V>; N],
     /// The place to be replaced next.
@@ -188,7 +196,7 @@ impl<V: Copy + Zeroable, const N: usize> PolymorphicCache<V, N> {
     ///
     /// ```
     /// # use permacode::side::{PolymorphicCache, Version};
-    /// # let cache: PolymorphicCache<u32, 2> = bytemuck::Zeroable::zeroed();
+    /// # let cache: PolymorphicCache<u32, 2> = permacode::side::Zeroable::zeroed();
     /// # let now = Version::FIRST;
     /// cache.set(10, now, 1);
     /// cache.set(20, now, 2);
@@ -205,7 +213,7 @@ impl<V: Copy + Zeroable, const N: usize> PolymorphicCache<V, N> {
     ///
     /// ```
     /// # use permacode::side::{PolymorphicCache, Version};
-    /// # let cache: PolymorphicCache<u32, 2> = bytemuck::Zeroable::zeroed();
+    /// # let cache: PolymorphicCache<u32, 2> = permacode::side::Zeroable::zeroed();
     /// let (old, now) = (Version::FIRST, Version::FIRST.next());
     /// cache.set(10, old, 1);
     /// cache.set(20, old, 2);
@@ -230,7 +238,7 @@ impl<V: Copy + Zeroable, const N: usize> PolymorphicCache<V, N> {
     ///
     /// ```
     /// # use permacode::side::{PolymorphicCache, Version};
-    /// # let cache: PolymorphicCache<u32, 2> = bytemuck::Zeroable::zeroed();
+    /// # let cache: PolymorphicCache<u32, 2> = permacode::side::Zeroable::zeroed();
     /// cache.set(10, Version::FIRST, 1);
     /// cache.clear();
     /// assert_eq!((cache.get(10, Version::FIRST), cache.entries().count()), (None, 0));
@@ -245,7 +253,7 @@ impl<V: Copy + Zeroable, const N: usize> PolymorphicCache<V, N> {
     ///
     /// ```
     /// # use permacode::side::{PolymorphicCache, Version};
-    /// # let cache: PolymorphicCache<u32, 4> = bytemuck::Zeroable::zeroed();
+    /// # let cache: PolymorphicCache<u32, 4> = permacode::side::Zeroable::zeroed();
     /// let now = Version::FIRST;
     /// [10, 20, 10].map(|key| cache.set(key, now, 1));
     /// assert_eq!(cache.entries().count(), 2); // how polymorphic the instruction was

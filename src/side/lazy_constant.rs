@@ -36,6 +36,10 @@ use core::ptr::NonNull;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Variance
+///
+/// Invariant in `T`, as a `Cell` is.
 pub struct LazyConstant<T>(Cell<Option<NonNull<T>>>);
 
 // SAFETY: zeros are `None`, as for every `Option<NonNull<T>>`.
@@ -47,7 +51,7 @@ impl<T> LazyConstant<T> {
     /// ```
     /// # use permacode::side::LazyConstant;
     /// # use std::ptr::NonNull;
-    /// let constant: LazyConstant<u64> = bytemuck::Zeroable::zeroed();
+    /// let constant: LazyConstant<u64> = permacode::side::Zeroable::zeroed();
     /// assert_eq!(constant.get(), None);
     /// let object = NonNull::dangling(); // of the heap, in earnest
     /// constant.get_or_try_make(|| Ok::<_, ()>(object)).unwrap();
@@ -70,7 +74,7 @@ impl<T> LazyConstant<T> {
     /// ```
     /// # use permacode::side::LazyConstant;
     /// # use std::ptr::NonNull;
-    /// # let constant: LazyConstant<u64> = bytemuck::Zeroable::zeroed();
+    /// # let constant: LazyConstant<u64> = permacode::side::Zeroable::zeroed();
     /// assert_eq!(constant.get_or_try_make(|| Err("no memory")), Err("no memory"));
     /// let object = NonNull::dangling();
     /// assert_eq!(constant.get_or_try_make(|| Ok::<_, &str>(object)), Ok(object));
@@ -96,7 +100,7 @@ impl<T> LazyConstant<T> {
     /// ```
     /// # use permacode::side::LazyConstant;
     /// # use std::ptr::NonNull;
-    /// # let constant: LazyConstant<u64> = bytemuck::Zeroable::zeroed();
+    /// # let constant: LazyConstant<u64> = permacode::side::Zeroable::zeroed();
     /// let object = NonNull::dangling();
     /// constant.get_or_try_make(|| Ok::<_, ()>(object)).unwrap();
     /// assert_eq!((constant.take(), constant.take()), (Some(object), None)); // to be freed once

@@ -6,6 +6,7 @@
 //! | [`CallCounter`] | counts until code is hot |
 //! | [`LazyConstant`] | a heap object that is made when it is first asked for |
 //! | [`Quickened`] | an operation that was specialised |
+//! | [`Zeroable`] | the bound of an entry: zeros are a value of it. It is the trait of `bytemuck` |
 //! | [`SideTableBuilder`] | chooses the capacity and the pages |
 //   inline_cache · call_counter · lazy_constant · quickened     what entries can be
 //   owned_table                                               a table that keeps its arena
@@ -21,6 +22,7 @@ mod quickened;
 pub(crate) mod table;
 
 pub use builder::SideTableBuilder;
+pub use bytemuck::Zeroable;
 pub use call_counter::CallCounter;
 pub use inline_cache::{InlineCache, PolymorphicCache, Version};
 pub use lazy_constant::LazyConstant;

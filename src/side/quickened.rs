@@ -17,7 +17,7 @@ use core::num::NonZero;
 /// const ADD: u8 = 1;
 /// const ADD_INTS: NonZero<u8> = NonZero::new(200).unwrap();
 ///
-/// let quick: Quickened = bytemuck::Zeroable::zeroed();
+/// let quick: Quickened = permacode::side::Zeroable::zeroed();
 /// assert_eq!(quick.or(ADD), ADD);
 /// quick.set(ADD_INTS); // both operands were integers
 /// assert_eq!(quick.or(ADD), ADD_INTS.get());

@@ -43,7 +43,7 @@ const CHUNK: usize = 64 << 10;
 /// # struct Owner(u8);
 /// # impl Drop for Owner { fn drop(&mut self) {} }
 /// # // SAFETY: zero is a number.
-/// # unsafe impl bytemuck::Zeroable for Owner {}
+/// # unsafe impl permacode::side::Zeroable for Owner {}
 /// # let arena = permacode::CodeArena::new().unwrap();
 /// permacode::SideTable::<Owner>::new(&arena); // nobody would drop it
 /// ```
@@ -52,7 +52,7 @@ const CHUNK: usize = 64 << 10;
 /// # #[repr(align(128))]
 /// # struct Wide(u8);
 /// # // SAFETY: zero is a number.
-/// # unsafe impl bytemuck::Zeroable for Wide {}
+/// # unsafe impl permacode::side::Zeroable for Wide {}
 /// # let arena = permacode::CodeArena::new().unwrap();
 /// permacode::SideTable::<Wide>::new(&arena); // aligned to more than 64 bytes
 /// ```
@@ -81,6 +81,10 @@ const CHUNK: usize = 64 << 10;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Variance
+///
+/// Covariant in `'a` and in `T`, as a vector is. Entries with a cell are invariant by themselves.
 pub struct SideTable<'a, T> {
     arena: &'a CodeArena,
     pub(super) pages: Reservation<Writable>,

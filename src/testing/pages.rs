@@ -3,7 +3,7 @@
 use super::reservations::Reservations;
 use crate::error::PageCall;
 use crate::pages::PageSource;
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::SeqCst};
+use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst};
 use std::sync::Arc;
 
 /// Pages of another source, watched. Every range and every transition is checked against the contract of
@@ -31,18 +31,31 @@ use std::sync::Arc;
 pub struct Pages {
     pub(super) source: Box<dyn PageSource>,
     pub(super) unaligned: bool,
-    pub(super) calls: AtomicUsize,
+    calls: AtomicUsize,
     /// Calls of `kind` until one fails; `usize::MAX`: none will.
-    pub(super) countdown: AtomicUsize,
-    pub(super) kind: AtomicU8,
-    pub(super) halfway: AtomicBool,
-    pub(super) failures: AtomicUsize,
+    countdown: AtomicUsize,
+    kind: AtomicU8,
+    /// The [`Failure`] that comes then.
+    failure: AtomicU8,
+    failures: AtomicUsize,
     pub(super) violations: AtomicUsize,
     pub(super) reservations: Reservations,
 }
 
 /// Any call may fail, not one kind only.
-pub(super) const ANY: u8 = u8::MAX;
+const ANY: u8 = u8::MAX;
+
+/// The way in which calls are made to fail.
+#[derive(Clone, Copy)]
+enum Failure {
+    /// One call does nothing.
+    Once,
+    /// One call does half of its work.
+    Halfway,
+    /// Every call from that one on does nothing.
+    Lasting,
+}
+
 impl Pages {
     /// Watched pages of the operating system.
     ///
@@ -107,7 +120,7 @@ impl Pages {
             calls: AtomicUsize::new(0),
             countdown: AtomicUsize::new(usize::MAX),
             kind: AtomicU8::new(ANY),
-            halfway: AtomicBool::new(false),
+            failure: AtomicU8::new(Failure::Once as u8),
             failures: AtomicUsize::new(0),
             violations: AtomicUsize::new(0),
             reservations: Reservations::default(),
@@ -128,7 +141,7 @@ impl Pages {
     /// assert_eq!(pages.live(), 0); // nothing is left behind
     /// ```
     pub fn fail_nth(&self, after: usize) {
-        self.arm(ANY, after, false);
+        self.arm(ANY, after, Failure::Once);
     }
 
     /// Makes one call of this kind fail, after `after` more of them. Releases and questions for what is resident are only handed on, and
@@ -148,7 +161,7 @@ impl Pages {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn fail_call(&self, call: PageCall, after: usize) {
-        self.arm(call as u8, after, false);
+        self.arm(call as u8, after, Failure::Once);
     }
 
     /// As [`fail_call`](Self::fail_call), but the call does its work on the first half of its pages before it fails. A
@@ -169,7 +182,29 @@ impl Pages {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn fail_call_halfway(&self, call: PageCall, after: usize) {
-        self.arm(call as u8, after, true);
+        self.arm(call as u8, after, Failure::Halfway);
+    }
+
+    /// Makes every call of this kind fail, after `after` more of them, until you [`relent`](Self::relent). A system
+    /// that is out of memory does so. A call that asks again for less is refused too.
+    ///
+    /// ```
+    /// # use permacode::CodeArena;
+    /// # use permacode::error::PageCall;
+    /// # use permacode::testing::Pages;
+    /// let pages = Pages::ordinary();
+    /// let arena = CodeArena::builder().pages(pages.clone()).build()?;
+    /// let loader = arena.load("m")?;
+    /// pages.fail_calls_from(PageCall::Commit, 0);
+    /// for _ in 0..3 {
+    ///     assert!(loader.alloc_padded(&[], 1, 100_000).is_err());
+    /// }
+    /// pages.relent();
+    /// assert!(loader.alloc_padded(&[], 1, 100_000).is_ok());
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn fail_calls_from(&self, call: PageCall, after: usize) {
+        self.arm(call as u8, after, Failure::Lasting);
     }
 
     /// Lets every call succeed again.
@@ -182,14 +217,37 @@ impl Pages {
     /// assert!(CodeArena::builder().pages(pages).build().is_ok());
     /// ```
     pub fn relent(&self) {
-        self.arm(ANY, usize::MAX, false);
+        self.arm(ANY, usize::MAX, Failure::Once);
     }
 
-    fn arm(&self, kind: u8, after: usize, halfway: bool) {
+    fn arm(&self, kind: u8, after: usize, failure: Failure) {
         self.countdown.store(usize::MAX, SeqCst);
         self.kind.store(kind, SeqCst);
-        self.halfway.store(halfway, SeqCst);
+        self.failure.store(failure as u8, SeqCst);
         self.countdown.store(after, SeqCst);
+    }
+
+    fn is(&self, failure: Failure) -> bool {
+        self.failure.load(SeqCst) == failure as u8
+    }
+
+    /// Returns `true` if this call is one to fail.
+    pub(super) fn fails(&self, call: PageCall) -> bool {
+        self.calls.fetch_add(1, SeqCst);
+        let kind = self.kind.load(SeqCst);
+        if kind != ANY && kind != call as u8 {
+            return false;
+        }
+        let then = if self.is(Failure::Lasting) { 0 } else { usize::MAX };
+        let count = |left| (left != usize::MAX).then(|| if left == 0 { then } else { left - 1 });
+        let fails = self.countdown.fetch_update(SeqCst, SeqCst, count) == Ok(0);
+        self.failures.fetch_add(usize::from(fails), SeqCst);
+        fails
+    }
+
+    /// Returns `true` if a call that fails does half of its work.
+    pub(super) fn fails_halfway(&self) -> bool {
+        self.is(Failure::Halfway)
     }
 
     /// Calls made so far, failed ones included, over all reservations; without releases and questions for what is resident.

@@ -6,7 +6,7 @@
 //!        └──── decommit ──────┘
 //! ```
 
-use super::pages::{ANY, Pages};
+use super::pages::Pages;
 use super::reservations::Reserved;
 use crate::error::{PageCall, PageError};
 use crate::pages::{PageSource, Step};
@@ -25,19 +25,6 @@ const PERHAPS_SEALED: u8 = 3;
 const UNKNOWN: u8 = 4;
 
 impl Pages {
-    /// Returns `true` if this call is the one to fail.
-    fn fails(&self, call: PageCall) -> bool {
-        self.calls.fetch_add(1, SeqCst);
-        let kind = self.kind.load(SeqCst);
-        if kind != ANY && kind != call as u8 {
-            return false;
-        }
-        let count = |left| (left != usize::MAX).then(|| if left == 0 { usize::MAX } else { left - 1 });
-        let fails = self.countdown.fetch_update(SeqCst, SeqCst, count) == Ok(0);
-        self.failures.fetch_add(usize::from(fails), SeqCst);
-        fails
-    }
-
     /// The states of the pages in a range; a violation where there are none.
     fn states(&self, at: NonNull<u8>, bytes: usize) -> &[AtomicU8] {
         let (page, at) = (self.page_size(), at.addr().get());
@@ -69,7 +56,7 @@ impl Pages {
         }
         let fails = self.fails(call);
         let pages = match fails {
-            true if self.halfway.load(SeqCst) => bytes / self.page_size() / 2,
+            true if self.fails_halfway() => bytes / self.page_size() / 2,
             true => 0,
             false => bytes / self.page_size(),
         };

@@ -193,6 +193,34 @@ fn ten_thousand_tails_that_fit_nothing_wait_for_what_they_fit() {
     assert_eq!(arena.stats().claimed, before.claimed);
 }
 
+// Of the tails that wait, a seal looks at those that begin in the middle of a page, and at short ones.
+#[test]
+fn a_seal_leaves_no_page_behind_among_two_thousand_tails_that_wait() {
+    let arena = CodeArena::builder().build().unwrap();
+    let loaders: Vec<_> = (0..2000).map(|_| arena.load("one of many").unwrap()).collect();
+    loaders.iter().for_each(|loader| fill(loader, 5100, 5100).unwrap());
+    drop(loaders);
+    let _ = arena.seal().unwrap();
+    assert_eq!(arena.stats().unsealed, 0);
+    let mut random = Random::new(31);
+    for round in 0..300 {
+        let loaders: Vec<_> = (0..1 + random.below(4)).map(|_| arena.load("a few").unwrap()).collect();
+        for loader in &loaders {
+            fill(loader, 1 + random.below(20_000), 1 + random.below(900)).unwrap();
+        }
+        let modules: Vec<_> = loaders.into_iter().map(|loader| loader.finish()).collect();
+        if round % 3 == 0 {
+            modules.iter().for_each(|module| _ = module.seal().unwrap());
+        } else {
+            let _ = arena.seal().unwrap();
+        }
+        assert_eq!(arena.stats().unsealed, 0, "in round {round}");
+    }
+    let before = arena.stats();
+    assert!(before.tails > 1000 * (8 << 10), "{before:?}");
+    accounted(&before);
+}
+
 // soundness S21: many blocks of a size that no page holds two of.
 #[test]
 fn native_modules_of_many_blocks_claim_in_proportion() {

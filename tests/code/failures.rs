@@ -6,7 +6,7 @@ use permacode::error::PageCall;
 use permacode::testing::Pages;
 use permacode::{CodeArena, Error, Link, Loader, Module, OpenModule, Permanent};
 use permacode_witness::code::{Blocks, accounted};
-use permacode_witness::{Disturbed, span};
+use permacode_witness::{Disturbed, Refusals, span};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -16,34 +16,13 @@ struct Node<'a> {
     next: Link<'a, Node<'a>>,
 }
 
-/// How many errors a workload met, each of them from the system.
-#[derive(Default)]
-struct Met(usize);
-
-impl Met {
-    /// Does something until it works: what a caller does who frees something and tries again.
-    fn until_it_works<T>(&mut self, mut call: impl FnMut() -> Result<T, Error>) -> T {
-        for _ in 0..100 {
-            match call() {
-                Ok(value) => return value,
-                Err(Error::Pages(error)) => {
-                    assert!(error.bytes > 0 && error.code == libc::ENOMEM, "{error}");
-                    self.0 += 1;
-                }
-                Err(other) => panic!("{other}"),
-            }
-        }
-        panic!("it never worked again");
-    }
-}
-
 struct Work<'a> {
     arena: &'a CodeArena,
     blocks: Blocks<'a>,
     others: Vec<Range<usize>>,
     nodes: Vec<&'a Node<'a>>,
     modules: Vec<Module<'a>>,
-    met: Met,
+    met: Refusals,
 }
 
 impl<'a> Work<'a> {
@@ -98,7 +77,7 @@ impl<'a> Work<'a> {
             }
             Err(error) => {
                 assert!(matches!(error, Error::Pages(_)));
-                self.met.0 += 1;
+                self.met.count();
                 self.modules.push(self.arena.modules().last().unwrap());
             }
         }
@@ -117,7 +96,7 @@ impl<'a> Work<'a> {
 
 /// Every public call that asks the system for something.
 fn workload(pages: &Arc<Pages>) -> usize {
-    let mut met = Met::default();
+    let mut met = Refusals::up_to(100);
     let builder = CodeArena::builder().reservation(8 << 20).prefault(20_000).pages(pages.clone());
     let arena = met.until_it_works(|| builder.clone().build());
     let mut work = Work {
@@ -168,7 +147,7 @@ fn workload(pages: &Arc<Pages>) -> usize {
     assert!(arena.modules().all(|module| module.protection() == Protection::ReadOnly));
     assert_eq!((arena.modules().count(), arena.stats().unsealed), (2403, 0));
     accounted(&arena.stats());
-    work.met.0
+    work.met.met()
 }
 
 // soundness S13, S16

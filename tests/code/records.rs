@@ -234,7 +234,7 @@ fn a_page_table_that_the_system_gives_no_memory_for_is_an_error_and_nothing_is_l
     for nth in (0..3).chain(60..120) {
         let pages = Pages::ordinary();
         let arena = CodeArena::builder().reservation(160 * MEGABYTE).pages(pages.clone()).build().unwrap();
-        pages.fail_call(PageCall::Commit, nth);
+        pages.fail_calls_from(PageCall::Commit, nth);
         let refused = load_much(&arena, 130 * MEGABYTE);
         assert!(refused.is_ok() || matches!(refused, Err(Error::Pages(error)) if error.call == PageCall::Commit));
         assert_eq!(refused.is_err(), pages.failures() != 0);

@@ -107,6 +107,37 @@ fn memory_that_is_refused_is_an_error_until_there_is_some() {
     });
 }
 
+// What is claimed ahead, up to a MiB, is not worth an error.
+#[test]
+fn a_loader_fills_all_but_a_page_of_what_the_system_has_left() {
+    for native in [false, true] {
+        in_child(|| {
+            let arena = CodeArena::new().unwrap();
+            let much = arena.load("much").unwrap();
+            (0..20).for_each(|_| _ = much.alloc_padded(&[1], 1, MEGABYTE).unwrap());
+            let ahead = arena.stats().claimed - 20 * (MEGABYTE + 1);
+            limit(libc::RLIMIT_DATA, status("VmData") + MEGABYTE / 2);
+            let jit = native.then(|| arena.load_native("jit").unwrap());
+            let mut filled = 0;
+            let refused = loop {
+                let block =
+                    jit.as_ref().map_or_else(|| much.alloc_slice_copy(&[2; 500]), |jit| jit.alloc(&[2; 500], 1));
+                match block {
+                    Ok(block) => filled += block.len(),
+                    Err(error) => break error,
+                }
+            };
+            assert!(matches!(refused, Error::Pages(error) if (error.call, error.bytes) == (PageCall::Commit, page())));
+            let had = MEGABYTE / 2 + if native { 0 } else { ahead };
+            assert!(filled > had - 4 * page(), "{filled} of {had} bytes");
+            limit(libc::RLIMIT_DATA, usize::MAX);
+            drop((much, jit));
+            works(&arena);
+            accounted(&arena.stats());
+        });
+    }
+}
+
 /// Mappings, each a page with other access than its neighbours, until the system gives no more.
 struct Hoard {
     base: *mut libc::c_void,

@@ -17,7 +17,7 @@ struct Builtin<'a> {
     raw: Option<unsafe extern "C" fn(*mut u8)>,
     foreign: for<'x> unsafe extern "system" fn(&'x u8) -> &'x u8,
     called: for<'x> extern "system" fn(&'x u8) -> &'x u8,
-    #[permanent(fn_pointer = "for<'vm> fn(&'vm mut Vm) -> &'vm u8")]
+    #[permanent(plain)]
     alias: Handler,
 }
 

@@ -48,9 +48,9 @@ mod hostile {
     mod permacode {}
     struct Option;
     struct Result;
-    struct __FieldType;
+    struct __Plain;
     struct __MustBePermanent;
-    struct __MustBeStatic;
+    struct __Quiet;
     struct N;
     struct F;
     struct R;

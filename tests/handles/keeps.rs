@@ -1,8 +1,13 @@
 //! What code keeps alive: arenas of other code, kept by an arena or by a region.
 
+use permacode::error::PageError;
+use permacode::pages::{OrdinaryPages, PageSource, Step};
 use permacode::testing::Pages;
 use permacode::{CodeArena, CodeRef, Error, HeapArena, Link, Loader, Owned, Permanent, Transients};
+use std::mem;
+use std::ptr::{self, NonNull};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering::SeqCst};
 use std::thread;
 
 #[derive(Permanent)]
@@ -118,10 +123,14 @@ fn many_threads_keep_many_arenas_at_once() {
 }
 
 /// Arenas in a chain, each kept by the next.
-fn chain(pages: &Arc<Pages>, length: usize) -> Owned<Code<'static>> {
-    (1..length).fold(code(&arena_of(pages), "first"), |of, _| {
-        Owned::load(&arena_of(pages), "next", |loader| caller(loader, &of)).unwrap()
-    })
+fn chain(length: usize, arena: impl Fn() -> Arc<CodeArena>) -> Owned<Code<'static>> {
+    (1..length)
+        .fold(code(&arena(), "first"), |of, _| Owned::load(&arena(), "next", |loader| caller(loader, &of)).unwrap())
+}
+
+/// Runs on a stack that a call for each arena would not fit.
+fn on_a_small_stack(body: impl FnOnce() + Send + 'static) {
+    thread::Builder::new().stack_size(64 << 10).spawn(body).unwrap().join().unwrap();
 }
 
 #[test]
@@ -148,13 +157,175 @@ fn an_edge_without_room_for_its_record_is_an_error_and_keeps_nothing() {
 
 #[test]
 fn a_long_chain_of_arenas_ends_on_a_small_stack() {
-    let length = if cfg!(miri) { 50 } else { 2000 };
+    let length = if cfg!(miri) { 50 } else { 20_000 };
+    let source = Arc::new(OrdinaryPages);
+    let last =
+        chain(length, || Arc::new(CodeArena::builder().reservation(1 << 14).pages(source.clone()).build().unwrap()));
+    on_a_small_stack(move || drop(last));
+    // Each of them, counted.
     let pages = Pages::ordinary();
-    let small = thread::Builder::new().stack_size(64 << 10);
-    let last = chain(&pages, length);
-    assert_eq!(pages.live(), length);
-    small.spawn(move || drop(last)).unwrap().join().unwrap();
+    let last = chain(50, || arena_of(&pages));
+    assert_eq!(pages.live(), 50);
+    drop(last);
     assert_eq!((pages.live(), pages.violations()), (0, 0));
+}
+
+/// Pages of a program that drops something of its own whenever a reservation is released: an owner, say.
+struct Dropping {
+    pages: OrdinaryPages,
+    meanwhile: AtomicPtr<Meanwhile>,
+}
+
+type Meanwhile = Box<dyn FnMut() + Send>;
+
+impl Dropping {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { pages: OrdinaryPages, meanwhile: AtomicPtr::default() })
+    }
+
+    /// Says what the next release does.
+    fn next(&self, meanwhile: impl FnMut() + Send + 'static) {
+        let boxed: Box<Meanwhile> = Box::new(Box::new(meanwhile));
+        assert!(self.meanwhile.swap(Box::into_raw(boxed), SeqCst).is_null());
+    }
+
+    fn arena(self: &Arc<Self>) -> Arc<CodeArena> {
+        Arc::new(CodeArena::builder().reservation(1 << 16).pages(self.clone()).build().unwrap())
+    }
+}
+
+// SAFETY: those of `OrdinaryPages`; what is done meanwhile touches no page of the reservation.
+unsafe impl PageSource for Dropping {
+    fn page_size(&self) -> usize {
+        self.pages.page_size()
+    }
+
+    fn protects(&self) -> bool {
+        self.pages.protects()
+    }
+
+    fn reserve(&self, bytes: usize) -> Result<NonNull<u8>, PageError> {
+        self.pages.reserve(bytes)
+    }
+
+    unsafe fn apply(&self, step: Step, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        // SAFETY: the caller's promise.
+        unsafe { self.pages.apply(step, at, bytes) }
+    }
+
+    unsafe fn release(&self, base: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
+        let meanwhile = self.meanwhile.swap(ptr::null_mut(), SeqCst);
+        if !meanwhile.is_null() {
+            // SAFETY: it was boxed in `next`, and taken once.
+            let mut meanwhile = unsafe { Box::from_raw(meanwhile) };
+            meanwhile();
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.pages.release(base, bytes) }
+    }
+}
+
+// soundness S41
+#[test]
+fn a_page_source_that_drops_owners_while_it_releases_ends_each_arena_once() {
+    let watched = Pages::ordinary();
+    let source = Dropping::new();
+    let (kept, other) = (code(&arena_of(&watched), "kept"), code(&arena_of(&watched), "other"));
+    let first = chain(3, || arena_of(&watched));
+    let main = Owned::<Code<'_>>::load(&source.arena(), "main", |loader| {
+        loader.at(&first)?;
+        loader.at(&other)?;
+        caller(loader, &kept)
+    })
+    .unwrap();
+    let mut dropped = Some((kept, other, first));
+    source.next(move || drop(dropped.take()));
+    assert_eq!(watched.live(), 5);
+    drop(main);
+    assert_eq!((watched.live(), watched.violations()), (0, 0));
+
+    // Code that is loaded, and dropped again, while an arena ends.
+    let (late, again) = (Dropping::new(), arena_of(&watched));
+    let (source, last) = (late.clone(), code(&late.arena(), "last"));
+    late.next(move || {
+        let near = code(&source.arena(), "near");
+        let far = Owned::<Code<'_>>::load(&source.arena(), "far", |loader| caller(loader, &near)).unwrap();
+        assert_eq!(far.get().calls.unwrap().name, near.get().name);
+    });
+    drop(last);
+    drop(again);
+    assert_eq!(watched.live(), 0);
+}
+
+#[test]
+fn a_region_that_ends_lets_a_page_source_end_others_and_sweep() {
+    let (arena, heap) = (permacode_witness::handles::arena(), heap());
+    let (arena, heap): (&'static CodeArena, &'static HeapArena) = (arena.leak(), Box::leak(Box::new(heap)));
+    let transients: &'static Transients<'static> = Box::leak(Box::new(Transients::new(arena, heap)));
+    let source = Dropping::new();
+    let eval = |source: &Arc<Dropping>| {
+        let (one, other) = (code(&source.arena(), "one"), code(&source.arena(), "other"));
+        CodeRef::<'static, Code<'_>>::transient(transients, |loader| {
+            loader.at(&other)?;
+            caller(loader, &one)
+        })
+        .unwrap()
+    };
+    let meanwhile = |handles: Vec<CodeRef<'static, Code<'static>>>| {
+        let mut sent = Sent((handles, transients));
+        move || {
+            let (handles, transients) = sent.get();
+            drop(mem::take(handles));
+            // SAFETY: no code of these transients is used any more, and nothing else is on the heap.
+            unsafe { transients.sweep() };
+        }
+    };
+    // By its last handle.
+    let eval_of = |source: &Arc<Dropping>| (0..4).map(|_| eval(source)).collect::<Vec<_>>();
+    let mut all = eval_of(&source);
+    let last = all.pop().unwrap();
+    source.next(meanwhile(all));
+    drop(last);
+    assert_eq!((transients.stats().regions, heap.stats().objects), (0, 0));
+    // By a sweep.
+    eval_of(&source).into_iter().for_each(mem::forget);
+    source.next(meanwhile(Vec::new()));
+    // SAFETY: as above.
+    unsafe { transients.sweep() };
+    assert_eq!((transients.stats().regions, heap.stats().objects), (0, 0));
+    assert_eq!(Arc::strong_count(&source), 1, "no arena has its pages any more");
+}
+
+/// What only this thread looks at, and what says otherwise.
+struct Sent<T>(T);
+
+impl<T> Sent<T> {
+    /// A closure that calls this takes all of it, and not the inner value alone.
+    fn get(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
+// SAFETY: it is made, used and dropped on one thread.
+unsafe impl<T> Send for Sent<T> {}
+
+#[test]
+fn loads_within_loads_keep_what_each_refers_to() {
+    let watched = Pages::ordinary();
+    let (one, two, three) = (arena_of(&watched), arena_of(&watched), arena_of(&watched));
+    let outer = Owned::<Code<'_>>::load(&three, "outer", |loader| {
+        let middle = Owned::<Code<'_>>::load(&two, "middle", |loader| {
+            let inner = code(&one, "inner");
+            let again = Owned::<Code<'_>>::load(&two, "again", |loader| caller(loader, &inner))?;
+            caller(loader, &again)
+        })?;
+        caller(loader, &middle.map::<Code<'_>>(|middle| middle.calls.unwrap()))
+    })
+    .unwrap();
+    drop((one, two, three));
+    assert_eq!((outer.get().calls.unwrap().calls.unwrap().name, watched.live()), ("inner", 3));
+    drop(outer);
+    assert_eq!((watched.live(), watched.violations()), (0, 0));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use core::cell::Cell;
 use permacode::pages::OrdinaryPages;
 use permacode::side::{InlineCache, Version};
 use permacode::stats::TransientStats;
-use permacode::{CodeArena, CodeRef, Error, Loader, Permanent, SideTable, Sites, Transients};
+use permacode::{CodeArena, CodeRef, Error, Loader, Permanent, Plain, SideTable, Sites, Transients};
 use permacode_witness::handles::{arena, heap};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -270,4 +270,66 @@ fn a_failed_promotion_with_numbers_of_two_arenas_takes_no_site_of_the_first() {
 
 fn counts(stats: TransientStats) -> [usize; 4] {
     [stats.regions, stats.bytes, stats.sites, stats.free_sites]
+}
+
+/// Numbers in plain fields and types, of each kind that the derive finds.
+#[derive(Permanent)]
+struct PlainSites<'a> {
+    name: &'a str,
+    #[permanent(plain)]
+    field: Sites,
+    #[permanent(plain)]
+    group: ([Sites; 2], Option<Sites>),
+    #[permanent(plain)]
+    handler: fn(&mut u8),
+    whole: Whole<Sites>,
+    list: &'a [Plain<Sites>],
+}
+
+/// Nothing is asked of `T` but what makes the whole plain, so the derive does not know that it is permanent.
+#[derive(Clone, Copy, Permanent)]
+#[permanent(plain)]
+struct Whole<T> {
+    own: Sites,
+    any: T,
+}
+
+impl PlainSites<'_> {
+    fn all(&self) -> Vec<Sites> {
+        let ([first, second], third) = self.group;
+        let mut all = vec![self.field, first, second, third.unwrap(), self.whole.own, self.whole.any];
+        all.extend(self.list.iter().map(|sites| sites.0));
+        all
+    }
+}
+
+fn eval_plain<'t>(home: &'t Transients<'t>) -> CodeRef<'t, PlainSites<'t>> {
+    CodeRef::transient(home, |loader| {
+        let [a, b, c, d, e, f, g, h] = [1, 2, 3, 4, 5, 6, 7, 8].map(|count| loader.sites(count));
+        let (whole, group) = (Whole { own: e?, any: f? }, ([b?, c?], Some(d?)));
+        let list = loader.alloc_slice_copy(&[Plain(g?), Plain(h?)])?;
+        loader.alloc(PlainSites { name: "plain", field: a?, group, handler: |byte| *byte += 1, whole, list })
+    })
+    .unwrap()
+}
+
+#[test]
+fn numbers_in_plain_fields_are_found_and_do_not_become_permanent() {
+    let (arena, heap) = (arena(), heap());
+    let transients = Transients::new(&arena, &heap);
+    let code = eval_plain(&transients);
+    let old = code.get().all();
+    let loader = arena.load("m").unwrap();
+    let copy = code.promote(&loader).unwrap();
+    loader.seal().unwrap();
+    drop(code);
+    let other = eval_plain(&transients);
+    assert_eq!(other.get().all(), old, "other code has the numbers");
+    for (new, old) in copy.all().into_iter().zip(&old) {
+        assert_eq!((new.len(), new == *old), (old.len(), false));
+        assert!(other.get().all().iter().all(|other| apart(*other, new)));
+    }
+    let mut byte = 1;
+    (copy.handler)(&mut byte);
+    assert_eq!((byte, copy.name), (2, "plain"));
 }

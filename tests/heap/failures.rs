@@ -11,41 +11,8 @@ use permacode::pages::{OrdinaryPages, PageSource, Step};
 use permacode::testing::Pages;
 use permacode::{Error, HeapArena, HeapRc};
 use permacode_witness::heap::{Objects, layout};
-use permacode_witness::{Taking, VAST};
+use permacode_witness::{Refusals, Taking, VAST};
 use std::sync::Arc;
-
-/// How many errors a workload met, each of them from the system.
-#[derive(Default)]
-struct Met(usize);
-
-impl Met {
-    /// Does something until it works.
-    fn until_it_works<T>(&mut self, mut call: impl FnMut() -> Result<T, Error>) -> T {
-        for _ in 0..10 {
-            match call() {
-                Ok(value) => return value,
-                Err(Error::Pages(error)) => {
-                    assert!(error.bytes > 0 && error.code == libc::ENOMEM, "{error}");
-                    self.0 += 1;
-                }
-                Err(other) => panic!("{other}"),
-            }
-        }
-        panic!("it never worked again");
-    }
-
-    /// The same for a call that says only that there is no memory.
-    fn until_there_is<T>(&mut self, mut call: impl FnMut() -> Option<T>) -> T {
-        (0..10)
-            .find_map(|_| {
-                call().or_else(|| {
-                    self.0 += 1;
-                    None
-                })
-            })
-            .unwrap()
-    }
-}
 
 /// What is live is what the objects say.
 fn agrees(heap: &HeapArena, objects: &Objects<'_>) {
@@ -57,7 +24,7 @@ fn agrees(heap: &HeapArena, objects: &Objects<'_>) {
 
 /// Every public call that asks the system for something.
 fn workload(pages: &Arc<Pages>) -> usize {
-    let mut met = Met::default();
+    let mut met = Refusals::up_to(10);
     let mut heap = met.until_it_works(|| HeapArena::builder().reservation(64 << 20).pages(pages.clone()).build());
     {
         let mut objects = Objects::new(&heap);
@@ -113,7 +80,7 @@ fn workload(pages: &Arc<Pages>) -> usize {
     met.until_it_works(|| heap.reset());
     assert_eq!((heap.stats().slabs, heap.stats().cached), (0, 0));
     Objects::of(&heap, 100, 100).check();
-    met.0
+    met.met()
 }
 
 // soundness S13, S16

@@ -15,6 +15,7 @@
 #![cfg(not(miri))]
 
 mod compiler;
+mod owners;
 mod program;
 mod roads;
 mod shapes;
@@ -88,4 +89,38 @@ fn an_error_is_found_where_it_lies() {
     programs.text.push_str("fn second() -> u8 { () }\n");
     let errors = library.errors_of("two_errors", &programs.text);
     assert!(errors.iter().any(|error| error.message.starts_with("[E0308]")), "{errors:?}");
+}
+
+// soundness S11, S41
+#[test]
+fn no_program_smuggles_a_reference_into_an_owner_or_out_of_one_and_honest_ones_compile() {
+    let library = Library::find();
+    let [attacks, honest] = [owners::Kind::Attack, owners::Kind::Honest].map(owners::Programs::new);
+    let compile = |programs: &owners::Programs| library.errors_of(&programs.name, &programs.text);
+    let (slips, errors) = thread::scope(|scope| {
+        let errors = scope.spawn(|| compile(&attacks));
+        (compile(&honest), errors.join().unwrap())
+    });
+    assert!(slips.is_empty(), "{slips:?}");
+    assert!(owners::types() >= 16 && owners::roads().count() >= 40 && attacks.places.len() == honest.places.len());
+    let refused = |place: &&Place| errors.iter().any(|error| place.holds(error.line));
+    let compiled: Vec<_> = attacks.places.iter().filter(|place| !refused(place)).collect();
+    println!("{} attacks of {} compile, {} controls do", compiled.len(), attacks.places.len(), honest.places.len());
+    assert!(compiled.is_empty(), "{compiled:?}");
+    for error in &errors {
+        // Of a lifetime, a borrow that does not last, a move or a write beneath a borrow; or a closure that accepts one lifetime only.
+        let about = [
+            "lifetime may not live long enough",
+            "[E0521]",
+            "[E0597]",
+            "[E0505]",
+            "[E0506]",
+            "[E0502]",
+            "[E0499]",
+            "[E0515]",
+        ];
+        let more = ["[E0716]", "[E0373]"];
+        let expected = about.iter().chain(&more).any(|about| error.message.starts_with(about));
+        assert!(expected && attacks.places.iter().any(|place| place.holds(error.line)), "{error:?}");
+    }
 }

@@ -34,6 +34,10 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    pub(crate) fn new(name: String, first: usize, last: usize) -> Self {
+        Self { name, first, last }
+    }
+
     pub(crate) fn holds(&self, line: usize) -> bool {
         (self.first..=self.last).contains(&line)
     }
@@ -42,6 +46,7 @@ impl Place {
 const HEAD: &str = "#![forbid(unsafe_code)]
 #![allow(dead_code, unused, clippy::all)]
 pub(crate) use permacode::{CodeArena, CodeRef, CodeSlot, Error, Link, Loader, Permanent, Transients};
+pub(crate) use permacode::code::{OneLifetime, shorten};
 pub(crate) use permacode::handles::{AtomicCodeSlot, CodeProxy};
 /// A handle that is borrowed for as long as it can be.
 pub(crate) fn held<'c, T: Permanent>(handle: CodeRef<'c, T>) -> &'c CodeRef<'c, T> {

@@ -157,6 +157,17 @@ pub(crate) const ROADS: &[Road] = &[
         view: "Function::new(long).promoted(loader)",
         ..PLAIN
     },
+    Road { name: "shorten", view: "shorten(long)", ..PLAIN },
+    Road { name: "shorten_in_a_tuple", view: "{ let (_, view) = shorten((\"a constant\", long)); view }", ..PLAIN },
+    Road { name: "shorten_in_a_slice", view: "shorten(loader.alloc_slice_copy(&[long]).unwrap())[0]", ..PLAIN },
+    Road { name: "shorten_as_a_value", view: "Some(long).map(shorten).unwrap()", ..PLAIN },
+    Road {
+        name: "shorten_in_generic_code",
+        items: "fn view<'c, T: OneLifetime<'c>>(code: T) -> T::At<'c> { shorten(code) }",
+        view: "view(long)",
+        ..PLAIN
+    },
+    Road { name: "shorten_in_a_region", view: "shorten(long)", in_region: true, ..PLAIN },
     Road { name: "in_a_region", view: "CodeRef::new(long).promote(loader).unwrap()", in_region: true, ..PLAIN },
     Road { name: "get_in_a_region", view: "held(CodeRef::new(long)).get()", in_region: true, ..PLAIN },
 ];

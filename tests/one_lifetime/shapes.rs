@@ -258,6 +258,20 @@ pub(crate) const SHAPES: &[Shape] = &[
         ..PLAIN
     },
     Shape {
+        name: "beside_plain_fields",
+        items: "#[derive(Clone, Copy, Permanent)] #[permanent(plain)] #[repr(packed)] pub struct Op(u8, u32);
+                #[derive(Permanent)] pub struct Timed<'a> {
+                    #[permanent(plain)] after: std::time::Duration, next: Link<'a, Op>, #[permanent(plain)] text: &'static str,
+                }",
+        of: "Timed<{o}>",
+        make: "Timed { after: std::time::Duration::ZERO, next: Link::unset(), text: \"a constant\" }",
+        link: "&$v.next",
+        link_type: "Link<{l}, Op>",
+        target: "Op(1, 2)",
+        stolen_type: "&{o} Op",
+        ..PLAIN
+    },
+    Shape {
         name: "a_table_of_constant_length",
         items: "#[derive(Permanent)] pub struct Table<'a, const N: usize> { links: [Link<'a, u64>; N] }",
         of: "Table<{o}, 3>",

@@ -5,8 +5,8 @@
 //!   [`status`] and [`limit`] read and bound what this process has. [`advice_does_nothing`], [`lock_all_memory`], [`filter`] and [`namespace`]
 //!   put it on another kernel or into another world, [`in_memory_of`] into a memory cgroup.
 //! * **Things to allocate**: [`code::Blocks`], [`heap::Objects`], [`handles::Node`], and the numbers of [`Random`].
-//! * **Systems that are not this one**: [`PagesOf`] any size, [`Disturbed`] calls, pages whose refusals are [`Taking`] access, and the
-//!   allocator that is [`Refusing`].
+//! * **Systems that are not this one**: [`PagesOf`] any size, [`Disturbed`] calls, pages whose refusals are [`Taking`] access, the allocator that
+//!   is [`Refusing`], and [`Refusals`], for work that goes on.
 
 mod bytes;
 #[cfg(target_os = "linux")]
@@ -30,6 +30,8 @@ mod memory;
 pub mod namespace;
 mod pages_of;
 mod random;
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
+mod refusals;
 mod refusing;
 #[cfg(target_os = "linux")]
 mod said;
@@ -53,6 +55,8 @@ pub use limits::{Resource, limit, status};
 pub use memory::{Mapping, Memory, copied, memory, permissions, resident};
 pub use pages_of::PagesOf;
 pub use random::Random;
+#[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
+pub use refusals::Refusals;
 pub use refusing::{Refusing, after};
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 pub use taking::Taking;

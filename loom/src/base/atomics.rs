@@ -48,6 +48,10 @@ impl AtomicUsize {
         self.model().fetch_or(value, order)
     }
 
+    pub(crate) fn fetch_xor(&self, value: usize, order: Ordering) -> usize {
+        self.model().fetch_xor(value, order)
+    }
+
     pub(crate) fn fetch_and(&self, value: usize, order: Ordering) -> usize {
         self.model().fetch_and(value, order)
     }

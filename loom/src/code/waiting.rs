@@ -3,6 +3,7 @@
 use super::record::Record;
 use super::shelf::{Board, Shelf};
 use crate::Watched;
+use crate::base::page::PageSize;
 use core::ops::Range;
 use loom::sync::Arc;
 use loom::thread;
@@ -18,8 +19,9 @@ struct Pages {
 impl Pages {
     /// A tail waits in these units. Every atomic that threads will use is used once before there are any.
     fn new(tail: Range<usize>) -> Arc<Self> {
+        let page = PageSize::new(64 << 10).unwrap();
         // SAFETY: what the shelf is given is leaked.
-        let pages = Self { shelf: unsafe { Shelf::new() }, units: [(); 4].map(|()| Watched::new()) };
+        let pages = Self { shelf: unsafe { Shelf::new(page) }, units: [(); 4].map(|()| Watched::new()) };
         assert!(pages.shelf.take(1, UNIT, |_| true).is_none());
         pages.leave(tail);
         let held = pages.shelf.take(UNIT, UNIT, |_| true).unwrap();
@@ -29,6 +31,10 @@ impl Pages {
 
     /// Leaves units that the caller holds at a new place.
     fn leave(&self, units: Range<usize>) {
+        self.leave_bytes(units.start * UNIT..units.end * UNIT);
+    }
+
+    fn leave_bytes(&self, bytes: Range<usize>) {
         let board = || {
             // SAFETY: leaked.
             let board: &'static Board = Box::leak(Box::new(unsafe { Board::new() }));
@@ -37,7 +43,7 @@ impl Pages {
         };
         let vacant = self.shelf.vacancy(board).unwrap();
         // SAFETY: the caller's, and nobody else's: loom would see it.
-        self.shelf.leave(unsafe { vacant.with(units.start * UNIT..units.end * UNIT) });
+        self.shelf.leave(unsafe { vacant.with(bytes) });
     }
 
     /// Goes on in a tail: takes `count` units of one that has as many, writes there, and leaves the rest. The units.
@@ -130,5 +136,22 @@ fn a_place_that_was_filled_anew_gives_what_lies_there_now() {
             (None, Some(_)) => assert_eq!(pages.go_on(1), Some(1..2)),
             (None, None) => panic!("nobody took what waited"),
         }
+    });
+}
+
+// A seal must find each tail that begins in the middle of a page, whoever left another one meanwhile.
+#[test]
+fn a_tail_that_begins_in_a_page_is_found_after_it_was_left() {
+    loom::model(|| {
+        let pages = Pages::new(0..1);
+        let other = pages.clone();
+        let second = thread::spawn(move || other.leave_bytes(UNIT + 1..2 * UNIT + 1));
+        let held = pages.shelf.take(UNIT, UNIT, |range| range.start == 0);
+        pages.shelf.empty(held.unwrap());
+        pages.leave_bytes(3 * UNIT + 1..4 * UNIT + 1);
+        second.join().unwrap();
+        let ragged =
+            |start| pages.shelf.ragged().any(|spot| pages.shelf.take_at(spot, |range| range.start == start).is_some());
+        assert!(ragged(UNIT + 1) && ragged(3 * UNIT + 1));
     });
 }

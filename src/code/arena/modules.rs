@@ -71,6 +71,10 @@ impl CodeArena {
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Variance
+///
+/// Covariant in `'a`.
 #[derive(Clone, Copy)]
 pub struct Module<'a> {
     arena: &'a CodeArena,
@@ -240,6 +244,10 @@ impl fmt::Debug for Module<'_> {
 /// assert_eq!(modules.last().map(|module| module.name()), Some("b"));
 /// # Ok::<(), permacode::Error>(())
 /// ```
+///
+/// # Variance
+///
+/// Covariant in `'a`.
 #[derive(Clone)]
 pub struct Modules<'a> {
     arena: &'a CodeArena,
@@ -276,6 +284,10 @@ impl fmt::Debug for Modules<'_> {
 /// assert_eq!((offset(head), offset(tail)), (Some(0), Some(4)));
 /// # Ok::<(), permacode::Error>(())
 /// ```
+///
+/// # Variance
+///
+/// Covariant in `'a`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Location<'a> {

@@ -8,8 +8,8 @@ use crate::error::{Error, PageError};
 impl CodeArena {
     /// Makes all finished code read-only that is not yet, and says how many tails open loaders still hold.
     ///
-    /// Costs one system call for each stretch of unsealed pages, commonly one in all, and a load for each 16 MiB that
-    /// are sealed already. [`protection`](crate::code::CodeArenaBuilder::protection) and
+    /// Costs one system call for each stretch of unsealed pages, commonly one in all. It takes a load for each 16 MiB that
+    /// are sealed already, and some for each 256 KiB that are not, waiting tails included. [`protection`](crate::code::CodeArenaBuilder::protection) and
     /// [`huge_pages`](crate::code::CodeArenaBuilder::huge_pages) cost more, as they say.
     ///
     /// The rest of each module's last page is padded with zeros, unless a loader fills it. Short tails between the

@@ -1,5 +1,6 @@
 //! The contents of an arena and their cost, in numbers.
 
+use crate::base::plural::plural;
 use crate::code::store::CodeStore;
 use core::fmt;
 use core::sync::atomic::Ordering::Relaxed;
@@ -89,17 +90,16 @@ impl CodeStats {
 
 impl fmt::Display for CodeStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let many = |count: usize| if count == 1 { "" } else { "s" };
         let Self { reserved, claimed, native, used, gaps, lost, tails, .. } = self;
         let Self { pages, unsealed, mappings, seals, system_calls, modules, sites, .. } = self;
-        write!(f, "{used} bytes of code in {modules} module{} on {pages} page{}", many(*modules), many(*pages))?;
+        write!(f, "{used} bytes of code in {modules} module{} on {pages} page{}", plural(*modules), plural(*pages))?;
         write!(f, ", {unsealed} unsealed; {claimed} of {reserved} bytes claimed, {native} of them for machine code")?;
         write!(
             f,
             "; {gaps} bytes in gaps, {lost} lost, {tails} in tails; {mappings} mapping{}, {seals} seal{}",
-            many(*mappings),
-            many(*seals)
+            plural(*mappings),
+            plural(*seals)
         )?;
-        write!(f, ", {system_calls} system call{}, {sites} site{}", many(*system_calls), many(*sites))
+        write!(f, ", {system_calls} system call{}, {sites} site{}", plural(*system_calls), plural(*sites))
     }
 }

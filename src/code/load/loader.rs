@@ -17,6 +17,7 @@ use crate::error::Error;
 use core::alloc::Layout;
 use core::fmt;
 use core::marker::PhantomData;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr::{self, NonNull};
 
 /// Allocates blocks, interns names, sets links and numbers sites. A lowering function takes a `&Loader<'a>`.
@@ -41,12 +42,20 @@ use core::ptr::{self, NonNull};
 /// assert_eq!(lower(&module, "+-")?, b"+-");
 /// # Ok::<(), Error>(())
 /// ```
+///
+/// # Variance
+///
+/// Invariant in `'a`: a loader of a long-lived arena takes no short-lived references.
 pub struct Loader<'a> {
     bump: Bump,
     room: Room<'a>,
     /// Invariant in `'a`: a loader of a long-lived arena takes no short-lived references (soundness S11).
     invariant: PhantomData<fn(&'a ()) -> &'a ()>,
 }
+
+// The functions that a loader is given run between two of its steps. If one panics, its slice is zeroed and counted as lost, as after an error.
+impl UnwindSafe for Loader<'_> {}
+impl RefUnwindSafe for Loader<'_> {}
 
 impl<'a> Loader<'a> {
     /// Makes a loader that fills a module. Whoever owns it [closes](Self::close) it.

@@ -30,6 +30,10 @@ use core::fmt;
 /// # #[cfg(not(all(target_arch = "x86_64", target_os = "linux", not(permacode_ordinary_pages))))]
 /// # fn main() {}
 /// ```
+///
+/// # Variance
+///
+/// Invariant in `'a`, as [`Loader`](crate::Loader) is.
 pub struct NativeModule<'a>(OpenModule<'a>);
 
 impl CodeArena {

@@ -23,6 +23,10 @@ use core::ops::Deref;
 /// assert_eq!((text, module.name()), ("a block", "m"));
 /// # Ok::<(), permacode::Error>(())
 /// ```
+///
+/// # Variance
+///
+/// Invariant in `'a`, as [`Loader`] is.
 pub struct OpenModule<'a> {
     /// Fills the module; nobody else has it but by reference.
     loader: Loader<'a>,

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Each kind has room of its own: neither cuts the other's mappings in pieces. A claim moves the watermark, makes the pages writable, and the part
-//! of the page table that tells of them. If that is refused, the claim is given back, unless another one lies behind it already.
+//! of the page table that tells of them. If the system refuses that, the claim keeps no more than its block needs, and tries again. If that is refused
+//! too, the rest is given back, unless another claim lies behind it already.
 
 use super::code_pages::{CodePages, LONGEST_RUN};
 use super::record::Record;
@@ -29,29 +30,37 @@ const AHEAD: usize = 10;
 pub(in crate::code) struct Claim<'l> {
     pages: &'l CodePages,
     end: End,
-    range: Range<usize>,
+    /// Counted from the end, as the watermark does.
+    units: Range<usize>,
 }
 
 impl Claim<'_> {
     pub(in crate::code) fn range(&self) -> Range<usize> {
-        self.range.clone()
+        self.pages.bytes(self.end, &self.units)
     }
 
     /// Gives the pages their memory now.
     pub(in crate::code) fn populate(&self) -> Result<(), PageError> {
         // SAFETY: claimed and committed, nobody else's, and so not sealed.
-        unsafe { self.pages.reservation.apply(Step::Populate, self.pages.reserved(self.range())) }
+        unsafe { self.pages.apply(Step::Populate, self.range()) }
     }
 
     /// Keeps the pages: from here on they are to be filled or left.
     pub(in crate::code) fn keep(self) -> Range<usize> {
         ManuallyDrop::new(self).range()
     }
+
+    /// Gives back what is more than the first units, as the end counts them.
+    fn shorten(&mut self, units: usize) {
+        let end = self.units.start + units;
+        self.pages.give_back(self.end, end..self.units.end);
+        self.units.end = end;
+    }
 }
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        self.pages.give_back(self.end, self.range());
+        self.pages.give_back(self.end, self.units.clone());
     }
 }
 
@@ -130,7 +139,7 @@ impl CodePages {
             let length = align::run_length(more, wish, self.left(claimed), self.grain);
             length.filter(|_| here).map(|length| length / self.grain).ok_or(())
         });
-        claimed.map_or(Ok(None), |units| self.commit(End::Front, units).map(Some))
+        claimed.map_or(Ok(None), |units| self.commit(End::Front, units, more).map(Some))
     }
 
     /// Claims and commits pages for a block, a piece as long as [`piece`](align::piece) says.
@@ -140,15 +149,9 @@ impl CodePages {
     /// [`Error::Exhausted`], [`Error::Limit`], or the system's refusal; nothing is claimed then.
     pub(in crate::code) fn claim(&self, search: Search) -> Result<Claim<'_>, Error> {
         let Search { end, block, wish, .. } = search;
+        let needed = |units| self.need_at(end, units, block).ok_or(Error::TooLarge { len: block.size(), element: 1 });
         let units = self.watermark.claim(end, |claimed| {
-            let needed = match end {
-                End::Front => self.need(&(claimed.front * self.grain..self.len), block),
-                End::Back => {
-                    let edge = self.at(self.back(claimed.back)).addr().get();
-                    align::need_below(edge, block.size(), block.align())
-                }
-            };
-            let needed = needed.ok_or(Error::TooLarge { len: block.size(), element: 1 })?;
+            let needed = needed(claimed.of(end))?;
             let left = self.left(claimed);
             let piece = align::piece(needed, wish);
             let wish = match end {
@@ -159,7 +162,16 @@ impl CodePages {
             let length = align::run_length(needed, wish, left, self.grain).ok_or(self.full(needed, left))?;
             Ok::<_, Error>(length / self.grain)
         })?;
-        self.commit(end, units).map_err(Error::Pages)
+        let needed = needed(units.start)?;
+        self.commit(end, units, needed).map_err(Error::Pages)
+    }
+
+    /// The bytes that a block needs behind the first `units`.
+    fn need_at(&self, end: End, units: usize, block: Layout) -> Option<usize> {
+        match end {
+            End::Front => self.need(&(units * self.grain..self.len), block),
+            End::Back => align::need_below(self.at(self.back(units)).addr().get(), block.size(), block.align()),
+        }
     }
 
     /// Claims, commits and populates pages ahead of the first load, and leaves them for it.
@@ -237,23 +249,38 @@ impl CodePages {
         [0..claimed.front * self.grain, self.back(claimed.back).min(edge)..edge]
     }
 
-    /// Commits units that the caller has claimed just now.
-    fn commit(&self, end: End, units: Range<usize>) -> Result<Claim<'_>, PageError> {
-        let range = match end {
+    /// The bytes of units that are counted from an end.
+    fn bytes(&self, end: End, units: &Range<usize>) -> Range<usize> {
+        match end {
             End::Front => units.start * self.grain..units.end * self.grain,
             End::Back => self.back(units.end)..self.back(units.start),
-        };
-        let claim = Claim { pages: self, end, range };
-        self.commit_table(end, claim.range())?;
-        // SAFETY: whole pages that the caller alone has claimed just now, so they were never sealed (invariant 4).
-        unsafe { self.reservation.apply(Step::Commit, self.reserved(self.unready(claim.range()))) }?;
+        }
+    }
+
+    /// Commits units that the caller has claimed just now. If that is refused, it gives back those that are claimed ahead of the `needed` bytes,
+    /// and tries once more.
+    fn commit(&self, end: End, units: Range<usize>, needed: usize) -> Result<Claim<'_>, PageError> {
+        let least = needed.div_ceil(self.grain);
+        let mut claim = Claim { pages: self, end, units };
+        if let Err(refused) = self.commit_claim(&claim) {
+            if least >= claim.units.len() {
+                return Err(refused);
+            }
+            claim.shorten(least);
+            self.commit_claim(&claim)?;
+        }
         if self.huge && end == End::Front {
             // SAFETY: committed just now. A refusal changes nothing but how fast it is.
-            self.refusal.note(&unsafe {
-                self.reservation.apply(Step::Huge { sealed: false }, self.reserved(self.huge_part(claim.range())))
-            });
+            self.refusal.note(&unsafe { self.apply(Step::Huge { sealed: false }, self.huge_part(claim.range())) });
         }
         Ok(claim)
+    }
+
+    /// Makes the pages of a claim writable, and the part of the page table that tells of them.
+    fn commit_claim(&self, claim: &Claim<'_>) -> Result<(), PageError> {
+        self.commit_table(claim.end, claim.range())?;
+        // SAFETY: whole pages that the claim's holder alone has claimed just now, so they were never sealed (invariant 4).
+        unsafe { self.apply(Step::Commit, self.unready(claim.range())) }
     }
 
     /// Makes the page table of claimed pages writable.
@@ -275,16 +302,13 @@ impl CodePages {
         claimed.start.max(self.ready).min(claimed.end)..claimed.end
     }
 
-    /// Gives a claim back. If others claimed behind it, it stays claimed: pages that are nobody's, counted as a tail,
+    /// Gives claimed units back. If others claimed behind them, they stay claimed: pages that are nobody's, counted as a tail,
     /// and never to be sealed. They have no access, but for those that had it before.
-    fn give_back(&self, end: End, range: Range<usize>) {
-        // SAFETY: a claim that is being dropped: nobody refers to it, nothing was written there, and it was never sealed. A refusal changes
-        // nothing that matters: the pages are zero, and whoever claims them next commits them again.
-        let _ = unsafe { self.reservation.apply(Step::Decommit, self.reserved(self.unready(range.clone()))) };
-        let units = match end {
-            End::Front => range.start / self.grain..range.end / self.grain,
-            End::Back => (self.back(0) - range.end) / self.grain..(self.back(0) - range.start) / self.grain,
-        };
+    fn give_back(&self, end: End, units: Range<usize>) {
+        let range = self.bytes(end, &units);
+        // SAFETY: a claim that is being dropped or shortened: nobody refers to it, nothing was written there, and it was never sealed. A refusal
+        // changes nothing that matters: the pages are zero, and whoever claims them next commits them again.
+        let _ = unsafe { self.apply(Step::Decommit, self.unready(range.clone())) };
         if !self.watermark.give_back(end, &units) {
             self.closed_tails.fetch_add(range.len(), Relaxed);
         }

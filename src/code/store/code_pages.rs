@@ -31,7 +31,9 @@ use super::tails::Tail;
 use super::watermark::{End, Watermark};
 use crate::base::align;
 use crate::base::page::PageSize;
-use crate::pages::{HUGE, Reservation, Sealable};
+use crate::base::page_range::PageRange;
+use crate::error::PageError;
+use crate::pages::{HUGE, Reservation, Sealable, Step};
 use core::cell::Cell;
 use core::ops::Range;
 use core::ptr::NonNull;
@@ -127,7 +129,7 @@ impl CodePages {
         };
         let grain = align::grain(geometry.code, page.bytes());
         // SAFETY: the caller's promise; `park` hands on boards of the arena that these pages are part of.
-        let shelves = unsafe { [Shelf::new(), Shelf::new()] };
+        let shelves = unsafe { [Shelf::new(page), Shelf::new(page)] };
         Self {
             table,
             start: geometry.start,
@@ -204,9 +206,24 @@ impl CodePages {
         (self.start, self.reservation.len() - self.start - self.len())
     }
 
-    /// A range among the code pages as one of the reservation.
-    pub(in crate::code) fn reserved(&self, code: Range<usize>) -> Range<usize> {
-        self.start + code.start..self.start + code.end
+    /// Takes a step with whole pages of code.
+    ///
+    /// # Safety
+    ///
+    /// What the [step](Step) asks for under *Safety*.
+    pub(super) unsafe fn apply(&self, step: Step, code: Range<usize>) -> Result<(), PageError> {
+        // SAFETY: the caller's promise.
+        unsafe { self.reservation.apply(step, self.start + code.start..self.start + code.end) }
+    }
+
+    /// As [`apply`](Self::apply), by the pages' numbers.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    pub(super) unsafe fn apply_to_pages(&self, step: Step, pages: PageRange) -> Result<(), PageError> {
+        // SAFETY: the caller's promise.
+        unsafe { self.apply(step, self.page().span(pages)) }
     }
 
     /// The part of a range that whole huge pages can lie in.
@@ -306,7 +323,7 @@ impl CodePages {
     /// Returns the level that holds for every page of the bytes.
     pub(in crate::code) fn protection(&self, bytes: Range<usize>) -> Protection {
         let pages = self.page().touched(bytes);
-        let is_set = |mark| self.table.is_set(mark, pages.clone());
+        let is_set = |mark| self.table.is_set(mark, pages);
         match () {
             () if !self.reservation.protects() || !is_set(PageFlag::Sealed) => Protection::TypeOnly,
             () if !is_set(PageFlag::Replaced) => Protection::ReadOnly,
@@ -350,7 +367,7 @@ impl CodePages {
     }
 
     /// The numbers of the claimed pages: from the front, and from the back.
-    pub(in crate::code) fn claimed_pages(&self) -> [Range<usize>; 2] {
+    pub(in crate::code) fn claimed_pages(&self) -> [PageRange; 2] {
         self.claimed_ranges().map(|range| self.page().touched(range))
     }
 
@@ -361,10 +378,11 @@ impl CodePages {
     /// Counts the kernel's mappings that the accessible pages make up.
     pub(in crate::code) fn mappings(&self) -> usize {
         let [front, back] = self.claimed_pages();
-        let front = 0..front.end.max(self.page().index(self.ready));
-        match front.end < back.start {
-            true => self.table.mappings(front) + self.table.mappings(back),
-            false => self.table.mappings(0..back.end.max(front.end)),
+        let accessible = |end| PageRange::numbered(0..end);
+        let front = front.end().max(self.page().index(self.ready));
+        match front < back.start() {
+            true => self.table.mappings(accessible(front)) + self.table.mappings(back),
+            false => self.table.mappings(accessible(front.max(back.end()))),
         }
     }
 }

@@ -16,6 +16,7 @@ use super::extent::Extent;
 use super::record::AtomicRecord;
 use super::watermark::End;
 use crate::base::page::PageSize;
+use crate::base::page_range::PageRange;
 use core::ops::Range;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::*};
@@ -119,20 +120,20 @@ impl PageGroups {
 
     /// Returns the bytes behind `rest`, whole pages, that must be made writable before anything can be said of `pages`,
     /// which are claimed from this end.
-    pub(in crate::code) fn missing(&self, end: End, pages: Range<usize>, page: PageSize) -> Option<Range<usize>> {
+    pub(in crate::code) fn missing(&self, end: End, pages: PageRange, page: PageSize) -> Option<Range<usize>> {
         let middle = &self.middle;
         let bytes = |group: usize| (group - middle.start) * size_of::<Group>();
         let all = page.ceil(bytes(middle.end))?;
         match end {
             End::Front => {
-                let (needed, ready) = (pages.end.div_ceil(GROUP).min(middle.end), self.ready.load(Acquire));
+                let (needed, ready) = (pages.end().div_ceil(GROUP).min(middle.end), self.ready.load(Acquire));
                 (needed > ready).then(|| page.floor(bytes(ready))..bytes(needed).next_multiple_of(STEP).min(all))
             }
             End::Back => {
                 // With the group that says whether it is full.
-                let needed = (pages.start / GROUP / GROUP * GROUP).max(middle.start);
+                let needed = (pages.start() / GROUP / GROUP * GROUP).max(middle.start);
                 let last = self.last.load(Acquire);
-                let is_there = needed >= last || pages.end <= self.ready.load(Acquire) * GROUP;
+                let is_there = needed >= last || pages.end() <= self.ready.load(Acquire) * GROUP;
                 if is_there { None } else { Some(bytes(needed) / STEP * STEP..page.ceil(bytes(last))?) }
             }
         }

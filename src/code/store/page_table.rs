@@ -16,7 +16,7 @@ use super::extent::Extent;
 use super::page_groups::{GROUP, Group, PageFlag, PageGroups};
 use super::record::Record;
 use crate::base::bits;
-use core::ops::Range;
+use crate::base::page_range::PageRange;
 use core::sync::atomic::Ordering::*;
 
 /// The table over all pages of one arena.
@@ -44,20 +44,20 @@ impl PageTable {
     /// # Safety
     ///
     /// What the [mark](PageFlag) says is so of every one of them, and stays so.
-    pub(in crate::code) unsafe fn set(&self, mark: PageFlag, pages: Range<usize>) {
+    pub(in crate::code) unsafe fn set(&self, mark: PageFlag, pages: PageRange) {
         self.add(mark, pages);
     }
 
-    fn add(&self, mark: PageFlag, pages: Range<usize>) {
+    fn add(&self, mark: PageFlag, pages: PageRange) {
         for (group, mask) in self.masks(pages) {
             group.mark(mark).fetch_or(mask, Release);
         }
     }
 
     /// Returns `true` if every one of `pages` is marked.
-    pub(in crate::code) fn is_set(&self, mark: PageFlag, pages: Range<usize>) -> bool {
+    pub(in crate::code) fn is_set(&self, mark: PageFlag, pages: PageRange) -> bool {
         // A page whose group is not there has no mark.
-        bits::words(pages)
+        bits::words(pages.numbers())
             .all(|(index, mask)| self.groups.get(index).is_some_and(|group| group.bits(mark) & mask == mask))
     }
 
@@ -66,14 +66,14 @@ impl PageTable {
     /// # Safety
     ///
     /// They were: every one of them is sealed, and memory that nobody can change lies there.
-    pub(in crate::code) unsafe fn replace(&self, pages: Range<usize>) {
-        for (group, mask) in self.masks(pages.clone()) {
+    pub(in crate::code) unsafe fn replace(&self, pages: PageRange) {
+        for (group, mask) in self.masks(pages) {
             group.mark(PageFlag::Begins).fetch_and(!mask, Release);
         }
-        self.add(PageFlag::Begins, pages.start..pages.start + 1);
+        self.add(PageFlag::Begins, PageRange::numbered(pages.start()..pages.start() + 1));
         // A larger replacement that this one cut goes on behind it.
-        let behind = pages.end..(pages.end + 1).min(self.groups.pages());
-        if !behind.is_empty() && self.is_set(PageFlag::Replaced, behind.clone()) {
+        let behind = PageRange::numbered(pages.end()..self.groups.pages()).first();
+        if !behind.is_empty() && self.is_set(PageFlag::Replaced, behind) {
             self.add(PageFlag::Begins, behind);
         }
         self.add(PageFlag::Replaced, pages);
@@ -82,13 +82,13 @@ impl PageTable {
     /// The first stretch of pages in `pages` that have one mark and not the other, and are alike in being executable.
     pub(in crate::code) fn next_between(
         &self,
-        pages: Range<usize>,
+        pages: PageRange,
         with: PageFlag,
         without: PageFlag,
-    ) -> Option<(Range<usize>, bool)> {
+    ) -> Option<(PageRange, bool)> {
         let pending = |group: &Group| group.bits(with) & !group.bits(without);
-        let first = self.next_stretch(pages.clone(), pending)?;
-        let executable = self.is_set(PageFlag::Executable, first.start..first.start + 1);
+        let first = self.next_stretch(pages, pending)?;
+        let executable = self.is_set(PageFlag::Executable, first.first());
         let alike = |group: &Group| {
             let executables = group.bits(PageFlag::Executable);
             pending(group) & if executable { executables } else { !executables }
@@ -98,7 +98,7 @@ impl PageTable {
 
     /// Counts the kernel's mappings that these pages make up, in front of which there is none: stretches of pages that
     /// are alike.
-    pub(in crate::code) fn mappings(&self, pages: Range<usize>) -> usize {
+    pub(in crate::code) fn mappings(&self, pages: PageRange) -> usize {
         const SHOWN: [PageFlag; 4] = [PageFlag::Sealed, PageFlag::Executable, PageFlag::Replaced, PageFlag::Fixed];
         let mut before = [0; SHOWN.len()];
         let begins = |(group, mask): (&Group, usize)| {
@@ -110,11 +110,11 @@ impl PageTable {
             }
             (begins & mask).count_ones() as usize
         };
-        let count = self.masks(pages.clone()).map(begins).sum::<usize>();
+        let count = self.masks(pages).map(begins).sum::<usize>();
         // Whatever the first page is, it begins one.
         let first =
-            self.group(pages.start).map_or(0, |group| group.bits(PageFlag::Sealed) | group.bits(PageFlag::Begins));
-        count + usize::from(!pages.is_empty() && first >> (pages.start % GROUP) & 1 == 0)
+            self.group(pages.start()).map_or(0, |group| group.bits(PageFlag::Sealed) | group.bits(PageFlag::Begins));
+        count + usize::from(!pages.is_empty() && first >> (pages.start() % GROUP) & 1 == 0)
     }
 
     /// Marks `pages` as sealed.
@@ -122,8 +122,8 @@ impl PageTable {
     /// # Safety
     ///
     /// Nobody writes to any of them again, and the source has made them read-only.
-    pub(in crate::code) unsafe fn seal(&self, pages: Range<usize>) {
-        let first = pages.start / GROUP;
+    pub(in crate::code) unsafe fn seal(&self, pages: PageRange) {
+        let first = pages.start() / GROUP;
         for (index, (group, mask)) in (first..).zip(self.masks(pages)) {
             if group.mark(PageFlag::Sealed).fetch_or(mask, Release) | mask == usize::MAX {
                 self.over(index).iter().for_each(|over| _ = over.full.fetch_or(1 << (index % GROUP), Release));
@@ -132,15 +132,15 @@ impl PageTable {
     }
 
     /// The first stretch of pages in `pages` that are closed and not sealed.
-    pub(in crate::code) fn next_unsealed(&self, pages: Range<usize>) -> Option<Range<usize>> {
+    pub(in crate::code) fn next_unsealed(&self, pages: PageRange) -> Option<PageRange> {
         let pending = |group: &Group| group.bits(PageFlag::Closed) & !group.bits(PageFlag::Sealed);
         let not_full = |index: usize| self.over(index).map_or(0, |over| !over.full.load(Acquire));
-        let mut from = pages.start;
-        while let Some(group) = bits::next_set(from / GROUP..pages.end.div_ceil(GROUP), not_full) {
+        let mut from = pages.start();
+        while let Some(group) = bits::next_set(from / GROUP..pages.end().div_ceil(GROUP), not_full) {
             from = from.max(group * GROUP);
-            let first = self.next_stretch(from..pages.end.min((group + 1) * GROUP), pending);
-            if let Some(first) = first {
-                return self.next_stretch(first.start..pages.end, pending);
+            let rest = self.groups.get(group).map_or(0, pending) >> (from % GROUP);
+            if rest != 0 {
+                return self.next_stretch(pages.from(from + rest.trailing_zeros() as usize), pending);
             }
             from = (group + 1) * GROUP;
         }
@@ -148,7 +148,7 @@ impl PageTable {
     }
 
     /// Counts those of `pages` that are closed and not sealed.
-    pub(in crate::code) fn count_unsealed(&self, pages: Range<usize>) -> usize {
+    pub(in crate::code) fn count_unsealed(&self, pages: PageRange) -> usize {
         self.masks(pages)
             .map(|(group, mask)| group.bits(PageFlag::Closed) & !group.bits(PageFlag::Sealed) & mask)
             .map(|pending| pending.count_ones() as usize)
@@ -156,8 +156,8 @@ impl PageTable {
     }
 
     /// Says that `extent` is the highest on each of `pages`.
-    pub(in crate::code) fn own(&self, pages: Range<usize>, extent: Record<'_, Extent>) {
-        for page in pages {
+    pub(in crate::code) fn own(&self, pages: PageRange, extent: Record<'_, Extent>) {
+        for page in pages.numbers() {
             if let Some(group) = self.group(page) {
                 group.owners[page % GROUP].set(extent);
             }
@@ -170,15 +170,15 @@ impl PageTable {
     }
 
     /// The groups of `pages` that are there, each with the bits that stand for them.
-    fn masks(&self, pages: Range<usize>) -> impl Iterator<Item = (&Group, usize)> {
-        bits::words(pages).filter_map(|(index, mask)| self.groups.get(index).map(|group| (group, mask)))
+    fn masks(&self, pages: PageRange) -> impl Iterator<Item = (&Group, usize)> {
+        bits::words(pages.numbers()).filter_map(|(index, mask)| self.groups.get(index).map(|group| (group, mask)))
     }
 
-    fn next_stretch(&self, pages: Range<usize>, bits: impl Fn(&Group) -> usize) -> Option<Range<usize>> {
+    fn next_stretch(&self, pages: PageRange, bits: impl Fn(&Group) -> usize) -> Option<PageRange> {
         let word = |page: usize| self.group(page).map_or(0, &bits);
-        let start = bits::next_set(pages.clone(), word)?;
-        let end = bits::next_set(start..pages.end, |page| !word(page)).unwrap_or(pages.end);
-        Some(start..end)
+        let start = bits::next_set(pages.numbers(), word)?;
+        let end = bits::next_set(start..pages.end(), |page| !word(page)).unwrap_or(pages.end());
+        Some(PageRange::numbered(start..end))
     }
 }
 
@@ -188,7 +188,12 @@ mod tests {
     use super::super::watermark::End;
     use super::*;
     use crate::base::page::PageSize;
+    use core::ops::Range;
     use core::ptr::NonNull;
+
+    fn numbered(pages: Range<usize>) -> PageRange {
+        PageRange::numbered(pages)
+    }
 
     /// A table over `pages` pages in memory of its own, all of it there.
     fn with_table(pages: usize, test: impl FnOnce(PageTable)) {
@@ -210,17 +215,17 @@ mod tests {
 
     fn set(table: &PageTable, mark: PageFlag, pages: Range<usize>) {
         // SAFETY: no memory belongs to these pages.
-        unsafe { table.set(mark, pages) };
+        unsafe { table.set(mark, numbered(pages)) };
     }
 
     fn seal(table: &PageTable, pages: Range<usize>) {
         // SAFETY: as above.
-        unsafe { table.seal(pages) };
+        unsafe { table.seal(numbered(pages)) };
     }
 
     fn replace(table: &PageTable, pages: Range<usize>) {
         // SAFETY: as above.
-        unsafe { table.replace(pages) };
+        unsafe { table.replace(numbered(pages)) };
     }
 
     #[test]
@@ -229,15 +234,23 @@ mod tests {
             set(&table, PageFlag::Closed, 10..11);
             set(&table, PageFlag::Closed, 60..200);
             seal(&table, 100..130);
-            assert_eq!(table.next_unsealed(0..300), Some(10..11));
-            assert_eq!(table.next_unsealed(11..300), Some(60..100));
-            assert_eq!(table.next_unsealed(100..300), Some(130..200));
-            assert_eq!(table.next_unsealed(140..150), Some(140..150));
-            assert_eq!(table.next_unsealed(200..300), None);
-            assert_eq!(table.next_between(0..300, PageFlag::Sealed, PageFlag::Replaced), Some((100..130, false)));
-            assert_eq!(table.count_unsealed(0..300), 1 + 40 + 70);
-            assert!(table.is_set(PageFlag::Sealed, 100..130) && table.is_set(PageFlag::Sealed, 5..5));
-            assert!(!table.is_set(PageFlag::Sealed, 99..130) && !table.is_set(PageFlag::Sealed, 100..131));
+            assert_eq!(table.next_unsealed(numbered(0..300)), Some(numbered(10..11)));
+            assert_eq!(table.next_unsealed(numbered(11..300)), Some(numbered(60..100)));
+            assert_eq!(table.next_unsealed(numbered(100..300)), Some(numbered(130..200)));
+            assert_eq!(table.next_unsealed(numbered(140..150)), Some(numbered(140..150)));
+            assert_eq!(table.next_unsealed(numbered(200..300)), None);
+            assert_eq!(
+                table.next_between(numbered(0..300), PageFlag::Sealed, PageFlag::Replaced),
+                Some((numbered(100..130), false))
+            );
+            assert_eq!(table.count_unsealed(numbered(0..300)), 1 + 40 + 70);
+            assert!(
+                table.is_set(PageFlag::Sealed, numbered(100..130)) && table.is_set(PageFlag::Sealed, numbered(5..5))
+            );
+            assert!(
+                !table.is_set(PageFlag::Sealed, numbered(99..130))
+                    && !table.is_set(PageFlag::Sealed, numbered(100..131))
+            );
         });
     }
 
@@ -247,33 +260,39 @@ mod tests {
             set(&table, PageFlag::Closed, 0..20_000);
             seal(&table, 0..12_345);
             seal(&table, 12_350..20_000);
-            assert_eq!(table.next_unsealed(0..20_000), Some(12_345..12_350));
-            assert_eq!(table.next_unsealed(12_347..20_000), Some(12_347..12_350));
+            assert_eq!(table.next_unsealed(numbered(0..20_000)), Some(numbered(12_345..12_350)));
+            assert_eq!(table.next_unsealed(numbered(12_347..20_000)), Some(numbered(12_347..12_350)));
             seal(&table, 12_345..12_350);
-            assert_eq!(table.next_unsealed(0..20_000), None);
+            assert_eq!(table.next_unsealed(numbered(0..20_000)), None);
         });
     }
 
     #[test]
     fn mappings_end_where_pages_differ_and_where_replacements_begin() {
         with_table(300, |table| {
-            assert_eq!((table.mappings(0..0), table.mappings(0..300)), (0, 1));
+            assert_eq!((table.mappings(numbered(0..0)), table.mappings(numbered(0..300))), (0, 1));
             set(&table, PageFlag::Closed, 0..300);
             seal(&table, 0..200);
-            assert_eq!((table.mappings(0..200), table.mappings(0..300)), (1, 2));
+            assert_eq!((table.mappings(numbered(0..200)), table.mappings(numbered(0..300))), (1, 2));
             replace(&table, 0..64);
             replace(&table, 64..100);
-            assert_eq!(table.mappings(0..300), 4);
+            assert_eq!(table.mappings(numbered(0..300)), 4);
             set(&table, PageFlag::Executable, 150..151);
-            assert_eq!(table.mappings(0..300), 6);
-            assert_eq!(table.next_between(0..300, PageFlag::Sealed, PageFlag::Replaced), Some((100..150, false)));
-            assert_eq!(table.next_between(150..300, PageFlag::Sealed, PageFlag::Replaced), Some((150..151, true)));
+            assert_eq!(table.mappings(numbered(0..300)), 6);
+            assert_eq!(
+                table.next_between(numbered(0..300), PageFlag::Sealed, PageFlag::Replaced),
+                Some((numbered(100..150), false))
+            );
+            assert_eq!(
+                table.next_between(numbered(150..300), PageFlag::Sealed, PageFlag::Replaced),
+                Some((numbered(150..151), true))
+            );
             replace(&table, 0..100);
-            assert_eq!(table.mappings(0..300), 5);
+            assert_eq!(table.mappings(numbered(0..300)), 5);
             set(&table, PageFlag::Fixed, 0..100);
-            assert_eq!(table.mappings(0..300), 5);
+            assert_eq!(table.mappings(numbered(0..300)), 5);
             replace(&table, 20..64);
-            assert_eq!(table.mappings(0..300), 7, "the larger one was cut in three");
+            assert_eq!(table.mappings(numbered(0..300)), 7, "the larger one was cut in three");
         });
     }
 
@@ -281,10 +300,10 @@ mod tests {
     fn a_stretch_may_fill_every_word_to_its_end() {
         with_table(128, |table| {
             set(&table, PageFlag::Closed, 0..128);
-            assert_eq!(table.next_unsealed(0..128), Some(0..128));
+            assert_eq!(table.next_unsealed(numbered(0..128)), Some(numbered(0..128)));
             seal(&table, 0..128);
-            assert_eq!(table.next_unsealed(0..128), None);
-            assert!(table.is_set(PageFlag::Sealed, 0..128));
+            assert_eq!(table.next_unsealed(numbered(0..128)), None);
+            assert!(table.is_set(PageFlag::Sealed, numbered(0..128)));
         });
     }
 
@@ -293,19 +312,25 @@ mod tests {
         let (page, front) = (PageSize::new(4096).unwrap(), FIRST * GROUP);
         let all = 30 * front;
         with_part_of_table(all, |table| {
-            assert_eq!((table.groups.missing(End::Front, 0..front, page), table.owner(front).is_some()), (None, false));
+            assert_eq!(
+                (table.groups.missing(End::Front, numbered(0..front), page), table.owner(front).is_some()),
+                (None, false)
+            );
             set(&table, PageFlag::Closed, 0..front);
             assert!(
-                !table.is_set(PageFlag::Closed, front - 1..front + 1)
-                    && table.is_set(PageFlag::Closed, front - 1..front)
+                !table.is_set(PageFlag::Closed, numbered(front - 1..front + 1))
+                    && table.is_set(PageFlag::Closed, numbered(front - 1..front))
             );
-            assert_eq!((table.count_unsealed(0..2 * front), table.mappings(0..2 * front)), (front, 1));
+            assert_eq!(
+                (table.count_unsealed(numbered(0..2 * front)), table.mappings(numbered(0..2 * front))),
+                (front, 1)
+            );
             seal(&table, 0..front);
-            assert_eq!(table.next_unsealed(0..all), None);
+            assert_eq!(table.next_unsealed(numbered(0..all)), None);
             // It grows by steps, from both ends, and goes on where the last page of a step was.
             let mut calls = 0;
             let mut ask = |end, pages: Range<usize>| {
-                if let Some(range) = table.groups.missing(end, pages.clone(), page) {
+                if let Some(range) = table.groups.missing(end, numbered(pages.clone()), page) {
                     assert!(range.start % 4096 == 0 && range.end % 4096 == 0 && !range.is_empty());
                     assert!(range.end <= PageGroups::bytes(all)[1].next_multiple_of(4096));
                     assert!(range.len() <= STEP + GROUP * size_of::<Group>() + 4096, "a step, or a little more");
@@ -313,9 +338,9 @@ mod tests {
                     unsafe { table.groups.grow(end, range) };
                     calls += 1;
                 }
-                assert_eq!(table.groups.missing(end, pages.clone(), page), None);
+                assert_eq!(table.groups.missing(end, numbered(pages.clone()), page), None);
                 set(&table, PageFlag::Closed, pages.clone());
-                assert_eq!(table.next_unsealed(0..all), Some(pages.clone()));
+                assert_eq!(table.next_unsealed(numbered(0..all)), Some(numbered(pages.clone())));
                 seal(&table, pages);
             };
             for pages in (100..10 * front).step_by(100) {

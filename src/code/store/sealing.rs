@@ -12,6 +12,7 @@ use super::code_pages::CodePages;
 use super::extent::Extent;
 use super::page_groups::PageFlag;
 use super::protection::Protection;
+use crate::base::page_range::PageRange;
 use crate::error::PageError;
 use crate::pages::{HUGE, Step};
 use core::ops::Range;
@@ -24,9 +25,9 @@ impl CodePages {
     /// meanwhile.
     pub(in crate::code) fn seal_extent(&self, extent: &Extent) -> Result<usize, PageError> {
         let pages = self.page().touched(extent.start()..extent.end());
-        let (mut from, mut sealed, mut refused) = (pages.start, 0, None);
-        while let Some(stretch) = self.table.next_unsealed(from..pages.end) {
-            from = stretch.end;
+        let (mut from, mut sealed, mut refused) = (pages.start(), 0, None);
+        while let Some(stretch) = self.table.next_unsealed(pages.from(from)) {
+            from = stretch.end();
             match self.seal(stretch) {
                 Ok(pages) => sealed += pages,
                 Err(error) => refused = refused.or(Some(error)),
@@ -38,7 +39,10 @@ impl CodePages {
     /// Pads what waits on the last page of a finished extent, so that it can be sealed. Returns `true` when no open loader writes to its pages.
     pub(in crate::code) fn settle(&self, extent: &Extent) -> bool {
         let pages = self.page().touched(extent.start()..extent.end());
-        self.pad(pages.end.saturating_sub(1).max(pages.start)..pages.end);
+        let last = pages.last();
+        if !self.table.is_set(PageFlag::Closed, last) {
+            self.pad(last);
+        }
         self.table.is_set(PageFlag::Closed, pages)
     }
 
@@ -52,31 +56,30 @@ impl CodePages {
         self.seals.fetch_add(1, Relaxed);
         // SAFETY: only this module lies on these pages, and its loader, the only one that could write there, is finished. They are not
         // marked as closed yet, so no other thread seals them.
-        let sealed =
-            unsafe { self.reservation.apply(Step::SealExecutable, self.reserved(self.page().span(pages.clone()))) };
+        let sealed = unsafe { self.apply_to_pages(Step::SealExecutable, pages) };
         if sealed.is_ok() {
             // SAFETY: the system has just made them so, and nobody can write there.
             unsafe {
-                self.table.set(PageFlag::Executable, pages.clone());
-                self.table.seal(pages.clone());
+                self.table.set(PageFlag::Executable, pages);
+                self.table.seal(pages);
             }
         }
         // SAFETY: the loader is finished and its pages are shared with no other.
-        unsafe { self.table.set(PageFlag::Closed, pages.clone()) };
+        unsafe { self.table.set(PageFlag::Closed, pages) };
         sealed.and_then(|()| self.raise(pages))
     }
 
     /// Pads the waiting tails to their next pages, and seals every page that is closed and not sealed. Returns how many. If the system
     /// refuses a stretch, the others are sealed all the same.
     pub(in crate::code) fn seal_closed(&self) -> Result<usize, PageError> {
-        self.pad(0..usize::MAX);
+        self.pad(PageRange::numbered(0..usize::MAX));
         self.close_gaps();
         let (mut sealed, mut refused) = (0, None);
         for pages in self.claimed_pages() {
-            let mut from = pages.start;
-            while let Some(stretch) = self.table.next_unsealed(from..pages.end) {
-                from = stretch.end;
-                match self.seal(stretch.clone()).and_then(|pages| self.raise(stretch).map(|()| pages)) {
+            let mut from = pages.start();
+            while let Some(stretch) = self.table.next_unsealed(pages.from(from)) {
+                from = stretch.end();
+                match self.seal(stretch).and_then(|pages| self.raise(stretch).map(|()| pages)) {
                     Ok(pages) => sealed += pages,
                     Err(error) => refused = refused.or(Some(error)),
                 }
@@ -89,27 +92,27 @@ impl CodePages {
         refused.map_or(Ok(sealed), Err)
     }
 
-    fn seal(&self, pages: Range<usize>) -> Result<usize, PageError> {
+    fn seal(&self, pages: PageRange) -> Result<usize, PageError> {
         self.seals.fetch_add(1, Relaxed);
         // SAFETY: `PageFlag::Closed`: every loader that could write there is finished, links included, and no tail is left there. Another thread
         // may seal the same stretch at once: what is read-only stays so. No executable page is among them, which this would take the right
         // to execute from: `seal_executable_extent` marks those as sealed before it marks them as closed, and `next_unsealed` reads the
         // marks in the other order. If this fails half-way, the pages stay closed and are tried again.
-        let sealed = unsafe { self.reservation.apply(Step::Seal, self.reserved(self.page().span(pages.clone()))) };
+        let sealed = unsafe { self.apply_to_pages(Step::Seal, pages) };
         // Another thread may have sealed them, and fixed them since: then the system refuses what is done already.
-        if sealed.is_err() && !self.table.is_set(PageFlag::Sealed, pages.clone()) {
+        if sealed.is_err() && !self.table.is_set(PageFlag::Sealed, pages) {
             sealed?;
         }
         // SAFETY: closed pages, read-only since just now or since another thread sealed them.
-        unsafe { self.table.seal(pages.clone()) };
+        unsafe { self.table.seal(pages) };
         Ok(pages.len())
     }
 
     /// Makes sealed pages what the arena's seals are to reach beyond protection; an error only where that is wanted.
-    fn raise(&self, pages: Range<usize>) -> Result<(), PageError> {
-        let reached = if self.level >= Protection::SealedFile { self.replace_sealed_of(pages.clone()) } else { Ok(()) };
+    fn raise(&self, pages: PageRange) -> Result<(), PageError> {
+        let reached = if self.level >= Protection::SealedFile { self.replace_sealed_of(pages) } else { Ok(()) };
         // A memory file lies on small pages.
-        if self.huge && !self.table.is_set(PageFlag::Replaced, pages.clone()) {
+        if self.huge && !self.table.is_set(PageFlag::Replaced, pages) {
             self.collapse(pages);
         }
         if self.strict { reached } else { Ok(()) }
@@ -118,7 +121,7 @@ impl CodePages {
     /// Asks the system to put sealed pages onto huge ones, where all of a huge page is sealed now. It looks at the huge
     /// pages that `pages` is part of. Those in a row are one call, because the kernel empties a queue of each processor
     /// for every call.
-    fn collapse(&self, pages: Range<usize>) {
+    fn collapse(&self, pages: PageRange) {
         let bytes = self.page().span(pages);
         let around = bytes.start.saturating_sub(HUGE - 1)..(bytes.end + (HUGE - 1)).min(self.len());
         let part = self.huge_part(around);
@@ -129,8 +132,7 @@ impl CodePages {
             if start != end {
                 // SAFETY: all are marked as sealed, and advice changes how memory lies, not what it holds, also if another thread replaces
                 // some of it meanwhile. A refusal changes nothing but how fast it is.
-                self.refusal
-                    .note(&unsafe { self.reservation.apply(Step::Huge { sealed: true }, self.reserved(start..end)) });
+                self.refusal.note(&unsafe { self.apply(Step::Huge { sealed: true }, start..end) });
             }
             start = end + HUGE;
         }
@@ -141,9 +143,9 @@ impl CodePages {
     pub(in crate::code) fn each_sealed<E>(&self, mut show: impl FnMut(Range<usize>) -> Result<(), E>) -> Result<(), E> {
         let mut show = |stretch: Range<usize>| if stretch.is_empty() { Ok(()) } else { show(stretch) };
         let mut stretch = 0..0;
-        for page in self.claimed_pages().into_iter().flatten() {
-            let span = self.page().span(page..page + 1);
-            if !self.table.is_set(PageFlag::Sealed, page..page + 1) {
+        for page in self.claimed_pages().into_iter().flat_map(PageRange::each) {
+            let span = self.page().span(page);
+            if !self.table.is_set(PageFlag::Sealed, page) {
                 continue;
             }
             if stretch.end != span.start {
@@ -157,18 +159,16 @@ impl CodePages {
     // ── hardening ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// Puts a sealed memory file in the place of sealed pages, which are alike in being executable.
-    fn replace(&self, pages: Range<usize>, executable: bool) -> Result<(), PageError> {
+    fn replace(&self, pages: PageRange, executable: bool) -> Result<(), PageError> {
         let replaced = self.put_file(pages, executable);
         self.refusal.note(&replaced);
         replaced
     }
 
-    fn put_file(&self, pages: Range<usize>, executable: bool) -> Result<(), PageError> {
+    fn put_file(&self, pages: PageRange, executable: bool) -> Result<(), PageError> {
         // SAFETY: `each_stretch` chose pages that are marked as sealed and alike in being executable. Nobody writes there any more, so if two
         // threads replace the same pages, both put the same bytes there.
-        unsafe {
-            self.reservation.apply(Step::Replace { executable }, self.reserved(self.page().span(pages.clone())))
-        }?;
+        unsafe { self.apply_to_pages(Step::Replace { executable }, pages) }?;
         // SAFETY: replaced just now.
         unsafe { self.table.replace(pages) };
         Ok(())
@@ -180,7 +180,7 @@ impl CodePages {
         front.and(back)
     }
 
-    fn replace_sealed_of(&self, pages: Range<usize>) -> Result<(), PageError> {
+    fn replace_sealed_of(&self, pages: PageRange) -> Result<(), PageError> {
         self.each_stretch(pages, PageFlag::Replaced, |pages, executable| self.replace(pages, executable))
     }
 
@@ -188,11 +188,11 @@ impl CodePages {
     /// grant the others, and there may be one for each earlier seal.
     fn replace_until_refused(&self) -> Result<(), PageError> {
         self.claimed_pages().into_iter().try_for_each(|pages| {
-            let mut from = pages.start;
+            let mut from = pages.start();
             while let Some((stretch, _)) =
-                self.table.next_between(from..pages.end, PageFlag::Sealed, PageFlag::Replaced)
+                self.table.next_between(pages.from(from), PageFlag::Sealed, PageFlag::Replaced)
             {
-                from = stretch.end;
+                from = stretch.end();
                 self.replace_sealed_of(stretch)?;
             }
             Ok(())
@@ -205,15 +205,15 @@ impl CodePages {
     ///
     /// The reservation is never released.
     pub(in crate::code) unsafe fn fix_sealed(&self) -> Result<(), PageError> {
-        let fix = |pages: Range<usize>, executable| {
-            let as_one = self.put_file(pages.clone(), executable);
+        let fix = |pages: PageRange, executable| {
+            let as_one = self.put_file(pages, executable);
             // If they were replaced before, the system only refused to make them one mapping.
-            if as_one.is_err() && !self.table.is_set(PageFlag::Replaced, pages.clone()) {
+            if as_one.is_err() && !self.table.is_set(PageFlag::Replaced, pages) {
                 self.refusal.note(&as_one);
                 as_one?;
             }
             // SAFETY: sealed pages; the caller's promise.
-            let fixed = unsafe { self.reservation.apply(Step::Fix, self.reserved(self.page().span(pages.clone()))) };
+            let fixed = unsafe { self.apply_to_pages(Step::Fix, pages) };
             self.refusal.note(&fixed);
             fixed?;
             // SAFETY: fixed just now.
@@ -227,18 +227,18 @@ impl CodePages {
     /// Takes a step for every stretch of sealed pages that does not have a mark yet.
     fn each_stretch(
         &self,
-        pages: Range<usize>,
+        pages: PageRange,
         without: PageFlag,
-        step: impl Fn(Range<usize>, bool) -> Result<(), PageError>,
+        step: impl Fn(PageRange, bool) -> Result<(), PageError>,
     ) -> Result<(), PageError> {
-        let (mut from, mut refused) = (pages.start, None);
-        while let Some((stretch, executable)) = self.table.next_between(from..pages.end, PageFlag::Sealed, without) {
-            from = stretch.end;
-            if let Err(error) = step(stretch.clone(), executable) {
+        let (mut from, mut refused) = (pages.start(), None);
+        while let Some((stretch, executable)) = self.table.next_between(pages.from(from), PageFlag::Sealed, without) {
+            from = stretch.end();
+            if let Err(error) = step(stretch, executable) {
                 // Another thread may have fixed a part of them, which cannot be replaced then: the rest is tried again.
-                let left = self.table.next_between(stretch.clone(), PageFlag::Sealed, without);
+                let left = self.table.next_between(stretch, PageFlag::Sealed, without);
                 if left.as_ref().is_none_or(|(left, _)| *left != stretch) {
-                    from = stretch.start;
+                    from = stretch.start();
                 } else {
                     refused = refused.or(Some(error));
                 }

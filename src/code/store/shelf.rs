@@ -1,7 +1,7 @@
 //! Tails that wait for a loader: what finished modules left of the room that they had.
 //!
 //! ```text
-//!   shelf ─▶ board: waiting, a bit a place for each class of sizes │ taken, a bit a place │ places: start..limit, … ─▶ board ─▶ …
+//!   shelf ─▶ board: waiting, a bit a place for each class of sizes │ taken, ragged: a bit a place │ places: start..limit, … ─▶ board ─▶ …
 //! ```
 //!
 //! A place is somebody's, from the moment he sets its bit in `taken` until he clears it. Its owner says there which
@@ -13,10 +13,12 @@
 //! be emptied and filled between a look at it and the taking. `loom/` tries that.
 //!
 //! Boards are records: any number of tails may wait. A look for room costs a load for each class. In a class in which
-//! any tail waits it costs one more for each board, and two for each tail that might do.
+//! any tail waits it costs one more for each board, and two for each tail that might do. A tail that begins in the middle
+//! of a page is *ragged*: that page cannot be sealed. A seal finds those with a load for each board.
 
 use super::record::{AtomicRecord, Record};
 use crate::base::atomics::AtomicUsize;
+use crate::base::page::PageSize;
 use crate::base::{align, bits};
 use core::ops::Range;
 use core::sync::atomic::Ordering::*;
@@ -43,6 +45,8 @@ struct Place {
 pub(in crate::code) struct Board {
     waiting: [AtomicUsize; CLASSES],
     taken: AtomicUsize,
+    /// The places whose tail begins in the middle of a page. The owner of a place says so of it.
+    ragged: AtomicUsize,
     places: [Place; PLACES],
     next: AtomicRecord<Board>,
 }
@@ -57,6 +61,7 @@ impl Board {
         Self {
             waiting: [const { AtomicUsize::new(0) }; CLASSES],
             taken: AtomicUsize::new(0),
+            ragged: AtomicUsize::new(0),
             places: [const { Place { start: AtomicUsize::new(0), limit: AtomicUsize::new(0) } }; PLACES],
             // SAFETY: part of a record by the caller's promise; only boards of the same shelf follow.
             next: unsafe { AtomicRecord::empty() },
@@ -84,6 +89,14 @@ impl<'l> Spot<'l> {
     /// Returns the tail that waits there, or did.
     fn peek(&self) -> Range<usize> {
         self.board.range(self.place)
+    }
+
+    /// Says whether the tail there begins in the middle of a page. The place is the caller's, so nobody else changes its bit.
+    fn set_ragged(&self, ragged: bool) {
+        let board = self.board.get();
+        if (board.ragged.load(Relaxed) & self.bit() != 0) != ragged {
+            board.ragged.fetch_xor(self.bit(), Relaxed);
+        }
     }
 
     /// The word that says whether a tail of this size waits there.
@@ -180,13 +193,14 @@ pub(in crate::code) struct Shelf {
     counts: [AtomicUsize; CLASSES],
     /// The board where a vacant place was found last. A hint: any board will do.
     recent: AtomicRecord<Board>,
+    page: PageSize,
 }
 
 impl Shelf {
     /// # Safety
     ///
     /// The shelf becomes part of an arena, and every board that it is given is a record of that arena's ledger.
-    pub(in crate::code) const unsafe fn new() -> Self {
+    pub(in crate::code) const unsafe fn new(page: PageSize) -> Self {
         // SAFETY: the caller's promise; only boards that the shelf was given are published there.
         unsafe {
             Self {
@@ -194,6 +208,7 @@ impl Shelf {
                 edge: (AtomicRecord::empty(), AtomicUsize::new(0)),
                 counts: [const { AtomicUsize::new(0) }; CLASSES],
                 recent: AtomicRecord::empty(),
+                page,
             }
         }
     }
@@ -248,6 +263,7 @@ impl Shelf {
         let Place { start, limit } = &spot.board.get().places[spot.place];
         start.store(range.start, Relaxed);
         limit.store(range.end, Relaxed);
+        spot.set_ragged(range.start != self.page.floor(range.start));
         // Before the bit is set, and counted out after it is cleared: nobody counts out what is not counted yet.
         self.counts[align::class(range.len(), LEAST, CLASSES)].fetch_add(1, Relaxed);
         // Release: whoever takes it does so after all that was done to its bytes, and finds what is said of it here.
@@ -257,6 +273,7 @@ impl Shelf {
     /// Empties a place: what was there is the caller's.
     pub(in crate::code) fn empty(&self, held: Held<'_>) -> Range<usize> {
         let Held { spot, range } = held;
+        spot.set_ragged(false);
         // Release: what this owner read of the place was read before the next one, which acquires it, writes there. Loom tries no load that sees a
         // later store, so no test of it fails without.
         spot.board.taken.fetch_and(!spot.bit(), Release);
@@ -280,23 +297,21 @@ impl Shelf {
     }
 
     fn take_of<'l>(&'l self, class: usize, fits: &impl Fn(&Range<usize>) -> bool) -> Option<Held<'l>> {
-        if self.counts[class].load(Relaxed) == 0 {
-            return None;
-        }
-        let mut looks = LOOKS;
-        for board in self.boards() {
-            for spot in Self::spots(board, board.waiting[class].load(Relaxed)) {
-                if looks == 0 {
-                    return None;
-                }
-                looks -= 1;
-                let taken = if fits(&spot.peek()) { self.take_spot(spot, class) } else { None };
-                if let Some(held) = taken.and_then(|held| self.ensure(held, fits)) {
-                    return Some(held);
-                }
-            }
-        }
-        None
+        self.spots_of(class).find_map(|spot| {
+            let taken = if fits(&spot.peek()) { self.take_spot(spot, class) } else { None };
+            taken.and_then(|held| self.ensure(held, fits))
+        })
+    }
+
+    /// Returns `true` if any tail of a class waits.
+    fn has(&self, class: usize) -> bool {
+        self.counts[class].load(Relaxed) != 0
+    }
+
+    /// The first places where tails of a class wait.
+    fn spots_of(&self, class: usize) -> impl Iterator<Item = Spot<'_>> {
+        let boards = Self::boards_from(if self.has(class) { self.first.get() } else { None });
+        boards.flat_map(move |board| Self::spots(board, board.get().waiting[class].load(Relaxed))).take(LOOKS)
     }
 
     /// Takes what waits at a spot, if it is of this class.
@@ -340,6 +355,16 @@ impl Shelf {
             let bits = board.get().waiting.iter().fold(0, |bits, waiting| bits | waiting.load(Relaxed));
             Self::spots(board, bits).map(|spot| (spot, spot.peek()))
         })
+    }
+
+    /// The places whose tail begins in the middle of a page, waiting or not.
+    pub(in crate::code) fn ragged(&self) -> impl Iterator<Item = Spot<'_>> {
+        self.boards().flat_map(|board| Self::spots(board, board.get().ragged.load(Relaxed)))
+    }
+
+    /// The places where tails wait that are no longer than twice `size`, the shorter ones first.
+    pub(in crate::code) fn short(&self, size: usize) -> impl Iterator<Item = Spot<'_>> {
+        (0..=align::class(size, LEAST, CLASSES)).filter(|&class| self.has(class)).flat_map(|class| self.spots_of(class))
     }
 
     /// Remembers that the tail there lies at the edge of what is claimed.

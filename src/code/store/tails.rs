@@ -23,6 +23,7 @@ use super::record::Record;
 use super::shelf::{Board, Held, LEAST, Spot};
 use super::watermark::End;
 use crate::base::align;
+use crate::base::page_range::PageRange;
 use core::alloc::Layout;
 use core::ops::Range;
 use core::sync::atomic::Ordering::Relaxed;
@@ -159,14 +160,14 @@ impl CodePages {
     }
 
     /// Pads tails that wait and begin in the middle of one of `pages`, so that this page can be sealed.
-    pub(in crate::code) fn pad(&self, pages: Range<usize>) {
+    pub(in crate::code) fn pad(&self, pages: PageRange) {
         let shelf = self.shelf(End::Front);
         let partial = |range: &Range<usize>| {
             range.start < range.end
                 && range.start != self.page().floor(range.start)
-                && pages.contains(&self.page().index(range.start))
+                && pages.numbers().contains(&self.page().index(range.start))
         };
-        for (spot, _) in shelf.waiting().filter(|(_, range)| partial(range)) {
+        for spot in shelf.ragged() {
             let Some(mut held) = shelf.take_at(spot, partial) else { continue };
             let padding = held.split(self.ceil(held.range().start));
             // SAFETY: bytes of a tail that was taken, in front of which nobody writes.
@@ -179,11 +180,12 @@ impl CodePages {
     /// shorter ones, as long as all that was given up for that is a small part of what is claimed.
     pub(in crate::code) fn close_gaps(&self) {
         let (shelf, claimed) = (self.shelf(End::Front), self.claimed_from(End::Front));
-        let inside = |range: &Range<usize>| {
-            let closed = self.closed_gaps.load(Relaxed) + range.len();
-            range.start < range.end && range.end < claimed && closed <= claimed / GAPS
-        };
-        for (spot, _) in shelf.waiting().filter(|(_, range)| inside(range)) {
+        let spare = || (claimed / GAPS).saturating_sub(self.closed_gaps.load(Relaxed));
+        let inside = |range: &Range<usize>| range.start < range.end && range.end < claimed && range.len() <= spare();
+        if spare() < LEAST {
+            return;
+        }
+        for spot in shelf.short(spare()) {
             let Some(held) = shelf.take_at(spot, inside) else { continue };
             let gap = shelf.empty(held);
             self.closed_gaps.fetch_add(gap.len(), Relaxed);

@@ -41,7 +41,7 @@ pub(in crate::code) struct Claimed {
 }
 
 impl Claimed {
-    fn of(self, end: End) -> usize {
+    pub(in crate::code) fn of(self, end: End) -> usize {
         match end {
             End::Front => self.front,
             End::Back => self.back,

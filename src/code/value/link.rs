@@ -14,7 +14,7 @@ use core::sync::atomic::{AtomicPtr, Ordering, fence};
 /// block that is made first and set it with [`Loader::link`](crate::Loader::link) when the other exists. Getting costs a load and a fence; there is
 /// no count and no lock.
 ///
-/// It is invariant in `'a`, and neither `Copy` nor `Clone`. So a link that lives long takes no target that lives short,
+/// It is invariant, and neither `Copy` nor `Clone`. So a link that lives long takes no target that lives short,
 /// and no set link leaves the block that it was made in. It is one word, so its target is sized: no `str`, no slice.
 /// Wrap those in a struct.
 ///
@@ -39,6 +39,11 @@ use core::sync::atomic::{AtomicPtr, Ordering, fence};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Variance
+///
+/// Invariant in `'a` and in `T`, and so is every type that has a link. [`shorten`](crate::code::shorten) and
+/// [`CodeRef::get`](crate::CodeRef::get) show such code at a shorter lifetime.
 #[repr(transparent)]
 pub struct Link<'a, T: Permanent> {
     to: AtomicPtr<T>,

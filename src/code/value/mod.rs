@@ -2,8 +2,10 @@
 //! knows no memory.
 //!
 //! ```text
-//!   sites · name · impls   values that stand in code; core's types
+//!   sites · name · plain   values that stand in code
+//!   impls                  core's types
 //!   permanent · link       which types may be blocks; references that are set later
+//!   shorten                code at a shorter lifetime
 //!   tracer                 what a block refers to
 //!   birth                  the order in which arenas are made
 //! ```
@@ -13,12 +15,16 @@ mod impls;
 mod link;
 mod name;
 mod permanent;
+mod plain;
+mod shorten;
 mod sites;
 mod tracer;
 
 pub use link::Link;
 pub use name::Name;
 pub use permanent::Permanent;
+pub use plain::Plain;
+pub use shorten::{OneLifetime, shorten};
 pub use sites::Sites;
 pub use tracer::Tracer;
 

@@ -57,6 +57,10 @@ use core::ptr;
 /// # Cost
 ///
 /// Two words, `Copy`, no count. Names with equal addresses compare in two comparisons of words, others as their texts do.
+///
+/// # Variance
+///
+/// Covariant in `'a`, as a `&'a str` is.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
 pub struct Name<'a>(&'a str);

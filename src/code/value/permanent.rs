@@ -50,6 +50,44 @@ use super::tracer::Tracer;
 /// of a derived type. To have one elsewhere (`Option<fn(&mut Vm)>`, `&'a [fn(&mut Vm)]`) derive on a struct that holds just
 /// the pointer; it keeps the niche.
 ///
+/// # Plain types
+///
+/// A type that is `Copy + Send + Sync + 'static` needs no check of its fields: [`Plain`](crate::Plain) says why. Many types of other crates
+/// are such types, packed ones and unions among them. Say so in one of three places:
+///
+/// | where | for |
+/// | --- | --- |
+/// | `#[permanent(plain)]` on a field | a `Duration`, a set of flags, an alias of `fn(&mut Vm)` |
+/// | `#[permanent(plain)]` on the type | your own type that is packed, a union, or has such fields only |
+/// | [`Plain<T>`](crate::Plain) as a type | elements of a slice, the target of a link, a block |
+///
+/// ```
+/// use permacode::Permanent;
+///
+/// #[derive(Clone, Copy, Permanent)]
+/// #[permanent(plain)]
+/// #[repr(C, packed)]
+/// struct Op {
+///     code: u8,
+///     argument: u32,
+/// }
+///
+/// type Handler = fn(&mut Vec<Op>);
+///
+/// #[derive(Permanent)]
+/// struct Builtin<'a> {
+///     ops: &'a [Op],
+///     #[permanent(plain)]
+///     handler: Handler,
+///     #[permanent(plain)]
+///     timeout: std::time::Duration,
+/// }
+/// # let builtin = Builtin { ops: &[Op { code: 1, argument: 2 }], handler: Vec::clear, timeout: std::time::Duration::MAX };
+/// # let mut stack = builtin.ops.to_vec();
+/// # (builtin.handler)(&mut stack);
+/// # assert!(stack.is_empty() && !builtin.timeout.is_zero());
+/// ```
+///
 /// # What is not, and what to use in its place
 ///
 /// | not permanent | in its place |
@@ -60,16 +98,21 @@ use super::tracer::Tracer;
 /// | `Cell`, `RefCell`, atomics, locks: caches, counters | a table outside of the code, indexed by a [`Sites`](crate::Sites) field |
 /// | a reference that closes a cycle | [`Link`](crate::Link) |
 /// | `*const T`, `*mut T`, `&mut T` | `&'a T` |
-/// | `MaybeUninit`, unions | an enum, or an `Option` |
+/// | `MaybeUninit`, unions | an enum, or an `Option`; if they are plain, as above |
+/// | foreign types that are `Copy` | [`Plain<T>`](crate::Plain), or the attribute |
 /// | `Range<T>` | two fields, `start` and `end` |
 /// | `Result<T, E>` | two fields, or an enum of your own |
 /// | `&CStr` | `&'a [u8]`, the nul with it where C will read it |
 ///
 /// # The derive's attributes
 ///
-/// On the type, `#[permanent(crate = "path")]` says where this crate's `Permanent` and `code::Tracer` are, for those who re-export or rename it. On a
-/// field, `#[permanent(fn_pointer = "for<'x> fn(&'x mut Vm) -> u8")]` says what a type alias stands for when that is such a `fn` pointer;
-/// it is checked. Everything else is an error. A type without type parameters gets `Send` and `Sync` from the derive.
+/// | | |
+/// | --- | --- |
+/// | `#[permanent(plain)]` on a field | its type is `Copy + Send + Sync + 'static`, which is checked, and nothing else is |
+/// | `#[permanent(plain)]` on the type | the same of the type itself; it has no lifetime parameter, and type parameters get no bound |
+/// | `#[permanent(crate = "path")]` on the type | where this crate's `Permanent`, `Sites` and `code::Tracer` are, for those who re-export or rename it |
+///
+/// Everything else is an error. A type without type parameters gets `Send` and `Sync` from the derive, unless it is plain itself.
 ///
 /// Type parameters become `T: Permanent`. One that has a bound of its own (`T: Clone`) must be free of lifetimes too,
 /// `T: 'static + for<'x> Permanent<At<'x> = T>`: nobody could promise `T::At<'x>: Clone` for every `'x`. A bound that names
@@ -87,8 +130,9 @@ use super::tracer::Tracer;
 /// 1. It contains no [`UnsafeCell`](core::cell::UnsafeCell), except inside a [`Link`](crate::Link). Its bytes do not change while it is
 ///    shared, and a write to them may be answered by `SIGSEGV`.
 /// 2. It has no drop glue. No destructor runs.
-/// 3. It contains no union, no `MaybeUninit`, no raw pointer and no `&mut`, so that walking and copying it is possible.
-/// 4. It refers only to values that keep these promises.
+/// 3. It contains no union, no `MaybeUninit`, no raw pointer and no `&mut`, so that walking and copying it is possible. They may be in
+///    plain parts: see [`Plain`](crate::Plain).
+/// 4. It refers only to values that keep these promises. A plain part may refer to other memory that is `'static`.
 /// 5. Its uniqueness is not an invariant of its type: bitwise copies of it may be made, and used as values of the type.
 ///
 /// And of the type:
@@ -98,7 +142,7 @@ use super::tracer::Tracer;
 /// 7. It is sound to read a `Self` as an `At<'x>` wherever `Self: 'x`. That rules out lifetimes in contravariant or invariant places outside
 ///    of [`Link`](crate::Link), such as the arguments of `fn` pointers. It rules out brands: lifetimes that tell two values apart.
 /// 8. [`trace`](Permanent::trace) calls `trace` on each field that holds a reference, a [`Link`](crate::Link) or
-///    [`Sites`](crate::Sites), where it lies in `self`, not on a copy.
+///    [`Sites`](crate::Sites), where it lies in `self`, not on a copy. A plain part's references need not be shown.
 ///
 /// Code that *uses* the trait may rely on no more than that. In particular a permanent type need not have a lifetime, and its values need
 /// not lie in an arena.
@@ -107,7 +151,7 @@ use super::tracer::Tracer;
 ///
 /// A [`Link`](crate::Link) is set through a reference to its block. If a block were seen at two lifetimes, a target that lives short could be
 /// set through the shorter and read through the longer. ARCHITECTURE.md proves that this does not happen. The proof rests on the bound of
-/// [`CodeRef::new`](crate::CodeRef::new), on the law of [`At`](Permanent::At), and on three rules that no type enforces. Those who change
+/// [`CodeRef::new`](crate::CodeRef::new) and of [`shorten`](crate::code::shorten), on the law of [`At`](Permanent::At), and on three rules that no type enforces. Those who change
 /// this crate must keep them:
 ///
 /// 1. `At<'x>` never gets the bound `where Self: 'x`.
@@ -123,7 +167,7 @@ use super::tracer::Tracer;
     note = "cells, counters, caches, atomics, locks: a `SideTable`, indexed by a `Sites` field; a reference that closes a cycle: `Link<'a, T>`",
     note = "text: `&'a str`, from `loader.alloc_str` or `loader.intern`, or a `Name<'a>`, from `loader.intern_name`",
     note = "`Vec<T>`, `Box<T>`, `Rc<T>`, pointers: `&'a [T]` or `&'a T`, from the loader",
-    note = "a `fn` pointer with a lifetime per call: a field of a derived struct; if the field's type is an alias of the pointer, add `#[permanent(fn_pointer = \"..\")]`, with the pointer written out"
+    note = "a foreign type that is `Copy` and `'static`, such as `Duration`, or an alias of `fn(&mut Vm)`: `#[permanent(plain)]` on the field; elsewhere `Plain<T>`"
 )]
 pub unsafe trait Permanent: Send + Sync + Sized {
     /// This type, with every lifetime replaced by `'x`.

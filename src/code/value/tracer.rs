@@ -13,6 +13,7 @@
 use super::link::Link;
 use super::permanent::Permanent;
 use super::sites::Sites;
+use core::any::Any;
 use core::fmt;
 use core::ptr::{self, NonNull};
 
@@ -46,6 +47,10 @@ use core::ptr::{self, NonNull};
 /// assert!(arenas.code.contains(kept.0)); // the text was shown, so it was copied too
 /// # Ok::<(), permacode::Error>(())
 /// ```
+///
+/// # Variance
+///
+/// Invariant in `'t`.
 pub struct Tracer<'t> {
     show: &'t mut dyn FnMut(Found),
 }
@@ -195,6 +200,41 @@ impl Tracer<'_> {
         }
         if let Some(to) = at.get() {
             self.reference(ptr::from_ref(at).cast(), Block::new(core::slice::from_ref(to)), write::<T>, Kind::Link);
+        }
+    }
+
+    /// Shows a plain value, of a type that is `Copy` and not known to be [`Permanent`]. It leads nowhere, so this does nothing
+    /// unless the value is [`Sites`].
+    ///
+    /// The derive calls it for plain fields. Call it for such a field in an implementation by hand.
+    ///
+    /// ```
+    /// use permacode::Permanent;
+    /// use permacode::code::Tracer;
+    ///
+    /// struct Cached<K>(K, u32);
+    ///
+    /// // SAFETY: a plain value and a number (see `Plain`), and the value is shown.
+    /// unsafe impl<K: Copy + Send + Sync + 'static> Permanent for Cached<K> {
+    ///     type At<'x> = Self;
+    ///
+    ///     fn trace(&self, tracer: &mut Tracer<'_>) {
+    ///         tracer.plain(&self.0);
+    ///     }
+    /// }
+    /// # let arena = permacode::CodeArena::new()?;
+    /// # let loader = arena.load("m")?;
+    /// # assert_eq!(loader.alloc(Cached(loader.sites(1)?, 2))?.1, 2);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    ///
+    /// # Cost
+    ///
+    /// Nothing: the compiler knows the type.
+    #[inline]
+    pub fn plain<T: 'static>(&mut self, value: &T) {
+        if let Some(sites) = (value as &dyn Any).downcast_ref::<Sites>() {
+            self.sites(sites);
         }
     }
 

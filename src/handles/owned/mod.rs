@@ -2,10 +2,12 @@
 //!
 //! ```text
 //!   views                  what traits see of the code
-//!   owned over held        root and share; what a root may be; what a loader gets of an owner
+//!   load                   how an owner is made, and what a loader gets of it
+//!   owned over held        root and share; what a root may be
 //! ```
 
 mod held;
+mod load;
 mod owned;
 mod views;
 

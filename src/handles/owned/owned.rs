@@ -11,22 +11,21 @@
 //! * ARCHITECTURE.md, "Owners of code", has the proof.
 
 use super::held::Held;
-use crate::code::{CodeArena, Loader, Share};
-use crate::error::Error;
+use crate::code::{CodeArena, Share};
 use core::ptr::{self, NonNull};
-use std::sync::Arc;
 
 /// An owner of code, for whatever keeps code: a store, a value, a module table. A frame borrows what it runs by [`get`](Self::get), and
 /// never clones an owner.
 ///
 /// It is a root of type `T` and a share in the arena that the root lies in, or in a region of [transient](Self::transient) code that threads
-/// share. Either lives until the last share in it is dropped, with all that the root leads to. So neither owner nor holder has a lifetime. `Send` and `Sync`; `Option<Owned<T>>` is as large.
+/// share. Either lives until the last share in it is dropped, with all that the root leads to. So neither owner nor holder has a lifetime.
+/// `Send` and `Sync`; `Option<Owned<T>>` is as large.
 ///
 /// Write `T` with `'static` for each of its lifetimes, as in `Owned<Code<'static>>`. That is a label: code is shown at the lifetime of a
 /// borrow of its owner. A function takes a `&Owned<Code<'_>>`.
 ///
 /// All owners of one arena count in one place. A thread that clones owners while others do so waits for them, as with an
-/// [`Arc`] of a module. A borrow counts nothing.
+/// [`Arc`](std::sync::Arc) of a module. A borrow counts nothing.
 ///
 /// ```
 /// use permacode::{CodeArena, Error, Loader, Owned, Permanent};
@@ -92,84 +91,17 @@ unsafe impl<T: Held + ?Sized> Send for Owned<T> {}
 unsafe impl<T: Held + ?Sized> Sync for Owned<T> {}
 
 impl<T: Held + ?Sized> Owned<T> {
-    /// Loads a module called `name`, and owns the block that `lower` returns. The module is then finished: the next
-    /// [`CodeArena::seal`] makes its pages read-only.
-    ///
-    /// `lower` is an ordinary lowering function. It must accept any lifetime, so everything that the block leads to comes from the loader or is
-    /// `'static`. Code of other owners is had by [`Loader::at`].
-    ///
-    /// Parts of the module have owners of their own by [`map`](Self::map), all counted in one place.
-    ///
-    /// # Errors
-    ///
-    /// Those of `lower`, and those of [`CodeArena::load`]. After an error or a panic of `lower` the module is finished.
-    ///
-    /// ```
-    /// use permacode::{CodeArena, Error, Owned};
-    /// use std::sync::Arc;
-    ///
-    /// let arena = Arc::new(CodeArena::new()?);
-    /// let ops: Owned<[u8]> = Owned::load(&arena, "m", |loader| loader.alloc_slice_copy(&[1, 2, 3]))?;
-    /// assert_eq!(&ops[..], [1, 2, 3]);
-    /// let refused = Owned::<u64>::load(&arena, "n", |_| Err("a syntax error").map_err(|_| Error::Foreign));
-    /// assert_eq!((refused.err(), arena.modules().count()), (Some(Error::Foreign), 2));
-    /// # Ok::<(), Error>(())
-    /// ```
-    ///
-    /// # Cost
-    ///
-    /// That of [`CodeArena::load`] and of [`OpenModule::finish`](crate::OpenModule::finish), and a count.
-    pub fn load<E: From<Error>>(
-        arena: &Arc<CodeArena>,
-        name: &str,
-        lower: impl for<'x> FnOnce(&Loader<'x>) -> Result<&'x T::At<'x>, E>,
-    ) -> Result<Self, E> {
-        let module = arena.load(name)?;
-        let root = T::to_label(NonNull::from(lower(&module)?));
-        module.finish();
-        Ok(Self { root, share: Share::new(arena) })
-    }
-
-    /// As [`load`](Self::load), and makes the module's pages read-only now.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`load`](Self::load), and [`Error::Pages`] when the system refuses to protect the pages. The module is finished then, and
-    /// [`CodeArena::seal`] tries again.
-    ///
-    /// ```
-    /// use permacode::{CodeArena, Error, Owned};
-    /// use std::sync::Arc;
-    ///
-    /// let arena = Arc::new(CodeArena::new()?);
-    /// let code: Owned<u64> = Owned::load_sealed(&arena, "m", |loader| loader.alloc(7))?;
-    /// assert_eq!((*code, arena.stats().unsealed), (7, 0));
-    /// # Ok::<(), Error>(())
-    /// ```
-    ///
-    /// # Cost
-    ///
-    /// That of [`CodeArena::load`] and of [`OpenModule::seal`](crate::OpenModule::seal), and a count.
-    pub fn load_sealed<E: From<Error>>(
-        arena: &Arc<CodeArena>,
-        name: &str,
-        lower: impl for<'x> FnOnce(&Loader<'x>) -> Result<&'x T::At<'x>, E>,
-    ) -> Result<Self, E> {
-        let module = arena.load(name)?;
-        let root = T::to_label(NonNull::from(lower(&module)?));
-        module.seal()?;
-        Ok(Self { root, share: Share::new(arena) })
-    }
-
-    /// An owner of the block that a loader gave to a function.
+    /// An owner of a root that lies in what `share` is in, or that lives as long.
     ///
     /// # Safety
     ///
-    /// 1. The function accepts every lifetime `'x`, and what it was lent is good for `'x` as long as it lives.
-    /// 2. That is as long as there is a share in the memory that `share` is in.
-    /// 3. The loader is gone.
-    pub(in crate::handles) unsafe fn of_root(root: NonNull<T>, share: Share) -> Self {
+    /// It is a `T::At<'x>` of the time 'x that ends with the last share there: step 1 of the proof in ARCHITECTURE.md, "Owners of code".
+    pub(in crate::handles) unsafe fn new(root: NonNull<T>, share: Share) -> Self {
         Self { root, share }
+    }
+
+    pub(super) fn root(&self) -> NonNull<T> {
+        self.root
     }
 
     pub(in crate::handles) fn share(&self) -> &Share {
@@ -303,52 +235,5 @@ impl<T: Held + ?Sized> Clone for Owned<T> {
     #[inline]
     fn clone(&self) -> Self {
         Self { root: self.root, share: self.share.clone() }
-    }
-}
-
-impl<'a> Loader<'a> {
-    /// Returns the code of an owner, for blocks of this loader to refer to.
-    ///
-    /// Code of the loader's own arena is there for free. Of another arena's, the loader's arena keeps that arena from now on, for as long as
-    /// it lives itself. A loader of transient code keeps it in the region, for as long as the region lives. When the code is promoted, the
-    /// arena that it goes to keeps it too.
-    ///
-    /// Keeping is by the arena: code that refers to one function of another arena keeps all of that arena. An error later on does not undo it.
-    ///
-    /// The code's own links stay as they are: its module is finished, so [`link`](Self::link) refuses them.
-    ///
-    /// ```
-    /// use permacode::{CodeArena, Error, Owned};
-    /// use std::sync::Arc;
-    ///
-    /// let core = Arc::new(CodeArena::new()?);
-    /// let print: Owned<str> = Owned::load(&core, "core", |loader| loader.alloc_str("print"))?;
-    /// let user = Arc::new(CodeArena::new()?);
-    /// let program: Owned<[&str]> = Owned::load(&user, "user", |loader| {
-    ///     let words = [loader.at(&print)?, loader.alloc_str("hello")?];
-    ///     loader.alloc_slice_copy(&words)
-    /// })?;
-    /// drop((core, print, user));
-    /// assert_eq!(program.get(), ["print", "hello"]);
-    /// # Ok::<(), Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Younger`] if the other arena was made after the loader's: arenas keep only older ones, so that no two keep each other. A
-    /// region may keep any. [`Error::OtherArena`] for [transient](Owned::transient) code if the loader fills a module: [promote](Owned::promote)
-    /// it first. [`Error::Bookkeeping`] or [`Error::Pages`] when there is no room for a record, in a region
-    /// those of [`HeapArena::alloc`](crate::HeapArena::alloc).
-    ///
-    /// # Cost
-    ///
-    /// For the loader's own arena a comparison. For another one a comparison with each that is kept already, and the first time a record of
-    /// two words and a count.
-    pub fn at<T: Held + ?Sized>(&self, owned: &Owned<T>) -> Result<&'a T::At<'a>, Error> {
-        self.keep(&owned.share)?;
-        // SAFETY: a `T::At<'x>` of the time that ends with the last share in its memory. That memory is the loader's own arena, which is borrowed
-        // for 'a, or it is kept from now on as long as what the loader fills, which is good for 'a. So 'a lies within that time. Its links are not
-        // this loader's to set: `link` asks `filled`, which is part of this proof too. ARCHITECTURE.md, "Owners of code".
-        Ok(unsafe { T::of_label(owned.root).as_ref() })
     }
 }

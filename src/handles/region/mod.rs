@@ -1,7 +1,7 @@
 //! Memory of counted code: pieces of a heap, and site numbers that are used again.
 //!
 //! ```text
-//!   region · transients    a region while anybody counts on it; the owner of all
+//!   region · transients    a region while anybody counts on it; the owner of all, and its counts (transient_stats)
 //!   region/marks           what a collector marks of it, each region once
 //!   regions                all regions of one `Transients`, for a sweep that ends what it frees
 //!   parts · region_sites   what is held of a region, by where it lies; its site numbers
@@ -21,9 +21,11 @@ mod shares;
 mod site_pool;
 mod source;
 mod survey;
+mod transient_stats;
 mod transients;
 
-pub use transients::{TransientStats, Transients};
+pub use transient_stats::TransientStats;
+pub use transients::Transients;
 
 pub(in crate::handles) use part::{Part, PartRef};
 pub(in crate::handles) use pieces::{boxed, push, refusal};

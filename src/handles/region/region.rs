@@ -186,7 +186,7 @@ impl<'a> Region<'a> {
         unsafe {
             let this = region.as_ref();
             let (owner, heap) = (this.owner, this.owner.heap());
-            this.shares.move_to(owner.regions().loose());
+            let kept_some = this.shares.move_to(owner.regions().loose());
             Self::unlist(region, owner.regions(), owner.numbers());
             this.parts.free_table(heap);
             while let Some(noted) = this.notes.get() {
@@ -199,8 +199,10 @@ impl<'a> Region<'a> {
                 next = piece.as_ref().below.get();
                 heap.free(piece.cast(), piece.as_ref().layout);
             }
-            // Last: a page source may run the program's code here.
-            owner.regions().loose().let_go(heap);
+            if kept_some {
+                // Last: a page source may run the program's code here.
+                owner.regions().loose().let_go(heap);
+            }
         }
     }
 

@@ -60,12 +60,14 @@ impl Shares {
         self.entries().for_each(|entry| _ = heap.mark(entry.as_ptr()));
     }
 
-    /// Moves all entries to another list of the same heap.
+    /// Moves all entries to another list of the same heap. Returns `true` if there were some.
     #[inline]
-    pub(super) fn move_to(&self, other: &Self) {
-        if self.0.get().is_some() {
+    pub(super) fn move_to(&self, other: &Self) -> bool {
+        let some = self.0.get().is_some();
+        if some {
             self.move_some_to(other);
         }
+        some
     }
 
     #[cold]
@@ -82,7 +84,7 @@ impl Shares {
     /// # Safety
     ///
     /// `heap` is the one that all entries lie in.
-    #[inline]
+    #[cold]
     pub(super) unsafe fn let_go(&self, heap: &HeapArena) {
         while let Some(entry) = self.0.get() {
             // SAFETY: an entry of the list, made with this layout, which leaves the list before it is freed. The share was moved out.

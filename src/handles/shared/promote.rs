@@ -65,6 +65,6 @@ impl<T: Permanent> Owned<T> {
         // 2. It leads to the copy, to the arena, to what that keeps now, or to `'static` data, and so does the root if it lies elsewhere. All
         //    that lives as long as there is a share in the arena.
         // 3. The module is finished.
-        Ok(unsafe { Self::of_root(copy.cast(), Share::new(arena)) })
+        Ok(unsafe { Self::new(copy.cast(), Share::new(arena)) })
     }
 }

@@ -17,6 +17,7 @@ use crate::heap::{HeapArena, HeapArenaBuilder};
 use crate::pages::Source;
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
+use core::panic::RefUnwindSafe;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering::*};
 
@@ -114,6 +115,9 @@ const CLAIMED: u8 = 2;
 // (`mine`). `remote` is `Sync`, and is written once, before the release store of the length that other threads read first (`offset`). The
 // rest are atomics.
 unsafe impl Sync for GlobalHeap {}
+
+// As a `HeapArena`; and no call of an allocator's unwinds.
+impl RefUnwindSafe for GlobalHeap {}
 
 impl Default for GlobalHeap {
     fn default() -> Self {

@@ -18,6 +18,7 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
 use core::ops::Deref;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr::{self, NonNull};
 
 /// A counted pointer to a value in a [`HeapArena`].
@@ -40,6 +41,10 @@ use core::ptr::{self, NonNull};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Variance
+///
+/// Covariant in `'h` and in `T`, as `Rc` is.
 pub struct HeapRc<'h, T> {
     object: NonNull<Counted<'h, T>>,
     /// Owns a `T`, as the drop check should know.
@@ -51,6 +56,10 @@ struct Counted<'h, T> {
     heap: &'h HeapArena,
     value: T,
 }
+
+// As for `Rc`: what is shared is the value, and the count is always right.
+impl<T: RefUnwindSafe> UnwindSafe for HeapRc<'_, T> {}
+impl<T: RefUnwindSafe> RefUnwindSafe for HeapRc<'_, T> {}
 
 impl<'h, T> HeapRc<'h, T> {
     /// Moves a value to the heap, counted once. Costs one [`HeapArena::alloc`] of the value and two words, and the move.

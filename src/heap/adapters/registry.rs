@@ -44,6 +44,10 @@ static PLACE: [RegistryEntry; PLACES] = [const {
 /// assert!(std::ptr::eq(registered.heap(), &heap));
 /// # Ok::<(), permacode::Error>(())
 /// ```
+///
+/// # Variance
+///
+/// Covariant in `'h`.
 #[must_use = "the heap is registered as long as this lives"]
 pub struct Registration<'h> {
     place: &'static RegistryEntry,

@@ -9,16 +9,21 @@ use permacode::Permanent;
 struct OnType<#[permanent(skip)] T> {
     #[permanent(skip)]
     unknown: u8,
-    #[permanent(fn_pointer = "Handler")]
-    no_pointer: u8,
-    #[permanent(fn_pointer = "fn(", crate = "x")]
-    no_type: u8,
-    #[permanent(fn_pointer = "fn()", fn_pointer = "fn()")]
+    #[permanent(plain = "fn()")]
+    value: u8,
+    #[permanent(plain, crate = "x")]
+    on_the_type: u8,
+    #[permanent(plain, plain)]
     twice: fn(),
-    #[permanent(fn_pointer)]
-    no_value: T,
-    #[permanent(fn_pointer = "")]
-    empty: u8,
+    #[permanent(plain())]
+    parentheses: T,
+}
+
+#[derive(Clone, Copy, Permanent)]
+#[permanent(plain, plain)]
+struct Whole {
+    #[permanent(plain)]
+    again: u8,
 }
 
 #[derive(Permanent)]

@@ -1,0 +1,69 @@
+//! soundness S11: what may be seen for a shorter time is never seen for a longer one.
+
+use permacode::code::{Location, Modules};
+use permacode::handles::CodeProxy;
+use permacode::heap::Registration;
+use permacode::side::SideTableBuilder;
+use permacode::{CodeRef, HeapRc, Module, Name, Plain, SideTable, Transients};
+
+fn module<'s, 'l: 's>(given: Module<'s>) -> Module<'l> {
+    given
+}
+
+fn modules<'s, 'l: 's>(given: Modules<'s>) -> Modules<'l> {
+    given
+}
+
+fn location<'s, 'l: 's>(given: Location<'s>) -> Location<'l> {
+    given
+}
+
+fn name<'s, 'l: 's>(given: Name<'s>) -> Name<'l> {
+    given
+}
+
+fn plain<'s, 'l: 's>(given: Plain<&'s u8>) -> Plain<&'l u8> {
+    given
+}
+
+fn code_ref<'s, 'l: 's>(given: CodeRef<'s, u16>) -> CodeRef<'l, u16> {
+    given
+}
+
+fn code_ref_type<'s, 'l: 's>(given: CodeRef<'s, &'s str>) -> CodeRef<'s, &'l str> {
+    given
+}
+
+fn code_proxy<'s, 'l: 's>(given: CodeProxy<'s, u16>) -> CodeProxy<'l, u16> {
+    given
+}
+
+fn transients<'s, 'l: 's>(given: &'s Transients<'s>) -> &'s Transients<'l> {
+    given
+}
+
+fn heap_rc<'s, 'l: 's>(given: HeapRc<'s, u8>) -> HeapRc<'l, u8> {
+    given
+}
+
+fn heap_rc_type<'s, 'l: 's>(given: HeapRc<'s, &'s u8>) -> HeapRc<'s, &'l u8> {
+    given
+}
+
+fn registration<'s, 'l: 's>(given: Registration<'s>) -> Registration<'l> {
+    given
+}
+
+fn side_table<'s, 'l: 's>(given: SideTable<'s, u8>) -> SideTable<'l, u8> {
+    given
+}
+
+fn side_table_type<'s, 'l: 's>(given: SideTable<'s, *const &'s u8>) -> SideTable<'s, *const &'l u8> {
+    given
+}
+
+fn side_table_builder<'s, 'l: 's>(given: SideTableBuilder<'s, u8>) -> SideTableBuilder<'l, u8> {
+    given
+}
+
+fn main() {}
