@@ -53,6 +53,7 @@
 //! | [`Owned`] | an owner of code without a lifetime, for stores and values: it keeps its arena |
 //! | [`SharedHome`](owned::SharedHome) | the home of transient code that threads share |
 //! | [`CodeSlot`], [`AtomicCodeSlot`](handles::AtomicCodeSlot), [`OwnedSlot`](owned::OwnedSlot) | what a function holds: code that can be replaced |
+//! | [`CodeRc`](handles::CodeRc), [`Home`](handles::Home) | counted code that keeps what it lies in, without a lifetime |
 //! | [`CodeProxy`](handles::CodeProxy) | what a script sees of code |
 //! | [`SideTable`] | what changes beside sealed code: [caches](side::InlineCache), [counters](side::CallCounter), [constants](side::LazyConstant) |
 //! | [`DualArena`] | both arenas as one thing to own |

@@ -4,6 +4,7 @@
 //!   src/code/store/watermark.rs  reserving runs              ─┐
 //!   src/code/store/shelf.rs      leaving and taking tails     ├─ the library's own files, included here
 //!   src/code/store/record.rs     publishing records           │
+//!   src/code/store/berth.rs      leaving site numbers         │
 //!   src/pages/pool_slot.rs       keeping address space        │
 //!   src/handles/atomic_slot.rs   swapping a function's code   │
 //!   src/handles/shared/gate.rs   replacing what is counted   ─┘
@@ -32,6 +33,8 @@ mod base {
 }
 
 mod code {
+    #[path = "../../../src/code/store/berth.rs"]
+    mod berth;
     #[path = "../../../src/code/store/record.rs"]
     mod record;
     #[path = "../../../src/code/store/watermark.rs"]
@@ -40,6 +43,7 @@ mod code {
     #[path = "../../../src/code/store/shelf.rs"]
     mod shelf;
 
+    mod leaving;
     mod publishing;
     mod reserving;
     mod sharing;

@@ -89,6 +89,7 @@ impl RefCase {
             state.run(op);
         }
         state.finish();
+        drop(transients);
         drop((arena, other, heap));
         check_at_end(&pages);
     }

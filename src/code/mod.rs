@@ -28,4 +28,5 @@ pub use value::{OneLifetime, Tracer, shorten};
 
 pub(crate) use arena::{CodeArena, Counted, Share};
 pub(crate) use load::{BlockNote, BlockSource, Loader};
-pub(crate) use value::{Block, Found, Kind, Permanent, Reference, SiteCounter, Sites};
+pub(crate) use store::Returns;
+pub(crate) use value::{Block, Found, Kind, Permanent, Reference, SiteCounter, SitePool, SiteRange, Sites};

@@ -1,7 +1,9 @@
 //! From a handle of transient code to permanent code.
 
+use super::code_rc::CodeRc;
 use super::code_ref::CodeRef;
 use super::copy::deep_copy;
+use super::owned::Owned;
 use crate::code::{Block, Loader, Permanent};
 use crate::error::Error;
 use crate::handles::region::Kept;
@@ -74,5 +76,51 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         // every lifetime that the region is live, as code that is `'static`, or as permanent code that was patched: that is borrowed for
         // 'a and may be read as `At<'a>`, links included, see `CodeRef::get`.
         Ok(unsafe { copy.cast::<T::At<'a>>().as_ref() })
+    }
+}
+
+impl<T: Permanent> CodeRc<T> {
+    /// Makes the code permanent, as a module called `name` of the home's arena, and returns an owner of it. The handle
+    /// stays what it is.
+    ///
+    /// It is a deep copy, as [`CodeRef::promote`] makes one. The arena keeps what the code keeps: see [`Loader::at`]. Call
+    /// [`CodeArena::seal`](crate::CodeArena::seal) when you want its pages read-only.
+    ///
+    /// Costs a [load](Owned::load) and the copy.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`CodeRef::promote`] but for [`Error::OtherArena`], those of [`CodeArena::load`](crate::CodeArena::load), and
+    /// [`Error::Younger`] if the code keeps an arena that was made after its own. An empty module is left then.
+    ///
+    /// ```
+    /// use permacode::handles::{CodeRc, Home};
+    /// use permacode::{CodeArena, Error, HeapArena, Owned};
+    /// use std::sync::Arc;
+    ///
+    /// let home = Home::new(Arc::new(CodeArena::new()?), HeapArena::new()?)?;
+    /// let eval = CodeRc::<(&[u8], &[u8])>::new(&home, |loader| {
+    ///     let ops = loader.alloc_slice_copy(&[1, 2, 3])?;
+    ///     loader.alloc((ops, &ops[1..]))
+    /// })?;
+    /// let owned: Owned<(&[u8], &[u8])> = eval.promote("eval")?;
+    /// drop((eval, home));
+    /// let code = owned.get();
+    /// assert!(std::ptr::eq(&code.0[1], &code.1[0])); // still one slice
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn promote(&self, name: &str) -> Result<Owned<T>, Error> {
+        let region = self.region();
+        Owned::load(self.home().arena(), name, |loader| {
+            // First of all: see `CodeRef::promote`.
+            region.hand_over(loader)?;
+            let block = Block::new(slice::from_ref(self.get()));
+            let survey = Kept::of(region)?;
+            // SAFETY: 1. This handle keeps the region and its root live, and all that the root leads to. 2. It is.
+            let copy = unsafe { deep_copy(region, &survey, block, loader) }?;
+            // SAFETY: as in `CodeRef::promote`, at the lifetime of the loader. Its arena is that of the home, so of each region that this one
+            // keeps, and it keeps what those keep.
+            Ok(unsafe { copy.cast().as_ref() })
+        })
     }
 }

@@ -3,6 +3,8 @@
 mod breakpoints;
 mod counts;
 mod flat;
+mod handover;
+mod home;
 mod keeps;
 mod model;
 mod owned;

@@ -13,8 +13,8 @@
 
 use super::edges::Edges;
 use super::stats::CodeStats;
-use crate::code::store::CodeStore;
-use crate::code::value::{Name, SiteCounter};
+use crate::code::store::{CodeStore, Returns};
+use crate::code::value::{Name, SiteCounter, SitePool};
 use crate::error::Error;
 use core::alloc::Layout;
 use core::fmt;
@@ -216,6 +216,22 @@ impl CodeArena {
     /// Returns the distance of an address from the first byte of the code pages, if it lies in them.
     pub(crate) fn offset_of<T: ?Sized>(&self, ptr: *const T) -> Option<usize> {
         self.store.pages().offset(ptr.cast::<u8>().addr())
+    }
+
+    /// Takes a pool of site numbers that its last owner left, or an empty one, with the right to leave it here.
+    pub(crate) fn take_spare_sites(&self) -> Option<(SitePool, Returns)> {
+        self.store.take_spare_sites()
+    }
+
+    /// Leaves a pool of site numbers to its next owner.
+    ///
+    /// # Safety
+    ///
+    /// 1. The right is of this arena.
+    /// 2. Nobody uses the numbers that wait in the pool.
+    pub(crate) unsafe fn leave_spare_sites(&self, pool: SitePool, returns: Returns) {
+        // SAFETY: the caller's promise.
+        unsafe { self.store.leave_spare_sites(pool, returns) };
     }
 
     /// The numbers that sites of this arena have.

@@ -11,10 +11,11 @@ use super::plan::StorePlan;
 use super::protection::Protection;
 use super::record::Record;
 use super::shelf::{Board, Spot};
+use super::spare_sites::{Returns, SpareSites};
 use super::tails::{Search, Tail};
 use super::watermark::End;
 use crate::base::page::PageSize;
-use crate::code::value::{Birth, SiteCounter};
+use crate::code::value::{Birth, SiteCounter, SitePool};
 use crate::error::{Error, PageError};
 use crate::pages::{Reservation, Sealable, Step};
 use core::alloc::Layout;
@@ -28,6 +29,7 @@ pub(in crate::code) struct CodeStore {
     modules: ModuleList,
     names: NameTrie,
     sites: SiteCounter,
+    spare_sites: SpareSites,
     ledger: Ledger,
     next_module: AtomicU32,
     counters: Counters,
@@ -55,12 +57,15 @@ impl CodeStore {
         let pages = unsafe { CodePages::new(reservation, plan, options) };
         // SAFETY: the list is this store's, and `enlist` appends modules of this store only.
         let modules = unsafe { ModuleList::new() };
+        // SAFETY: the list is this store's, and `take_spare_sites` hands it records of this store only.
+        let spare_sites = unsafe { SpareSites::new() };
         let birth = Birth::now();
         Ok(Self {
             birth,
             modules,
             names: NameTrie::new(),
             sites: SiteCounter::new(birth),
+            spare_sites,
             ledger,
             next_module: AtomicU32::new(0),
             counters: Counters::default(),
@@ -88,6 +93,21 @@ impl CodeStore {
 
     pub(in crate::code) fn sites(&self) -> &SiteCounter {
         &self.sites
+    }
+
+    /// Takes a pool of site numbers: see [`SpareSites::take`].
+    pub(in crate::code) fn take_spare_sites(&self) -> Option<(SitePool, Returns)> {
+        self.spare_sites.take(|record| self.record(record).ok())
+    }
+
+    /// Leaves a pool of site numbers to the next one who takes one.
+    ///
+    /// # Safety
+    ///
+    /// As for [`SpareSites::leave`].
+    pub(in crate::code) unsafe fn leave_spare_sites(&self, pool: SitePool, returns: Returns) {
+        // SAFETY: the caller's promise.
+        unsafe { self.spare_sites.leave(pool, returns) };
     }
 
     pub(in crate::code) fn counters(&self) -> &Counters {

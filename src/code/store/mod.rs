@@ -7,9 +7,11 @@
 //!   extent                                   what a module fills (protection: how hard that is to change; counters: sums)
 //!   ledger · record                          where records lie, and how they are found
 //!   shelf · watermark                        tails that wait; what is claimed
+//!   spare_sites · berth                      pools of site numbers, left by one owner for the next
 //!   plan                                     where the parts of the reservation lie
 //! ```
 
+mod berth;
 mod claims;
 mod code_pages;
 mod code_store;
@@ -26,6 +28,7 @@ mod record;
 mod refusal;
 mod sealing;
 mod shelf;
+mod spare_sites;
 mod tails;
 mod watermark;
 
@@ -39,5 +42,6 @@ pub(in crate::code) use name_trie::NameEntry;
 pub(in crate::code) use plan::StorePlan;
 pub(in crate::code) use record::Record;
 pub(in crate::code) use shelf::Spot;
+pub(crate) use spare_sites::Returns;
 pub(in crate::code) use tails::{Search, Tail};
 pub(in crate::code) use watermark::End;

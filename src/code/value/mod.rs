@@ -7,6 +7,7 @@
 //!   permanent · link       which types may be blocks; references that are set later
 //!   shorten                code at a shorter lifetime
 //!   tracer                 what a block refers to
+//!   site_pool              site numbers that are used again
 //!   birth                  the order in which arenas are made
 //! ```
 
@@ -17,6 +18,7 @@ mod name;
 mod permanent;
 mod plain;
 mod shorten;
+mod site_pool;
 mod sites;
 mod tracer;
 
@@ -29,5 +31,6 @@ pub use sites::Sites;
 pub use tracer::Tracer;
 
 pub(in crate::code) use birth::Birth;
+pub(crate) use site_pool::{SitePool, SiteRange};
 pub(crate) use sites::SiteCounter;
 pub(crate) use tracer::{Block, Found, Kind, Reference};

@@ -68,6 +68,19 @@ impl<'a> PartRef<'a> {
         Self(part)
     }
 
+    /// One more reference to the same part.
+    #[inline]
+    pub(in crate::handles) fn another(&self) -> Self {
+        self.add_ref();
+        Self(self.0)
+    }
+
+    /// Returns the pointer to all of the object.
+    #[inline]
+    pub(in crate::handles) fn as_raw(&self) -> NonNull<Part<'a>> {
+        self.0
+    }
+
     /// Returns the part, and its count with it: whoever has it is to give it back.
     pub(in crate::handles) fn into_raw(self) -> NonNull<Part<'a>> {
         ManuallyDrop::new(self).0

@@ -4,9 +4,9 @@
 //!   RegionSites ─▶ Lent { 32 numbers: ███████░░░ } ─▶ Lent { 16 numbers: ████████ }      used up from the front, the latest range only
 //! ```
 
-use super::site_pool::{SitePool, SiteRange};
+use super::taken_sites::TakenSites;
 use super::transients::Transients;
-use crate::code::Sites;
+use crate::code::{SitePool, SiteRange, Sites};
 use crate::error::Error;
 use crate::heap::HeapArena;
 use core::alloc::Layout;
@@ -57,7 +57,7 @@ impl RegionSites {
 
     /// Adds a range of at least `count` numbers. `None` stands for no numbers, which does not happen.
     fn add(&self, owner: &Transients<'_>, count: usize) -> Result<Option<&Lent>, Error> {
-        let taken = owner.take_numbers(count)?;
+        let taken = TakenSites::new(owner, count)?;
         let at = owner.heap().alloc(Layout::new::<Lent>())?.cast::<Lent>();
         // SAFETY: a new object of this layout, which is freed with the region.
         Ok(taken.keep().map(|numbered| unsafe {

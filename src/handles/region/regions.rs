@@ -23,8 +23,8 @@
 
 use super::region::Region;
 use super::shares::Shares;
-use super::site_pool::SitePool;
 use super::survey::Survey;
+use crate::code::SitePool;
 use crate::heap::HeapArena;
 use core::cell::Cell;
 use core::iter;

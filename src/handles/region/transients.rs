@@ -1,25 +1,23 @@
 //! A thread's transient code: regions of a heap, names of an arena, recycled site numbers.
 
+use super::home::Shared;
 use super::regions::Regions;
-use super::site_pool::{SitePool, SiteRange};
+use super::site_lease::SiteLease;
+use super::taken_sites::TakenSites;
 use super::transient_stats::TransientStats;
-use crate::code::{CodeArena, Sites};
-use crate::error::Error;
+use crate::code::{CodeArena, SitePool, Sites};
 use crate::heap::{HeapArena, SweepReport};
 use core::cell::Cell;
 use core::fmt;
-use core::ops::Range;
 use core::panic::{RefUnwindSafe, UnwindSafe};
-
-/// Sites that are cleared at once.
-const LONGEST: usize = 1 << 15;
+use core::ptr::NonNull;
 
 /// The place of a thread's transient code: its heap, and the arena whose names and site numbers the code shares with
 /// permanent code.
 ///
 /// Make one for each thread that evaluates code, not one for each evaluation, and keep it for as long as the thread does
-/// so. Making one costs nothing, and its handles borrow it. Dropping it loses the site numbers that wait in it to be used
-/// again. `!Send`, as its heap is not `Sync`.
+/// so. Making one costs nothing, and its handles borrow it. Dropping it leaves its site numbers to the next one of the same
+/// arena, on any thread. `!Send`, as its heap is not `Sync`.
 ///
 /// Where a collector [sweeps](HeapArena::sweep) the heap, call [`sweep`](Self::sweep) instead. It also ends the code whose handles were in
 /// objects that it frees.
@@ -53,10 +51,12 @@ const LONGEST: usize = 1 << 15;
 pub struct Transients<'a> {
     code: &'a CodeArena,
     heap: &'a HeapArena,
-    numbers: SitePool,
+    sites: SiteLease,
     regions: Regions,
     ids: Cell<u64>,
     clear: Option<&'a dyn Fn(Sites)>,
+    /// The object that this is a part of, if a home owns it.
+    home: Option<NonNull<Shared>>,
 }
 
 // A lowering function that panics leaves nothing behind, as one that fails. What `clearing` did not clear is cleared before it is used.
@@ -75,15 +75,16 @@ impl<'a> Transients<'a> {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn new(code: &'a CodeArena, heap: &'a HeapArena) -> Self {
-        let (numbers, regions) = (SitePool::default(), Regions::default());
-        Self { code, heap, numbers, regions, ids: Cell::new(0), clear: None }
+        let (sites, regions) = (SiteLease::default(), Regions::default());
+        Self { code, heap, sites, regions, ids: Cell::new(0), clear: None, home: None }
     }
 
     /// Sets a closure that clears site numbers before they are used again. `clear` is called with numbers whose code is
     /// gone and that new code is about to get.
     ///
-    /// Set it if you have side tables, or new code finds old code's entries in them. The numbers are a whole range,
-    /// some of which may be above what a table holds: clear what is [present](crate::SideTable::present) of them. If
+    /// Set it if you have side tables, or new code finds old code's entries in them. Numbers may have been another
+    /// `Transients`' of this arena, also on another thread. They are a whole range, some of which may be above what a
+    /// table holds: clear what is [present](crate::SideTable::present) of them. If
     /// `clear` panics, they are cleared again before the next use. It may make transient code itself, which gets other
     /// numbers. A table that it borrows cannot be [reset](crate::SideTable::reset) while this value lives. A collector
     /// that takes entries for roots calls [`clear_free`](Self::clear_free) before it does.
@@ -149,7 +150,7 @@ impl<'a> Transients<'a> {
     /// Returns counts of the transient code that there is now. Costs four loads and a look at thirteen lists of site
     /// numbers; no system call. [`TransientStats`] has an example.
     pub fn stats(&self) -> TransientStats {
-        let (sites, free_sites) = self.numbers.count();
+        let (sites, free_sites) = self.numbers().count();
         let (regions, bytes, made) = (self.regions.len(), self.regions.bytes(), self.regions.made());
         TransientStats { regions, bytes, made, sites, free_sites }
     }
@@ -251,7 +252,7 @@ impl<'a> Transients<'a> {
     /// No allocation, no system call.
     pub unsafe fn retire_unmarked(&self) -> usize {
         // SAFETY: the list is of regions that this value made, on its heap and with its numbers. The rest is the caller's promise.
-        unsafe { self.regions.retire_unmarked(self.heap, &self.numbers) }
+        unsafe { self.regions.retire_unmarked(self.heap, self.numbers()) }
     }
 
     /// Clears the site numbers whose code is gone, as [`clearing`](Self::clearing) says, now and not when they are used again.
@@ -290,8 +291,8 @@ impl<'a> Transients<'a> {
     /// the closure panicked.
     pub fn clear_free(&self) {
         let Some(clear) = self.clear else { return };
-        self.numbers.clear_free(|numbered| {
-            let taken = TakenSites { from: self, numbered: Some(numbered) };
+        self.numbers().clear_free(|numbered| {
+            let taken = TakenSites::of(self, numbered);
             taken.clear(clear);
             taken.keep()
         });
@@ -304,17 +305,26 @@ impl<'a> Transients<'a> {
     }
 
     pub(in crate::handles) fn numbers(&self) -> &SitePool {
-        &self.numbers
+        self.sites.pool()
     }
 
-    /// A range of at least `count` site numbers, cleared if it was used before.
-    pub(in crate::handles) fn take_numbers(&self, count: usize) -> Result<TakenSites<'_, 'a>, Error> {
-        let (numbered, used) = self.numbers.take(self.code, count)?;
-        let taken = TakenSites { from: self, numbered: Some(numbered) };
-        if let (Some(clear), true) = (self.clear, used) {
-            taken.clear(clear);
-        }
-        Ok(taken)
+    pub(in crate::handles) fn sites(&self) -> &SiteLease {
+        &self.sites
+    }
+
+    pub(in crate::handles) fn clear(&self) -> Option<&'a dyn Fn(Sites)> {
+        self.clear
+    }
+
+    /// The same, as a part of a home.
+    pub(super) fn in_home(mut self, home: NonNull<Shared>) -> Self {
+        self.home = Some(home);
+        self
+    }
+
+    /// The home's object, if a home owns this.
+    pub(in crate::handles) fn home(&self) -> Option<NonNull<Shared>> {
+        self.home
     }
 
     /// A number that no other code object of this place has.
@@ -323,36 +333,11 @@ impl<'a> Transients<'a> {
     }
 }
 
-/// Site numbers that are nobody's yet; dropping them gives them back.
-pub(in crate::handles) struct TakenSites<'t, 'a> {
-    from: &'t Transients<'a>,
-    numbered: Option<SiteRange>,
-}
-
-impl TakenSites<'_, '_> {
-    fn range(&self) -> Range<usize> {
-        self.numbered.as_ref().map_or(0..0, SiteRange::range)
-    }
-
-    fn clear(&self, clear: &dyn Fn(Sites)) {
-        let range = self.range();
-        for start in range.clone().step_by(LONGEST) {
-            let len = LONGEST.min(range.end - start);
-            clear(self.from.code.site_counter().part(start as u32, len as u16));
-        }
-    }
-
-    /// The numbers, for whoever gives them back.
-    pub(in crate::handles) fn keep(mut self) -> Option<SiteRange> {
-        self.numbered.take()
-    }
-}
-
-impl Drop for TakenSites<'_, '_> {
+impl Drop for Transients<'_> {
+    /// Leaves the site numbers that wait to the next owner of transient code in this arena.
     fn drop(&mut self) {
-        if let Some(numbered) = self.numbered.take() {
-            self.from.numbers.give_back(numbered);
-        }
+        // SAFETY: its only arena.
+        unsafe { self.sites.end(self.code) };
     }
 }
 

@@ -135,7 +135,7 @@ struct Inside<'g, V>(&'g Gate<V>);
 
 impl<V> Drop for Inside<'_, V> {
     fn drop(&mut self) {
-        // Release: the copy was made. Acquire: what was put back is on the list.
+        // Release: the copy was made. Acquire: what was put back is on the list. (Loom needs no acquire: there an exchange reads the latest.)
         if self.0.inside.fetch_sub(1, AcqRel) == 1 {
             self.0.free_replaced();
         }

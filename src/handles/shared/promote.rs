@@ -1,7 +1,7 @@
 //! From transient code that threads share to permanent code.
 
 use super::region::SharedRegion;
-use crate::code::{Block, Permanent, Share};
+use crate::code::{Block, Permanent};
 use crate::error::Error;
 use crate::handles::copy::deep_copy;
 use crate::handles::owned::Owned;
@@ -52,19 +52,15 @@ impl<T: Permanent> Owned<T> {
     /// For permanent code a count. Else that of [`CodeRef::promote`](crate::CodeRef::promote), and of a module.
     pub fn promote(&self, name: &str) -> Result<Self, Error> {
         let Some(region) = SharedRegion::of(self.share()) else { return Ok(self.clone()) };
-        let arena = region.home().arena();
-        let module = arena.load(name)?;
-        // First of all, also where nothing is to be copied: the root itself may lie in an arena that the region keeps.
-        region.hand_over(&module)?;
-        let (survey, block) = (Survey::new(region)?, Block::new(slice::from_ref(self.get())));
-        // SAFETY: 1. This owner keeps the region, and all that its root leads to. 2. It is.
-        let copy = unsafe { deep_copy(region, &survey, block, &module) }?;
-        module.finish();
-        // SAFETY:
-        // 1. What a `for<'x>` function made, or a complete copy of it, is a `T::At` of every time for which all that it leads to is live.
-        // 2. It leads to the copy, to the arena, to what that keeps now, or to `'static` data, and so does the root if it lies elsewhere. All
-        //    that lives as long as there is a share in the arena.
-        // 3. The module is finished.
-        Ok(unsafe { Self::new(copy.cast(), Share::new(arena)) })
+        Owned::load(region.home().arena(), name, |loader| {
+            // First of all, also where nothing is to be copied: the root itself may lie in an arena that the region keeps.
+            region.hand_over(loader)?;
+            let (survey, block) = (Survey::new(region)?, Block::new(slice::from_ref(self.get())));
+            // SAFETY: 1. This owner keeps the region, and all that its root leads to. 2. It is.
+            let copy = unsafe { deep_copy(region, &survey, block, loader) }?;
+            // SAFETY: a complete copy of a `T::At`, at the lifetime of the loader. It leads to the copy, to the arena, to what that keeps now, or to
+            // `'static` data. Or it is the root itself, if that lies elsewhere, and then so does all that it leads to.
+            Ok(unsafe { copy.cast().as_ref() })
+        })
     }
 }

@@ -8,8 +8,10 @@
 //! ```
 //!
 //! A range is cleared once: before it is used again, or by a collector that wants nothing of dead code in its tables.
+//!
+//! A pool is one thread's. Whoever is done with it leaves it to the arena, as a value, and the next one goes on with it.
 
-use crate::code::CodeArena;
+use super::sites::SiteCounter;
 use crate::error::Error;
 use core::cell::RefCell;
 use core::ops::Range;
@@ -19,7 +21,7 @@ const LEAST: usize = 16;
 const LENGTHS: usize = 13;
 
 #[derive(Default)]
-pub(in crate::handles) struct SitePool {
+pub(crate) struct SitePool {
     lengths: [RefCell<Spare>; LENGTHS],
 }
 
@@ -34,13 +36,13 @@ struct Spare {
 }
 
 /// A range of numbers that is somebody's. It does not give itself back.
-pub(in crate::handles) struct SiteRange {
+pub(crate) struct SiteRange {
     start: u32,
     length: usize,
 }
 
 impl SiteRange {
-    pub(in crate::handles) fn range(&self) -> Range<usize> {
+    pub(crate) fn range(&self) -> Range<usize> {
         let start = self.start as usize;
         start..start + (LEAST << self.length)
     }
@@ -48,29 +50,51 @@ impl SiteRange {
 
 impl SitePool {
     /// A range of at least `count` numbers, at most 65,536; whether it has to be cleared, because it was somebody's before.
-    pub(in crate::handles) fn take(&self, code: &CodeArena, count: usize) -> Result<(SiteRange, bool), Error> {
-        let length = (count.max(LEAST).next_power_of_two() / LEAST).ilog2() as usize;
-        let Some(spare) = self.lengths.get(length) else { return Err(Error::Sites { asked: count, left: 0 }) };
+    ///
+    /// `None` if no such range waits here.
+    pub(crate) fn take(&self, count: usize) -> Result<Option<(SiteRange, bool)>, Error> {
+        let (length, spare) = self.of_length(count)?;
         let mut spare = spare.borrow_mut();
-        if let Some(start) = spare.starts.pop() {
-            return Ok((SiteRange { start, length }, !spare.was_clear()));
-        }
+        let Some(start) = spare.starts.pop() else { return Ok(None) };
+        Ok(Some((SiteRange { start, length }, !spare.was_clear())))
+    }
+
+    /// A new range of at least `count` numbers, at most 65,536.
+    pub(crate) fn make(&self, counter: &SiteCounter, count: usize) -> Result<SiteRange, Error> {
+        let (length, spare) = self.of_length(count)?;
+        let mut spare = spare.borrow_mut();
         let room = spare.made as usize + 1;
         spare.starts.try_reserve(room).map_err(|_| Error::Memory { bytes: room * size_of::<u32>() })?;
-        let start = code.site_counter().number(LEAST << length)?;
+        let start = counter.number(LEAST << length)?;
         spare.made += 1;
-        Ok((SiteRange { start, length }, false))
+        Ok(SiteRange { start, length })
+    }
+
+    fn of_length(&self, count: usize) -> Result<(usize, &RefCell<Spare>), Error> {
+        let length = (count.max(LEAST).next_power_of_two() / LEAST).ilog2() as usize;
+        self.lengths.get(length).map(|spare| (length, spare)).ok_or(Error::Sites { asked: count, left: 0 })
+    }
+
+    /// Goes on with another pool, and returns what was here. No range of the other one is clear: its last owner had
+    /// other tables.
+    pub(crate) fn replace(&self, other: Self) -> Self {
+        let lengths = self.lengths.each_ref();
+        let mut other = other.lengths.into_iter();
+        Self {
+            lengths: lengths
+                .map(|spare| RefCell::new(spare.replace(other.next().map_or_else(Spare::default, Spare::handed_over)))),
+        }
     }
 
     /// Takes a range back. It cannot fail: there is room since it was made.
-    pub(in crate::handles) fn give_back(&self, range: SiteRange) {
+    pub(crate) fn give_back(&self, range: SiteRange) {
         if let Some(spare) = self.lengths.get(range.length) {
             spare.borrow_mut().starts.push(range.start);
         }
     }
 
     /// Numbers that were ever taken from the arena, and how many of them are free now.
-    pub(in crate::handles) fn count(&self) -> (usize, usize) {
+    pub(crate) fn count(&self) -> (usize, usize) {
         self.lengths.iter().enumerate().fold((0, 0), |(made, free), (length, spare)| {
             let (spare, numbers) = (spare.borrow(), LEAST << length);
             (made + spare.made as usize * numbers, free + spare.starts.len() * numbers)
@@ -79,7 +103,7 @@ impl SitePool {
 
     /// Hands each free range that is not clear to `clear`, once, and it is clear then. What `clear` itself takes and gives back meanwhile is
     /// left to the next call, or there would be no end.
-    pub(in crate::handles) fn clear_free(&self, mut clear: impl FnMut(SiteRange) -> Option<SiteRange>) {
+    pub(crate) fn clear_free(&self, mut clear: impl FnMut(SiteRange) -> Option<SiteRange>) {
         for (length, spare) in self.lengths.iter().enumerate() {
             let (mut end, times) = {
                 let spare = spare.borrow();
@@ -95,6 +119,12 @@ impl SitePool {
 }
 
 impl Spare {
+    /// As its next owner has it: what was clear for one is not for another, and what is not here never comes back.
+    fn handed_over(this: RefCell<Self>) -> Self {
+        let starts = this.into_inner().starts;
+        Self { clear: 0, made: starts.len() as u32, starts }
+    }
+
     /// Returns `true` if the start that was popped just now was that of a clear range.
     fn was_clear(&mut self) -> bool {
         let left = self.starts.len() as u32;
