@@ -8,7 +8,7 @@ use std::{env, fs};
 const GATE: &str = "../src/handles/shared/gate.rs";
 
 /// The name of each weaker copy, the changes to be made: what is replaced, and by what.
-const WEAKER: [(&str, &[(&str, &str)]); 12] = [
+const WEAKER: [(&str, &[(&str, &str)]); 13] = [
     (
         "inside_is_read_by_a_load",
         &[("if self.inside.fetch_add(0, AcqRel) == 0 {", "if self.inside.load(Acquire) == 0 {")],
@@ -27,6 +27,7 @@ const WEAKER: [(&str, &[(&str, &str)]); 12] = [
     ("a_reader_comes_in_relaxed", &[("inside.fetch_add(1, Acquire)", "inside.fetch_add(1, Relaxed)")]),
     ("a_reader_loads_relaxed", &[("self.node.load(Acquire)).value }.clone", "self.node.load(Relaxed)).value }.clone")]),
     ("a_reader_goes_out_without_release", &[("inside.fetch_sub(1, AcqRel)", "inside.fetch_sub(1, Acquire)")]),
+    ("a_reader_goes_out_without_acquire", &[("inside.fetch_sub(1, AcqRel)", "inside.fetch_sub(1, Release)")]),
     ("a_node_comes_without_release", &[("into_raw(node), AcqRel)", "into_raw(node), Acquire)")]),
     ("a_node_goes_without_acquire", &[("into_raw(node), AcqRel)", "into_raw(node), Release)")]),
     ("a_node_is_listed_relaxed", &[("(next, first, Release, Relaxed)", "(next, first, Relaxed, Relaxed)")]),
@@ -36,6 +37,8 @@ const WEAKER: [(&str, &[(&str, &str)]); 12] = [
 ];
 
 fn main() {
+    // A feature of the library, which its files that are included here ask for.
+    println!("cargo::rustc-check-cfg=cfg(feature, values(\"residency\"))");
     println!("cargo::rerun-if-changed={GATE}");
     let gate = fs::read_to_string(GATE).unwrap_or_else(|error| panic!("{GATE}: {error}"));
     let code: String = gate.lines().filter(|line| !line.starts_with("//!")).flat_map(|line| [line, "\n"]).collect();

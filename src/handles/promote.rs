@@ -29,7 +29,8 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     /// For transient code:
     ///
     /// - [`Error::OtherArena`] unless the loader's arena is the one that its [`Transients`](crate::Transients) were
-    ///   made with; or if the code refers to [transient code of threads](crate::Owned::transient), which is to be promoted first
+    ///   made with
+    /// - [`Error::OtherArena`] also if it refers to [transient code of threads](crate::Owned::transient): promote that first
     /// - [`Error::RefersBack`] if the lowering function leaked memory that refers to the code
     /// - [`Error::Younger`] if the code refers to that of an arena which was made after the loader's
     /// - [`Error::Memory`]
@@ -90,8 +91,8 @@ impl<T: Permanent> CodeRc<T> {
     ///
     /// # Errors
     ///
-    /// Those of [`CodeRef::promote`] but for [`Error::OtherArena`], those of [`CodeArena::load`](crate::CodeArena::load), and
-    /// [`Error::Younger`] if the code keeps an arena that was made after its own. An empty module is left then.
+    /// Those of [`CodeRef::promote`], those of [`CodeArena::load`](crate::CodeArena::load), and [`Error::Younger`] if the code keeps an arena
+    /// that was made after its own. An empty module is left then.
     ///
     /// ```
     /// use permacode::handles::{CodeRc, Home};

@@ -150,6 +150,7 @@ weaker! {
     a_reader_comes_in_relaxed
     a_reader_loads_relaxed
     a_reader_goes_out_without_release
+    a_reader_goes_out_without_acquire
     a_node_comes_without_release
     a_node_goes_without_acquire
     a_node_is_listed_relaxed

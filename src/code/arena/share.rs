@@ -48,28 +48,37 @@ impl Counted {
         Self { shares: AtomicUsize::new(1), end }
     }
 
+    #[inline(always)]
     fn add(&self) {
         // Relaxed, as in an `Arc`: whoever gets the new share gets it of one that counts.
         if self.shares.fetch_add(1, Relaxed) >= MOST {
-            self.shares.store(MOST + MOST / 2, Relaxed);
+            self.stay();
         }
     }
 
     /// Counts a share out. Returns `true` if it was the last.
+    #[inline(always)]
     fn remove(&self) -> bool {
-        match self.shares.fetch_sub(1, Release) {
-            1 => {
-                // All that was done with the other shares was done before the end. No fence, which ThreadSanitizer does not know.
-                self.shares.load(Acquire);
-                true
-            }
-            count => {
-                if count >= MOST {
-                    self.shares.store(MOST + MOST / 2, Relaxed);
-                }
-                false
-            }
+        let shares = self.shares.fetch_sub(1, Release);
+        // One comparison for the last one, and for too many.
+        shares.wrapping_sub(2) >= MOST - 2 && self.was_last(shares)
+    }
+
+    #[cold]
+    fn was_last(&self, shares: usize) -> bool {
+        if shares != 1 {
+            self.stay();
+            return false;
         }
+        // All that was done with the other shares was done before the end. No fence, which ThreadSanitizer does not know.
+        self.shares.load(Acquire);
+        true
+    }
+
+    /// Counts so many shares that they are never counted out.
+    #[cold]
+    fn stay(&self) {
+        self.shares.store(MOST + MOST / 2, Relaxed);
     }
 }
 
@@ -101,11 +110,13 @@ impl Share {
         self.is_counted().then(|| self.memory())
     }
 
+    #[inline(always)]
     fn is_counted(&self) -> bool {
         self.0.addr().get() & KIND != 0
     }
 
     /// The pointer that `first` was given.
+    #[inline(always)]
     fn memory(&self) -> NonNull<Counted> {
         // SAFETY: the bit was set in an aligned address that is not null.
         unsafe { NonNull::new_unchecked(self.0.as_ptr().map_addr(|address| address & !KIND)) }.cast()
@@ -161,12 +172,10 @@ impl Drop for Share {
     fn drop(&mut self) {
         if self.is_counted() {
             let memory = self.memory();
-            // SAFETY: it is live until its last share is counted out. Then nobody else has one, and it is ended once, with the pointer that
-            // it began with.
-            unsafe {
-                if memory.as_ref().remove() {
-                    (memory.as_ref().end)(memory);
-                }
+            // SAFETY: it is live until its last share is counted out.
+            if unsafe { memory.as_ref() }.remove() {
+                // SAFETY: nobody else has a share, and it is ended once, with the pointer that it began with.
+                unsafe { (memory.as_ref().end)(memory) };
             }
         } else {
             // SAFETY: the pointer came from `Arc::into_raw`, and the count is this share's.

@@ -17,8 +17,8 @@ use core::ptr::{self, NonNull};
 /// An owner of code, for whatever keeps code: a store, a value, a module table. A frame borrows what it runs by [`get`](Self::get), and
 /// never clones an owner.
 ///
-/// It is a root of type `T` and a share in the arena that the root lies in, or in a region of [transient](Self::transient) code that threads
-/// share. Either lives until the last share in it is dropped, with all that the root leads to. So neither owner nor holder has a lifetime.
+/// It is a root of type `T` and a share in the arena that the root lies in. [Transient](Self::transient) code lies in a region instead. Either
+/// lives until the last share in it is dropped, with all that the root leads to. So neither owner nor holder has a lifetime.
 /// `Send` and `Sync`; `Option<Owned<T>>` is as large.
 ///
 /// Write `T` with `'static` for each of its lifetimes, as in `Owned<Code<'static>>`. That is a label: code is shown at the lifetime of a

@@ -26,6 +26,7 @@
 //! ever: a leak, and no fault (invariant 5).
 
 use crate::base::atomics::{AtomicPtr, AtomicUsize};
+use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::*;
 
@@ -34,7 +35,14 @@ pub(crate) struct Gate<V> {
     inside: AtomicUsize,
     node: AtomicPtr<Node<V>>,
     replaced: AtomicPtr<Node<V>>,
+    /// A raw pointer, so that it is neither `Send` nor `Sync` by itself.
+    values: PhantomData<*const V>,
 }
+
+// SAFETY: values come and go between threads, and several copy one at once.
+unsafe impl<V: Send + Sync> Send for Gate<V> {}
+// SAFETY: as above.
+unsafe impl<V: Send + Sync> Sync for Gate<V> {}
 
 /// A value, in memory of its own.
 pub(crate) struct Node<V> {
@@ -55,6 +63,7 @@ impl<V: Clone> Gate<V> {
             inside: AtomicUsize::new(0),
             node: AtomicPtr::new(Box::into_raw(node)),
             replaced: AtomicPtr::new(ptr::null_mut()),
+            values: PhantomData,
         }
     }
 
@@ -101,6 +110,7 @@ impl<V> Gate<V> {
     }
 
     /// Frees what was replaced, unless somebody is inside.
+    #[cold]
     fn free_replaced(&self) {
         loop {
             // Acquire: the nodes were put on it whole, after they had left their place.
@@ -135,8 +145,8 @@ struct Inside<'g, V>(&'g Gate<V>);
 
 impl<V> Drop for Inside<'_, V> {
     fn drop(&mut self) {
-        // Release: the copy was made. Acquire: what was put back is on the list. (Loom needs no acquire: there an exchange reads the latest.)
-        if self.0.inside.fetch_sub(1, AcqRel) == 1 {
+        // Release: the copy was made. Acquire: what was put back is on the list.
+        if self.0.inside.fetch_sub(1, AcqRel) == 1 && !self.0.replaced.load(Relaxed).is_null() {
             self.0.free_replaced();
         }
     }

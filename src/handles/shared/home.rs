@@ -13,6 +13,7 @@ use crate::handles::region::boxed;
 use core::fmt;
 use core::mem;
 use core::ops::Range;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ type Clear = Box<dyn Fn(Sites) + Send + Sync>;
 ///
 /// [`Owned::transient`](crate::Owned::transient) makes such code. Each has memory of its own, which the last owner frees. The home is
 /// what they have in common: the arena whose names and site numbers they use, and site numbers that are used again. Make one for each program or
-/// machine, in an [`Arc`].
+/// machine, in an [`Arc`]. When a home goes, nobody uses its site numbers again.
 ///
 /// For code of one thread use [`Transients`](crate::Transients): its handles are one word, and count without atomics.
 ///
@@ -70,6 +71,10 @@ pub struct SharedHome {
 unsafe impl Send for SharedHome {}
 // SAFETY: as above.
 unsafe impl Sync for SharedHome {}
+
+// A lowering function that panics leaves nothing behind, as one that fails. What `clearing` did not clear is cleared before it is used.
+impl UnwindSafe for SharedHome {}
+impl RefUnwindSafe for SharedHome {}
 
 impl SharedHome {
     /// Makes a home of this arena, which the home and its code keep. Costs nothing: no allocation.

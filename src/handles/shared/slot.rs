@@ -36,12 +36,11 @@ use core::fmt;
 ///
 /// Code that was replaced is given up when no thread is within [`get`](Self::get): commonly at once. If some thread always is, it waits. In a
 /// forked child, a thread that vanished there makes what the child replaces wait for ever.
+///
+/// # Variance
+///
+/// Invariant in `T`, since code is put in and comes out.
 pub struct OwnedSlot<T: Held + ?Sized>(Gate<Owned<T>>);
-
-// SAFETY: a gate gives owners to threads and takes them, which are `Send` and `Sync`. What it frees on one thread no other one reads.
-unsafe impl<T: Held + ?Sized> Send for OwnedSlot<T> {}
-// SAFETY: as above.
-unsafe impl<T: Held + ?Sized> Sync for OwnedSlot<T> {}
 
 impl<T: Held + ?Sized> OwnedSlot<T> {
     /// Makes a slot with this code. Costs an object of three or four words from the global allocator; the owner moves in.

@@ -126,4 +126,12 @@ fn side_table_of_cells_shorter<'s, 'l: 's>(given: &'s SideTable<'s, Cell<&'l u8>
     given
 }
 
+fn owned_slot_longer<'s, 'l: 's>(given: &'s permacode::owned::OwnedSlot<&'s u8>) -> &'s permacode::owned::OwnedSlot<&'l u8> {
+    given
+}
+
+fn owned_slot_shorter<'s, 'l: 's>(given: &'s permacode::owned::OwnedSlot<&'l u8>) -> &'s permacode::owned::OwnedSlot<&'s u8> {
+    given
+}
+
 fn main() {}
