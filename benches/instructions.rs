@@ -8,11 +8,12 @@ mod options;
 
 use bumpalo::Bump;
 use options::Options;
-use permacode::{CodeArena, CodeRef, Error, HeapArena, Owned, Sites, Transients};
+use permacode::handles::{CodeRc, Home};
+use permacode::{CodeArena, CodeRef, Error, HeapArena, Loader, Owned, Sites, Transients};
 use std::hint::black_box;
 use std::sync::Arc;
 
-const KINDS: [&str; 20] = [
+const KINDS: [&str; 24] = [
     "the loop alone",
     "permacode: `alloc` of 64 B",
     "bumpalo: `alloc` of 64 B",
@@ -33,6 +34,10 @@ const KINDS: [&str; 20] = [
     "`Owned<str>`: cloned and dropped",
     "`CodeRef<T>`, permanent: cloned and dropped",
     "`CodeRef<T>`, transient: cloned and dropped",
+    "`CodeRc<T>`: `get` and a field",
+    "`CodeRc<T>`: cloned and dropped",
+    "`CodeRef`: a name and 40 B of transient code, made and dropped",
+    "`CodeRc`: the same",
 ];
 
 fn main() -> Result<(), Error> {
@@ -79,6 +84,8 @@ fn holders(kind: usize, times: usize) -> Result<(), Error> {
     let text: Owned<str> = Owned::load(&arena, "text", |loader| loader.alloc_str("held"))?;
     let permanent = CodeRef::new(plain);
     let transient: CodeRef<'_, Header> = CodeRef::transient(&transients, |loader| loader.alloc(header))?;
+    let home = Home::new(arena.clone(), HeapArena::new()?)?;
+    let counted = CodeRc::<Header>::new(&home, |loader| loader.alloc(header))?;
     match kind {
         10 => repeat(times, || Ok(black_box(&plain).1)),
         11 => repeat(times, || Ok(black_box(&shared).1)),
@@ -89,8 +96,21 @@ fn holders(kind: usize, times: usize) -> Result<(), Error> {
         16 => repeat(times, || Ok(black_box(&owned).clone())),
         17 => repeat(times, || Ok(black_box(&text).clone())),
         18 => repeat(times, || Ok(black_box(&permanent).clone())),
-        _ => repeat(times, || Ok(black_box(&transient).clone())),
+        19 => repeat(times, || Ok(black_box(&transient).clone())),
+        20 => repeat(times, || Ok(black_box(&counted).get().1)),
+        21 => repeat(times, || Ok(black_box(&counted).clone())),
+        22 => {
+            repeat(times, || CodeRef::<Script<'_>>::transient(&transients, |loader| script(loader, black_box("eval"))))
+        }
+        _ => repeat(times, || CodeRc::<Script<'static>>::new(&home, |loader| script(loader, black_box("eval")))),
     }
+}
+
+/// A small script: its name, and its code.
+type Script<'a> = (&'a str, &'a [u8]);
+
+fn script<'x>(loader: &Loader<'x>, name: &str) -> Result<&'x Script<'x>, Error> {
+    loader.alloc((loader.intern(name)?, loader.alloc_slice_copy(&[7; 40])?))
 }
 
 #[inline(never)]

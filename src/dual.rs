@@ -4,7 +4,7 @@ use crate::code::CodeArena;
 use crate::error::Error;
 use crate::heap::HeapArena;
 use crate::pages::PageSource;
-use std::sync::Arc;
+use alloc::sync::Arc;
 
 /// The arena that an address lies in, as [`DualArena::classify`] tells.
 ///

@@ -81,6 +81,8 @@
 //!
 //! # Features
 //!
+//! * `std` (default): the standard library. See below for what is different without it.
+//! * `hashbrown`: hash tables where there is no `std`; without it one of the two must be on.
 //! * `derive` (default): `#[derive(Permanent)]`.
 //! * `residency` (Linux): [`Residency`](residency::Residency), what the kernel says of an arena's memory: resident, shared, copied, and why; and
 //!   [`CodeArena::assert_clean`] and [`assert_not_copied`](CodeArena::assert_not_copied) for users' own tests.
@@ -90,9 +92,39 @@
 //!   versions of permacode, both with it, do not link. They are ordinary Rust items either way.
 //! * `allocator-api2-03`, `allocator-api2-04`, `nightly`: `Allocator` of those versions, and of the standard library, for `&HeapArena`,
 //!   beside that of allocator-api2 0.2.
+//!
+//! # Without the standard library
+//!
+//! The crate is `no_std` with `alloc` then, for targets with atomic pointers:
+//!
+//! ```toml
+//! permacode = { version = "0.1", default-features = false, features = ["derive", "hashbrown"] }
+//! ```
+//!
+//! | | with `std` | without |
+//! | --- | --- | --- |
+//! | pages, unless a builder is given [a source](pages::PageSource) | the system's on Unix, else ordinary memory | the same |
+//! | the highest [level of protection](code::Protection) | `Fixed`, on Linux | `ReadOnly`: memory files are the standard library's |
+//! | an error of the system | in its words | its number, or 0 on a Unix that is not Linux |
+//! | the [time](heap::Decay) after which a heap returns memory | passes | passes with [a clock](heap::HeapArenaBuilder::clock) of yours, else work counts alone |
+//! | [`GlobalHeap`](heap::GlobalHeap), `Residency` | yes | no |
+//! | the key of the hash of interned names | random | from addresses, so guessable where those are |
+//!
+//! A reservation of ordinary memory is one allocation of its whole size. So choose a small one
+//! ([`reservation`](code::CodeArenaBuilder::reservation)) where memory is scarce: by default a code arena takes some 5 MiB of it, a heap 19.
+//!
+//! A crate that only has types of code depends on permacode in this way too. It then works with and without the standard library. It needs no
+//! dependency for types that are [`Plain`]: those who put them into code say so.
+#![cfg_attr(not(any(feature = "std", test)), no_std)]
+#![cfg_attr(not(feature = "std"), allow(dead_code))] // what only `GlobalHeap` and sealed memory files use
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(unreachable_pub)]
+
+extern crate alloc;
+
+#[cfg(not(any(feature = "std", feature = "hashbrown")))]
+compile_error!("permacode without the feature `std` needs the feature `hashbrown`");
 
 mod base;
 pub mod code;

@@ -1,7 +1,7 @@
-//! The heap arena against other allocators: recorded traces, fixed sizes, collections, memory, instructions.
+//! The heap arena against other allocators: recorded traces, fixed sizes, collections, memory, instructions, a full heap.
 //!
 //! `cargo bench -p permacode-heap-bench --features snmalloc` prints the tables of BENCHMARKS.md. Behind `--`: `--rounds 5` is quicker, and
-//! rougher (of the traces there are four times as many); `--only 2` prints one part of five; `--alone 1 --load 4` runs one subject with one
+//! rougher (of the traces there are four times as many); `--only 2` prints one part of six; `--alone 1 --load 4` runs one subject with one
 //! load, for a profiler.
 //!
 //! All subjects run in one process, each once a round. A sample is checked: see `replay.rs`.
@@ -9,6 +9,7 @@
 mod calls;
 mod collections;
 mod fixed;
+mod full;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod instructions;
@@ -59,6 +60,9 @@ fn main() -> Outcome<()> {
     }
     if wanted(5) {
         instructions::print()?;
+    }
+    if wanted(6) {
+        full::print(rounds)?;
     }
     Ok(())
 }

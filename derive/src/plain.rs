@@ -1,8 +1,8 @@
 //! Plain fields and types: the bounds, and how the site numbers in one are shown.
 //!
 //! A plain type leads to no block, so a copy of it is complete. But it can be `Sites`, or an array of them, and a promoted copy must get other
-//! numbers. A derive sees no types. So it writes a call that the compiler resolves: to the inherent method if the type of the field is
-//! `Permanent`, to the method of the trait if it is not.
+//! numbers. A derive sees no types. So it writes a call that the compiler resolves. If the type of the field is `Permanent`, it is a call of the
+//! inherent method, else of the trait's.
 //!
 //! ```text
 //!   __Plain(&field).__show(tracer)      ─▶ impl<F: Permanent> __Plain<'_, F>: Permanent::trace, where the field lies

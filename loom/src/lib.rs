@@ -18,6 +18,8 @@
 // What the models do not need.
 #![allow(dead_code, unused_imports)]
 
+extern crate alloc;
+
 mod base {
     // The library's minimum Rust has no `is_multiple_of`.
     #[allow(clippy::manual_is_multiple_of)]

@@ -1,11 +1,16 @@
 //! The ground that everything stands on: arithmetic, pages, the processor, atomics. It knows no arena.
+//!
+//! `hash`, `clock` and `end` are different without the standard library, and nothing above them sees it.
 
 pub(crate) mod align;
 pub(crate) mod atomics;
 pub(crate) mod bits;
+pub(crate) mod clock;
 pub(crate) mod cpu;
+pub(crate) mod end;
+pub(crate) mod hash;
 pub(crate) mod page;
 pub(crate) mod page_range;
-#[cfg(all(target_os = "linux", any(feature = "residency", not(any(miri, permacode_ordinary_pages)))))]
+#[cfg(all(feature = "std", target_os = "linux", any(feature = "residency", not(any(miri, permacode_ordinary_pages)))))]
 pub(crate) mod path;
 pub(crate) mod plural;

@@ -48,12 +48,6 @@ impl PageRange {
         Self { start, ..self }
     }
 
-    /// Each page by itself.
-    #[cfg(all(feature = "residency", target_os = "linux"))]
-    pub(crate) fn each(self) -> impl Iterator<Item = Self> {
-        self.numbers().map(|page| Self::numbered(page..page + 1))
-    }
-
     /// The first page, if there is one.
     #[inline]
     pub(crate) fn first(self) -> Self {

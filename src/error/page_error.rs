@@ -103,9 +103,12 @@ impl fmt::Display for PageError {
         write!(f, "the system refused to {} ({} bytes)", self.call, self.bytes)?;
         match self.code {
             0 => Ok(()),
+            #[cfg(feature = "std")]
             code => write!(f, ": {}", std::io::Error::from_raw_os_error(code)),
+            #[cfg(not(feature = "std"))]
+            code => write!(f, ": error number {code}"),
         }
     }
 }
 
-impl std::error::Error for PageError {}
+impl core::error::Error for PageError {}

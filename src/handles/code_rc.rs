@@ -17,12 +17,13 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 
 /// Counted code that keeps its [`Home`], heap and arena: for what lives in a value, a module table or a store.
 ///
 /// One word, and so is `Option<CodeRc>`. `!Send`, with a plain count, as [`CodeRef`](crate::CodeRef) has for transient code. There is no
 /// lifetime parameter: write `CodeRc<Code<'static>>`, and take a `&CodeRc<Code<'_>>` in a function. `T` says of which type the code is, and
-/// [`get`](Self::get) gives it at the lifetime of the borrow. `CodeRc` is covariant in `T`.
+/// [`get`](Self::get) gives it at the lifetime of the borrow.
 ///
 /// A frame borrows the code from a handle of its own. For permanent code that lives as long as an arena use plain references.
 ///
@@ -51,11 +52,19 @@ use core::mem::ManuallyDrop;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Variance
+///
+/// Covariant in `T` where `T` is. That is of use for labels alone: [`At`](Permanent::At) forgets the lifetimes of `T`.
 pub struct CodeRc<T: Permanent> {
     /// Its count is given back by `drop`, which may free the home.
     part: ManuallyDrop<PartRef<'static>>,
-    label: PhantomData<*const T>,
+    label: PhantomData<fn() -> T>,
 }
+
+// The code never changes, and a count is changed as a whole.
+impl<T: Permanent> UnwindSafe for CodeRc<T> {}
+impl<T: Permanent> RefUnwindSafe for CodeRc<T> {}
 
 impl<T: Permanent> CodeRc<T> {
     /// Makes counted code in a home: `lower` builds it with an ordinary loader, in a region of the home's heap.

@@ -10,7 +10,7 @@ use core::fmt;
 ///
 /// One word, for one thread. Before you run the function, call [`get`](Self::get) and keep the handle in the frame. Then
 /// [`replace`](Self::replace) cannot free the code that runs, nor can a drop of the slot or of the home. `!Send` and `!Sync`, as its
-/// handle is. The slot is invariant in `T`.
+/// handle is.
 ///
 /// ```
 /// use permacode::handles::{CodeRc, CodeRcSlot, Home};
@@ -27,6 +27,10 @@ use core::fmt;
 /// assert_eq!(*frame.get(), 1); // the frame keeps what it runs
 /// # Ok::<(), permacode::Error>(())
 /// ```
+///
+/// # Variance
+///
+/// Invariant in `T`, as a `Cell` is.
 pub struct CodeRcSlot<T: Permanent> {
     code: UnsafeCell<CodeRc<T>>,
 }

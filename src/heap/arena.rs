@@ -7,19 +7,17 @@
 //! ```
 //!
 //! A size of at most 512 bytes finds its class by a shift and its object in the class's magazine. Everything else is out of line: see
-//! [`Slabs`] for what is known of objects, `magazine.rs` for the fast path.
+//! [`Slabs`] for what is known of objects, `magazine.rs` for the fast path. `refill.rs` has what a magazine needs that is empty or full.
 
 use crate::error::Error;
 use crate::heap::cache::Magazine;
-use crate::heap::slabs::{CLASSES, LARGEST, SMALL, Slabs, TABLE, classes};
+use crate::heap::slabs::{CLASSES, LARGEST, SMALL, Slabs, classes};
 use core::alloc::Layout;
 use core::cell::Cell;
 use core::fmt;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr::NonNull;
 
-/// Requests that are refused from one flush of all magazines to the next, where there is somebody else to ask.
-const PATIENCE: u32 = 4096;
 /// Objects that a large one counts as, on its way through slow paths.
 const SPAN_COUNTS: usize = 16;
 
@@ -150,7 +148,7 @@ impl HeapArena {
         if last >= SMALL {
             return None;
         }
-        self.magazines[classes::small_class(last)].pop().map(|object| self.check_alloc(object))
+        self.pop(classes::small_class(last))
     }
 
     /// Allocates an object whose bytes are zero.
@@ -249,91 +247,6 @@ impl HeapArena {
 
     #[cold]
     #[inline(never)]
-    fn refill_and_pop(&self, class: usize) -> Result<NonNull<u8>, Error> {
-        self.slabs.decay.class_used(class);
-        // A class that has many objects out is refilled less often.
-        if self.slabs.out[class].get() >= 8 * self.magazines[class].size() {
-            self.grow_magazine(class);
-        }
-        let refill = || match self.slabs.starves(class) {
-            Some(error) => Err(error),
-            None => self.slabs.refill(class, &self.magazines[class], 0),
-        };
-        // The missing memory may lie in other classes' magazines.
-        let count = refill().or_else(|error| if self.flush_for_room() { refill() } else { Err(error) })?;
-        let object = self.magazines[class].pop().ok_or(Error::Exhausted { needed: TABLE[class].size, left: 0 })?;
-        self.spend(count);
-        Ok(self.check_alloc(object))
-    }
-
-    /// Allocates an object of a class at the limit of what may be live, in exchange for another one of `lent` bytes.
-    /// The caller frees that one next.
-    pub(super) fn alloc_lent(&self, class: usize, lent: usize) -> Option<NonNull<u8>> {
-        let magazine = &self.magazines[class];
-        if magazine.len() == 0 {
-            self.slabs.refill(class, magazine, lent).ok()?;
-        }
-        magazine.pop().map(|object| self.check_alloc(object))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn spill(&self, class: usize, object: NonNull<u8>) {
-        let magazine = &self.magazines[class];
-        self.slabs.decay.class_used(class);
-        if magazine.is_closed() && self.freed_apart(class, object) {
-            return self.spend(1);
-        }
-        let mut count = 0;
-        if magazine.len() == magazine.size() && !self.grow_magazine(class) {
-            count = magazine.len().div_ceil(2);
-            // SAFETY: nobody pushes meanwhile; that many of its entries are forgotten.
-            unsafe {
-                self.slabs.take_back(class, &magazine.entries()[..count]);
-                magazine.forget_oldest(count);
-            }
-        }
-        // SAFETY: it has grown, or forgotten half, or is closed with room, as each is that was refilled.
-        unsafe { magazine.push_within(object) };
-        self.spend(count);
-    }
-
-    /// Lets a magazine have twice as many entries; `false` if it has all it may have.
-    fn grow_magazine(&self, class: usize) -> bool {
-        // SAFETY: the magazine of this class, made for this place.
-        unsafe { self.magazines[class].grow(self.slabs.magazines(), class) }
-    }
-
-    /// Empties the magazines because something was refused, so that what lies there serves any size. Returns `true` if there was anything.
-    ///
-    /// A heap that has the system to fall back on does so once in a while only. It is refused all the time once it is
-    /// full, and classes that have room are better left alone.
-    fn flush_for_room(&self) -> bool {
-        let refusals = self.slabs.refusals.get().wrapping_add(1);
-        self.slabs.refusals.set(refusals);
-        (!self.slabs.has_fallback.get() || refusals % PATIENCE == 1) && self.flush_all()
-    }
-
-    /// Empties every magazine, and gives up open slabs of which nothing is out. Returns `true` if there was anything.
-    pub(super) fn flush_all(&self) -> bool {
-        (0..CLASSES).fold(false, |any, class| self.flush(class) | self.slabs.vacate_open(class) | any)
-    }
-
-    pub(super) fn flush(&self, class: usize) -> bool {
-        let magazine = &self.magazines[class];
-        let count = magazine.len();
-        if count != 0 {
-            // SAFETY: nobody pushes meanwhile; all of its entries are forgotten.
-            unsafe {
-                self.slabs.take_back(class, magazine.entries());
-                magazine.forget_oldest(count);
-            }
-        }
-        count != 0
-    }
-
-    #[cold]
-    #[inline(never)]
     fn alloc_slow(&self, layout: Layout, zeroed: bool) -> Result<NonNull<u8>, Error> {
         let size = padded_size(layout);
         if size == 0 {
@@ -341,20 +254,25 @@ impl HeapArena {
             return Ok(NonNull::new(dangling).unwrap_or(NonNull::dangling()));
         }
         if size > LARGEST {
-            let span = || self.slabs.alloc_span(size, layout.align(), zeroed);
-            let object = span().or_else(|error| if self.flush_for_room() { span() } else { Err(error) })?;
-            self.spend(SPAN_COUNTS);
-            return Ok(object);
+            return self.alloc_large(size, layout.align(), zeroed);
         }
         let class = classes::class(size);
-        let object = match self.magazines[class].pop() {
-            Some(object) => self.check_alloc(object),
+        let object = match self.pop(class) {
+            Some(object) => object,
             None => self.refill_and_pop(class)?,
         };
         if zeroed {
             // SAFETY: a new object of at least that size.
             unsafe { object.write_bytes(0, layout.size()) };
         }
+        Ok(object)
+    }
+
+    #[inline(never)]
+    fn alloc_large(&self, size: usize, align: usize, zeroed: bool) -> Result<NonNull<u8>, Error> {
+        let span = || self.slabs.alloc_span(size, align, zeroed);
+        let object = span().or_else(|error| if self.flush_for_room() { span() } else { Err(error) })?;
+        self.spend(SPAN_COUNTS);
         Ok(object)
     }
 
@@ -368,10 +286,21 @@ impl HeapArena {
                 self.spend(SPAN_COUNTS);
             }
         } else if size > 0 {
-            let class = classes::class(size);
-            if !self.magazines[class].push(object) {
-                self.spill(class, object);
-            }
+            self.put_back(classes::class(size), object);
+        }
+    }
+
+    /// Takes an object out of the magazine of a class, if there is one.
+    #[inline(always)]
+    pub(super) fn pop(&self, class: usize) -> Option<NonNull<u8>> {
+        self.magazines[class].pop().map(|object| self.check_alloc(object))
+    }
+
+    /// Gives an object back to its class.
+    #[inline(always)]
+    pub(super) fn put_back(&self, class: usize, object: NonNull<u8>) {
+        if !self.magazines[class].push(object) {
+            self.spill(class, object);
         }
     }
 }

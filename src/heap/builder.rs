@@ -6,8 +6,8 @@ use crate::error::{Error, PageCall, PageError};
 use crate::heap::cache::Magazine;
 use crate::heap::slabs::{CLASSES, Clock, Decay, DecayState, HeapPlan, SLAB, SlabOptions, Slabs};
 use crate::pages::{HUGE, PageSource, Reservation, Reserve, Source, Writable};
+use alloc::sync::Arc;
 use core::array;
-use std::sync::Arc;
 
 /// Address space that a heap takes when nothing is said.
 const RESERVATION: Reserve =
@@ -197,7 +197,7 @@ impl HeapArenaBuilder {
     }
 
     /// Sets the clock of [`decay`](Self::decay), which counts from any moment. It is for tests, which need not wait
-    /// then. The system's unless it is set.
+    /// then. The system's unless it is set; without the feature `std` there is none.
     ///
     /// ```
     /// use permacode::HeapArena;

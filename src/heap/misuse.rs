@@ -7,6 +7,7 @@
 //! error by one `write`.
 
 use super::arena::{HeapArena, padded_size};
+use crate::base::end;
 use crate::heap::slabs::{LARGEST, TABLE, classes};
 use core::alloc::Layout;
 use core::fmt::{self, Write};
@@ -104,7 +105,7 @@ impl Misuse {
         let _ = write!(line, "permacode: {self}");
         line.bytes[line.len] = b'\n';
         say(&line.bytes[..=line.len]);
-        std::process::abort()
+        end::process()
     }
 }
 
@@ -130,7 +131,10 @@ fn say(text: &[u8]) {
     unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
 }
 
-#[cfg(not(unix))]
+#[cfg(not(any(unix, feature = "std")))]
+fn say(_: &[u8]) {}
+
+#[cfg(all(not(unix), feature = "std"))]
 fn say(text: &[u8]) {
     let _ = std::io::Write::write_all(&mut std::io::stderr(), text);
 }

@@ -12,7 +12,7 @@
 //   builder                     what is chosen before there is a heap
 //   stats · lookup              what can be asked (checks, misuse: what debug builds check; unchecked: release builds; audit: what tests do)
 //   resize · guests             realloc: in its class, where it lies, by a move, or as it is
-//   arena · step                a heap: alloc, free, and the fast path; a look at what could go back
+//   arena · refill · step       a heap: alloc, free, and the fast path; a magazine that is empty or full; a look at what could go back
 //   ─────────────────────────────
 //   cache                       free objects at hand
 //   slabs                       who has which 64 KiB
@@ -35,6 +35,7 @@ mod guests;
 mod lookup;
 #[cfg(debug_assertions)]
 mod misuse;
+mod refill;
 mod resize;
 mod slabs;
 pub(crate) mod stats;
@@ -42,7 +43,9 @@ mod step;
 #[cfg(not(debug_assertions))]
 mod unchecked;
 
-pub use adapters::{GlobalHeap, Registration};
+#[cfg(feature = "std")]
+pub use adapters::GlobalHeap;
+pub use adapters::Registration;
 pub use builder::HeapArenaBuilder;
 pub use collect::SweepReport;
 pub use slabs::Decay;

@@ -96,6 +96,30 @@ impl HeapArena {
         Some(moved)
     }
 
+    /// An object of any class that stays in its class, or moves to one whose magazine has another. `None` has changed nothing.
+    ///
+    /// # Safety
+    ///
+    /// As for [`realloc`](Self::realloc).
+    #[inline(always)]
+    unsafe fn realloc_by_class(&self, object: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
+        let (from, to) = (size_minus_one(old), size_minus_one(new));
+        // An object without bytes has the largest number there is.
+        if (from | to) >= LARGEST {
+            return None;
+        }
+        let (from, to) = (classes::class(from + 1), classes::class(to + 1));
+        if from == to && object.addr().get() & (new.align() - 1) == 0 {
+            return Some(object);
+        }
+        let moved = self.pop(to)?;
+        // SAFETY: objects of at least that size, of which the new one is nobody else's.
+        unsafe { moved.copy_from_nonoverlapping(object, old.size().min(new.size())) };
+        self.check_free(object, old);
+        self.put_back(from, object);
+        Some(moved)
+    }
+
     /// Copies what both layouts have room for and frees the old object.
     ///
     /// # Safety
@@ -142,6 +166,10 @@ impl HeapArena {
         old: Layout,
         new: Layout,
     ) -> Result<NonNull<u8>, Error> {
+        // SAFETY: the caller's promise, of which a failed attempt uses nothing up.
+        if let Some(object) = unsafe { self.realloc_by_class(object, old, new) } {
+            return Ok(object);
+        }
         if self.resize_in_place(object, old, new) {
             return Ok(object);
         }
@@ -182,23 +210,17 @@ impl HeapArena {
         }
     }
 
+    /// Resizes an object above 32 KiB that stays above, if it can grow where it lies.
     fn resize_in_place(&self, object: NonNull<u8>, old: Layout, new: Layout) -> bool {
-        let (from, to) = (padded_size(old), padded_size(new));
-        // Nothing lies where its old alignment put it.
-        if old.size() == 0 || new.size() == 0 || object.addr().get() % new.align() != 0 {
+        let to = padded_size(new);
+        if padded_size(old) <= LARGEST || to <= LARGEST || object.addr().get() % new.align() != 0 {
             return false;
         }
-        match (from <= LARGEST, to <= LARGEST) {
-            (true, true) => classes::class(from) == classes::class(to),
-            (false, false) => {
-                let span = self.slabs().span_at(object);
-                let resized = span.is_some_and(|(first, extent)| self.slabs().resize_span(first, extent, to));
-                if resized {
-                    self.spend(1);
-                }
-                resized
-            }
-            _ => false,
+        let span = self.slabs().span_at(object);
+        let resized = span.is_some_and(|(first, extent)| self.slabs().resize_span(first, extent, to));
+        if resized {
+            self.spend(1);
         }
+        resized
     }
 }

@@ -41,7 +41,7 @@ mod address_space;
 mod discard;
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 mod leak_sanitizer;
-#[cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
+#[cfg(all(feature = "std", target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 mod memory_file;
 mod ordinary;
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]

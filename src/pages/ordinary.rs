@@ -64,7 +64,7 @@ unsafe impl PageSource for OrdinaryPages {
         let refused = PageError { call: PageCall::Reserve, bytes, code: 0 };
         let layout = Self::layout(bytes).ok_or(refused)?;
         // SAFETY: the layout's size is not zero.
-        let start = NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) }).ok_or(refused)?;
+        let start = NonNull::new(unsafe { alloc::alloc::alloc_zeroed(layout) }).ok_or(refused)?;
         // SAFETY: the next page after the allocation's first byte begins at most a page behind it; it is aligned to a word, so there is
         // room for one before the page.
         unsafe {
@@ -89,7 +89,7 @@ unsafe impl PageSource for OrdinaryPages {
     unsafe fn release(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         let layout = Self::layout(bytes).ok_or(PageError { call: PageCall::Release, bytes, code: 0 })?;
         // SAFETY: the caller passes a whole reservation, which `reserve` allocated with this layout, noting where before its first page.
-        unsafe { std::alloc::dealloc(at.cast::<NonNull<u8>>().sub(1).read().as_ptr(), layout) };
+        unsafe { alloc::alloc::dealloc(at.cast::<NonNull<u8>>().sub(1).read().as_ptr(), layout) };
         Ok(())
     }
 }

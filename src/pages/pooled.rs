@@ -17,6 +17,8 @@
 use super::pool_slot::PoolSlot;
 use super::{PageSource, Step, SystemPages, leak_sanitizer};
 use crate::error::{Error, PageError};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 use core::ptr::NonNull;

@@ -12,12 +12,12 @@
 use super::{DefaultPages, PageSource, Step};
 use crate::base::page::PageSize;
 use crate::error::{Error, PageCall, PageError};
+use alloc::sync::Arc;
 use core::marker::PhantomData;
 use core::ops::Range;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::Arc;
 
 /// The source of a reservation's pages.
 #[derive(Clone, Default)]

@@ -167,10 +167,10 @@ unsafe impl PageSource for SystemPages {
                 unsafe { flush_instructions(at, bytes) };
                 Ok(())
             }
-            #[cfg(target_os = "linux")]
+            #[cfg(all(feature = "std", target_os = "linux"))]
             // SAFETY: the caller's contract.
             Step::Replace { executable } => unsafe { super::memory_file::replace(at, bytes, executable) },
-            #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+            #[cfg(all(feature = "std", target_os = "linux", target_pointer_width = "64"))]
             // SAFETY: the caller's contract.
             Step::Fix => unsafe { super::memory_file::fix(at, bytes) },
             #[cfg(target_os = "linux")]
@@ -189,7 +189,7 @@ unsafe impl PageSource for SystemPages {
             Step::Decommit => unsafe { Self::decommit(at, bytes) },
             // SAFETY: the caller's contract.
             Step::Discard => unsafe { Self::discard(at, bytes) },
-            #[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+            #[cfg(not(all(feature = "std", target_os = "linux", target_pointer_width = "64")))]
             _ => step.refuse(bytes),
         }
     }
@@ -225,8 +225,19 @@ fn check(call: PageCall, bytes: usize, result: libc::c_int) -> Result<(), PageEr
     if result == 0 { Ok(()) } else { Err(PageError { call, bytes, code: last_code() }) }
 }
 
+#[cfg(feature = "std")]
 fn last_code() -> i32 {
     std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
+}
+
+/// Without the standard library, the number is known on Linux only.
+#[cfg(not(feature = "std"))]
+fn last_code() -> i32 {
+    #[cfg(target_os = "linux")]
+    // SAFETY: the address of this thread's own number.
+    return unsafe { *libc::__errno_location() };
+    #[cfg(not(target_os = "linux"))]
+    0
 }
 
 fn refused(call: PageCall, bytes: usize, code: Option<i32>) -> PageError {

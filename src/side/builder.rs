@@ -4,10 +4,10 @@ use super::table::SideTable;
 use crate::code::CodeArena;
 use crate::error::Error;
 use crate::pages::{PageSource, Reservation, Reserve, Source};
+use alloc::sync::Arc;
 use bytemuck::Zeroable;
 use core::fmt;
 use core::marker::PhantomData;
-use std::sync::Arc;
 
 /// Address space that a table takes when nothing is said.
 const RESERVATION: Reserve =

@@ -9,10 +9,10 @@ use super::builder::SideTableBuilder;
 use super::table::SideTable;
 use crate::code::CodeArena;
 use crate::error::Error;
+use alloc::sync::Arc;
 use bytemuck::Zeroable;
 use core::fmt;
 use core::mem::MaybeUninit;
-use std::sync::Arc;
 
 /// A [`SideTable`] without a lifetime, for a store: it keeps its arena.
 ///
@@ -49,6 +49,10 @@ use std::sync::Arc;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Variance
+///
+/// Covariant in `T`, as [`SideTable`] is.
 pub struct OwnedSideTable<T> {
     /// Borrows the arena for as long as this value lives. Initialised, until it is dropped. Within `MaybeUninit` the compiler does not take
     /// for granted that the arena outlives a call that this value is passed to, and that ends it.

@@ -3,8 +3,9 @@
 use super::reservations::Reservations;
 use crate::error::PageCall;
 use crate::pages::PageSource;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst};
-use std::sync::Arc;
 
 /// Pages of another source, watched. Every range and every transition is checked against the contract of
 /// [`PageSource`], and any one call can be made to fail.

@@ -1,5 +1,6 @@
 //! The reservations of a watching source: a list that is only added to, so that a forked child never waits.
 
+use alloc::boxed::Box;
 use core::iter;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering::SeqCst};

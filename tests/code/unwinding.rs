@@ -1,7 +1,7 @@
 //! Closures that catch a panic around an evaluation need no `AssertUnwindSafe` for what this crate gives them.
 
 use permacode::code::{CodeArenaBuilder, Location, Modules, NativeModule, SharedBytes};
-use permacode::handles::{AtomicCodeSlot, CodeProxy};
+use permacode::handles::{AtomicCodeSlot, CodeProxy, CodeRc, CodeRcSlot, Home};
 use permacode::heap::{GlobalHeap, HeapArenaBuilder, Registration};
 use permacode::side::{CallCounter, InlineCache, SideTableBuilder};
 use permacode::{
@@ -35,6 +35,8 @@ assert_impl_all!(CodeRef<'static, u64>: UnwindSafe, RefUnwindSafe);
 assert_impl_all!(CodeProxy<'static, u64>: UnwindSafe, RefUnwindSafe);
 assert_impl_all!(AtomicCodeSlot<'static, u64>: UnwindSafe, RefUnwindSafe);
 assert_impl_all!(Transients<'static>: UnwindSafe, RefUnwindSafe);
+assert_impl_all!(Home: UnwindSafe, RefUnwindSafe);
+assert_impl_all!(CodeRc<u64>: UnwindSafe, RefUnwindSafe);
 
 // A table is what its entries are.
 assert_impl_all!(SideTable<'static, AtomicU32>: UnwindSafe, RefUnwindSafe);
@@ -43,6 +45,7 @@ assert_not_impl_any!(SideTable<'static, Cell<u32>>: RefUnwindSafe);
 
 // Cells of the user's, as those of the standard library: a panic between two changes may leave one without the other.
 assert_not_impl_any!(CodeSlot<'static, u64>: RefUnwindSafe);
+assert_not_impl_any!(CodeRcSlot<u64>: RefUnwindSafe);
 assert_not_impl_any!(HeapRc<'static, Cell<u32>>: UnwindSafe);
 assert_not_impl_any!(InlineCache<u32>: RefUnwindSafe);
 assert_not_impl_any!(CallCounter: RefUnwindSafe);

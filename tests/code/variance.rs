@@ -5,10 +5,11 @@
 #![allow(dead_code)] // that it compiles is the test
 
 use permacode::code::{Location, Modules, shorten};
-use permacode::handles::CodeProxy;
+use permacode::handles::{CodeProxy, CodeRc};
 use permacode::heap::Registration;
+use permacode::owned::OwnedSideTable;
 use permacode::side::SideTableBuilder;
-use permacode::{CodeRef, HeapRc, Link, Module, Name, Permanent, Plain, SideTable, Transients};
+use permacode::{CodeRef, HeapRc, Link, Module, Name, Owned, Permanent, Plain, SideTable, Transients};
 use std::path::Path;
 
 type Long<'l> = &'l &'l str;
@@ -29,11 +30,14 @@ covariant! {
     name: Name<'l> => Name<'s>;
     plain: Plain<&'l u8> => Plain<&'s u8>;
     code_ref: CodeRef<'l, Long<'l>> => CodeRef<'s, Long<'s>>;
+    code_rc: CodeRc<Long<'l>> => CodeRc<Long<'s>>;
     code_proxy: CodeProxy<'l, Long<'static>> => CodeProxy<'s, Long<'static>>;
     transients: &'s Transients<'l> => &'s Transients<'s>;
     heap_rc: HeapRc<'l, &'l u8> => HeapRc<'s, &'s u8>;
     registration: Registration<'l> => Registration<'s>;
     side_table: SideTable<'l, *const Long<'l>> => SideTable<'s, *const Long<'s>>;
+    owned: Owned<Long<'l>> => Owned<Long<'s>>;
+    owned_side_table: OwnedSideTable<*const Long<'l>> => OwnedSideTable<*const Long<'s>>;
     side_table_builder: SideTableBuilder<'l, Long<'l>> => SideTableBuilder<'s, Long<'s>>;
 }
 

@@ -1,4 +1,5 @@
 //! Homes: counted code that keeps the heap and the arena that it lies in, in any order of ends.
+#![allow(clippy::disallowed_types)] // what the library must not use, tests may
 
 use core::cell::{Cell, RefCell};
 use core::cmp::Ordering;
@@ -13,7 +14,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 #[derive(Permanent, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -245,6 +246,13 @@ fn errors_and_panics_leave_nothing() {
     assert_eq!(pages.live(), 0);
 }
 
+/// Loses a value on purpose, in a place where LeakSanitizer finds it.
+fn lose<T: 'static>(value: T) {
+    static LOST: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+    let place = core::ptr::from_mut(Box::leak(Box::new(value)));
+    LOST.lock().unwrap_or_else(PoisonError::into_inner).push(place.expose_provenance());
+}
+
 // ── leaks, as of an `Rc` ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 // soundness S27
@@ -254,7 +262,7 @@ fn lost_handles_keep_their_home_until_a_sweep_ends_their_code() {
     let home = home_of(&pages);
     for _ in 0..100 {
         let code = eval(&home, "lost");
-        core::mem::forget((patched(&code), inner(&code), code));
+        lose((patched(&code), inner(&code), code));
     }
     let (weak, kept) = (home.arena().clone(), eval(&home, "kept"));
     assert_eq!(regions(&home), 201);
@@ -268,7 +276,7 @@ fn lost_handles_keep_their_home_until_a_sweep_ends_their_code() {
     assert_eq!((Arc::strong_count(&weak), pages.live()), (1, 1));
     // Without a sweep the home stays, with all that is lost in it: the handles were never dropped, so none dangles.
     let home = Home::new(weak, heap_of(&pages)).unwrap();
-    core::mem::forget(eval(&home, "lost for ever"));
+    lose(eval(&home, "lost for ever"));
     let arena = home.arena().clone();
     drop(home);
     assert_eq!((Arc::strong_count(&arena), pages.live()), (2, 2));
@@ -281,7 +289,7 @@ fn a_forgotten_home_keeps_what_others_drop() {
     let pages = Pages::ordinary();
     let home = home_of(&pages);
     let code = eval(&home, "code");
-    core::mem::forget(home);
+    lose(home);
     let home = code.home().clone();
     drop(code);
     assert_eq!((regions(&home), home.heap().stats().live), (0, 0));
@@ -312,6 +320,7 @@ fn a_closure_that_owns_code_of_another_home_lets_it_go_and_one_that_owns_its_own
     let weak = Rc::downgrade(&own);
     drop((own, home));
     assert_eq!((weak.strong_count(), pages.live()), (1, 2), "a cycle, as with `Rc`");
+    lose(weak.upgrade());
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Owners of code: what they lead to, what they share, what traits see of them.
 
-use permacode::code::Protection;
 use permacode::owned::{Held, OwnedSideTable};
 use permacode::testing::Pages;
 use permacode::{CodeArena, Error, Link, Loader, Module, Owned, Permanent, SideTable, Sites};
@@ -137,7 +136,7 @@ fn what_is_loaded_sealed_is_sealed_and_a_refused_seal_is_an_error_and_no_loss() 
     let pages = Pages::system();
     let arena = Arc::new(CodeArena::builder().reservation(1 << 20).pages(pages.clone()).build().unwrap());
     let code = Owned::<u64>::load_sealed(&arena, "m", |loader| loader.alloc(7)).unwrap();
-    assert_eq!(arena.locate(code.get()).map(|at| at.module.protection()), Some(Protection::ReadOnly));
+    assert_eq!(arena.locate(code.get()).map(|at| at.module.protection()), Some(permacode::code::Protection::ReadOnly));
     pages.fail_call(permacode::error::PageCall::Seal, 0);
     let refused = Owned::<u64>::load_sealed(&arena, "n", |loader| loader.alloc(8));
     assert!(matches!(refused.err(), Some(Error::Pages(_))));

@@ -232,6 +232,7 @@ fn marking_everything_in_a_child_dirties_no_object_and_little_beside() {
     let (dirty, beside) = watched(mark_all, |pid| {
         (copied(pid, objects.ranges()).unwrap(), copied(pid, heap.bookkeeping_ranges()).unwrap() * 4096)
     });
+    println!("{dirty} object pages, {beside} bytes of bookkeeping; 1/64 of what is live are {}", live / 64);
     assert_eq!(dirty, 0);
     assert!(beside > 0 && beside <= live / 64, "{beside} bytes beside {live}");
 }

@@ -15,6 +15,7 @@
 #![cfg(not(miri))]
 
 mod compiler;
+mod homes;
 mod owners;
 mod program;
 mod roads;

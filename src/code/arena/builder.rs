@@ -4,7 +4,7 @@ use super::arena::CodeArena;
 use crate::code::store::{CodeStore, Protection, StoreOptions, StorePlan};
 use crate::error::Error;
 use crate::pages::{PageSource, Reservation, Reserve, Source};
-use std::sync::Arc;
+use alloc::sync::Arc;
 
 /// Address space that an arena takes when nothing is said.
 const RESERVATION: Reserve =

@@ -14,10 +14,10 @@
 //! A pointer, and no `Arc`, because an owner is a key of maps: what a share leads to is not part of the key.
 
 use super::arena::CodeArena;
+use alloc::sync::Arc;
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering::*};
-use std::sync::Arc;
 
 /// The low bits of a share's word.
 const KIND: usize = 3;

@@ -2,11 +2,11 @@
 
 use super::arena::CodeArena;
 use crate::error::Error;
+use alloc::sync::Arc;
 use core::fmt;
 use core::ops::Deref;
 use core::ops::Range;
 use core::ptr::NonNull;
-use std::sync::Arc;
 
 /// Bytes of a code arena, together with a share in the arena: for virtual machines that want an owner.
 ///

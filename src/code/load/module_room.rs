@@ -142,9 +142,7 @@ impl<'a> ModuleRoom<'a> {
         let room = last.unwrap_or(claim.range().start)..claim.range().end;
         // If recording it is refused, the claim is dropped, and given back.
         let extent = self.extent(room.clone())?;
-        let rest = Tail { range: claim.keep().start..room.start, behind: None };
-        // SAFETY: claimed just now, and nobody else has heard of it.
-        unsafe { self.store().park(self.end, rest) };
+        self.store().park(self.end, claim.keep_from(room.start));
         self.place_in(bump, extent, None, block)
     }
 
@@ -156,8 +154,9 @@ impl<'a> ModuleRoom<'a> {
         more: Tail<'a>,
         block: Layout,
     ) -> Result<NonNull<u8>, Error> {
-        let limit = more.range.end;
-        self.current.set(Some((extent, more.behind)));
+        let (room, behind) = more.into_room();
+        let limit = room.end;
+        self.current.set(Some((extent, behind)));
         // SAFETY: this loader fills the extent, and holds the room that begins where it ended.
         unsafe { extent.set_limit(limit) };
         // SAFETY: the cursor stays where it is; the room behind it is longer.
@@ -167,16 +166,15 @@ impl<'a> ModuleRoom<'a> {
 
     /// Goes on in a tail.
     fn go_on(&self, bump: &Bump, tail: Tail<'a>, block: Layout) -> Result<NonNull<u8>, Error> {
-        match self.extent(tail.range.clone()) {
+        match self.extent(tail.range()) {
             Ok(extent) => {
                 if self.pages().shares_its_first_page(&extent) && !self.shares.replace(true) {
                     self.pages().add_held();
                 }
-                self.place_in(bump, extent, tail.behind, block)
+                self.place_in(bump, extent, tail.into_room().1, block)
             }
             Err(error) => {
-                // SAFETY: the room is this loader's, and nothing was done with it.
-                unsafe { self.store().park(self.end, tail) };
+                self.store().park(self.end, tail);
                 Err(error)
             }
         }

@@ -5,14 +5,15 @@
 //! this layer does not know.
 
 use super::bump::Bump;
+use crate::base::hash::HashSet;
 use crate::code::arena::{CodeArena, Share};
 use crate::code::value::Sites;
 use crate::error::Error;
+use alloc::vec::Vec;
 use core::alloc::Layout;
 use core::cell::{Cell, RefCell};
 use core::ops::Range;
 use core::ptr::NonNull;
-use std::collections::HashSet;
 
 /// A source of memory for a loader's blocks, if they do not go into a module.
 ///

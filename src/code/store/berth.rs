@@ -10,6 +10,7 @@
 use crate::base::atomics::AtomicUsize;
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
+use core::panic::RefUnwindSafe;
 use core::sync::atomic::Ordering::*;
 
 /// The value is somebody's, and not here.
@@ -25,6 +26,9 @@ pub(in crate::code) struct Berth<T> {
 
 // SAFETY: a value goes from one thread to another, and only its owner reaches it.
 unsafe impl<T: Send> Sync for Berth<T> {}
+
+// A value moves in or out as a whole.
+impl<T> RefUnwindSafe for Berth<T> {}
 
 impl<T> Berth<T> {
     /// Makes a berth that is the caller's.

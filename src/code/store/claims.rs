@@ -13,7 +13,8 @@
 use super::code_pages::{CodePages, LONGEST_RUN};
 use super::record::Record;
 use super::shelf::{Board, Spot};
-use super::tails::{Search, Tail};
+use super::tail::Tail;
+use super::tails::Search;
 use super::watermark::{Claimed, End};
 use crate::base::align;
 use crate::error::{Error, PageError};
@@ -34,7 +35,7 @@ pub(in crate::code) struct Claim<'l> {
     units: Range<usize>,
 }
 
-impl Claim<'_> {
+impl<'l> Claim<'l> {
     pub(in crate::code) fn range(&self) -> Range<usize> {
         self.pages.bytes(self.end, &self.units)
     }
@@ -48,6 +49,18 @@ impl Claim<'_> {
     /// Keeps the pages: from here on they are to be filled or left.
     pub(in crate::code) fn keep(self) -> Range<usize> {
         ManuallyDrop::new(self).range()
+    }
+
+    /// Keeps the pages: those from `start` on, which lies among them, are the caller's to fill. The others are a tail.
+    pub(in crate::code) fn keep_from(self, start: usize) -> Tail<'l> {
+        // SAFETY: claimed and committed just now, and nobody else has heard of it. It begins with a page.
+        unsafe { Tail::new(self.keep().start..start, None) }
+    }
+
+    /// Keeps the pages as a tail.
+    fn into_tail(self) -> Tail<'l> {
+        let end = self.range().end;
+        self.keep_from(end)
     }
 
     /// Gives back what is more than the first units, as the end counts them.
@@ -86,15 +99,14 @@ impl CodePages {
         let edge = held.as_ref().map_or(rest.end, |held| held.range().end);
         match self.claim_at(search, rest.start..edge) {
             Ok(Some(claim)) => {
-                let limit = claim.keep().end;
                 let held = held.or_else(|| {
                     let vacant = shelf.vacancy(board)?;
                     // SAFETY: nothing lies there yet.
                     Some(unsafe { vacant.with(edge..edge) })
                 });
-                let Some(mut held) = held else { return Ok(Some(Tail { range: edge..limit, behind: None })) };
+                let Some(mut held) = held else { return Ok(Some(claim.into_tail())) };
                 // SAFETY: claimed just now, right behind.
-                unsafe { held.lengthen(limit) };
+                unsafe { held.lengthen(claim.keep().end) };
                 shelf.set_edge(held.spot());
                 Ok(Some(self.cut(search, held, rest.len())))
             }
@@ -188,9 +200,7 @@ impl CodePages {
         let block = block.map_err(|_| self.full(bytes, self.left(self.watermark.get())))?;
         let claim = self.claim(Search { end: End::Front, block, wish: bytes, first: true, own: 0 })?;
         claim.populate()?;
-        let tail = Tail { range: claim.keep(), behind: None };
-        // SAFETY: claimed just now, and nobody else has heard of it.
-        unsafe { self.park(End::Front, tail, board) };
+        self.park(End::Front, claim.into_tail(), board);
         Ok(())
     }
 

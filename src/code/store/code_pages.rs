@@ -27,7 +27,7 @@ use super::protection::Protection;
 use super::record::Record;
 use super::refusal::LastRefusal;
 use super::shelf::{Board, Shelf, Spot};
-use super::tails::Tail;
+use super::tail::Tail;
 use super::watermark::{End, Watermark};
 use crate::base::align;
 use crate::base::page::PageSize;
@@ -290,10 +290,10 @@ impl CodePages {
             unsafe { self.table.set(PageFlag::Closed, self.page().filled(extent.start()..resume)) };
         }
         self.closed_tails.fetch_add(resume - end, Relaxed);
-        let tail = Tail { range: resume..extent.limit(), behind };
         // SAFETY: the caller holds the room and gives it away here. Behind the extent and its padding nothing was written; what lies in
         // front of the tail is finished.
-        unsafe { self.park(side, tail, board) };
+        let tail = unsafe { Tail::new(resume..extent.limit(), behind) };
+        self.park(side, tail, board);
     }
 
     /// Only a tail begins in the middle of a page.

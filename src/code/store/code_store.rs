@@ -12,7 +12,8 @@ use super::protection::Protection;
 use super::record::Record;
 use super::shelf::{Board, Spot};
 use super::spare_sites::{Returns, SpareSites};
-use super::tails::{Search, Tail};
+use super::tail::Tail;
+use super::tails::Search;
 use super::watermark::End;
 use crate::base::page::PageSize;
 use crate::code::value::{Birth, SiteCounter, SitePool};
@@ -148,13 +149,8 @@ impl CodeStore {
     }
 
     /// Leaves a tail for a later loader: see [`CodePages::park`].
-    ///
-    /// # Safety
-    ///
-    /// As for [`CodePages::park`].
-    pub(in crate::code) unsafe fn park<'l>(&'l self, end: End, tail: Tail<'l>) {
-        // SAFETY: the caller's promise.
-        unsafe { self.pages.park(end, tail, || self.board()) };
+    pub(in crate::code) fn park<'l>(&'l self, end: End, tail: Tail<'l>) {
+        self.pages.park(end, tail, || self.board());
     }
 
     /// Claims what comes right behind a loader's room: see [`CodePages::claim_behind`].

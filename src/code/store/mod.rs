@@ -6,7 +6,7 @@
 //!   module_list · name_trie · page_table     tables over the modules, the names and the pages
 //!   extent                                   what a module fills (protection: how hard that is to change; counters: sums)
 //!   ledger · record                          where records lie, and how they are found
-//!   shelf · watermark                        tails that wait; what is claimed
+//!   shelf · tail · watermark                 tails that wait, or may; what is claimed
 //!   spare_sites · berth                      pools of site numbers, left by one owner for the next
 //!   plan                                     where the parts of the reservation lie
 //! ```
@@ -29,6 +29,7 @@ mod refusal;
 mod sealing;
 mod shelf;
 mod spare_sites;
+mod tail;
 mod tails;
 mod watermark;
 
@@ -43,5 +44,6 @@ pub(in crate::code) use plan::StorePlan;
 pub(in crate::code) use record::Record;
 pub(in crate::code) use shelf::Spot;
 pub(crate) use spare_sites::Returns;
-pub(in crate::code) use tails::{Search, Tail};
+pub(in crate::code) use tail::Tail;
+pub(in crate::code) use tails::Search;
 pub(in crate::code) use watermark::End;

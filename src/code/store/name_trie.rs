@@ -15,11 +15,11 @@
 //! ```
 //!
 //! 131,000 names lie about nine levels deep. The hash has a key of its own for each arena, from the system's randomness
-//! once a thread. So no source text can choose its depth. When its bits are used up, the rest of the path is a list.
+//! once a thread. So no source text can choose its depth. Without the standard library the key is weaker (`base/hash.rs`). When its bits are used up, the rest of the path is a list.
 
 use super::record::{AtomicRecord, Record};
+use crate::base::hash::RandomState;
 use core::hash::BuildHasher;
-use std::hash::RandomState;
 
 const WAYS: u32 = 4;
 

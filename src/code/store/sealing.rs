@@ -15,7 +15,6 @@ use super::protection::Protection;
 use crate::base::page_range::PageRange;
 use crate::error::PageError;
 use crate::pages::{HUGE, Step};
-use core::ops::Range;
 use core::sync::atomic::Ordering::Relaxed;
 
 impl CodePages {
@@ -140,10 +139,14 @@ impl CodePages {
 
     /// Shows each stretch of sealed pages, as offsets that ascend.
     #[cfg(all(feature = "residency", target_os = "linux"))]
-    pub(in crate::code) fn each_sealed<E>(&self, mut show: impl FnMut(Range<usize>) -> Result<(), E>) -> Result<(), E> {
-        let mut show = |stretch: Range<usize>| if stretch.is_empty() { Ok(()) } else { show(stretch) };
+    pub(in crate::code) fn each_sealed<E>(
+        &self,
+        mut show: impl FnMut(core::ops::Range<usize>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut show = |stretch: core::ops::Range<usize>| if stretch.is_empty() { Ok(()) } else { show(stretch) };
         let mut stretch = 0..0;
-        for page in self.claimed_pages().into_iter().flat_map(PageRange::each) {
+        for number in self.claimed_pages().into_iter().flat_map(PageRange::numbers) {
+            let page = PageRange::numbered(number..number + 1);
             let span = self.page().span(page);
             if !self.table.is_set(PageFlag::Sealed, page) {
                 continue;

@@ -21,6 +21,7 @@
 use super::code_pages::CodePages;
 use super::record::Record;
 use super::shelf::{Board, Held, LEAST, Spot};
+use super::tail::Tail;
 use super::watermark::End;
 use crate::base::align;
 use crate::base::page_range::PageRange;
@@ -44,12 +45,6 @@ pub(in crate::code) struct Search {
     pub(in crate::code) own: usize,
 }
 
-/// Room that its holder alone may write to: claimed, committed, zero. What may wait right behind it is a hint.
-pub(in crate::code) struct Tail<'l> {
-    pub(in crate::code) range: Range<usize>,
-    pub(in crate::code) behind: Option<Spot<'l>>,
-}
-
 impl CodePages {
     // ── what was given up ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -61,7 +56,8 @@ impl CodePages {
             let start = self.last_pages(search, &held.range()).unwrap_or(held.range().start);
             let range = held.split_off(start);
             self.put_back(search.end, held);
-            return Some(Tail { range, behind: None });
+            // SAFETY: the end of a tail that was taken, from a page's beginning or from where that tail began.
+            return Some(unsafe { Tail::new(range, None) });
         }
         let fits = |range: &Range<usize>| self.need(range, search.block).is_some_and(|need| need <= range.len());
         Some(self.cut(search, shelf.take(search.block.size(), search.wish, fits)?, 0))
@@ -111,51 +107,49 @@ impl CodePages {
     /// A piece of a tail for the block, `before` bytes of which are the loader's already. The rest waits on.
     pub(super) fn cut<'l>(&'l self, search: Search, mut held: Held<'l>, before: usize) -> Tail<'l> {
         let range = held.range();
+        debug_assert!(before == 0 || range.start == self.page().floor(range.start), "room ends with a page");
         let start = range.start - before;
         let need = self.need(&(start..range.end), search.block).unwrap_or(search.block.size());
         let piece = align::piece(need, search.wish + before);
         let end = self.ceil(start.saturating_add(piece).min(range.end));
         if end == range.end {
-            return Tail { range: self.shelf(search.end).empty(held), behind: None };
+            // SAFETY: a tail that was taken, all of it.
+            return unsafe { Tail::new(self.shelf(search.end).empty(held), None) };
         }
         let (piece, behind) = (held.split(end), held.spot());
         self.shelf(search.end).leave(held);
-        Tail { range: piece, behind: Some(behind) }
+        // SAFETY: the beginning of a tail that was taken.
+        unsafe { Tail::new(piece, Some(behind)) }
     }
 
     // ── leaving ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// Leaves a tail for a later loader, together with what waits right behind it. What is too short to be worth it is given up, and so is a tail
     /// that there is no place for.
-    ///
-    /// # Safety
-    ///
-    /// 1. The caller holds the tail's bytes, and does not from now on: they are claimed, committed, zero, nobody else's.
-    /// 2. On the page where they begin, nobody writes in front of them.
-    pub(in crate::code) unsafe fn park<'l>(
+    pub(in crate::code) fn park<'l>(
         &'l self,
         end: End,
         tail: Tail<'l>,
         board: impl FnOnce() -> Option<Record<'l, Board>>,
     ) {
-        let (shelf, Tail { range, behind }) = (self.shelf(end), tail);
+        let (shelf, (range, behind)) = (self.shelf(end), tail.into_room());
         if range.is_empty() {
             return;
         }
         if let Some(mut held) = behind.and_then(|spot| shelf.take_at(spot, |rest| rest.start == range.end)) {
-            // SAFETY: the caller's promise.
+            // SAFETY: the bytes of a tail, which nobody has any more.
             unsafe { held.begin(range.start) };
             return shelf.leave(held);
         }
         let vacant = if range.len() < LEAST { None } else { shelf.vacancy(board) };
         let Some(vacant) = vacant else {
-            // SAFETY: the caller's promise.
+            // SAFETY: as above. A tail ends with a page.
             return unsafe { self.give_up(range) };
         };
         if end == End::Front && range.end == self.claimed_from(end) {
             shelf.set_edge(vacant.spot());
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: as above.
         shelf.leave(unsafe { vacant.with(range) });
     }
 

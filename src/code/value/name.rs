@@ -11,6 +11,7 @@
 
 use super::permanent::Permanent;
 use super::tracer::Tracer;
+use alloc::string::String;
 use core::borrow::Borrow;
 use core::cmp::Ordering;
 use core::fmt;

@@ -21,12 +21,12 @@
 //! 4. *Referents.* The value may lead to memory elsewhere, by `&'static T`. That memory is no arena's and no region's, because `'static` is
 //!    longer than either. No promise of this crate covers it: a `&'static AtomicU32` changes there, and pages of code stay clean.
 //! 5. *Uniqueness* cannot be an invariant of a type that is `Copy`.
-//! 6. *`At`* is the type itself. `T: 'static` is asked of the very type of the field, behind `&mut`, in a function that is generic over the
-//!    lifetimes of the type around it. So the field mentions none of those, and there is nothing to replace.
+//! 6. *`At`* is the type itself. `T: 'static` is asked of the very type of the field, behind `&mut`. The function that asks is generic over
+//!    the lifetimes of the type around it. So the field mentions none of those, and there is nothing to replace.
 //! 7. *Reading a `Self` as an `At`* is no change of the type, so none of the questions of ARCHITECTURE.md, "One lifetime a block", arises. A
 //!    `Link` is not `Copy`.
 //! 8. *Tracing.* No reference to a block of a region can be inside, because it is not `'static`. A leaked arena's can, and stays where it
-//!    is. Only [`Sites`] need to be shown: see [`Tracer::plain`].
+//!    is. Only [`Sites`](super::Sites) need to be shown: see [`Tracer::plain`].
 //!
 //! `Send` and `Sync` are asked for. So a raw pointer is here only in a type whose author said so.
 //!

@@ -13,6 +13,7 @@
 
 use super::sites::SiteCounter;
 use crate::error::Error;
+use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::ops::Range;
 

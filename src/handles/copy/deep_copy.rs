@@ -18,13 +18,14 @@
 //! Nobody refers to a copy before all of it is right. If something fails, what was placed is undone, and the region was only read.
 
 use super::graph::Graph;
+use crate::base::hash::HashMap;
 use crate::code::{Block, Kind, Loader, Reference, Sites};
 use crate::error::Error;
 use crate::handles::region::{Source, Survey, push};
+use alloc::vec::Vec;
 use core::alloc::Layout;
 use core::ptr::NonNull;
 use core::{ptr, slice};
-use std::collections::HashMap;
 
 /// Copies what a block of a region leads to within the region. Returns where the copy of the block lies, which is the block itself if it lies
 /// outside.
@@ -179,7 +180,7 @@ impl<'c, 'l> DeepCopy<'c, 'l> {
     /// Gives sites of transient code numbers that are permanent, the same ones wherever they stand. Permanent numbers stay, whichever
     /// arena's they are.
     fn renumber(&self) -> Result<(), Error> {
-        let (mut numbers, one_arena_a_tag) = (HashMap::new(), self.survey.one_arena_a_tag);
+        let (mut numbers, one_arena_a_tag) = (HashMap::default(), self.survey.one_arena_a_tag);
         for sites in &self.graph.sites {
             // SAFETY: a place in a block of the region, or in memory that it leads to, which is live; `Sites` were shown there.
             let old = unsafe { sites.read() };

@@ -1,10 +1,11 @@
 //! All blocks that a block leads to. They are found without recursion, so that no chain is too deep.
 
+use crate::base::hash::HashSet;
 use crate::code::{Block, Found, Reference, Sites};
 use crate::error::Error;
 use crate::handles::region::{push, refusal};
+use alloc::vec::Vec;
 use core::ptr::NonNull;
-use std::collections::HashSet;
 
 /// The blocks that were followed, the first one's at the front, and every place in them that refers to something.
 #[derive(Default)]
@@ -35,7 +36,7 @@ impl Graph {
         follow: impl Fn(&Reference) -> Result<bool, Error>,
     ) -> Result<Self, Error> {
         let mut graph = Self::default();
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::default();
         let (mut next, mut failed) = (0, Ok(()));
         seen.try_reserve(1).map_err(refusal::<Block>)?;
         seen.insert((root.start, root.bytes, root.align));

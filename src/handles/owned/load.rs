@@ -9,8 +9,8 @@ use super::held::Held;
 use super::owned::Owned;
 use crate::code::{CodeArena, Loader, NativeModule, Share};
 use crate::error::Error;
+use alloc::sync::Arc;
 use core::ptr::NonNull;
-use std::sync::Arc;
 
 impl<T: Held + ?Sized> Owned<T> {
     /// Loads a module called `name`, and owns the block that `lower` returns. The module is then finished: the next
@@ -136,6 +136,8 @@ impl<'a> Loader<'a> {
     /// Code of the loader's own arena is there for free. Of another arena's, the loader's arena keeps that arena from now on, for as long as
     /// it lives itself. A loader of transient code keeps it in the region, for as long as the region lives. When the code is promoted, the
     /// arena that it goes to keeps it too.
+    ///
+    /// A region whose last handle was forgotten keeps on, until a [sweep](crate::Transients::sweep) ends it.
     ///
     /// Keeping is by the arena: code that refers to one function of another arena keeps all of that arena. An error later on does not undo it.
     ///

@@ -100,7 +100,7 @@ impl<T: Held + ?Sized> Owned<T> {
         Self { root, share }
     }
 
-    pub(super) fn root(&self) -> NonNull<T> {
+    pub(in crate::handles) fn root(&self) -> NonNull<T> {
         self.root
     }
 

@@ -28,6 +28,7 @@ use crate::heap::HeapArena;
 use core::cell::Cell;
 use core::fmt;
 use core::mem::{ManuallyDrop, MaybeUninit};
+use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr::NonNull;
 use std::sync::Arc;
 
@@ -90,6 +91,10 @@ pub(in crate::handles) struct Shared {
     /// The home as handles of its code see it, which count regions and no home.
     uncounted: ManuallyDrop<Home>,
 }
+
+// As of `Transients`: a lowering function that panics leaves nothing behind.
+impl UnwindSafe for Home {}
+impl RefUnwindSafe for Home {}
 
 impl Home {
     /// Makes a home of a heap and of an arena, which other homes and threads may share. Costs one object of some 800

@@ -2,6 +2,7 @@
 
 use super::source::Source;
 use crate::error::Error;
+use alloc::vec::Vec;
 use core::ptr::NonNull;
 
 pub(in crate::handles) struct Pieces(Vec<NonNull<[u8]>>);
@@ -45,6 +46,6 @@ pub(in crate::handles) fn boxed<T>(value: T) -> Result<Box<T>, Error> {
 }
 
 /// The refusal of the global allocator.
-pub(in crate::handles) fn refusal<T>(_: std::collections::TryReserveError) -> Error {
+pub(in crate::handles) fn refusal<T>(_: impl Sized) -> Error {
     Error::Memory { bytes: size_of::<T>() }
 }

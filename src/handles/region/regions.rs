@@ -26,6 +26,7 @@ use super::shares::Shares;
 use super::survey::Survey;
 use crate::code::SitePool;
 use crate::heap::HeapArena;
+use alloc::boxed::Box;
 use core::cell::Cell;
 use core::iter;
 use core::ptr::NonNull;

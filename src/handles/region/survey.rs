@@ -11,12 +11,14 @@
 use super::pieces::{Pieces, boxed, push};
 use super::region::Region;
 use super::source::Source;
+use crate::base::hash::HashMap;
 use crate::code::BlockNote;
 use crate::error::Error;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
 use core::ptr::NonNull;
-use std::collections::HashMap;
 
 pub(in crate::handles) struct Survey {
     pub(in crate::handles) memory: Pieces,
@@ -64,7 +66,7 @@ impl Survey {
     pub(in crate::handles) fn new(region: &dyn Source) -> Result<Self, Error> {
         #[cfg(test)]
         tests::MADE.with(|made| made.set(made.get() + 1));
-        let (memory, mut names, mut aligned) = (Pieces::of(region)?, HashMap::new(), Vec::new());
+        let (memory, mut names, mut aligned) = (Pieces::of(region)?, HashMap::default(), Vec::new());
         region.notes(&mut |note| match note {
             BlockNote::Name(name) => {
                 names.try_reserve(1).map_err(|_| Error::Memory { bytes: size_of::<(usize, usize)>() })?;

@@ -249,7 +249,7 @@ impl<'a> Transients<'a> {
     ///   code marks that code as well.
     /// - For each that does not, a few writes and one for each range of its site numbers.
     ///
-    /// No allocation, no system call.
+    /// No allocation. No system call, unless a region was the last to [keep](crate::Loader::at) an arena, which ends then.
     pub unsafe fn retire_unmarked(&self) -> usize {
         // SAFETY: the list is of regions that this value made, on its heap and with its numbers. The rest is the caller's promise.
         unsafe { self.regions.retire_unmarked(self.heap, self.numbers()) }

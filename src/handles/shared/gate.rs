@@ -26,6 +26,7 @@
 //! ever: a leak, and no fault (invariant 5).
 
 use crate::base::atomics::{AtomicPtr, AtomicUsize};
+use alloc::boxed::Box;
 use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::*;

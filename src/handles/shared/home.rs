@@ -10,12 +10,13 @@ use super::site_boards::{BoardRange, SiteBoards};
 use crate::code::{CodeArena, Sites};
 use crate::error::Error;
 use crate::handles::region::boxed;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::fmt;
 use core::mem;
 use core::ops::Range;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::Arc;
 
 /// Sites that are cleared at once.
 const LONGEST: usize = 1 << 15;

@@ -5,8 +5,8 @@ use super::region::SharedRegion;
 use crate::code::Loader;
 use crate::error::Error;
 use crate::handles::owned::{Held, Owned};
+use alloc::sync::Arc;
 use core::ptr::NonNull;
-use std::sync::Arc;
 
 impl<T: Held + ?Sized> Owned<T> {
     /// Makes transient code that threads share, and owns the block that `lower` returns. The code lies in memory of its own, which the last

@@ -19,14 +19,14 @@ use super::region_sites::RegionSites;
 use crate::code::{BlockNote, BlockSource, CodeArena, Counted, Loader, Share, Sites};
 use crate::error::Error;
 use crate::handles::region::Source;
+use alloc::alloc::{alloc, alloc_zeroed, dealloc};
+use alloc::sync::Arc;
 use core::alloc::Layout;
 use core::cell::Cell;
 use core::iter;
 use core::mem::ManuallyDrop;
 use core::ops::Range;
 use core::ptr::{self, NonNull};
-use std::alloc;
-use std::sync::Arc;
 
 /// Bytes of the region's own memory.
 const OWN: usize = 512;
@@ -84,7 +84,7 @@ impl SharedRegion {
     /// Makes a region, for a loader to fill before the share is given to anybody. Dropping the share gives all of it back.
     pub(super) fn make(home: &Arc<SharedHome>) -> Result<Share, Error> {
         // SAFETY: the layout has a size.
-        let own = NonNull::new(unsafe { alloc::alloc_zeroed(OWN_LAYOUT) }).ok_or(Error::Memory { bytes: OWN })?;
+        let own = NonNull::new(unsafe { alloc_zeroed(OWN_LAYOUT) }).ok_or(Error::Memory { bytes: OWN })?;
         let at = own.cast::<Self>();
         // SAFETY: both lie in that memory.
         let (desk, room) = unsafe { (own.add(size_of::<Self>()), own.add(OWN - ROOM)) };
@@ -166,10 +166,10 @@ impl SharedRegion {
             let mut next = this.pieces.get();
             while let Some(piece) = next {
                 next = piece.as_ref().below;
-                alloc::dealloc(piece.as_ptr().cast(), piece.as_ref().layout);
+                dealloc(piece.as_ptr().cast(), piece.as_ref().layout);
             }
             let home = ManuallyDrop::into_inner((&raw const (*at.as_ptr()).home).read());
-            alloc::dealloc(at.as_ptr().cast(), OWN_LAYOUT);
+            dealloc(at.as_ptr().cast(), OWN_LAYOUT);
             home.remove_region();
         }
     }
@@ -186,7 +186,7 @@ impl SharedRegion {
             Some(desk)
         } else {
             // SAFETY: entries have a size.
-            NonNull::new(unsafe { alloc::alloc(Layout::new::<T>()) })
+            NonNull::new(unsafe { alloc(Layout::new::<T>()) })
         };
         let at = at.ok_or(Error::Memory { bytes: size_of::<T>() })?.cast::<T>();
         // SAFETY: the entry's alone, and aligned: the desk begins behind the head, and each entry ends at a multiple of a word.
@@ -202,7 +202,7 @@ impl SharedRegion {
     pub(super) unsafe fn free_entry<T>(&self, at: NonNull<T>) {
         if at.addr().get().wrapping_sub(ptr::from_ref(self).addr()) >= OWN {
             // SAFETY: not on the desk, so an object with this layout.
-            unsafe { alloc::dealloc(at.as_ptr().cast(), Layout::new::<T>()) };
+            unsafe { dealloc(at.as_ptr().cast(), Layout::new::<T>()) };
         }
     }
 
@@ -254,7 +254,7 @@ unsafe impl BlockSource for SharedRegion {
         let size = needed.checked_add(head).ok_or(too_large)?.max(wish);
         let layout = Layout::from_size_align(size, block.align().max(align_of::<Piece>())).map_err(|_| too_large)?;
         // SAFETY: a piece is larger than its head.
-        let at = NonNull::new(unsafe { alloc::alloc_zeroed(layout) }).ok_or(Error::Memory { bytes: size })?;
+        let at = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(Error::Memory { bytes: size })?;
         self.wish.set(wish);
         // SAFETY: new memory that is larger than its head.
         unsafe {

@@ -14,6 +14,7 @@ use crate::base::atomics::{AtomicPtr, AtomicUsize};
 use crate::code::SiteCounter;
 use crate::error::Error;
 use crate::handles::region::boxed;
+use alloc::boxed::Box;
 use core::iter;
 use core::ops::Range;
 use core::ptr::{self, NonNull};

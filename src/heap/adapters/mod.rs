@@ -9,14 +9,20 @@
 
 mod allocator;
 mod c_calls;
+#[cfg(feature = "std")]
 mod global;
+#[cfg(feature = "std")]
 mod global_alloc;
+#[cfg(feature = "std")]
 mod owned;
 mod rc;
 mod registry;
+#[cfg(feature = "std")]
 mod remote;
+#[cfg(feature = "std")]
 mod unwind;
 
+#[cfg(feature = "std")]
 pub use global::GlobalHeap;
 pub use rc::HeapRc;
 pub use registry::Registration;

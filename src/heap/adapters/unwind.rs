@@ -1,5 +1,7 @@
 //! The end of unwinding: a global allocator must not (soundness S34).
 
+use crate::base::end;
+
 /// Runs what unwinds only by a mistake of this crate's. The process ends if it does.
 #[inline(always)]
 pub(in crate::heap) fn contained<R>(body: impl FnOnce() -> R) -> R {
@@ -8,7 +10,7 @@ pub(in crate::heap) fn contained<R>(body: impl FnOnce() -> R) -> R {
         #[cold]
         #[inline(never)]
         fn drop(&mut self) {
-            std::process::abort()
+            end::process()
         }
     }
     let abort = Abort;

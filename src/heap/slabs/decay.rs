@@ -22,6 +22,7 @@
 
 use super::classes::{CLASSES, GRAIN};
 use super::slab::GRAINS;
+use crate::base::clock::SystemClock;
 use core::cell::Cell;
 use core::time::Duration;
 
@@ -109,18 +110,11 @@ pub(in crate::heap) enum Clock {
 }
 
 impl Clock {
-    /// Time since some moment.
-    fn now(self, start: &Cell<Option<std::time::Instant>>) -> Duration {
+    /// Time since some moment. Without a clock none passes: windows end by what is done alone.
+    fn now(self, system: &SystemClock) -> Duration {
         match self {
             Self::Given(now) => now(),
-            // There `Instant::now` panics; windows end by what is done alone.
-            Self::System if cfg!(all(target_family = "wasm", not(target_os = "wasi"))) => Duration::ZERO,
-            Self::System => {
-                let now = std::time::Instant::now();
-                let first = start.get().unwrap_or(now);
-                start.set(Some(first));
-                now.saturating_duration_since(first)
-            }
+            Self::System => system.elapsed(),
         }
     }
 }
@@ -129,7 +123,7 @@ impl Clock {
 pub(in crate::heap) struct DecayState {
     policy: Decay,
     clock: Clock,
-    start: Cell<Option<std::time::Instant>>,
+    system: SystemClock,
     /// Objects until the next look.
     left: Cell<usize>,
     /// Looks that are left out because the system refused.
@@ -167,7 +161,7 @@ impl DecayState {
         Self {
             policy,
             clock,
-            start: Cell::new(None),
+            system: SystemClock::default(),
             left: Cell::new(LOOK),
             pause: Cell::new(0),
             anew: Cell::new(0),
@@ -324,7 +318,7 @@ impl DecayState {
     /// Ends the window if it is over; `true` then. So much is dirty now, and so much is out.
     pub(in crate::heap) fn window_ended(&self, dirty: usize, out: usize) -> bool {
         let Decay::After(time) = self.policy else { return false };
-        let now = self.clock.now(&self.start);
+        let now = self.clock.now(&self.system);
         let shortest = time / 2;
         let length = shortest.saturating_mul(1 << self.doubled.get());
         // As many objects as a busy program has in that time, at 750,000 a second.

@@ -363,4 +363,12 @@ pub(crate) const ROADS: &[Road] = &[
         OwnedSideTable::<Cell<u32>>::build(arena, |builder| «SideTable::builder(&local)¦builder»)
         }"#,
     },
+    Road {
+        name: "shortened",
+        with: OfHandles,
+        body: r#"pub fn run<'l>(arena: &Arc<CodeArena>, outer: &Loader<'l>, short: &'l str, home: &'l Transients<'l>) -> Result<Owned<Label>, Error> {
+        let made = make(outer, short)?;
+        Owned::<Label>::load(arena, "n", |loader| «Ok(shorten(made))¦make(loader, "a constant")»)
+        }"#,
+    },
 ];

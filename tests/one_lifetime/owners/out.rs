@@ -664,4 +664,15 @@ pub(crate) const ROADS: &[Road] = &[
         Ok(())
         }"#,
     },
+    Road {
+        name: "out_shortened",
+        with: OfHandles,
+        body: r#"pub fn run<'l>(arena: &Arc<CodeArena>, other: &'l CodeArena, home: &'l Transients<'l>) -> Result<(), Error> {
+        let owned = own(arena)?;
+        let view = shorten(owned.get());
+        «drop(owned);¦»
+        used(text(view));
+        Ok(())
+        }"#,
+    },
 ];

@@ -1,10 +1,11 @@
 //! soundness S11: what may be seen for a shorter time is never seen for a longer one.
 
 use permacode::code::{Location, Modules};
-use permacode::handles::CodeProxy;
+use permacode::handles::{CodeProxy, CodeRc};
 use permacode::heap::Registration;
+use permacode::owned::OwnedSideTable;
 use permacode::side::SideTableBuilder;
-use permacode::{CodeRef, HeapRc, Module, Name, Plain, SideTable, Transients};
+use permacode::{CodeRef, HeapRc, Module, Name, Owned, Plain, SideTable, Transients};
 
 fn module<'s, 'l: 's>(given: Module<'s>) -> Module<'l> {
     given
@@ -34,6 +35,10 @@ fn code_ref_type<'s, 'l: 's>(given: CodeRef<'s, &'s str>) -> CodeRef<'s, &'l str
     given
 }
 
+fn code_rc<'s, 'l: 's>(given: CodeRc<&'s str>) -> CodeRc<&'l str> {
+    given
+}
+
 fn code_proxy<'s, 'l: 's>(given: CodeProxy<'s, u16>) -> CodeProxy<'l, u16> {
     given
 }
@@ -59,6 +64,14 @@ fn side_table<'s, 'l: 's>(given: SideTable<'s, u8>) -> SideTable<'l, u8> {
 }
 
 fn side_table_type<'s, 'l: 's>(given: SideTable<'s, *const &'s u8>) -> SideTable<'s, *const &'l u8> {
+    given
+}
+
+fn owned<'s, 'l: 's>(given: Owned<&'s str>) -> Owned<&'l str> {
+    given
+}
+
+fn owned_side_table<'s, 'l: 's>(given: OwnedSideTable<*const &'s u8>) -> OwnedSideTable<*const &'l u8> {
     given
 }
 

@@ -1,7 +1,7 @@
 //! soundness S11: what could be given something through one view and show it through another is seen neither longer nor shorter.
 
 use permacode::code::{NativeModule, Tracer};
-use permacode::handles::{AtomicCodeSlot, CodeProxy};
+use permacode::handles::{AtomicCodeSlot, CodeProxy, CodeRcSlot};
 use permacode::side::{InlineCache, LazyConstant, PolymorphicCache};
 use permacode::{CodeSlot, Link, Loader, OpenModule, SideTable};
 use std::cell::Cell;
@@ -123,6 +123,14 @@ fn side_table_of_cells_longer<'s, 'l: 's>(given: &'s SideTable<'s, Cell<&'s u8>>
 }
 
 fn side_table_of_cells_shorter<'s, 'l: 's>(given: &'s SideTable<'s, Cell<&'l u8>>) -> &'s SideTable<'s, Cell<&'s u8>> {
+    given
+}
+
+fn code_rc_slot_longer<'s, 'l: 's>(given: CodeRcSlot<&'s str>) -> CodeRcSlot<&'l str> {
+    given
+}
+
+fn code_rc_slot_shorter<'s, 'l: 's>(given: CodeRcSlot<&'l str>) -> CodeRcSlot<&'s str> {
     given
 }
 
