@@ -2,6 +2,7 @@
 
 use super::source::Source;
 use crate::error::Error;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ptr::NonNull;
 

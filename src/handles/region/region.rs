@@ -27,6 +27,7 @@ use super::transients::Transients;
 use crate::code::{BlockNote, BlockSource, CodeArena, Loader, Share, SitePool, Sites};
 use crate::error::Error;
 use crate::heap::HeapArena;
+use alloc::vec::Vec;
 use core::alloc::Layout;
 use core::cell::Cell;
 use core::iter;
