@@ -7,6 +7,7 @@
 //! | [`sealing`] | Seal each module, or all at once? |
 //! | [`prefork`] | How do forked workers share code, and how do I check it? |
 //! | [`eval`] | Where does code lie that comes and goes, and what does a collector do about it? |
+//! | [`owners`] | What keeps code in a store, in a value, or between threads? |
 //! | [`migration`] | How do I get there from `Rc<Code>`? |
 //! | [`costs`] | What does each call cost? |
 //! | [`hardening`] | How hard is it to change sealed code? |
@@ -30,6 +31,9 @@ pub mod prefork {}
 
 #[doc = include_str!("guide/eval.md")]
 pub mod eval {}
+
+#[doc = include_str!("guide/owners.md")]
+pub mod owners {}
 
 #[doc = include_str!("guide/migration.md")]
 pub mod migration {}

@@ -51,7 +51,8 @@
 //! | [`HeapRc`] | a counted pointer into a heap |
 //! | [`CodeRef`] | a handle of code: permanent, or [transient](Transients) and counted |
 //! | [`Owned`] | an owner of code without a lifetime, for stores and values: it keeps its arena |
-//! | [`CodeSlot`], [`AtomicCodeSlot`](handles::AtomicCodeSlot) | what a function holds: code that can be replaced |
+//! | [`SharedHome`](owned::SharedHome) | the home of transient code that threads share |
+//! | [`CodeSlot`], [`AtomicCodeSlot`](handles::AtomicCodeSlot), [`OwnedSlot`](owned::OwnedSlot) | what a function holds: code that can be replaced |
 //! | [`CodeRc`](handles::CodeRc), [`Home`](handles::Home) | counted code that keeps what it lies in, without a lifetime |
 //! | [`CodeProxy`](handles::CodeProxy) | what a script sees of code |
 //! | [`SideTable`] | what changes beside sealed code: [caches](side::InlineCache), [counters](side::CallCounter), [constants](side::LazyConstant) |
@@ -152,6 +153,7 @@ pub mod stats {
 /// [`Owned`] stands at the crate's root.
 pub mod owned {
     pub use crate::handles::owned::Held;
+    pub use crate::handles::shared::{OwnedSlot, SharedHome};
     pub use crate::side::owned_table::OwnedSideTable;
 }
 

@@ -6,15 +6,19 @@
 //!   src/code/store/record.rs     publishing records           │
 //!   src/code/store/berth.rs      leaving site numbers         │
 //!   src/pages/pool_slot.rs       keeping address space        │
-//!   src/handles/atomic_slot.rs   swapping a function's code  ─┘
+//!   src/handles/atomic_slot.rs   swapping a function's code   │
+//!   src/handles/shared/gate.rs   replacing what is counted   ─┘
 //!   src/base/atomics.rs          the atomics  ──▶  here: loom's
 //! ```
 //!
 //! What a protocol hands over (a run's bytes, a record, code) is a `Watched` cell: loom reports each access to it that nothing orders
-//! before another. A weaker ordering in one of these files makes a test fail.
+//! before another. A weaker ordering in one of these files makes a test fail. Of the gate that is tested too: `build.rs` makes weaker
+//! copies of it, and each must fail.
 #![cfg(test)]
 // What the models do not need.
 #![allow(dead_code, unused_imports)]
+
+extern crate alloc;
 
 mod base {
     // The library's minimum Rust has no `is_multiple_of`.
@@ -61,7 +65,10 @@ mod pages {
 mod handles {
     #[path = "../../../src/handles/atomic_slot.rs"]
     mod atomic_slot;
+    #[path = "../../../src/handles/shared/gate.rs"]
+    mod gate;
 
+    mod gating;
     mod swapping;
 }
 
@@ -79,6 +86,11 @@ impl Watched {
     /// In memory that outlives the model, as the arena does its loaders.
     pub(crate) fn new() -> &'static Self {
         Box::leak(Box::new(Self(loom::cell::UnsafeCell::new(0))))
+    }
+
+    /// With this in it.
+    pub(crate) fn of(value: u32) -> Self {
+        Self(loom::cell::UnsafeCell::new(value))
     }
 
     pub(crate) fn write(&self, value: u32) {

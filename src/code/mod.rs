@@ -26,7 +26,7 @@ pub use load::NativeModule;
 pub use store::Protection;
 pub use value::{OneLifetime, Tracer, shorten};
 
-pub(crate) use arena::{CodeArena, Share};
+pub(crate) use arena::{CodeArena, Counted, Share};
 pub(crate) use load::{BlockNote, BlockSource, Loader};
 pub(crate) use store::Returns;
-pub(crate) use value::{Block, Found, Kind, Permanent, Reference, SitePool, SiteRange, Sites};
+pub(crate) use value::{Block, Found, Kind, Permanent, Reference, SiteCounter, SitePool, SiteRange, Sites};

@@ -81,7 +81,8 @@ pub enum Error {
     /// The bytes given to [`CodeArena::share`](crate::CodeArena::share), or the code given to
     /// [`CodeProxy::new`](crate::handles::CodeProxy::new), do not lie in this arena.
     Foreign,
-    /// An argument belongs to another arena: sites to a table of another, transient code to a loader of another.
+    /// An argument belongs to another arena: sites to a table of another, transient code to a loader of another. Or permanent code was to refer
+    /// to transient code that threads share: [promote](crate::Owned::promote) that first.
     OtherArena,
     /// Code was to refer to code of an arena that was made later. An arena keeps alive only arenas that were made before it, so that no two
     /// keep each other. Make the arena of the code that refers after the arena that it refers to, or load both into one.

@@ -7,7 +7,7 @@
 //   code_ref               one word, permanent or counted
 //   code_rc · code_rc_slot counted code without a lifetime, and the slot for it; `region/home.rs` is what it keeps
 //   copy                   a deep copy of what a block leads to
-//   owned                  what keeps code without a lifetime
+//   owned · shared         what keeps code without a lifetime; code for threads that is counted
 //   region                 where counted code lies
 
 mod atomic_slot;
@@ -21,6 +21,7 @@ mod project;
 mod promote;
 mod proxy;
 pub(crate) mod region;
+pub(crate) mod shared;
 pub(crate) mod slot;
 
 pub use atomic_slot::AtomicCodeSlot;

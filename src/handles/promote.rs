@@ -6,6 +6,7 @@ use super::copy::deep_copy;
 use super::owned::Owned;
 use crate::code::{Block, Loader, Permanent};
 use crate::error::Error;
+use crate::handles::region::Kept;
 use core::{ptr, slice};
 
 impl<'a, T: Permanent> CodeRef<'a, T> {
@@ -29,6 +30,7 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
     ///
     /// - [`Error::OtherArena`] unless the loader's arena is the one that its [`Transients`](crate::Transients) were
     ///   made with
+    /// - [`Error::OtherArena`] also if it refers to [transient code of threads](crate::Owned::transient): promote that first
     /// - [`Error::RefersBack`] if the lowering function leaked memory that refers to the code
     /// - [`Error::Younger`] if the code refers to that of an arena which was made after the loader's
     /// - [`Error::Memory`]
@@ -67,8 +69,9 @@ impl<'a, T: Permanent> CodeRef<'a, T> {
         // First of all, also where nothing is to be copied: the root itself may lie in an arena that the region keeps.
         region.hand_over(loader)?;
         let block = Block::new(slice::from_ref(self.get()));
-        // SAFETY: this handle keeps the region and its root live, and all that the root leads to.
-        let copy = unsafe { deep_copy(region, block, loader) }?;
+        let survey = Kept::of(region)?;
+        // SAFETY: 1. This handle keeps the region and its root live, and all that the root leads to. 2. It is.
+        let copy = unsafe { deep_copy(region, &survey, block, loader) }?;
         // SAFETY: a complete copy of the root, at the lifetime 'a of the loader that made it: what it refers to is the copy's, the arena's or
         // `'static`. Or the root itself, if it lies outside of the region, to which then nothing that it leads to refers. It is a `T::At` of
         // every lifetime that the region is live, as code that is `'static`, or as permanent code that was patched: that is borrowed for
@@ -88,8 +91,8 @@ impl<T: Permanent> CodeRc<T> {
     ///
     /// # Errors
     ///
-    /// Those of [`CodeRef::promote`] but for [`Error::OtherArena`], those of [`CodeArena::load`](crate::CodeArena::load), and
-    /// [`Error::Younger`] if the code keeps an arena that was made after its own. An empty module is left then.
+    /// Those of [`CodeRef::promote`], those of [`CodeArena::load`](crate::CodeArena::load), and [`Error::Younger`] if the code keeps an arena
+    /// that was made after its own. An empty module is left then.
     ///
     /// ```
     /// use permacode::handles::{CodeRc, Home};
@@ -113,8 +116,9 @@ impl<T: Permanent> CodeRc<T> {
             // First of all: see `CodeRef::promote`.
             region.hand_over(loader)?;
             let block = Block::new(slice::from_ref(self.get()));
-            // SAFETY: this handle keeps the region and its root live, and all that the root leads to.
-            let copy = unsafe { deep_copy(region, block, loader) }?;
+            let survey = Kept::of(region)?;
+            // SAFETY: 1. This handle keeps the region and its root live, and all that the root leads to. 2. It is.
+            let copy = unsafe { deep_copy(region, &survey, block, loader) }?;
             // SAFETY: as in `CodeRef::promote`, at the lifetime of the loader. Its arena is that of the home, so of each region that this one
             // keeps, and it keeps what those keep.
             Ok(unsafe { copy.cast().as_ref() })

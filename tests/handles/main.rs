@@ -10,6 +10,8 @@ mod model;
 mod owned;
 mod promote;
 mod refused;
+mod shared;
+mod shared_slot;
 mod sites;
 mod sweep;
 mod sweep_model;

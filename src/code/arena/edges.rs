@@ -41,16 +41,17 @@ impl CodeArena {
     ///
     /// # Errors
     ///
-    /// [`Error::Younger`] unless the other arena was made before this one. [`Error::Bookkeeping`] or [`Error::Pages`] when there is no room for
-    /// the record.
+    /// [`Error::OtherArena`] for a share in a region: that lives shorter than code does. [`Error::Younger`] unless the other arena was made
+    /// before this one. [`Error::Bookkeeping`] or [`Error::Pages`] when there is no room for the record.
     pub(in crate::code) fn keep(&self, share: &Share) -> Result<(), Error> {
         if share.is_in(self) {
             return Ok(());
         }
-        if !share.arena().store().birth().is_before(self.store().birth()) {
+        let Some(arena) = share.arena() else { return Err(Error::OtherArena) };
+        if !arena.store().birth().is_before(self.store().birth()) {
             return Err(Error::Younger);
         }
-        if self.edges.all().any(|edge| edge.share.is_in(share.arena())) {
+        if self.edges.all().any(|edge| edge.share.same(share)) {
             return Ok(());
         }
         let place = self.store().claim_record(Layout::new::<Edge>())?.cast::<Edge>();

@@ -24,4 +24,4 @@ pub use seal::SealReport;
 pub use shared_bytes::SharedBytes;
 pub use stats::CodeStats;
 
-pub(crate) use share::Share;
+pub(crate) use share::{Counted, Share};

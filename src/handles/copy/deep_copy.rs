@@ -21,8 +21,7 @@ use super::graph::Graph;
 use crate::base::hash::HashMap;
 use crate::code::{Block, Kind, Loader, Reference, Sites};
 use crate::error::Error;
-use crate::handles::region::Region;
-use crate::handles::region::{Kept, push};
+use crate::handles::region::{Source, Survey, push};
 use alloc::vec::Vec;
 use core::alloc::Layout;
 use core::ptr::NonNull;
@@ -33,22 +32,24 @@ use core::{ptr, slice};
 ///
 /// # Safety
 ///
-/// `root` and everything that it leads to are live as long as the region is.
+/// 1. `root` and everything that it leads to are live as long as the region is.
+/// 2. `survey` is of that region.
 pub(in crate::handles) unsafe fn deep_copy(
-    region: &Region<'_>,
+    region: &dyn Source,
+    survey: &Survey,
     root: Block,
     loader: &Loader<'_>,
 ) -> Result<NonNull<u8>, Error> {
     // SAFETY: the caller's promise.
-    unsafe { DeepCopy::new(region, root, loader) }?.finish()
+    unsafe { DeepCopy::new(region, survey, root, loader) }?.finish()
 }
 
 /// A copy that is being made; dropping it undoes what was placed.
-struct DeepCopy<'c, 'l, 'r> {
+struct DeepCopy<'c, 'l> {
     loader: &'c Loader<'l>,
-    region: &'c Region<'r>,
+    region: &'c dyn Source,
     /// Of that region.
-    survey: Kept<'c, 'r>,
+    survey: &'c Survey,
     graph: Graph,
     /// In the order of their old places.
     extents: Vec<Cluster>,
@@ -82,14 +83,18 @@ impl Cluster {
     }
 }
 
-impl<'c, 'l, 'r> DeepCopy<'c, 'l, 'r> {
+impl<'c, 'l> DeepCopy<'c, 'l> {
     /// Finds all that is to be copied.
     ///
     /// # Safety
     ///
-    /// `root` and everything that it leads to are live as long as the region is.
-    unsafe fn new(region: &'c Region<'r>, root: Block, loader: &'c Loader<'l>) -> Result<Self, Error> {
-        let survey = Kept::of(region)?;
+    /// As for [`deep_copy`].
+    unsafe fn new(
+        region: &'c dyn Source,
+        survey: &'c Survey,
+        root: Block,
+        loader: &'c Loader<'l>,
+    ) -> Result<Self, Error> {
         let (memory, names) = (&survey.memory, &survey.names);
         let follow = |reference: &Reference| {
             let leads_inside = memory.contains(reference.block.start.addr().get());
@@ -241,7 +246,7 @@ impl Cluster {
     }
 }
 
-impl Drop for DeepCopy<'_, '_, '_> {
+impl Drop for DeepCopy<'_, '_> {
     fn drop(&mut self) {
         for extent in self.extents[..self.placed].iter().rev() {
             // SAFETY: placed for the copy, to which no reference was given out.

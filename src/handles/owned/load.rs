@@ -162,7 +162,8 @@ impl<'a> Loader<'a> {
     /// # Errors
     ///
     /// [`Error::Younger`] if the other arena was made after the loader's: arenas keep only older ones, so that no two keep each other. A
-    /// region may keep any. [`Error::Bookkeeping`] or [`Error::Pages`] when there is no room for a record, in a region
+    /// region may keep any. [`Error::OtherArena`] for [transient](Owned::transient) code if the loader fills a module: [promote](Owned::promote)
+    /// it first. [`Error::Bookkeeping`] or [`Error::Pages`] when there is no room for a record, in a region
     /// those of [`HeapArena::alloc`](crate::HeapArena::alloc).
     ///
     /// # Cost

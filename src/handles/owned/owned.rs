@@ -14,11 +14,12 @@ use super::held::Held;
 use crate::code::{CodeArena, Share};
 use core::ptr::{self, NonNull};
 
-/// An owner of permanent code, for whatever keeps code: a store, a value, a module table. A frame borrows what it runs by [`get`](Self::get), and
+/// An owner of code, for whatever keeps code: a store, a value, a module table. A frame borrows what it runs by [`get`](Self::get), and
 /// never clones an owner.
 ///
-/// It is a root of type `T` and a share in the arena that the root lies in. The arena lives until the last share in it is dropped, with all
-/// that the root leads to. So neither owner nor holder has a lifetime. `Send` and `Sync`; `Option<Owned<T>>` is as large.
+/// It is a root of type `T` and a share in the arena that the root lies in. [Transient](Self::transient) code lies in a region instead. Either
+/// lives until the last share in it is dropped, with all that the root leads to. So neither owner nor holder has a lifetime.
+/// `Send` and `Sync`; `Option<Owned<T>>` is as large.
 ///
 /// Write `T` with `'static` for each of its lifetimes, as in `Owned<Code<'static>>`. That is a label: code is shown at the lifetime of a
 /// borrow of its owner. A function takes a `&Owned<Code<'_>>`.
@@ -210,7 +211,7 @@ impl<T: Held + ?Sized> Owned<T> {
         ptr::eq(self.root.as_ptr(), other.root.as_ptr())
     }
 
-    /// Returns the arena that the owner has a share in. `None` for code that lies in none. Costs nothing.
+    /// Returns the arena that the owner has a share in. `None` for [transient](Self::transient) code. Costs nothing.
     ///
     /// The code itself may lie elsewhere: a part that another arena owns, which this one keeps, or a constant of the program.
     ///
@@ -225,7 +226,7 @@ impl<T: Held + ?Sized> Owned<T> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn arena(&self) -> Option<&CodeArena> {
-        Some(self.share.arena())
+        self.share.arena()
     }
 }
 

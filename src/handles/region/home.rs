@@ -25,12 +25,13 @@ use super::transients::Transients;
 use crate::code::{CodeArena, Sites};
 use crate::error::Error;
 use crate::heap::HeapArena;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::cell::Cell;
 use core::fmt;
 use core::mem::{ManuallyDrop, MaybeUninit};
 use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr::NonNull;
-use std::sync::Arc;
 
 /// A place of transient code that owns its heap and keeps its arena: no lifetime, and the last one that goes frees it.
 ///

@@ -9,6 +9,7 @@
 //!   site_lease · taken_sites   numbers that the arena lends; some on their way to a region
 //!   shares                 arenas that it keeps alive
 //!   pieces · survey        its memory in order; what copying has to know of it, kept for its next part
+//!   source                 a region as copying sees it
 //! ```
 
 mod home;
@@ -20,6 +21,7 @@ mod region_sites;
 mod regions;
 mod shares;
 mod site_lease;
+mod source;
 mod survey;
 mod taken_sites;
 mod transient_stats;
@@ -31,6 +33,7 @@ pub use transients::Transients;
 
 pub(in crate::handles) use home::release_part;
 pub(in crate::handles) use part::{Part, PartRef};
-pub(in crate::handles) use pieces::{push, refusal};
+pub(in crate::handles) use pieces::{boxed, push, refusal};
 pub(in crate::handles) use region::{Region, Unheld};
-pub(in crate::handles) use survey::Kept;
+pub(in crate::handles) use source::Source;
+pub(in crate::handles) use survey::{Kept, Survey};

@@ -1,7 +1,8 @@
 //! The pieces of a region in the order of their addresses, so that one is found by halving.
 
-use super::region::Region;
+use super::source::Source;
 use crate::error::Error;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ptr::NonNull;
 
@@ -9,11 +10,9 @@ pub(in crate::handles) struct Pieces(Vec<NonNull<[u8]>>);
 
 impl Pieces {
     /// The memory of a region.
-    pub(in crate::handles) fn of(region: &Region<'_>) -> Result<Self, Error> {
+    pub(in crate::handles) fn of(region: &dyn Source) -> Result<Self, Error> {
         let mut pieces = Vec::new();
-        for piece in region.memory() {
-            push(&mut pieces, piece)?;
-        }
+        region.memory(&mut |piece| push(&mut pieces, piece))?;
         pieces.sort_unstable_by_key(|piece| piece.addr());
         Ok(Self(pieces))
     }
@@ -38,7 +37,7 @@ pub(in crate::handles) fn push<T>(list: &mut Vec<T>, item: T) -> Result<(), Erro
 }
 
 /// A box, unless there is no memory.
-pub(super) fn boxed<T>(value: T) -> Result<Box<T>, Error> {
+pub(in crate::handles) fn boxed<T>(value: T) -> Result<Box<T>, Error> {
     let mut one = Vec::new();
     one.try_reserve_exact(1).map_err(|_| Error::Memory { bytes: size_of::<T>() })?;
     one.push(value);

@@ -18,18 +18,21 @@ mod unheld;
 
 use super::part::{Part, PartRef};
 use super::parts::Parts;
+use super::pieces::push;
 use super::region_sites::RegionSites;
 use super::regions::{Neighbours, Regions};
 use super::shares::Shares;
+use super::source::Source;
 use super::transients::Transients;
 use crate::code::{BlockNote, BlockSource, CodeArena, Loader, Share, SitePool, Sites};
 use crate::error::Error;
 use crate::heap::HeapArena;
+use alloc::vec::Vec;
 use core::alloc::Layout;
 use core::cell::Cell;
 use core::iter;
 use core::ops::Range;
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
 
 pub(in crate::handles) use unheld::Unheld;
 
@@ -267,23 +270,12 @@ impl<'a> Region<'a> {
         iter::successors(self.notes.get(), |noted| unsafe { noted.as_ref() }.below)
     }
 
-    /// All memory that blocks lie in, the region's and of what it keeps.
-    pub(in crate::handles) fn memory(&self) -> impl Iterator<Item = NonNull<[u8]>> {
-        self.chain().flat_map(Self::own_memory)
-    }
-
     fn own_memory(&self) -> impl Iterator<Item = NonNull<[u8]>> {
         self.all_pieces().map(|piece| {
             // SAFETY: a piece of the list.
             let size = unsafe { piece.as_ref() }.layout.size();
             NonNull::slice_from_raw_parts(piece.cast::<u8>(), size)
         })
-    }
-
-    /// Returns the notes about blocks.
-    pub(in crate::handles) fn notes(&self) -> impl Iterator<Item = BlockNote> {
-        // SAFETY: a note of the list.
-        self.chain().flat_map(|region| region.all_notes().map(|noted| unsafe { noted.as_ref() }.note))
     }
 
     fn contains(&self, address: usize) -> bool {
@@ -293,21 +285,6 @@ impl<'a> Region<'a> {
     /// Has a loader keep every arena that the region, and what it keeps, refers to.
     pub(in crate::handles) fn hand_over(&self, loader: &Loader<'_>) -> Result<(), Error> {
         self.chain().flat_map(|region| region.shares.all()).try_for_each(|share| loader.keep(share))
-    }
-
-    /// The arenas that the region and what it keeps were made with.
-    pub(in crate::handles) fn arenas(&self) -> impl Iterator<Item = &'a CodeArena> {
-        self.chain().map(|region| region.owner.code())
-    }
-
-    /// The arena of site numbers of transient code, if they are the region's or belong to what it keeps.
-    pub(in crate::handles) fn numbers(&self, sites: &Sites) -> Option<&'a CodeArena> {
-        self.chain().find_map(|region| region.own_numbers(sites))
-    }
-
-    /// The same, of numbers that stand in a block: of regions that were there when it was made.
-    pub(in crate::handles) fn numbers_at(&self, place: usize, sites: &Sites) -> Option<&'a CodeArena> {
-        self.chain().skip_while(|region| !region.contains(place)).find_map(|region| region.own_numbers(sites))
     }
 
     /// Those of other arenas may have the same numbers: each region is asked with its own arena's tag (soundness S17).
@@ -364,6 +341,41 @@ unsafe impl BlockSource for Region<'_> {
 
     fn sites(&self, count: usize) -> Result<Sites, Error> {
         self.sites.take(self.owner, count)
+    }
+}
+
+// SAFETY: pieces in the lists of the region, and of those that it keeps, are live as long as it is, and hold all of its blocks.
+unsafe impl Source for Region<'_> {
+    fn memory(&self, show: &mut dyn FnMut(NonNull<[u8]>) -> Result<(), Error>) -> Result<(), Error> {
+        self.chain().flat_map(Self::own_memory).try_for_each(show)
+    }
+
+    fn notes(&self, show: &mut dyn FnMut(BlockNote) -> Result<(), Error>) -> Result<(), Error> {
+        // SAFETY: a note of a list.
+        self.chain().flat_map(Self::all_notes).try_for_each(|noted| show(unsafe { noted.as_ref() }.note))
+    }
+
+    fn one_arena_a_tag(&self) -> Result<bool, Error> {
+        let mut arenas: Vec<&CodeArena> = Vec::new();
+        for arena in self.chain().map(|region| region.owner.code()) {
+            // Of a chain commonly all are one.
+            if arenas.last().is_none_or(|last| !ptr::eq(*last, arena)) {
+                push(&mut arenas, arena)?;
+            }
+        }
+        arenas.sort_unstable_by_key(|arena| ptr::from_ref(*arena));
+        arenas.dedup_by_key(|arena| ptr::from_ref(*arena));
+        arenas.sort_unstable_by_key(|arena| arena.site_counter().tag());
+        Ok(arenas.windows(2).all(|pair| pair[0].site_counter().tag() != pair[1].site_counter().tag()))
+    }
+
+    fn numbers(&self, sites: &Sites) -> Option<&CodeArena> {
+        self.chain().find_map(|region| region.own_numbers(sites))
+    }
+
+    fn numbers_at(&self, place: usize, sites: &Sites) -> Option<&CodeArena> {
+        // Of regions that were there when the block was made.
+        self.chain().skip_while(|region| !region.contains(place)).find_map(|region| region.own_numbers(sites))
     }
 }
 

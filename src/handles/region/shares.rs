@@ -35,7 +35,7 @@ impl Shares {
     ///
     /// `heap` is the one that all entries of the list lie in, which outlives it.
     pub(super) unsafe fn keep(&self, share: &Share, heap: &HeapArena) -> Result<(), Error> {
-        if self.all().any(|kept| kept.is_in(share.arena())) {
+        if self.all().any(|kept| kept.same(share)) {
             return Ok(());
         }
         let at = heap.alloc(Layout::new::<Entry>())?.cast::<Entry>();

@@ -10,14 +10,15 @@
 
 use super::pieces::{Pieces, boxed, push};
 use super::region::Region;
+use super::source::Source;
 use crate::base::hash::HashMap;
-use crate::code::{BlockNote, CodeArena};
+use crate::code::BlockNote;
 use crate::error::Error;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
-use core::ptr::{self, NonNull};
+use core::ptr::NonNull;
 
 pub(in crate::handles) struct Survey {
     pub(in crate::handles) memory: Pieces,
@@ -61,22 +62,22 @@ impl Drop for Kept<'_, '_> {
 }
 
 impl Survey {
-    fn new(region: &Region<'_>) -> Result<Self, Error> {
+    /// Looks at all that a region shows.
+    pub(in crate::handles) fn new(region: &dyn Source) -> Result<Self, Error> {
         #[cfg(test)]
         tests::MADE.with(|made| made.set(made.get() + 1));
         let (memory, mut names, mut aligned) = (Pieces::of(region)?, HashMap::default(), Vec::new());
-        for note in region.notes() {
-            match note {
-                BlockNote::Name(name) => {
-                    names.try_reserve(1).map_err(|_| Error::Memory { bytes: size_of::<(usize, usize)>() })?;
-                    names.insert(name.cast(), name.len());
-                }
-                BlockNote::Aligned(block, align) if !block.is_empty() => push(&mut aligned, (block, align))?,
-                BlockNote::Aligned(..) => {}
+        region.notes(&mut |note| match note {
+            BlockNote::Name(name) => {
+                names.try_reserve(1).map_err(|_| Error::Memory { bytes: size_of::<(usize, usize)>() })?;
+                names.insert(name.cast(), name.len());
+                Ok(())
             }
-        }
+            BlockNote::Aligned(block, align) if !block.is_empty() => push(&mut aligned, (block, align)),
+            BlockNote::Aligned(..) => Ok(()),
+        })?;
         aligned.sort_unstable_by_key(|(block, _)| block.addr());
-        let one_arena_a_tag = one_arena_a_tag(region)?;
+        let one_arena_a_tag = region.one_arena_a_tag()?;
         Ok(Self { memory, names, aligned, one_arena_a_tag })
     }
 
@@ -89,20 +90,6 @@ impl Survey {
         let first = self.aligned.partition_point(|(block, _)| block.addr().get() + block.len() <= start);
         self.aligned[first..].iter().copied().take_while(move |(block, _)| block.addr().get() < end)
     }
-}
-
-fn one_arena_a_tag(region: &Region<'_>) -> Result<bool, Error> {
-    let mut arenas: Vec<&CodeArena> = Vec::new();
-    for arena in region.arenas() {
-        // Of a chain commonly all are one.
-        if arenas.last().is_none_or(|last| !ptr::eq(*last, arena)) {
-            push(&mut arenas, arena)?;
-        }
-    }
-    arenas.sort_unstable_by_key(|arena| ptr::from_ref(*arena));
-    arenas.dedup_by_key(|arena| ptr::from_ref(*arena));
-    arenas.sort_unstable_by_key(|arena| arena.site_counter().tag());
-    Ok(arenas.windows(2).all(|pair| pair[0].site_counter().tag() != pair[1].site_counter().tag()))
 }
 
 #[cfg(test)]

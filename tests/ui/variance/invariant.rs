@@ -134,4 +134,12 @@ fn code_rc_slot_shorter<'s, 'l: 's>(given: CodeRcSlot<&'l str>) -> CodeRcSlot<&'
     given
 }
 
+fn owned_slot_longer<'s, 'l: 's>(given: &'s permacode::owned::OwnedSlot<&'s u8>) -> &'s permacode::owned::OwnedSlot<&'l u8> {
+    given
+}
+
+fn owned_slot_shorter<'s, 'l: 's>(given: &'s permacode::owned::OwnedSlot<&'l u8>) -> &'s permacode::owned::OwnedSlot<&'s u8> {
+    given
+}
+
 fn main() {}
