@@ -12,6 +12,7 @@ use permacode::testing::Pages;
 use permacode::{Error, HeapArena, HeapRc};
 use permacode_witness::heap::{Objects, layout};
 use permacode_witness::{Refusals, Taking, VAST};
+use std::panic::catch_unwind;
 use std::sync::Arc;
 
 /// What is live is what the objects say.
@@ -200,6 +201,32 @@ fn pages_of_any_size_up_to_a_slab_serve_and_larger_ones_are_refused() {
     }
 }
 
+// soundness S2: on a page larger than 4 KiB the end of an object and what lies behind it go back together, or not at all.
+#[test]
+fn zeroed_memory_is_zero_behind_what_was_an_end_on_pages_of_any_size() {
+    const WHOLE: usize = 128 << 10;
+    for (page, discards) in (9..=16).flat_map(|bit| [(1 << bit, true), (1 << bit, false)]) {
+        for end in [(64 << 10) + 1, (68 << 10) + 1, 100_000, WHOLE - 5000] {
+            let pages = PagesOf::new(page);
+            let heap = HeapArena::builder().reservation(1 << 20).pages(pages.clone()).build().unwrap();
+            let object = heap.alloc(layout(WHOLE, 8)).unwrap();
+            // SAFETY: live, of this layout, resized and freed once.
+            unsafe {
+                object.write_bytes(0xff, WHOLE);
+                let object = heap.realloc(object, layout(WHOLE, 8), layout(end, 8)).unwrap();
+                pages.discards.store(discards, Relaxed);
+                let _ = heap.trim();
+                pages.discards.store(true, Relaxed);
+                heap.free(object, layout(end, 8));
+            }
+            let zeroed = heap.alloc_zeroed(layout(WHOLE, 8)).unwrap();
+            // SAFETY: live, of this layout, and zeroed.
+            let bytes = unsafe { core::slice::from_raw_parts(zeroed.as_ptr(), WHOLE) };
+            assert_eq!(bytes.iter().position(|&byte| byte != 0), None, "pages of {page}, an end at {end}, {discards}");
+        }
+    }
+}
+
 // soundness S2, S16: of what a source refuses to discard it says nothing, not even of slabs that nobody ever used.
 #[test]
 fn zeroed_memory_is_zero_whatever_a_refused_trim_left_in_it() {
@@ -221,6 +248,56 @@ fn zeroed_memory_is_zero_whatever_a_refused_trim_left_in_it() {
         zeroed(&heap);
         pages.discards.store(true, Relaxed);
         heap.reset().unwrap();
+    }
+}
+
+// soundness S16, S20: 300,000 small objects have two chunks of bitmaps. One is lost, since its discard takes it and is refused, and so is the
+// commit after that. A write to it would end this process.
+#[test]
+fn bookkeeping_that_a_refusal_took_is_committed_before_it_serves_again() {
+    let pages = Taking::new();
+    let builder = HeapArena::builder().reservation(64 << 20).decay(Decay::Never);
+    let heap = builder.pages(pages.clone()).build().unwrap();
+    for refuses in [true, false] {
+        let objects: Vec<_> = (0..300_000).map(|_| heap.alloc(layout(8, 8)).unwrap()).collect();
+        // SAFETY: live, of this layout, freed once.
+        objects.into_iter().for_each(|object| unsafe { heap.free(object, layout(8, 8)) });
+        if refuses {
+            // The slabs go first.
+            pages.refuse_discard(2);
+            pages.refuse_commit(1);
+            let _ = heap.trim();
+            assert!(!pages.refuses_a_discard() && !pages.refuses_a_commit());
+            heap.trim().unwrap();
+        }
+    }
+}
+
+// soundness S16, S20: a source may unwind, too. What it took from the heap nobody uses any more, and the heap goes on.
+#[test]
+fn a_source_that_panics_takes_no_more_than_it_was_asked_about() {
+    for nth in 1..=12 {
+        let pages = Taking::new();
+        let builder = HeapArena::builder().reservation(64 << 20).huge_pages_from(0).decay(Decay::Never);
+        let heap = builder.pages(pages.clone()).build().unwrap();
+        let mut objects = Objects::new(&heap);
+        let fill = |objects: &mut Objects<'_>| {
+            for size in [40, 700, 5000, 20_000, 33_000, 100_000, 1 << 20] {
+                (0..(1 << 20) / size).for_each(|_| _ = objects.alloc(layout(size, 8)).unwrap());
+            }
+        };
+        fill(&mut objects);
+        objects.free_if(|index| index % 3 != 0);
+        (0..objects.all.len()).step_by(97).for_each(|index| _ = objects.realloc(index, 33_000));
+        pages.panic_at_discard(nth);
+        let trimmed = catch_unwind(|| heap.trim());
+        assert!(trimmed.is_err() || pages.refuses_a_discard(), "{nth}");
+        pages.refuse_discard(0);
+        agrees(&heap, &objects);
+        fill(&mut objects);
+        heap.trim().unwrap();
+        agrees(&heap, &objects);
+        objects.free_all();
     }
 }
 
