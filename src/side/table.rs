@@ -11,10 +11,10 @@
 //! * Entries begin as zeros, and a page costs memory from its first write on: of a large program only what runs does.
 //! * The address space is reserved when the table is made, so it never moves, and code that is loaded later is served.
 
+use super::entry::Entry;
 use crate::code::{CodeArena, Sites};
 use crate::error::Error;
 use crate::pages::{Reservation, Writable};
-use bytemuck::Zeroable;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::Range;
@@ -33,7 +33,7 @@ const CHUNK: usize = 64 << 10;
 ///
 /// # Entries
 ///
-/// An entry starts as zeros, and it is never dropped. So its type must be [`Zeroable`]: zeros are a value of it.
+/// An entry starts as zeros, and it is never dropped. So its type must be [`Zeroable`](crate::side::Zeroable): zeros are a value of it.
 ///
 /// | you want | the entry is |
 /// | --- | --- |
@@ -137,7 +137,7 @@ unsafe impl<T: Send> Send for SideTable<'_, T> {}
 // SAFETY: as above; what the table itself changes is atomic.
 unsafe impl<T: Sync> Sync for SideTable<'_, T> {}
 
-impl<'a, T: Zeroable> SideTable<'a, T> {
+impl<'a, T: Entry> SideTable<'a, T> {
     /// A table of `capacity` entries in a reservation that was made for them.
     pub(super) fn from_parts(arena: &'a CodeArena, pages: Reservation<Writable>, capacity: usize) -> Self {
         const {
