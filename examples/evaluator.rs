@@ -291,7 +291,7 @@ fn fork(arena: &CodeArena, machine: &Machine<'_>) -> Result<(), Box<dyn std::err
         0 => {
             let right = machine.call("main", 10) == Ok(165);
             let clean = match arena.residency() {
-                Ok(memory) => memory.copied().0 == 0 && memory.check_clean().is_ok(),
+                Ok(memory) => matches!(memory.copied(), (0, sealed) if sealed > 0) && memory.check_clean().is_ok(),
                 Err(_) => false,
             };
             // SAFETY: ends the child at once; destructors and buffers are the parent's.
