@@ -373,6 +373,7 @@ impl<'a> Loader<'a> {
     ///
     /// In transient code it is a comparison for each piece of the region. These are at most seven for its first 64 KiB,
     /// then at most one for each 32 KiB and for each longer block.
+    #[doc(alias = "set")]
     pub fn link<T: Permanent>(&self, at: &Link<'a, T>, to: &'a T) -> Result<(), Error> {
         let address = ptr::from_ref(at).addr();
         if !self.filled(address) {

@@ -97,7 +97,10 @@ impl SharedHome {
     /// about to get, on the thread that makes the new code.
     ///
     /// Set it if you have side tables, or new code finds old code's entries in them: [`Transients::clearing`](crate::Transients::clearing)
-    /// says more. If it panics, the numbers are cleared again before the next use. Numbers that are new are not cleared.
+    /// says more. Entries must be atomics, because any thread may call the closure. Entries with a `Cell`, such as an
+    /// [`InlineCache`](crate::side::InlineCache), need a [`Home`](crate::handles::Home).
+    ///
+    /// If the closure panics, the numbers are cleared again before the next use. Numbers that are new are not cleared.
     ///
     /// # Errors
     ///
