@@ -3,6 +3,8 @@
 use permacode::owned::{OwnedSlot, SharedHome};
 use permacode::testing::Pages;
 use permacode::{CodeArena, CodeRef, Error, HeapArena, Link, Loader, Owned, Permanent, Sites, Transients};
+use permacode_witness::Releasing;
+use permacode_witness::handles::arena_of;
 use static_assertions::assert_impl_all;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,10 +25,6 @@ struct Code<'a> {
 }
 
 type Function = Owned<Code<'static>>;
-
-fn arena_of(pages: &Arc<Pages>) -> Arc<CodeArena> {
-    Arc::new(CodeArena::builder().reservation(1 << 20).pages(pages.clone()).build().unwrap())
-}
 
 fn home() -> Arc<SharedHome> {
     Arc::new(SharedHome::new(Arc::new(permacode_witness::handles::arena())))
@@ -297,39 +295,9 @@ fn memory_that_refers_back_refuses_the_promotion() {
 
 /// A page source that drops an owner while it releases its own pages.
 #[test]
-#[allow(clippy::disallowed_types)] // The rule is the library's.
 fn a_page_source_that_frees_code_while_code_ends_finds_no_list_half_done() {
-    use permacode::error::PageError;
-    use permacode::pages::{OrdinaryPages, PageSource, Step};
-    use std::ptr::NonNull;
-    use std::sync::Mutex;
-
-    struct Drops(Mutex<Vec<Function>>);
-    // SAFETY: ordinary pages, and something that happens besides.
-    unsafe impl PageSource for Drops {
-        fn page_size(&self) -> usize {
-            OrdinaryPages.page_size()
-        }
-        fn protects(&self) -> bool {
-            OrdinaryPages.protects()
-        }
-        fn reserve(&self, bytes: usize) -> Result<NonNull<u8>, PageError> {
-            OrdinaryPages.reserve(bytes)
-        }
-        unsafe fn apply(&self, step: Step, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-            // SAFETY: the caller's promise.
-            unsafe { OrdinaryPages.apply(step, at, bytes) }
-        }
-        unsafe fn release(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-            drop(core::mem::take(&mut *self.0.lock().unwrap()));
-            // SAFETY: the caller's promise.
-            unsafe { OrdinaryPages.release(at, bytes) }
-        }
-    }
-
     let home = home();
-    let source = Arc::new(Drops(Mutex::default()));
-    let arena = Arc::new(CodeArena::builder().reservation(1 << 20).pages(source.clone()).build().unwrap());
+    let arena = Releasing::new().arena();
     let word: Owned<str> = Owned::load(&arena, "m", |loader| loader.alloc_str("word")).unwrap();
     let keeper = |kept: Option<&Function>| {
         shared::<Code<'_>>(&home, |loader| {
@@ -340,7 +308,8 @@ fn a_page_source_that_frees_code_while_code_ends_finds_no_list_half_done() {
     };
     let first = keeper(None);
     let second = keeper(Some(&first));
-    source.0.lock().unwrap().extend([eval(&home, 1000), eval(&home, 2)]);
+    let freed = [eval(&home, 1000), eval(&home, 2)];
+    Releasing::next(move || drop(freed));
     drop((arena, word, first));
     assert_eq!(home.regions(), 4);
     drop(second);
