@@ -27,6 +27,9 @@ use core::ptr::{self, NonNull};
 /// All owners of one arena count in one place. A thread that clones owners while others do so waits for them, as with an
 /// [`Arc`](std::sync::Arc) of a module. A borrow counts nothing.
 ///
+/// A machine that is `&mut` while it runs cannot be borrowed from. It clones the owner of a module once, beside itself, and all frames
+/// of that module borrow from the clone: see [`migration`](crate::guide::migration).
+///
 /// ```
 /// use permacode::{CodeArena, Error, Loader, Owned, Permanent};
 /// use std::sync::Arc;
@@ -76,8 +79,8 @@ use core::ptr::{self, NonNull};
 ///
 /// # Variance
 ///
-/// Covariant in `T` where `T` is: an `Owned<Code<'static>>` is an `Owned<Code<'_>>`. Nothing follows from it but that fewer types must be
-/// written, because [`At`](Held::At) forgets the lifetimes of `T`.
+/// Covariant in `T` where `T` is: an `Owned<Code<'static>>` can be passed for an `Owned<Code<'_>>`. This changes nothing but the type that
+/// you write, because [`At`](Held::At) forgets the lifetimes of `T`.
 pub struct Owned<T: Held + ?Sized> {
     /// Of a `T::At<'x>`, for the time 'x that ends with the last share.
     root: NonNull<T>,
