@@ -32,6 +32,9 @@ use core::ptr::{self, NonNull};
 /// All owners of one arena count in one place. A thread that clones owners while others do so waits for them, as with an
 /// [`Arc`](std::sync::Arc) of a module. A borrow counts nothing.
 ///
+/// A machine that is `&mut` while it runs cannot be borrowed from. It clones the owner of a module once, beside itself, and all frames
+/// of that module borrow from the clone: see [`migration`](crate::guide::migration).
+///
 /// ```
 /// use permacode::{CodeArena, Error, Loader, Owned, Permanent};
 /// use std::sync::Arc;
