@@ -371,4 +371,37 @@ pub(crate) const ROADS: &[Road] = &[
         Owned::<Label>::load(arena, "n", |loader| «Ok(shorten(made))¦make(loader, "a constant")»)
         }"#,
     },
+    Road {
+        name: "transient_of_threads",
+        with: All,
+        body: r#"pub fn run<'l>(arena: &Arc<CodeArena>, outer: &Loader<'l>, short: &'l str, home: &'l Transients<'l>) -> Result<Owned<Label>, Error> {
+        let shared = Arc::new(SharedHome::new(arena.clone()));
+        Owned::<Label>::transient(&shared, |loader| make(loader, «short¦loader.alloc_str(short)?»))
+        }"#,
+    },
+    Road {
+        name: "transient_of_threads_by_another_loader",
+        with: All,
+        body: r#"pub fn run<'l>(arena: &Arc<CodeArena>, outer: &Loader<'l>, short: &'l str, home: &'l Transients<'l>) -> Result<Owned<Label>, Error> {
+        let shared = Arc::new(SharedHome::new(arena.clone()));
+        Owned::<Label>::transient(&shared, |loader| make(loader, «outer¦loader».alloc_str(short)?))
+        }"#,
+    },
+    Road {
+        name: "promoted_from_threads",
+        with: OfHandles,
+        body: r#"pub fn run<'l>(arena: &Arc<CodeArena>, outer: &Loader<'l>, short: &'l str, home: &'l Transients<'l>) -> Result<Owned<Label>, Error> {
+        let shared = Arc::new(SharedHome::new(arena.clone()));
+        Owned::<Label>::transient(&shared, |loader| make(loader, «short¦loader.intern(short)?»))?.promote("n")
+        }"#,
+    },
+    Road {
+        name: "a_slot_of_owners",
+        with: All,
+        body: r#"pub fn run<'l>(arena: &Arc<CodeArena>, outer: &Loader<'l>, short: &'l str, home: &'l Transients<'l>) -> Result<Owned<Label>, Error> {
+        let shared = Arc::new(SharedHome::new(arena.clone()));
+        let slot = OwnedSlot::new(Owned::<Label>::transient(&shared, |loader| make(loader, loader.alloc_str(short)?))?)?;
+        slot.replace(Owned::<Label>::transient(&shared, |loader| make(loader, «short¦loader.alloc_str(short)?»))?)
+        }"#,
+    },
 ];

@@ -66,7 +66,7 @@ const HEAD: &str = "#![forbid(unsafe_code)]
 #![allow(dead_code, unused, clippy::all)]
 pub(crate) use permacode::code::shorten;
 pub(crate) use permacode::handles::AtomicCodeSlot;
-pub(crate) use permacode::owned::{Held, OwnedSideTable};
+pub(crate) use permacode::owned::{Held, OwnedSideTable, OwnedSlot, SharedHome};
 pub(crate) use permacode::{CodeArena, CodeRef, CodeSlot, Error, Link, Loader, Owned, Permanent, SideTable, Sites, Transients};
 pub(crate) use std::cell::{Cell, RefCell};
 pub(crate) use std::sync::{Arc, Mutex};

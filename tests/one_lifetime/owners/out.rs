@@ -675,4 +675,80 @@ pub(crate) const ROADS: &[Road] = &[
         Ok(())
         }"#,
     },
+    Road {
+        name: "of_threads_after_a_drop",
+        with: All,
+        body: r#"pub fn run<'l>(arena: &Arc<CodeArena>, other: &'l CodeArena, home: &'l Transients<'l>) -> Result<(), Error> {
+        let shared = Arc::new(SharedHome::new(arena.clone()));
+        let owned = Owned::<Label>::transient(&shared, |loader| make(loader, loader.alloc_str("own")?))?;
+        let view = text(owned.get());
+        «drop(owned);¦»
+        used(view);
+        Ok(())
+        }"#,
+    },
+    Road {
+        name: "of_threads_after_its_home",
+        with: All,
+        body: r#"pub fn run<'l>(arena: &Arc<CodeArena>, other: &'l CodeArena, home: &'l Transients<'l>) -> Result<(), Error> {
+        let shared = Arc::new(SharedHome::new(arena.clone()));
+        let owned = Owned::<Label>::transient(&shared, |loader| make(loader, loader.alloc_str("own")?))?;
+        let view = text(owned.get());
+        drop(shared);
+        «drop(owned);¦»
+        used(view);
+        Ok(())
+        }"#,
+    },
+    Road {
+        name: "of_what_a_slot_gave",
+        with: All,
+        body: r#"pub fn run<'l>(arena: &Arc<CodeArena>, other: &'l CodeArena, home: &'l Transients<'l>) -> Result<(), Error> {
+        let shared = Arc::new(SharedHome::new(arena.clone()));
+        let owned = Owned::<Label>::transient(&shared, |loader| make(loader, loader.alloc_str("own")?))?;
+        let slot = OwnedSlot::new(owned)?;
+        let kept = slot.get();
+        let view = text(«slot.get()¦kept».get());
+        used(view);
+        Ok(())
+        }"#,
+    },
+    Road {
+        name: "of_what_was_replaced",
+        with: All,
+        body: r#"pub fn run<'l>(arena: &Arc<CodeArena>, other: &'l CodeArena, home: &'l Transients<'l>) -> Result<(), Error> {
+        let shared = Arc::new(SharedHome::new(arena.clone()));
+        let owned = Owned::<Label>::transient(&shared, |loader| make(loader, loader.alloc_str("own")?))?;
+        let slot = OwnedSlot::new(owned.clone())?;
+        let old = slot.replace(owned)?;
+        let view = text(old.get());
+        «drop(old);¦»
+        used(view);
+        Ok(())
+        }"#,
+    },
+    Road {
+        name: "of_a_promotion",
+        with: OfHandles,
+        body: r#"pub fn run<'l>(arena: &Arc<CodeArena>, other: &'l CodeArena, home: &'l Transients<'l>) -> Result<(), Error> {
+        let shared = Arc::new(SharedHome::new(arena.clone()));
+        let owned = Owned::<Label>::transient(&shared, |loader| make(loader, loader.alloc_str("own")?))?;
+        let kept = owned.promote("n")?;
+        let view = text(«owned.promote("n")?¦kept».get());
+        used(view);
+        Ok(())
+        }"#,
+    },
+    Road {
+        name: "out_of_a_lowering_for_threads",
+        with: All,
+        body: r#"pub fn run<'l>(arena: &Arc<CodeArena>, other: &'l CodeArena, home: &'l Transients<'l>) -> Result<(), Error> {
+        let shared = Arc::new(SharedHome::new(arena.clone()));
+        let mut kept: Option<&str> = None;
+        let owned = Owned::<Label>::transient(&shared, |loader| { let made = make(loader, loader.alloc_str("own")?)?; «kept = Some(text(made));¦» Ok::<_, Error>(made) })?;
+        kept = kept.or(Some(""));
+        used(kept);
+        Ok(())
+        }"#,
+    },
 ];
