@@ -2,6 +2,7 @@
 
 use permacode::code::{NativeModule, Tracer};
 use permacode::handles::{AtomicCodeSlot, CodeProxy, CodeRcSlot};
+use permacode::owned::OwnedSlot;
 use permacode::side::{InlineCache, LazyConstant, PolymorphicCache};
 use permacode::{CodeSlot, Link, Loader, OpenModule, SideTable};
 use std::cell::Cell;
@@ -134,11 +135,11 @@ fn code_rc_slot_shorter<'s, 'l: 's>(given: CodeRcSlot<&'l str>) -> CodeRcSlot<&'
     given
 }
 
-fn owned_slot_longer<'s, 'l: 's>(given: &'s permacode::owned::OwnedSlot<&'s u8>) -> &'s permacode::owned::OwnedSlot<&'l u8> {
+fn owned_slot_longer<'s, 'l: 's>(given: &'s OwnedSlot<&'s u8>) -> &'s OwnedSlot<&'l u8> {
     given
 }
 
-fn owned_slot_shorter<'s, 'l: 's>(given: &'s permacode::owned::OwnedSlot<&'l u8>) -> &'s permacode::owned::OwnedSlot<&'s u8> {
+fn owned_slot_shorter<'s, 'l: 's>(given: &'s OwnedSlot<&'l u8>) -> &'s OwnedSlot<&'s u8> {
     given
 }
 
