@@ -20,11 +20,13 @@ pub(in crate::handles) struct SiteLease {
 }
 
 impl SiteLease {
+    #[inline]
     pub(in crate::handles) fn pool(&self) -> &SitePool {
         &self.pool
     }
 
     /// A range of at least `count` numbers; whether it has to be cleared, because it was somebody's before.
+    #[inline(always)]
     pub(in crate::handles) fn take(&self, code: &CodeArena, count: usize) -> Result<(SiteRange, bool), Error> {
         match self.pool.take(count)? {
             Some(taken) => Ok(taken),

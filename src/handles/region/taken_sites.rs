@@ -16,6 +16,7 @@ pub(in crate::handles) struct TakenSites<'t, 'a> {
 
 impl<'t, 'a> TakenSites<'t, 'a> {
     /// Takes a range of at least `count` numbers, cleared if it was used before.
+    #[inline]
     pub(in crate::handles) fn new(from: &'t Transients<'a>, count: usize) -> Result<Self, Error> {
         let (numbered, used) = from.sites().take(from.code(), count)?;
         let taken = Self::of(from, numbered);
@@ -43,12 +44,14 @@ impl<'t, 'a> TakenSites<'t, 'a> {
     }
 
     /// The numbers, for whoever gives them back.
+    #[inline]
     pub(in crate::handles) fn keep(mut self) -> Option<SiteRange> {
         self.numbered.take()
     }
 }
 
 impl Drop for TakenSites<'_, '_> {
+    #[inline]
     fn drop(&mut self) {
         if let Some(numbered) = self.numbered.take() {
             self.from.numbers().give_back(numbered);
