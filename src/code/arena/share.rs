@@ -14,10 +14,11 @@
 //! A pointer, and no `Arc`, because an owner is a key of maps: what a share leads to is not part of the key.
 
 use super::arena::CodeArena;
+use crate::base::atomics::AtomicUsize;
 use alloc::sync::Arc;
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicUsize, Ordering::*};
+use core::sync::atomic::Ordering::*;
 
 /// The low bits of a share's word.
 const KIND: usize = 3;
@@ -187,7 +188,6 @@ impl Drop for Share {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicUsize;
 
     static ENDED: AtomicUsize = AtomicUsize::new(0);
 

@@ -280,8 +280,7 @@ mod tests {
                 let (boards, owners, arena) = (&boards, &owners, &arena);
                 scope.spawn(move || {
                     for round in 0..rounds {
-                        let held: Vec<_> =
-                            (0..round % 5).map(|_| take(boards, arena, 16).0).collect();
+                        let held: Vec<_> = (0..round % 5).map(|_| take(boards, arena, 16).0).collect();
                         for range in &held {
                             assert_eq!(owners[range.numbers().start].swap(thread, Relaxed), 0, "it is another's");
                         }
