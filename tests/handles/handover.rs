@@ -1,4 +1,5 @@
 //! Site numbers outlive whoever recycles them: the next owner of transient code in the arena goes on with them.
+#![allow(clippy::disallowed_types)] // no arena waits for this lock
 
 use core::cell::RefCell;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -181,7 +182,6 @@ fn homes_of_threads_one_after_another_use_the_same_numbers() {
 // More than one board has places for, of every length.
 #[test]
 fn homes_of_either_kind_use_each_others_numbers_and_clear_them_before() {
-    #[allow(clippy::disallowed_types)] // no arena waits for this lock
     let seen: Arc<Mutex<Vec<usize>>> = Arc::default();
     let arena = Arc::new(arena());
     let heap = heap();
