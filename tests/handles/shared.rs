@@ -226,6 +226,37 @@ fn text_and_slices_are_promoted_whole_or_in_part() {
     check(&kept.map::<Code<'_>>(|calls| calls[0]), 7);
 }
 
+#[test]
+fn text_with_zeros_behind_it_keeps_them_and_its_place() {
+    let home = home();
+    let text = shared::<str>(&home, |loader| Ok(std::str::from_utf8(loader.alloc_padded(b"text", 256, 4)?).unwrap()));
+    let part = text.map::<str>(|text| &text[1..4]);
+    let [whole, part] = [&text, &part].map(|text| text.promote("m").unwrap());
+    drop(text);
+    assert_eq!((&*whole, &*part), ("text\0\0\0\0", "ext"));
+    assert_eq!((whole.as_ptr().addr() % 256, part.as_ptr().addr() % 256), (0, 1));
+}
+
+// soundness S25
+#[test]
+fn no_loader_sets_a_link_of_another_regions_code() {
+    type Ring<'a> = Link<'a, u64>;
+    let home = home();
+    let open = shared::<Ring<'_>>(&home, |loader| loader.alloc(Link::unset()));
+    let refused = shared::<bool>(&home, |loader| {
+        let (seen, target) = (loader.at(&open)?, loader.alloc(7)?);
+        loader.alloc(loader.link(seen, target).is_err())
+    });
+    assert!(*refused);
+    // What was promoted is finished as well.
+    let copy = open.promote("m").unwrap();
+    let refused = Owned::<bool>::load(home.arena(), "n", |loader| {
+        let (seen, target) = (loader.at(&copy)?, loader.alloc(7)?);
+        loader.alloc(loader.link(seen, target).is_err())
+    });
+    assert!(*refused.unwrap() && copy.get().get().is_none() && open.get().get().is_none());
+}
+
 // What lies elsewhere stays where it is, and is kept.
 #[test]
 fn text_and_slices_of_other_arenas_are_handed_over() {

@@ -7,7 +7,7 @@ use crate::handles::copy::deep_copy;
 use crate::handles::owned::{Held, Owned};
 use crate::handles::region::Survey;
 use core::ptr::{self, NonNull};
-use core::slice;
+use core::{slice, str};
 
 impl<T: Permanent> Owned<T> {
     /// Returns an owner of the code as permanent code. That is the code itself if it is permanent. Else it is a deep copy in a new module called
@@ -121,20 +121,16 @@ impl Owned<str> {
     ///
     /// # Cost
     ///
-    /// For permanent code a count. Else that of a module, and a look at each name of the code.
+    /// That of a value's, and a look at each name of the code.
     pub fn promote(&self, name: &str) -> Result<Self, Error> {
         promoted(self, name, |region, loader| {
             let text = self.get();
-            if text.is_empty() {
-                Ok("")
-            } else if region.is_name(text) {
-                loader.intern(text)
-            } else if region.holds(text.as_ptr().addr()) {
-                loader.alloc_str(text)
-            } else {
-                // SAFETY: text that the arena has or keeps, or that is `'static`: it is not the region's, and that handed over what it kept.
-                Ok(unsafe { NonNull::from(text).as_ref() })
+            if region.is_name(text) {
+                return loader.intern(text);
             }
+            let copy = copied(region, Block::new(text.as_bytes()), loader)?;
+            // SAFETY: as `copied` says, of the text's bytes, or the text itself.
+            Ok(unsafe { str::from_utf8_unchecked(NonNull::slice_from_raw_parts(copy, text.len()).as_ref()) })
         })
     }
 }

@@ -229,11 +229,6 @@ impl SharedRegion {
             .chain([NonNull::slice_from_raw_parts(own, OWN)])
     }
 
-    /// Returns `true` if the byte at this address is the region's.
-    pub(super) fn holds(&self, address: usize) -> bool {
-        self.all_memory().any(|piece| address.wrapping_sub(piece.addr().get()) < piece.len())
-    }
-
     /// Returns `true` for the whole of a name that the region has a copy of.
     pub(super) fn is_name(&self, text: &str) -> bool {
         let text = ptr::from_ref(text.as_bytes());
