@@ -24,7 +24,7 @@ use bytemuck::Zeroable;
     label = "an entry starts as zeros, so its type must be `Zeroable`",
     note = "`Option<usize>`: `Option<NonZeroUsize>`, or a number plus 1; an enum: its number; what a lookup found: an `InlineCache`",
     note = "`&T`: `Option<&T>`; `Vec<T>`, `Box<T>`, `String`: a `LazyConstant`, or an index into a vector of your own",
-    note = "a struct of such fields: `unsafe impl permacode::side::Zeroable`; all of these in a `Cell`, because entries are shared"
+    note = "a struct of such fields: an `unsafe` impl of `permacode::side::Zeroable`; all of these in a `Cell`, because entries are shared"
 )]
 pub trait Entry: Zeroable {}
 
