@@ -22,6 +22,7 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(C)]
 pub struct Sites {
     start: u32,
     len: u16,
