@@ -84,8 +84,8 @@
 //! * `std` (default): the standard library. See below for what is different without it.
 //! * `hashbrown`: hash tables where there is no `std`; without it one of the two must be on.
 //! * `derive` (default): `#[derive(Permanent)]`.
-//! * `image` (Linux on 64 bits): [`Mappable`], the types that may lie in an [`image`] of loaded code, and their
-//!   [fingerprints](image::Fingerprint).
+//! * `image` (Linux on 64 bits): [images](image) of loaded code, files that any process maps as they are; [`Mappable`] says which types may lie
+//!   in one.
 //! * `residency` (Linux): [`Residency`](residency::Residency), what the kernel says of an arena's memory: resident, shared, copied, and why; and
 //!   [`CodeArena::assert_clean`] and [`assert_not_copied`](CodeArena::assert_not_copied) for users' own tests.
 //! * `testing`: page sources that fail on demand, for users' own tests.

@@ -70,6 +70,11 @@ impl Fingerprint {
         Self(*walk.hasher.finalize().as_bytes())
     }
 
+    /// The fingerprint with these bytes.
+    pub(in crate::image) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// Returns the bytes, for a name of a file or a cache's key.
     ///
     /// ```

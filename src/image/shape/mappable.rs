@@ -59,6 +59,12 @@ use crate::code::value::Permanent;
 /// [fingerprint](crate::image::Fingerprint) then differs, and an image of the one is refused by the other. With `#[repr(C)]` on your structs an
 /// image outlives compilers.
 ///
+/// # Values that others made
+///
+/// A value that is read from an image was made by nobody's constructor. The check proves what the compiler relies on, and no invariant of your
+/// own. So do not derive the trait on a type of which `unsafe` code relies on more than its fields' types say. The same goes for a
+/// type whose *uniqueness* is an invariant.
+///
 /// # Why `'static` is refused
 ///
 /// A field of type `&'static T` is `'static` at every lifetime of the type around it. In an image it leads to other parts of the image. These

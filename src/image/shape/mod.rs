@@ -31,3 +31,5 @@ pub use fingerprint::Fingerprint;
 pub use mappable::Mappable;
 pub use probe::Probe;
 pub use shape::{Field, Shape, Variant};
+
+pub(in crate::image) use shape::{Kind, TEXT};

@@ -151,6 +151,66 @@ impl Shape {
     pub(in crate::image) fn id(&self) -> TypeId {
         (self.id)()
     }
+
+    /// Calls `show` with each part that leads to other values.
+    pub(in crate::image) fn each_target(&self, show: &mut dyn FnMut(&'static Shape)) {
+        match self.kind {
+            Kind::Value(target) | Kind::Slice(target) | Kind::Link(target) => show(target()),
+            Kind::Text | Kind::Name => show(&TEXT),
+            Kind::Array { element: inner, .. } | Kind::Option { value: inner, .. } => inner.each_target(show),
+            Kind::Struct(fields) => fields.iter().for_each(|field| field.shape.each_target(show)),
+            Kind::Enum { variants, .. } => {
+                let fields = variants.iter().flat_map(|variant| variant.fields);
+                fields.for_each(|field| field.shape.each_target(show));
+            }
+            Kind::Bits | Kind::TextByte | Kind::Bool | Kind::Char | Kind::NonZero | Kind::Sites => {}
+        }
+    }
+
+    /// Returns `true` if an array of values of this type has, at an offset, so many bytes that are values of type `part`. They lie within the
+    /// array. Two types are one if `same` says so.
+    pub(in crate::image) fn holds(
+        &'static self,
+        offset: usize,
+        part: &Shape,
+        bytes: usize,
+        same: impl Fn(&Shape, &Shape) -> bool,
+    ) -> bool {
+        let (mut shape, mut offset) = (self, offset);
+        loop {
+            if shape.size == 0 {
+                return false;
+            }
+            if same(shape, part) {
+                return offset % shape.size == 0;
+            }
+            offset %= shape.size;
+            if let Kind::TextByte = shape.kind {
+                // Text may be looked at as bytes.
+                return part.id() == TypeId::of::<u8>();
+            }
+            // They are no array of this type's values, so they lie in one of them.
+            shape = match shape.kind {
+                _ if offset + bytes > shape.size => return false,
+                Kind::Array { element, .. } => element,
+                Kind::Struct(fields) => {
+                    let holds =
+                        |field: &&Field| field.offset <= offset && offset + bytes <= field.offset + field.shape.size;
+                    let Some(field) = fields.iter().find(holds) else { return false };
+                    offset -= field.offset;
+                    field.shape
+                }
+                _ => return false,
+            };
+        }
+    }
+
+    /// Returns `true` if a value has a word that is an address.
+    pub(in crate::image) fn is_linked(&self) -> bool {
+        let mut linked = false;
+        self.each_target(&mut |_| linked = true);
+        linked
+    }
 }
 
 /// The bytes of text.
