@@ -19,12 +19,31 @@ pub(super) fn left() -> Option<usize> {
 fn limit() -> Option<usize> {
     let mut limit = core::mem::MaybeUninit::<libc::rlimit>::uninit();
     // SAFETY: a valid place for the answer.
-    if unsafe { libc::getrlimit(libc::RLIMIT_AS, limit.as_mut_ptr()) } != 0 {
+    if unsafe { ask(limit.as_mut_ptr()) } != 0 {
         return None;
     }
     // SAFETY: the call succeeded, so it wrote the answer.
     let soft = unsafe { limit.assume_init() }.rlim_cur;
     if soft == libc::RLIM_INFINITY { None } else { usize::try_from(soft).ok() }
+}
+
+/// Asks for the limit, and returns zero if it was answered.
+///
+/// Libraries call `prlimit64` for it, which takes longer, because it could ask about any process. Each arena asks when it is made.
+///
+/// # Safety
+///
+/// There is room for the answer.
+#[cfg(not(target_os = "openbsd"))]
+unsafe fn ask(answer: *mut libc::rlimit) -> libc::c_int {
+    #[cfg(all(target_os = "linux", target_arch = "x86_64", target_pointer_width = "64"))]
+    // SAFETY: the caller's promise; the kernel's answer has two words, as the library's has here.
+    if unsafe { libc::syscall(libc::SYS_getrlimit, libc::RLIMIT_AS, answer) } == 0 {
+        return 0;
+    }
+    // A sandbox may know the other one only.
+    // SAFETY: the caller's promise.
+    unsafe { libc::getrlimit(libc::RLIMIT_AS, answer) }
 }
 
 /// OpenBSD has no such limit.

@@ -13,7 +13,7 @@
 
 use super::edges::Edges;
 use super::stats::CodeStats;
-use crate::code::store::{CodeStore, Returns};
+use crate::code::store::{CodeStore, Ground, Returns, StoreOptions};
 use crate::code::value::{Name, SiteCounter, SitePool};
 use crate::error::Error;
 use core::alloc::Layout;
@@ -56,9 +56,11 @@ unsafe impl Send for CodeArena {}
 unsafe impl Sync for CodeArena {}
 
 impl CodeArena {
-    /// An empty arena over a store.
-    pub(super) fn with_store(store: CodeStore) -> Result<Self, Error> {
+    /// An empty arena, with so many bytes of code pages populated.
+    pub(super) fn new_in(ground: Ground, options: StoreOptions, prefault: usize) -> Result<Self, Error> {
+        let store = CodeStore::new(ground, options);
         let home = store.claim_record(Layout::new::<Self>())?.cast();
+        store.prefault(prefault)?;
         Ok(Self { edges: Edges::new(), store, home })
     }
 

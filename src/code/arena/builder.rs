@@ -1,9 +1,9 @@
 //! Settings of an arena, chosen before it exists.
 
 use super::arena::CodeArena;
-use crate::code::store::{CodeStore, Protection, StoreOptions, StorePlan};
+use crate::code::store::{CodeStore, Ground, Protection, StoreOptions, StorePlan};
 use crate::error::Error;
-use crate::pages::{PageSource, Reservation, Reserve, Source};
+use crate::pages::{PageSource, Reserve, Source};
 use alloc::sync::Arc;
 
 /// Address space that an arena takes when nothing is said.
@@ -249,26 +249,23 @@ impl CodeArenaBuilder {
     /// assert!(matches!(refused, Err(Error::TooLarge { len: usize::MAX, .. })));
     /// ```
     pub fn build(self) -> Result<CodeArena, Error> {
-        let arena = match self.reservation {
-            Some(bytes) => self.reserve(bytes)?,
+        let ground = match self.reservation {
+            Some(bytes) => self.ground(bytes)?,
             None => {
                 let len = |bytes| self.plan(bytes).map(|plan| plan.len);
-                RESERVATION.granted(&self.source, len, |bytes| self.reserve(bytes))?
+                RESERVATION.granted(&self.source, len, |bytes| self.ground(bytes))?
             }
         };
-        arena.store().prefault(self.prefault)?;
-        Ok(arena)
+        let options = StoreOptions { limit: self.limit, level: self.protection, strict: self.strict, huge: self.huge };
+        CodeArena::new_in(ground, options, self.prefault)
     }
 
     fn plan(&self, bytes: usize) -> Result<StorePlan, Error> {
         CodeStore::plan(bytes, self.source.page_size()?).ok_or(Error::TooLarge { len: bytes, element: 1 })
     }
 
-    fn reserve(&self, bytes: usize) -> Result<CodeArena, Error> {
-        let plan = self.plan(bytes)?;
-        let reservation = Reservation::new(self.source.clone(), plan.len)?;
-        let options = StoreOptions { limit: self.limit, level: self.protection, strict: self.strict, huge: self.huge };
-        CodeArena::with_store(CodeStore::new(reservation, plan, options)?)
+    fn ground(&self, bytes: usize) -> Result<Ground, Error> {
+        Ground::new(self.source.clone(), self.plan(bytes)?)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::code_pages::{CodePages, SealBy, StoreOptions};
 use super::counters::Counters;
 use super::extent::Extent;
+use super::ground::Ground;
 use super::ledger::{CHUNK, Ledger};
 use super::module_list::{ModuleList, ModuleRecord};
 use super::name_trie::NameTrie;
@@ -18,7 +19,6 @@ use super::watermark::End;
 use crate::base::page::PageSize;
 use crate::code::value::{Birth, SiteCounter, SitePool};
 use crate::error::{Error, PageError};
-use crate::pages::{Reservation, Sealable, Step};
 use core::alloc::Layout;
 use core::ops::Range;
 use core::ptr::NonNull;
@@ -44,24 +44,19 @@ impl CodeStore {
         StorePlan::new(code, page, CHUNK, PageGroups::bytes)
     }
 
-    /// Makes an empty store in a reservation that was made for this plan.
-    pub(in crate::code) fn new(
-        reservation: Reservation<Sealable>,
-        plan: StorePlan,
-        options: StoreOptions,
-    ) -> Result<Self, PageError> {
-        // SAFETY: whole pages of a reservation that nothing was done with yet.
-        unsafe { reservation.apply(Step::Commit, 0..plan.start + CodePages::ready(&reservation, plan)) }?;
+    /// Makes an empty store.
+    pub(in crate::code) fn new(ground: Ground, options: StoreOptions) -> Self {
+        let (reservation, plan) = ground.into_parts();
         let ledger = Ledger::new(plan.table..plan.start, plan.rest, plan.back);
-        // SAFETY: the reservation was made for this plan; the page table's part and the first code are committed and untouched. Every record
-        // that the pages are told of is of this store's ledger.
+        // SAFETY: the parts of a ground: the reservation was made for this plan; the page table's part and the first code are committed and
+        // untouched. Every record that the pages are told of is of this store's ledger.
         let pages = unsafe { CodePages::new(reservation, plan, options) };
         // SAFETY: the list is this store's, and `enlist` appends modules of this store only.
         let modules = unsafe { ModuleList::new() };
         // SAFETY: the list is this store's, and `take_spare_sites` hands it records of this store only.
         let spare_sites = unsafe { SpareSites::new() };
         let birth = Birth::now();
-        Ok(Self {
+        Self {
             birth,
             modules,
             names: NameTrie::new(),
@@ -71,7 +66,7 @@ impl CodeStore {
             next_module: AtomicU32::new(0),
             counters: Counters::default(),
             pages,
-        })
+        }
     }
 
     /// The place of the arena in the order in which arenas are made.

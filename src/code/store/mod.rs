@@ -8,7 +8,7 @@
 //!   ledger · record                          where records lie, and how they are found
 //!   shelf · tail · watermark                 tails that wait, or may; what is claimed
 //!   spare_sites · berth                      pools of site numbers, left by one owner for the next
-//!   plan                                     where the parts of the reservation lie
+//!   plan · ground                            where the parts of the reservation lie; the reservation itself
 //! ```
 
 mod berth;
@@ -17,6 +17,7 @@ mod code_pages;
 mod code_store;
 mod counters;
 mod extent;
+mod ground;
 mod ledger;
 mod module_list;
 mod name_trie;
@@ -38,6 +39,7 @@ pub use protection::Protection;
 pub(in crate::code) use code_pages::{CodePages, SealBy, StoreOptions};
 pub(in crate::code) use code_store::CodeStore;
 pub(in crate::code) use extent::Extent;
+pub(in crate::code) use ground::Ground;
 pub(in crate::code) use module_list::ModuleRecord;
 pub(in crate::code) use name_trie::NameEntry;
 pub(in crate::code) use plan::StorePlan;
