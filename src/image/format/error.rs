@@ -106,7 +106,7 @@ pub enum ImageError {
         of: String,
         /// Bytes from the beginning of the code.
         at: usize,
-        /// What is wrong.
+        /// The reason.
         why: &'static str,
     },
     // ── both ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -119,7 +119,7 @@ pub enum ImageError {
     },
     /// The system refused a call.
     System {
-        /// What was to be done.
+        /// The task that the call was part of.
         call: &'static str,
         /// The kind of the refusal.
         kind: io::ErrorKind,

@@ -1,5 +1,5 @@
-//! A check that bytes are values: one pass over the runs, without unsafe code, recursion by depth of a type alone, or memory of what was
-//! seen.
+//! A check that bytes are values: one pass over the runs. It has no unsafe code and no memory of what was seen. It recurses no deeper than a
+//! type is nested.
 //!
 //! ```text
 //!   run of Code   │ Code │ Code │ Code │    each value by its description:
@@ -7,8 +7,8 @@
 //!                    └ name ────────────▶ leads to a run of text, between characters
 //! ```
 //!
-//! Each run is an array of one type. So a reference is right if it leads to an element of a run of its type, or to a part of an element that
-//! has this type by its description. That is arithmetic. Nothing is followed, so it takes time in proportion to the file,
+//! Each run is an array of one type. So a reference is right if it leads to an element of a run of its type. It may also lead to a part of an
+//! element that has this type by its description. That is arithmetic. Nothing is followed, so it takes time in proportion to the file,
 //! whoever wrote it.
 //!
 //! Runs of types that the program does not know are skipped. No value that was checked leads to them.
