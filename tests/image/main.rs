@@ -4,6 +4,7 @@
 mod fingerprints;
 mod hostile;
 mod output;
+mod processes;
 mod program;
 mod refused;
 mod round_trip;

@@ -149,13 +149,6 @@ impl Index {
         Ok(Self { runs, modules, ..front })
     }
 
-    /// The run that holds a byte of the code, if one does.
-    pub(in crate::image) fn run_at(&self, offset: usize) -> Option<&Run> {
-        let behind = self.runs.partition_point(|run| run.start <= offset);
-        let run = self.runs.get(behind.checked_sub(1)?)?;
-        run.bytes(&self.types).contains(&offset).then_some(run)
-    }
-
     pub(in crate::image) fn root(&self, name: &str) -> Option<&Root> {
         let at = self.roots.binary_search_by(|root| root.name.as_str().cmp(name)).ok()?;
         self.roots.get(at)
@@ -195,16 +188,11 @@ mod tests {
     }
 
     #[test]
-    fn an_index_is_read_as_it_was_written_and_finds_runs_and_roots() {
+    fn an_index_is_read_as_it_was_written_and_finds_roots() {
         let read = Index::read(&index().write(), &header()).unwrap();
         assert_eq!(read, index());
         assert_eq!(read.root("main"), Some(&read.roots[0]));
         assert_eq!(read.root("mai"), None);
-        for (offset, found) in
-            [(0, Some(0)), (191, Some(0)), (192, None), (8191, None), (8192, Some(1)), (12287, Some(1)), (12288, None)]
-        {
-            assert_eq!(read.run_at(offset), found.map(|found: usize| &read.runs[found]), "{offset}");
-        }
     }
 
     // soundness S14: nothing of an index is believed.

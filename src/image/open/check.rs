@@ -16,6 +16,7 @@
 //! The index is small beside the code. What is done for each type and each root looks at all types.
 #![forbid(unsafe_code)]
 
+use super::finder::Finder;
 use crate::code::value::Sites;
 use crate::image::format::{Header, ImageError, Index, Run, WORD, is_marked};
 use crate::image::shape::{Field, Fingerprint, Kind, Mappable, Shape, TEXT};
@@ -40,7 +41,8 @@ pub(super) fn check<T: Mappable>(
     before: &[Known],
 ) -> Result<Vec<Known>, ImageError> {
     let known = index.types.iter().map(|_| None).collect();
-    let mut check = Check { header, index, code, marks, numbers: HashMap::new(), known, references: 0 };
+    let finder = Finder::new(index, code.len());
+    let mut check = Check { header, index, finder, code, marks, numbers: HashMap::new(), known, references: 0 };
     for known in before {
         check.learn(known.shape)?;
     }
@@ -54,7 +56,7 @@ pub(super) fn check<T: Mappable>(
         check.run(run)?;
     }
     for root in index.roots.iter().filter(|root| is_new(root.of)) {
-        if let Some(shape) = check.known[check.first(root.of) as usize] {
+        if let Some(shape) = check.known(root.of) {
             let (element, count) = flat(shape, 1);
             let why = check.leads_to(root.at, count.unwrap_or(usize::MAX), element).err();
             why.map_or(Ok(()), |why| Err(BadValue { at: root.at, why }.of(shape)))?;
@@ -67,6 +69,7 @@ pub(super) fn check<T: Mappable>(
 struct Check<'b> {
     header: &'b Header,
     index: &'b Index,
+    finder: Finder,
     code: &'b [u8],
     marks: &'b [u8],
     /// The number that a type of this program has in the file.
@@ -91,11 +94,8 @@ impl BadValue {
 }
 
 impl Check<'_> {
-    /// The first type of the file with the same fingerprint.
-    fn first(&self, number: u32) -> u32 {
-        let types = &self.index.types;
-        let fingerprint = types[number as usize].fingerprint;
-        types.iter().position(|entry| entry.fingerprint == fingerprint).map_or(number, |first| first as u32)
+    fn known(&self, number: u32) -> Option<&'static Shape> {
+        self.known[number as usize]
     }
 
     /// Finds the types that a type leads to among those of the file.
@@ -108,13 +108,16 @@ impl Check<'_> {
                 stack.push(element);
             }
             let fingerprint = Fingerprint::of_shape(shape);
-            if let Some(number) = self.index.types.iter().position(|entry| entry.fingerprint == fingerprint) {
-                let same_size = self.index.types.iter().filter(|entry| entry.fingerprint == fingerprint);
-                if same_size.clone().any(|entry| entry.size != shape.size()) {
+            // Types that the program tells apart may look the same.
+            for (number, entry) in self.index.types.iter().enumerate() {
+                if entry.fingerprint != fingerprint {
+                    continue;
+                }
+                if entry.size != shape.size() {
                     return Err(ImageError::Index("a type has another size"));
                 }
-                self.numbers.insert(shape.id(), number as u32);
-                self.known[number] = Some(shape);
+                self.numbers.entry(shape.id()).or_insert(number as u32);
+                self.known[number].get_or_insert(shape);
             }
             shape.each_target(&mut |target| {
                 if seen.insert(target.id()) {
@@ -159,7 +162,7 @@ impl Check<'_> {
     }
 
     fn run(&mut self, run: &Run) -> Result<(), ImageError> {
-        let Some(shape) = self.known[self.first(run.of) as usize] else { return Ok(()) };
+        let Some(shape) = self.known(run.of) else { return Ok(()) };
         let range = run.bytes(&self.index.types);
         let bad = |why| Err(BadValue { at: run.start, why }.of(shape));
         if run.start % shape.align() != 0 {
@@ -243,7 +246,7 @@ impl Check<'_> {
             return Ok(());
         }
         let start = address.wrapping_sub(self.header.window);
-        let run = self.index.run_at(start).map_or(0..0, |run| run.bytes(&self.index.types));
+        let run = self.finder.run_at(self.index, start).map_or(0..0, |run| run.bytes(&self.index.types));
         // All of the run is UTF-8.
         let is_boundary = |at: usize| at == run.end || (self.code[at] as i8) >= -0x40;
         if is_boundary(start) && is_boundary(start + len) {
@@ -281,12 +284,12 @@ impl Check<'_> {
         if bytes == 0 {
             return Ok(());
         }
-        let Some(run) = self.index.run_at(start) else { return Err("a reference leads to no run") };
+        let Some(run) = self.finder.run_at(self.index, start) else { return Err("a reference leads to no run") };
         let range = run.bytes(&self.index.types);
         if bytes > range.end - start {
             return Err("a reference leads beyond the end of a run");
         }
-        let Some(shape) = self.known[self.first(run.of) as usize] else {
+        let Some(shape) = self.known(run.of) else {
             return Err("a reference leads to a type that this program does not know");
         };
         if shape.holds(start - run.start, to, bytes, |one, other| self.same(one, other)) {
@@ -298,7 +301,8 @@ impl Check<'_> {
 
     /// Returns `true` for types that the file does not tell apart.
     fn same(&self, one: &Shape, other: &Shape) -> bool {
-        one.id() == other.id()
+        core::ptr::eq(one, other)
+            || one.id() == other.id()
             || matches!((self.numbers.get(&one.id()), self.numbers.get(&other.id())), (Some(one), Some(other)) if one == other)
     }
 

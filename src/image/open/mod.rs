@@ -21,6 +21,7 @@
 
 mod bytes;
 mod check;
+mod finder;
 mod image;
 mod placed;
 mod root;

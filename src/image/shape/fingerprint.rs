@@ -60,14 +60,14 @@ impl Fingerprint {
     }
 
     pub(in crate::image) fn of_shape(shape: &'static Shape) -> Self {
-        let mut walk = Walk { numbers: HashMap::new(), types: Vec::new(), hasher: blake3::Hasher::new() };
+        let mut walk = Walk { numbers: HashMap::new(), types: Vec::new(), bytes: Vec::new() };
         walk.number(shape);
         let mut next = 0;
         while let Some(&shape) = walk.types.get(next) {
             walk.shape(shape);
             next += 1;
         }
-        Self(*walk.hasher.finalize().as_bytes())
+        Self(*blake3::hash(&walk.bytes).as_bytes())
     }
 
     /// The fingerprint with these bytes.
@@ -91,7 +91,8 @@ impl Fingerprint {
 struct Walk {
     numbers: HashMap<TypeId, usize>,
     types: Vec<&'static Shape>,
-    hasher: blake3::Hasher,
+    /// What is hashed, in one go.
+    bytes: Vec<u8>,
 }
 
 impl Walk {
@@ -135,7 +136,7 @@ impl Walk {
                 self.word(variants.len());
                 for variant in variants {
                     self.text(variant.name);
-                    self.hasher.update(&variant.tag.to_le_bytes());
+                    self.bytes.extend_from_slice(&variant.tag.to_le_bytes());
                     self.fields(variant.fields);
                 }
             }
@@ -143,7 +144,7 @@ impl Walk {
                 self.word(14);
                 self.word(none.offset);
                 self.word(none.width);
-                self.hasher.update(&none.none.to_le_bytes());
+                self.bytes.extend_from_slice(&none.none.to_le_bytes());
                 self.shape(value);
             }
         }
@@ -166,11 +167,11 @@ impl Walk {
 
     fn text(&mut self, text: &str) {
         self.word(text.len());
-        self.hasher.update(text.as_bytes());
+        self.bytes.extend_from_slice(text.as_bytes());
     }
 
     fn word(&mut self, word: usize) {
-        self.hasher.update(&(word as u64).to_le_bytes());
+        self.bytes.extend_from_slice(&(word as u64).to_le_bytes());
     }
 }
 

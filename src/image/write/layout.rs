@@ -21,27 +21,28 @@ impl Layout {
     pub(super) fn new(survey: &Survey<'_>, overlay: &Overlay, page: PageSize) -> Result<Self, ImageError> {
         let memory = |_| ImageError::Memory { bytes: size_of_val(&*overlay.blocks) };
         let is_leaf: Vec<bool> = survey.types.iter().map(|shape| !shape.is_linked()).collect();
-        let mut order: Vec<u32> = Vec::new();
+        // The half, the module, the type, and the order in which blocks of these were met.
+        let mut order: Vec<((bool, u32, u32), u32, u32)> = Vec::new();
         order.try_reserve_exact(overlay.blocks.len()).map_err(memory)?;
-        order.extend(0..overlay.blocks.len() as u32);
-        let key = |number: u32| {
-            let block = overlay.blocks[number as usize];
-            (is_leaf[block.of as usize], survey.pieces[block.first as usize].module, block.of)
-        };
-        order.sort_unstable_by_key(|&number| (key(number), overlay.blocks[number as usize].first));
+        order.extend((0u32..).zip(&overlay.blocks).map(|(number, block)| {
+            let module = survey.pieces[block.first as usize].module;
+            ((is_leaf[block.of as usize], module, block.of), block.first, number)
+        }));
+        order.sort_unstable();
         let mut places = Vec::new();
         places.try_reserve_exact(overlay.blocks.len()).map_err(memory)?;
         places.resize(overlay.blocks.len(), 0);
         let (mut runs, mut at, mut linked) = (Vec::<Run>::new(), 0, None);
-        for group in order.chunk_by(|&one, &other| key(one) == key(other)) {
-            let ((leaf, module, of), shape) = (key(group[0]), survey.types[key(group[0]).2 as usize]);
+        for group in order.chunk_by(|one, other| one.0 == other.0) {
+            let (leaf, module, of) = group[0].0;
+            let shape = survey.types[of as usize];
             if leaf && linked.is_none() {
                 at = page.ceil(at).ok_or(ImageError::TooLarge)?;
                 linked = Some(at);
             }
             at = align::align_up(at, shape.align()).ok_or(ImageError::TooLarge)?;
             let start = at;
-            for &number in group {
+            for &(_, _, number) in group {
                 places[number as usize] = at;
                 at = at.checked_add(overlay.blocks[number as usize].bytes).ok_or(ImageError::TooLarge)?;
             }

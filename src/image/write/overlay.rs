@@ -15,6 +15,7 @@ use super::survey::Piece;
 use crate::image::format::ImageError;
 use crate::image::shape::Shape;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 /// The place of a piece: a block, and the distance from its beginning.
 #[derive(Clone, Copy, Default)]
@@ -53,24 +54,20 @@ struct Open {
 impl Overlay {
     pub(super) fn new(pieces: &[Piece], types: &[&'static Shape]) -> Result<Self, ImageError> {
         let memory = |_| ImageError::Memory { bytes: size_of_val(pieces) };
-        let mut order: Vec<u32> = Vec::new();
-        order.try_reserve_exact(pieces.len()).map_err(memory)?;
-        order.extend(0..pieces.len() as u32);
         let bytes = |piece: &Piece| piece.len * types[piece.of as usize].size();
         // Longer ones first; of those alike, the one that was met first.
-        order.sort_unstable_by_key(|&number| {
-            let piece = &pieces[number as usize];
-            (piece.at.addr(), core::cmp::Reverse(bytes(piece)), number)
-        });
+        let mut order = Vec::new();
+        order.try_reserve_exact(pieces.len()).map_err(memory)?;
+        order.extend((0u32..).zip(pieces).map(|(number, piece)| (piece.at.addr(), Reverse(bytes(piece)), number)));
+        order.sort_unstable();
         let mut this = Self { blocks: Vec::new(), placements: Vec::new() };
         this.placements.try_reserve_exact(pieces.len()).map_err(memory)?;
         this.placements.resize(pieces.len(), Placement::default());
         this.blocks.try_reserve(pieces.len()).map_err(memory)?;
         let same = |one: &Shape, other: &Shape| one.id() == other.id();
         let mut open: Option<Open> = None;
-        for number in order {
-            let piece = &pieces[number as usize];
-            let (start, end) = (piece.at.addr(), piece.at.addr() + bytes(piece));
+        for (start, Reverse(bytes), number) in order {
+            let (piece, end) = (&pieces[number as usize], start + bytes);
             let shape = types[piece.of as usize];
             if piece.is_foreign {
                 // Where constants lie is the linker's choice.

@@ -37,7 +37,7 @@ pub(super) struct Piece {
 pub(super) struct Survey<'a> {
     arena: &'a CodeArena,
     pub(super) types: Vec<&'static Shape>,
-    type_numbers: HashMap<TypeId, u32>,
+    type_numbers: HashMap<TypeId, u32, BuildHasherDefault<AddressHasher>>,
     /// In the order in which they were met.
     pub(super) pieces: Vec<Piece>,
     /// The last piece at an address, of a type.
@@ -48,7 +48,7 @@ pub(super) struct Survey<'a> {
     pub(super) modules: Vec<&'a str>,
     module_numbers: HashMap<Option<u32>, u32>,
     /// The first of the new numbers of a range, by the first of the old.
-    site_numbers: HashMap<usize, u32>,
+    site_numbers: HashMap<usize, u32, BuildHasherDefault<AddressHasher>>,
     pub(super) sites: u64,
     /// Values that lie outside of the arena.
     pub(super) copied: usize,
@@ -64,13 +64,13 @@ impl<'a> Survey<'a> {
         Self {
             arena,
             types: Vec::new(),
-            type_numbers: HashMap::new(),
+            type_numbers: HashMap::default(),
             pieces: Vec::new(),
             found: HashMap::default(),
             constants: HashMap::new(),
             modules: Vec::new(),
             module_numbers: HashMap::new(),
-            site_numbers: HashMap::new(),
+            site_numbers: HashMap::default(),
             sites: 0,
             copied: 0,
             references: 0,
@@ -267,7 +267,7 @@ fn out_of_memory() -> ImageError {
     ImageError::Memory { bytes: size_of::<Piece>() }
 }
 
-/// A hash of an address and a number. Nobody chooses addresses of an arena to make them collide.
+/// A hash of an address, a number, or a type. Nobody chooses them so that they collide.
 #[derive(Default)]
 pub(super) struct AddressHasher(u64);
 

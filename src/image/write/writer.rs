@@ -265,11 +265,9 @@ impl<'a> ImageWriter<'a> {
             let (linked, leaf) = code.split_at(layout.linked);
             format::contents(&index, linked, leaf, marks, window)
         };
-        // The image's own tag is a function of its contents, as long as these have none.
-        if !sites.is_empty() {
-            let [low, high, ..] = *digest(code, marks, 0).as_bytes();
-            Sites::set_tags(code, &sites, u16::from_le_bytes([low, high]));
-        }
+        // The image's own tag is a function of its tables: of the names, types and sizes of all that is in it.
+        let [low, high, ..] = *blake3::hash(&index).as_bytes();
+        Sites::set_tags(code, &sites, u16::from_le_bytes([low, high]));
         header.digest = digest(code, marks, 0);
         header.window = format::slot(&header.digest, header.code())?;
         format::each_marked(marks, |word| {
