@@ -141,6 +141,42 @@ fn a_writer_that_is_killed_at_any_time_leaves_the_old_image_or_the_new_one() {
 }
 
 #[test]
+fn threads_and_processes_that_write_one_image_at_once_leave_a_whole_one() {
+    let folder = Folder::new("at_once");
+    let path = folder.join("image");
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let path = &path;
+            scope.spawn(move || {
+                (0..10).for_each(|_| write(if thread % 2 == 0 { "even" } else { "odd" }, path).unwrap())
+            });
+        }
+        for _ in 0..50 {
+            // There is none before the first is written.
+            if let Ok(image) = Image::load(&path) {
+                image.verify().unwrap();
+            }
+        }
+    });
+    assert_eq!(folder.names(), ["image"]);
+    assert!(Image::load(&path).unwrap().check::<Code<'_>>().is_ok());
+}
+
+#[test]
+fn a_folder_that_nobody_may_write_to_is_an_error() {
+    let folder = Folder::new("read_only");
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o555)).unwrap();
+    // SAFETY: takes nothing.
+    if unsafe { libc::geteuid() } == 0 {
+        println!("not run: root may write everywhere");
+    } else {
+        assert!(matches!(write("a", &folder.join("image")), Err(ImageError::System { code: libc::EACCES, .. })));
+    }
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(folder.names().is_empty());
+}
+
+#[test]
 fn an_image_behind_a_program_is_found_by_its_offset() {
     let folder = Folder::new("behind");
     let path = folder.join("program");

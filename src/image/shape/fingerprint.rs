@@ -91,7 +91,7 @@ impl Fingerprint {
 struct Walk {
     numbers: HashMap<TypeId, usize>,
     types: Vec<&'static Shape>,
-    /// What is hashed, in one go.
+    /// The bytes to be hashed, in one go.
     bytes: Vec<u8>,
 }
 

@@ -1,8 +1,8 @@
 //! The place that an image goes to: a file that is there as a whole or not at all, or sealed memory.
 //!
 //! ```text
-//!   unnamed file in the folder ─ write ─ fsync ─ link as .name.123.tmp ─ rename to name ─ fsync of the folder
-//!   └ or, where the file system has none: create .name.123.tmp
+//!   unnamed file in the folder ─ write ─ fsync ─ link as .name.5f3a.tmp ─ rename to name ─ fsync of the folder
+//!   └ or, where the file system has none: create .name.5f3a.tmp
 //! ```
 //!
 //! Until the rename the old file is what the path leads to. A process that is killed leaves nothing, or a file that begins with a dot.
@@ -11,8 +11,10 @@ use crate::base::path::ShortPath;
 use crate::image::format::ImageError;
 use crate::pages;
 use alloc::ffi::CString;
+use core::hash::BuildHasher;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
+use std::hash::RandomState;
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
@@ -33,20 +35,19 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), ImageError> {
         path.file_name().ok_or_else(|| failed("naming the image")(io::Error::from(io::ErrorKind::InvalidInput)))?;
     let mut hidden = OsString::from(".");
     hidden.push(name);
-    hidden.push(format!(".{}.tmp", std::process::id()));
+    // Another process with this number may run in another container, on the same folder.
+    hidden.push(format!(".{:016x}.tmp", RandomState::new().hash_one(std::process::id())));
     let temporary = Temporary(folder.join(hidden));
-    // One that a process with this number left when it was killed.
-    let _ = fs::remove_file(&temporary.0);
 
     let unnamed = OpenOptions::new().write(true).mode(MODE).custom_flags(libc::O_TMPFILE).open(folder);
     let create = || OpenOptions::new().write(true).create_new(true).mode(MODE).open(&temporary.0);
-    let mut file = match unnamed {
-        Ok(file) => file,
-        Err(_) => create().map_err(failed("creating the image"))?,
+    let (mut file, is_unnamed) = match unnamed {
+        Ok(file) => (file, true),
+        Err(_) => (create().map_err(failed("creating the image"))?, false),
     };
     file.write_all(bytes).map_err(failed("writing the image"))?;
     file.sync_all().map_err(failed("synchronising the image"))?;
-    if !temporary.0.exists() {
+    if is_unnamed {
         link(&file, &temporary.0).map_err(failed("naming the image"))?;
     }
     fs::rename(&temporary.0, path).map_err(failed("renaming the image"))?;
