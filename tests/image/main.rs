@@ -3,6 +3,7 @@
 
 mod fingerprints;
 mod hostile;
+mod large;
 mod model;
 mod output;
 mod processes;

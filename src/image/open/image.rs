@@ -221,9 +221,42 @@ impl Image {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn open(&self) -> Result<OpenImage, ImageError> {
+        self.place(true)
+    }
+
+    /// Maps the image anywhere but at its window.
+    ///
+    /// The window is an address that others can know, if they know the image. Known addresses of data weaken the randomisation of addresses, even if
+    /// the data cannot be written. The price is that the half with references is this process's own.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open).
+    ///
+    /// # Cost
+    ///
+    /// Four system calls, and a copy of the half that has references.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, image::{Image, ImageWriter, NotShared}};
+    /// # let arena = CodeArena::new()?;
+    /// # let loader = arena.load("m")?;
+    /// # let number = loader.alloc(7u32)?;
+    /// # loader.seal()?;
+    /// let image = Image::open_sealed(ImageWriter::new(&arena).root("number", number)?.seal()?)?.check::<u32>()?;
+    /// let code = image.open_elsewhere()?;
+    /// assert_eq!(code.why_not_shared(), Some(&NotShared::Asked));
+    /// assert_eq!(code.root::<u32>("number"), Ok(&7));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open_elsewhere(&self) -> Result<OpenImage, ImageError> {
+        self.place(false)
+    }
+
+    fn place(&self, at_window: bool) -> Result<OpenImage, ImageError> {
         let Source { file, offset, header, bytes, .. } = &*self.source;
         // SAFETY: the promise of `new`; the source is kept by what is opened.
-        let placed = unsafe { Placed::new(file, *offset, header, bytes) }?;
+        let placed = unsafe { Placed::new(file, *offset, header, bytes, at_window) }?;
         Ok(OpenImage::new(self.source.clone(), self.values.clone(), placed))
     }
 

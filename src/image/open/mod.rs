@@ -23,6 +23,7 @@ mod bytes;
 mod check;
 mod finder;
 mod image;
+mod neighbours;
 mod placed;
 mod root;
 mod source;

@@ -9,8 +9,10 @@
 //! that is not used: a sanitizer turns a refusal of it into a mapping at zero.
 
 use super::bytes::FileBytes;
+use super::neighbours;
 use crate::image::format::{Header, ImageError, WORD, each_marked};
 use crate::pages;
+use alloc::string::String;
 use core::fmt;
 use core::ptr::NonNull;
 use std::fs::File;
@@ -18,13 +20,17 @@ use std::io;
 use std::os::fd::AsRawFd;
 
 /// The reason why an image is not where it was written for, so that its linked half is this process's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NotShared {
+    /// It was [asked for](crate::image::Image::open_elsewhere).
+    Asked,
     /// Something lies there, such as the same image, opened a second time.
     WindowTaken {
         /// The first address of the window.
         window: usize,
+        /// The mapping that lies there, as `/proc/self/maps` has it, if that can be read.
+        by: Option<String>,
     },
     /// Pages are larger here than where the image was written. Both halves are copied.
     LargerPages {
@@ -38,7 +44,13 @@ pub enum NotShared {
 impl fmt::Display for NotShared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::WindowTaken { window } => write!(f, "something lies at {window:#x}, where the image was written for"),
+            Self::Asked => f.write_str("it was asked to be elsewhere"),
+            Self::WindowTaken { window, by: Some(by) } => {
+                write!(f, "the image was written for {window:#x}, where this lies: {by}")
+            }
+            Self::WindowTaken { window, by: None } => {
+                write!(f, "the image was written for {window:#x}, where something else lies")
+            }
             Self::LargerPages { here, there } => {
                 write!(f, "pages have {here} bytes here, and {there} where the image was written")
             }
@@ -59,33 +71,43 @@ unsafe impl Send for Placed {}
 unsafe impl Sync for Placed {}
 
 impl Placed {
-    /// Maps the code of an image that begins at an offset of a file.
+    /// Maps the code of an image that begins at an offset of a file: at its window if that can be had, and is wanted.
     ///
     /// # Safety
     ///
     /// The bytes of the image do not change while this value lives.
-    pub(super) unsafe fn new(file: &File, offset: u64, header: &Header, bytes: &FileBytes) -> Result<Self, ImageError> {
+    pub(super) unsafe fn new(
+        file: &File,
+        offset: u64,
+        header: &Header,
+        bytes: &FileBytes,
+        at_window: bool,
+    ) -> Result<Self, ImageError> {
         let page = pages::page_of_system();
         let len = header.code().checked_next_multiple_of(page).ok_or(ImageError::TooLarge)?;
-        let mut this = Self::reserve(header.window, len)?;
+        let mut this = Self::reserve(if at_window { header.window } else { 0 }, len)?;
         let why = match () {
             () if header.page % page != 0 => Some(NotShared::LargerPages { here: page, there: header.page }),
-            () if this.at.addr().get() != header.window => Some(NotShared::WindowTaken { window: header.window }),
-            () => None,
+            () if this.at.addr().get() == header.window => None,
+            () if !at_window => Some(NotShared::Asked),
+            () => {
+                let by = neighbours::within(header.window..header.window + len);
+                Some(NotShared::WindowTaken { window: header.window, by })
+            }
         };
-        this.why_not_shared = why;
         let code = header.code_range();
         let file_at = |place: usize| offset + place as u64;
-        match why {
+        match &why {
             // SAFETY: the reservation, which is this value's own.
             None => unsafe { this.share(0, header.code(), file, file_at(code.start)) }?,
-            Some(NotShared::WindowTaken { .. }) => {
+            Some(NotShared::WindowTaken { .. } | NotShared::Asked) => {
                 // SAFETY: as above.
                 unsafe { this.share(header.linked, header.leaf, file, file_at(header.leaf_range().start)) }?;
                 this.copy(0, header.linked, bytes.part(header.linked_range()), header, bytes)?;
             }
             Some(NotShared::LargerPages { .. }) => this.copy(0, len, bytes.part(code), header, bytes)?,
         }
+        this.why_not_shared = why;
         Ok(this)
     }
 

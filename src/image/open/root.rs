@@ -126,8 +126,8 @@ impl OpenImage {
     /// Returns the reason why the image is not at its window, shared as a whole with other processes. `None` if it is.
     ///
     /// See [`Image::open`](crate::image::Image::open) for an example.
-    pub fn why_not_shared(&self) -> Option<NotShared> {
-        self.placed.why_not_shared
+    pub fn why_not_shared(&self) -> Option<&NotShared> {
+        self.placed.why_not_shared.as_ref()
     }
 }
 

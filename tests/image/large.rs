@@ -1,0 +1,112 @@
+//! Images of many modules and many types.
+
+use permacode::image::{Image, ImageWriter};
+use permacode::{CodeArena, Mappable, Permanent};
+
+#[derive(Permanent, Mappable)]
+struct Item<'a> {
+    name: &'a str,
+    next: Option<&'a Item<'a>>,
+    number: u32,
+}
+
+#[test]
+fn seventy_thousand_modules_are_written_and_read() {
+    const MODULES: u32 = 70_000;
+    let arena = CodeArena::new().unwrap();
+    let mut last: Option<&Item<'_>> = None;
+    for number in 0..MODULES {
+        let loader = arena.load(&format!("module {number}")).unwrap();
+        let name = loader.alloc_str(&format!("item {number}")).unwrap();
+        last = Some(loader.alloc(Item { name, next: last, number }).unwrap());
+        loader.finish();
+    }
+    arena.seal().unwrap();
+    let file = ImageWriter::new(&arena).root("last", last.unwrap()).unwrap().seal().unwrap();
+    let code = Image::open_sealed(file).unwrap().check::<Item<'_>>().unwrap().open().unwrap();
+    let mut at = Some(code.root::<Item<'_>>("last").unwrap());
+    for number in (0..MODULES).rev() {
+        let item = at.unwrap();
+        assert_eq!((item.number, item.name), (number, &*format!("item {number}")));
+        at = item.next;
+    }
+    assert!(at.is_none());
+}
+
+/// A type for each pair of numbers.
+#[derive(Permanent, Mappable)]
+struct Grid<const A: usize, const B: usize> {
+    wide: [u16; A],
+    small: [u8; B],
+}
+
+/// Calls a macro with each of these numbers and each of those.
+macro_rules! each_pair {
+    ($with:ident: $($a:literal)*; $b:tt) => { $( each_pair!(@one $with $a $b); )* };
+    (@one $with:ident $a:literal [$($b:literal)*]) => { $( $with!($a, $b); )* };
+}
+
+#[test]
+fn three_hundred_types_are_told_apart() {
+    let arena = CodeArena::new().unwrap();
+    let loader = arena.load("m").unwrap();
+    let mut writer = ImageWriter::new(&arena);
+    macro_rules! add {
+        ($a:literal, $b:literal) => {
+            let grid = loader.alloc(Grid::<$a, $b> { wide: [$a; $a], small: [$b; $b] }).unwrap();
+            writer = writer.root(concat!($a, " ", $b), grid).unwrap();
+        };
+    }
+    each_pair!(add: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18; [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17]);
+    loader.seal().unwrap();
+    let mut image = Image::open_sealed(writer.seal().unwrap()).unwrap();
+    macro_rules! check {
+        ($a:literal, $b:literal) => {
+            image = image.check::<Grid<$a, $b>>().unwrap();
+        };
+    }
+    each_pair!(check: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18; [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17]);
+    let code = image.open().unwrap();
+    assert_eq!(image.roots().count(), 306);
+    macro_rules! read {
+        ($a:literal, $b:literal) => {
+            let grid: &Grid<$a, $b> = code.root(concat!($a, " ", $b)).unwrap();
+            assert_eq!((grid.wide, grid.small), ([$a; $a], [$b; $b]));
+            assert!(code.root::<Grid<$b, $a>>(concat!($a, " ", $b)).is_ok() == ($a == $b));
+        };
+    }
+    each_pair!(read: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18; [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17]);
+}
+
+mod one {
+    #[derive(Debug, PartialEq, permacode::Permanent, permacode::Mappable)]
+    pub struct Twin(pub u32);
+}
+
+mod other {
+    #[derive(Debug, PartialEq, permacode::Permanent, permacode::Mappable)]
+    pub struct Twin(pub u32);
+}
+
+#[derive(Permanent, Mappable)]
+struct Both<'a> {
+    one: &'a one::Twin,
+    other: &'a other::Twin,
+    part: &'a other::Twin,
+    pair: &'a (one::Twin, other::Twin),
+}
+
+#[test]
+fn two_types_that_look_the_same_are_read_as_what_they_were() {
+    let arena = CodeArena::new().unwrap();
+    let loader = arena.load("m").unwrap();
+    let pair = loader.alloc((one::Twin(3), other::Twin(4))).unwrap();
+    let (one, other) = (loader.alloc(one::Twin(1)).unwrap(), loader.alloc(other::Twin(2)).unwrap());
+    let both = loader.alloc(Both { one, other, part: &pair.1, pair }).unwrap();
+    loader.seal().unwrap();
+    let file = ImageWriter::new(&arena).root("both", both).unwrap().seal().unwrap();
+    let code = Image::open_sealed(file).unwrap().check::<Both<'_>>().unwrap().open().unwrap();
+    let both: &Both<'_> = code.root("both").unwrap();
+    assert_eq!((both.one, both.other, both.part), (&one::Twin(1), &other::Twin(2), &other::Twin(4)));
+    assert!(std::ptr::eq(both.part, &both.pair.1));
+}
