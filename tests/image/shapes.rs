@@ -139,3 +139,54 @@ fn an_option_is_described_if_it_is_as_large_as_its_value() {
         assert!(described.contains(&format!("({size} bytes")), "{described}");
     }
 }
+
+/// Names that the derive's output has, or could take for others.
+#[allow(non_camel_case_types, non_upper_case_globals, dead_code)]
+mod hostile {
+    use permacode::{Mappable, Permanent};
+
+    pub struct u8;
+    pub struct u64;
+    pub struct usize;
+    pub enum Option {}
+    pub const __field_0: i32 = 1;
+    pub const __zeros: i32 = 2;
+    pub const lifetime: i32 = 3;
+    pub mod core {}
+    const ONE: i8 = 1;
+
+    #[derive(Permanent, Mappable)]
+    #[repr(u8)]
+    pub enum Tag<'__at, F: Permanent + Mappable, T: Permanent + Mappable> {
+        __TAG(F),
+        Shape { r#self_: &'__at T, field_0: bool } = 7,
+    }
+
+    #[derive(Permanent, Mappable)]
+    #[repr(i8)]
+    pub enum __value {
+        r#match = -ONE,
+        __fields,
+        __ones(bool),
+    }
+
+    #[derive(Permanent, Mappable)]
+    pub struct __Lifetime<'a, const __same: ::core::primitive::usize> {
+        pub r#type: &'a str,
+        pub __value: [bool; __same],
+    }
+}
+
+#[test]
+fn names_that_the_output_has_mean_what_they_mean() {
+    assert!(
+        shape::<hostile::Tag<'_, bool, char>>()
+            .starts_with("enum Tag { __TAG = 0 { 0: bool at 1 }, Shape = 7 { self_: &char at 8")
+    );
+    assert!(
+        shape::<hostile::__value>()
+            .starts_with("enum __value { match = 255, __fields = 0, __ones = 1 { 0: bool at 1 } }")
+    );
+    let named = shape::<hostile::__Lifetime<'_, 3>>();
+    assert!(named.contains(" type: &str at ") && named.contains("__value: [bool; 3] at "), "{named}");
+}

@@ -18,6 +18,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
 
 use super::item::{Body, Item, Part, Variant};
 use crate::fields::ends;
@@ -26,13 +27,16 @@ pub(super) fn generate(item: &Item) -> TokenStream {
     let Item { name, parameters, bounds, mappable, image, .. } = item;
     let (generics, _) = parameters.split();
     let arguments = parameters.arguments();
-    let text = name.to_string();
+    let text = name.unraw().to_string();
     let shape = match &item.body {
         Body::Struct(part) => {
             let fields = struct_fields(part, item);
             quote!(#image::Shape::of_struct::<Self>(#text, #fields))
         }
         Body::Enum(tag, variants) => {
+            // By its path, because the user may have a type of this name.
+            let core = &item.core;
+            let tag = &quote!(#core::primitive::#tag);
             let variants = variants.iter().map(|variant| describe_variant(variant, tag, item));
             quote!(#image::Shape::of_enum::<Self, #tag>(#text, &const { [#(#variants),*] }))
         }
@@ -68,18 +72,18 @@ fn struct_fields(part: &Part, item: &Item) -> TokenStream {
     }
 }
 
-fn describe_variant(variant: &Variant, tag: &syn::Ident, item: &Item) -> TokenStream {
+fn describe_variant(variant: &Variant, tag: &TokenStream, item: &Item) -> TokenStream {
     let Item { image, fresh, core, .. } = item;
     let [zeros, ones, fields, same] = ["zeros", "ones", "fields", "same"].map(|base| fresh.ident(base));
     let number = fresh.ident("TAG");
-    let (text, value, count) = (variant.name.to_string(), &variant.tag, variant.part.fields.len());
+    let (text, value, count) = (variant.name.unraw().to_string(), &variant.tag, variant.part.fields.len());
     let mismatch = quote!(_ => #image::Variant::mismatch(),);
     let found = matched(&variant.part, &zeros, Some(&mismatch), item);
     let again = matched(&variant.part, &ones, Some(&mismatch), item);
     quote! {
         {
             const #number: #tag = #value;
-            #image::Variant::new(#text, #number as u64, #core::mem::size_of::<#tag>(), &const {
+            #image::Variant::new(#text, #number as #core::primitive::u64, #core::mem::size_of::<#tag>(), &const {
                 let #zeros = #image::Probe::<Self>::with_tag::<#tag>(0x00, #number);
                 let #ones = #image::Probe::<Self>::with_tag::<#tag>(0xff, #number);
                 let #fields: [#image::Field; #count] = #found;
@@ -98,7 +102,7 @@ fn matched(part: &Part, probe: &syn::Ident, otherwise: Option<&TokenStream>, ite
     let bindings: Vec<_> = (0..fields.len()).map(|index| item.fresh.field(index)).collect();
     let described = fields.iter().zip(&bindings).map(|((member, ty), binding)| {
         let name = match member {
-            syn::Member::Named(name) => name.to_string(),
+            syn::Member::Named(name) => name.unraw().to_string(),
             syn::Member::Unnamed(index) => index.index.to_string(),
         };
         let (first, _) = ends(ty);

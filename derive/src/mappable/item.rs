@@ -19,8 +19,7 @@ pub(super) struct Item {
     pub(super) parameters: Parameters,
     /// The where clause of the implementation.
     pub(super) bounds: Option<syn::WhereClause>,
-    /// The path of `Permanent`, that of `Mappable`, and that of the module with its parts.
-    pub(super) permanent: TokenStream,
+    /// The path of `Mappable`, and that of the module with its parts.
     pub(super) mappable: TokenStream,
     pub(super) image: TokenStream,
     pub(super) core: TokenStream,
@@ -74,17 +73,7 @@ impl Item {
             predicates.push(syn::parse_quote!(#ident: #mappable));
         }
         let body = body(item, &mut errors);
-        errors.or(()).and(body).map(|body| Self {
-            name,
-            parameters,
-            bounds,
-            permanent,
-            mappable,
-            image,
-            core,
-            fresh,
-            body,
-        })
+        errors.or(()).and(body).map(|body| Self { name, parameters, bounds, mappable, image, core, fresh, body })
     }
 
     /// Functions with the names of all bindings of the output, as for `Permanent`: they stand before what is in scope under these names.
@@ -93,7 +82,8 @@ impl Item {
             Body::Struct(part) => part.fields.len(),
             Body::Enum(_, variants) => variants.iter().map(|variant| variant.part.fields.len()).max().unwrap_or(0),
         };
-        let names = ["value", "zeros", "ones", "fields", "same"].into_iter().map(|base| self.fresh.ident(base));
+        let names =
+            ["lifetime", "value", "zeros", "ones", "fields", "same"].into_iter().map(|base| self.fresh.ident(base));
         let names = names.chain((0..most).map(|index| self.fresh.field(index)));
         quote! { #(fn #names() {})* }
     }

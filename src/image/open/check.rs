@@ -18,7 +18,7 @@
 
 use super::finder::Finder;
 use crate::code::value::Sites;
-use crate::image::format::{Header, ImageError, Index, Run, WORD, is_marked};
+use crate::image::format::{HEADER, Header, ImageError, Index, Run, WORD, is_marked};
 use crate::image::shape::{Field, Fingerprint, Kind, Mappable, Shape, TEXT};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -165,7 +165,8 @@ impl Check<'_> {
         let Some(shape) = self.known(run.of) else { return Ok(()) };
         let range = run.bytes(&self.index.types);
         let bad = |why| Err(BadValue { at: run.start, why }.of(shape));
-        if run.start % shape.align() != 0 {
+        if run.start % shape.align() != 0 || shape.align() > HEADER {
+            // Code begins with a page, of which this is the smallest.
             return bad("the run is not aligned");
         }
         if shape.is_linked() != (run.start < self.header.linked) {

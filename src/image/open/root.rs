@@ -8,6 +8,7 @@ use crate::image::shape::{Fingerprint, Mappable};
 use alloc::borrow::ToOwned;
 use alloc::sync::Arc;
 use core::fmt;
+use core::ptr::NonNull;
 
 /// An image that is mapped, whose values are read through plain references.
 ///
@@ -97,13 +98,14 @@ impl OpenImage {
             }
             _ => {}
         }
-        let at = self.placed.at(if size_of::<T>() == 0 { 0 } else { root.at });
+        let at = if size_of::<T>() == 0 { NonNull::dangling() } else { self.placed.at(root.at).cast::<T>() };
         // SAFETY:
         // 1. The root is of a type with this fingerprint, and the check or the user says that it is a value, and all that it leads to.
         // 2. The bytes do not change while the source is kept, and the mapping stays while `self` is borrowed, for 'i.
         // 3. `T` is its own `At<'i>`, so each reference in it is of 'i: the promise of `Mappable`.
-        // 4. Code begins with a page, runs are aligned within it, and no type asks for more than a page.
-        Ok(unsafe { at.cast::<T>().as_ref() })
+        // 4. Code begins with a page, runs are aligned within it, and no type of theirs asks for more than a page. What has no bytes dangles,
+        //    aligned.
+        Ok(unsafe { at.as_ref() })
     }
 
     /// Returns `true` if an address lies in the image's code.

@@ -2,6 +2,7 @@
 
 use super::shape::Shape;
 use crate::code::value::Permanent;
+use core::marker::PhantomData;
 
 /// A type whose values may lie in an image, because its bytes mean the same in every process.
 ///
@@ -95,4 +96,8 @@ pub unsafe trait Mappable: Permanent {
     /// assert_eq!(<Option<&u8> as permacode::Mappable>::SHAPE.to_string(), "Option<&u8> (8 bytes, align 8)");
     /// ```
     const SHAPE: &'static Shape;
+
+    /// Compiles for fields that are of no other type at `'x`, for the derive. It is a method so that nothing else can be called in its place.
+    #[doc(hidden)]
+    fn field_must_not_be_static<'x, F: Permanent<At<'x> = F>>(_: PhantomData<&'x ()>, _: &mut F) {}
 }

@@ -40,4 +40,31 @@ struct PlainField {
     name: Text,
 }
 
+/// A module that is called as the crate, and has a trait of its own that is called `Permanent`.
+mod fake {
+    pub use permacode::{Mappable, Sites, code, image};
+
+    pub trait Permanent {
+        type At<'x>;
+    }
+    impl<T> Permanent for T {
+        type At<'x> = T;
+    }
+}
+
+#[derive(Mappable)]
+#[permanent(crate = "fake")]
+struct Faked {
+    name: Text,
+}
+
+// SAFETY: text, which is traced.
+unsafe impl Permanent for Faked {
+    type At<'x> = Faked;
+
+    fn trace(&self, tracer: &mut permacode::code::Tracer<'_>) {
+        self.name.trace(tracer);
+    }
+}
+
 fn main() {}
