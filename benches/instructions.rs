@@ -9,11 +9,12 @@ mod options;
 use bumpalo::Bump;
 use options::Options;
 use permacode::handles::{CodeRc, Home};
+use permacode::owned::{OwnedSlot, SharedHome};
 use permacode::{CodeArena, CodeRef, Error, HeapArena, Loader, Owned, Sites, Transients};
 use std::hint::black_box;
 use std::sync::Arc;
 
-const KINDS: [&str; 24] = [
+const KINDS: [&str; 28] = [
     "the loop alone",
     "permacode: `alloc` of 64 B",
     "bumpalo: `alloc` of 64 B",
@@ -38,6 +39,10 @@ const KINDS: [&str; 24] = [
     "`CodeRc<T>`: cloned and dropped",
     "`CodeRef`: a name and 40 B of transient code, made and dropped",
     "`CodeRc`: the same",
+    "`Owned`: the same, for threads",
+    "`Owned<T>`, for threads: cloned and dropped",
+    "`OwnedSlot<T>`: `get`, and the owner dropped",
+    "`OwnedSlot<T>`: `replace` by a clone, and both dropped",
 ];
 
 fn main() -> Result<(), Error> {
@@ -86,6 +91,9 @@ fn holders(kind: usize, times: usize) -> Result<(), Error> {
     let transient: CodeRef<'_, Header> = CodeRef::transient(&transients, |loader| loader.alloc(header))?;
     let home = Home::new(arena.clone(), HeapArena::new()?)?;
     let counted = CodeRc::<Header>::new(&home, |loader| loader.alloc(header))?;
+    let threads = Arc::new(SharedHome::new(arena.clone()));
+    let of_threads = Owned::<Header>::transient(&threads, |loader| loader.alloc(header))?;
+    let slot = OwnedSlot::new(of_threads.clone())?;
     match kind {
         10 => repeat(times, || Ok(black_box(&plain).1)),
         11 => repeat(times, || Ok(black_box(&shared).1)),
@@ -102,7 +110,11 @@ fn holders(kind: usize, times: usize) -> Result<(), Error> {
         22 => {
             repeat(times, || CodeRef::<Script<'_>>::transient(&transients, |loader| script(loader, black_box("eval"))))
         }
-        _ => repeat(times, || CodeRc::<Script<'static>>::new(&home, |loader| script(loader, black_box("eval")))),
+        23 => repeat(times, || CodeRc::<Script<'static>>::new(&home, |loader| script(loader, black_box("eval")))),
+        24 => repeat(times, || Owned::<Script<'_>>::transient(&threads, |loader| script(loader, black_box("eval")))),
+        25 => repeat(times, || Ok(black_box(&of_threads).clone())),
+        26 => repeat(times, || Ok(black_box(&slot).get())),
+        _ => repeat(times, || black_box(&slot).replace(of_threads.clone())),
     }
 }
 

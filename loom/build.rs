@@ -1,14 +1,15 @@
-//! Weaker copies of the library's gate, which the models must refuse: each with one change.
+//! Copies of some of the library's files: one as it is, without its unit tests, and weaker ones, each with one change. The models must pass on the
+//! first, and refuse each of the others.
 //!
 //! A change that does not find its place exactly once ends the build, so a copy cannot come to be the original unnoticed.
 
 use std::path::Path;
 use std::{env, fs};
 
-const GATE: &str = "../src/handles/shared/gate.rs";
+/// The name of a weaker copy, and the changes to be made: what is replaced, and by what.
+type Weaker = (&'static str, &'static [(&'static str, &'static str)]);
 
-/// The name of each weaker copy, the changes to be made: what is replaced, and by what.
-const WEAKER: [(&str, &[(&str, &str)]); 13] = [
+const GATE: [Weaker; 13] = [
     (
         "inside_is_read_by_a_load",
         &[("if self.inside.fetch_add(0, AcqRel) == 0 {", "if self.inside.load(Acquire) == 0 {")],
@@ -36,21 +37,92 @@ const WEAKER: [(&str, &[(&str, &str)]); 13] = [
     ("zero_is_added_without_acquire", &[("inside.fetch_add(0, AcqRel) == 0", "inside.fetch_add(0, Release) == 0")]),
 ];
 
+const SITE_BOARDS: [Weaker; 8] = [
+    ("a_range_goes_back_relaxed", &[("fetch_or(1 << range.place, Release)", "fetch_or(1 << range.place, Relaxed)")]),
+    ("a_range_is_taken_relaxed", &[("fetch_and(!(1 << place), Acquire)", "fetch_and(!(1 << place), Relaxed)")]),
+    ("a_bit_is_believed_that_was_seen", &[("Acquire) & (1 << place) != 0 {", "Acquire) < usize::MAX {")]),
+    (
+        "a_place_is_looked_at_and_then_taken",
+        &[(
+            "self.used.fetch_add(1, Relaxed)",
+            "{ let used = self.used.load(Relaxed); self.used.store(used + 1, Relaxed); used }",
+        )],
+    ),
+    ("a_board_is_added_relaxed", &[("(below, board, Release, Relaxed)", "(below, board, Relaxed, Relaxed)")]),
+    (
+        "a_board_is_found_relaxed",
+        &[("successors(board(newest.load(Acquire))", "successors(board(newest.load(Relaxed))")],
+    ),
+    (
+        "a_board_takes_the_place_of_another",
+        &[(
+            "newest.compare_exchange(below, board, Release, Relaxed)",
+            "{ newest.store(board, Release); Ok::<*mut Board, *mut Board>(below) }",
+        )],
+    ),
+    ("a_board_that_came_before_is_forgotten", &[("unsafe { (*board).below = now };", "")]),
+];
+
+const EDGES: [Weaker; 4] = [
+    ("an_edge_is_pushed_relaxed", &[("place.as_ptr(), Release, Relaxed)", "place.as_ptr(), Relaxed, Relaxed)")]),
+    (
+        "an_edge_is_found_relaxed",
+        &[("successors(edge(self.newest.load(Acquire))", "successors(edge(self.newest.load(Relaxed))")],
+    ),
+    (
+        "an_edge_takes_the_place_of_another",
+        &[(
+            "self.newest.compare_exchange_weak(newest, place.as_ptr(), Release, Relaxed)",
+            "{ self.newest.store(place.as_ptr(), Release); Ok::<*mut Edge, *mut Edge>(newest) }",
+        )],
+    ),
+    ("an_edge_that_came_before_is_forgotten", &[("unsafe { (*place.as_ptr()).older = now };", "")]),
+];
+
+const SHARE: [Weaker; 3] = [
+    ("a_share_goes_relaxed", &[("shares.fetch_sub(1, Release)", "shares.fetch_sub(1, Relaxed)")]),
+    ("the_last_share_does_not_look_back", &[("self.shares.load(Acquire);", "self.shares.load(Relaxed);")]),
+    (
+        "the_count_is_read_and_then_lowered",
+        &[(
+            "let shares = self.shares.fetch_sub(1, Release);",
+            "let shares = self.shares.load(Relaxed); self.shares.fetch_sub(1, Release);",
+        )],
+    ),
+];
+
 fn main() {
     // A feature of the library, which its files that are included here ask for.
     println!("cargo::rustc-check-cfg=cfg(feature, values(\"residency\"))");
-    println!("cargo::rerun-if-changed={GATE}");
-    let gate = fs::read_to_string(GATE).unwrap_or_else(|error| panic!("{GATE}: {error}"));
-    let code: String = gate.lines().filter(|line| !line.starts_with("//!")).flat_map(|line| [line, "\n"]).collect();
+    copies("handles/shared/gate", &GATE);
+    copies("handles/shared/site_boards", &SITE_BOARDS);
+    copies("code/arena/edges", &EDGES);
+    copies("code/arena/share", &SHARE);
+}
+
+/// Writes the copies of a file, which is named by its place in `src`, to a folder of their own.
+fn copies(of: &str, weaker: &[Weaker]) {
+    let from = format!("../src/{of}.rs");
+    println!("cargo::rerun-if-changed={from}");
+    let whole = fs::read_to_string(&from).unwrap_or_else(|error| panic!("{from}: {error}"));
+    // An included file has no head, and its unit tests are the library's.
+    let tested = whole.split_once("#[cfg(test)]\nmod tests {").map_or(&*whole, |(code, _)| code);
+    let code: String = tested.lines().filter(|line| !line.starts_with("//!")).flat_map(|line| [line, "\n"]).collect();
     let out = env::var("OUT_DIR").unwrap_or_else(|error| panic!("OUT_DIR: {error}"));
-    for (name, changes) in WEAKER {
-        let weaker = changes.iter().fold(code.clone(), |code, (from, to)| change(&code, from, to));
-        let path = Path::new(&out).join(format!("{name}.rs"));
-        fs::write(&path, weaker).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let folder = Path::new(&out).join(Path::new(of).file_name().unwrap_or_default());
+    let write = |name: &str, code: &str| {
+        let path = folder.join(format!("{name}.rs"));
+        fs::create_dir_all(&folder)
+            .and_then(|()| fs::write(&path, code))
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    };
+    write("strong", &code);
+    for (name, changes) in weaker {
+        write(name, &changes.iter().fold(code.clone(), |code, (from, to)| change(of, &code, from, to)));
     }
 }
 
-fn change(code: &str, from: &str, to: &str) -> String {
-    assert_eq!(code.matches(from).count(), 1, "{GATE} has not exactly one `{from}`");
+fn change(of: &str, code: &str, from: &str, to: &str) -> String {
+    assert_eq!(code.matches(from).count(), 1, "{of} has not exactly one `{from}`");
     code.replace(from, to)
 }

@@ -61,8 +61,8 @@
 //! | [`Error`] | whatever was refused, and why; nothing is lost then |
 //!
 //! Begin with [`CodeArena`], [`Loader`] and `#[derive(Permanent)]`: they are enough for code that is loaded once. [`Link`] is for cycles,
-//! [`Sites`] with [`SideTable`] for inline caches, [`Transients`] for `eval`, [`HeapArena`] for objects. In the repository, `examples/vm` is
-//! a small machine for permanent code, and `clients/mini-python` evaluates and replaces code too.
+//! [`Sites`] with [`SideTable`] for inline caches, [`Transients`] for `eval`, [`HeapArena`] for objects, [`Owned`] for types without a
+//! lifetime. In the repository, `examples/evaluator` is a machine in one file, and `examples/vm` one for permanent code only.
 //!
 //! Parse first, lower second: blocks of an abandoned load are not reclaimed, so let a syntax error come before the first block.
 //!

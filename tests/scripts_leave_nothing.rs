@@ -174,8 +174,10 @@ fn ten_thousand_scripts_leave_the_process_as_large_as_a_hundred() {
     let after = held();
     println!("VmSize and VmRSS after 100: {before:?}, after 10,000: {after:?}");
     assert!(first > 0 && rest > first);
+    // AddressSanitizer has notes of its own.
+    let others = if cfg!(permacode_asan) { 16 << 20 } else { 1 << 20 };
     for (before, after) in before.into_iter().zip(after) {
-        assert!(after <= before + (1 << 20), "grew from {before} to {after}");
+        assert!(after <= before + others, "grew from {before} to {after}");
     }
     drop(machine);
     assert_eq!(Arc::strong_count(&arena), 1, "no code of a machine is left");

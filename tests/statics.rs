@@ -8,7 +8,7 @@ use permacode::{CodeArena, Error, HeapArena, Link};
 /// Writable statics that the library may have: the number of arenas made, which orders them and tags the sites of each (soundness S17); the registered
 /// heaps; for each thread, the global heap that it owns; and what the kernel does with pages that it says it has dropped, which is no state
 /// of an arena's. None stands for 'empty'.
-const ALLOWED: [&str; 4] = ["BIRTHS", "PLACE", "OWNED", "DROPPED_PAGES"];
+const ALLOWED: [&str; 4] = ["BIRTHS", "REGISTRY", "OWNED", "DROPPED_PAGES"];
 
 /// Keeps everything of the library in the executable, and uses it.
 fn use_the_library() -> Result<(), Error> {

@@ -5,20 +5,25 @@
 //!   src/code/store/shelf.rs      leaving and taking tails     ├─ the library's own files, included here
 //!   src/code/store/record.rs     publishing records           │
 //!   src/code/store/berth.rs      leaving site numbers         │
+//!   src/code/arena/share.rs      counting who owns memory     │
+//!   src/code/arena/edges.rs      keeping other arenas         │
 //!   src/pages/pool_slot.rs       keeping address space        │
 //!   src/handles/atomic_slot.rs   swapping a function's code   │
+//!   src/handles/shared/site_boards.rs   lending site numbers  │
 //!   src/handles/shared/gate.rs   replacing what is counted   ─┘
 //!   src/base/atomics.rs          the atomics  ──▶  here: loom's
 //! ```
 //!
 //! What a protocol hands over (a run's bytes, a record, code) is a `Watched` cell: loom reports each access to it that nothing orders
-//! before another. A weaker ordering in one of these files makes a test fail. Of the gate that is tested too: `build.rs` makes weaker
-//! copies of it, and each must fail.
+//! before another. A weaker ordering in one of these files makes a test fail. Of what code is counted with that is tested too: `build.rs` makes
+//! weaker copies of these four files, and each must fail.
 #![cfg(test)]
 // What the models do not need.
 #![allow(dead_code, unused_imports)]
 
 extern crate alloc;
+
+mod copies;
 
 mod base {
     // The library's minimum Rust has no `is_multiple_of`.
@@ -37,6 +42,8 @@ mod base {
 mod code {
     #[path = "../../../src/code/store/berth.rs"]
     mod berth;
+    #[path = "../../../src/code/value/birth.rs"]
+    mod birth;
     #[path = "../../../src/code/store/record.rs"]
     mod record;
     #[path = "../../../src/code/store/watermark.rs"]
@@ -45,6 +52,8 @@ mod code {
     #[path = "../../../src/code/store/shelf.rs"]
     mod shelf;
 
+    mod counting;
+    mod holding;
     mod leaving;
     mod publishing;
     mod reserving;
@@ -53,6 +62,27 @@ mod code {
 
     /// The library's promise, as far as a slot needs it.
     pub(crate) trait Permanent: Send + Sync + Sized {}
+
+    /// The library's pool, as far as boards need it.
+    pub(crate) struct SitePool;
+
+    impl SitePool {
+        pub(crate) const LEAST: usize = 16;
+        pub(crate) const LENGTHS: usize = 1;
+    }
+
+    /// The numbers of an arena: a counter whose order is of no account.
+    pub(crate) struct SiteCounter(core::sync::atomic::AtomicU32);
+
+    impl SiteCounter {
+        pub(crate) fn new() -> Self {
+            Self(core::sync::atomic::AtomicU32::new(0))
+        }
+
+        pub(crate) fn number(&self, count: usize) -> Result<u32, crate::error::Error> {
+            Ok(self.0.fetch_add(count as u32, core::sync::atomic::Ordering::Relaxed))
+        }
+    }
 }
 
 mod pages {
@@ -62,13 +92,38 @@ mod pages {
     mod keeping;
 }
 
+/// The library's failures, as far as they occur.
+mod error {
+    #[derive(Debug)]
+    pub(crate) enum Error {
+        OtherArena,
+        Younger,
+        Sites { asked: usize, left: usize },
+    }
+}
+
 mod handles {
     #[path = "../../../src/handles/atomic_slot.rs"]
     mod atomic_slot;
-    #[path = "../../../src/handles/shared/gate.rs"]
-    mod gate;
+
+    /// Where memory comes from.
+    mod region {
+        use crate::error::Error;
+
+        /// What is used once by whoever makes it, before others find it.
+        pub(super) trait Made {
+            fn made(&self);
+        }
+
+        pub(super) fn boxed<T: Made>(value: T) -> Result<Box<T>, Error> {
+            let boxed = Box::new(value);
+            boxed.made();
+            Ok(boxed)
+        }
+    }
 
     mod gating;
+    mod lending;
     mod swapping;
 }
 

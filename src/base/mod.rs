@@ -9,6 +9,7 @@ pub(crate) mod clock;
 pub(crate) mod cpu;
 pub(crate) mod end;
 pub(crate) mod hash;
+pub(crate) mod otherwise;
 pub(crate) mod page;
 pub(crate) mod page_range;
 #[cfg(all(feature = "std", target_os = "linux", any(feature = "residency", not(any(miri, permacode_ordinary_pages)))))]

@@ -1,4 +1,4 @@
-//! Pages that follow each other, by their numbers. A range of bytes cannot be taken for one.
+//! Pages that follow each other, by their numbers. They have a type of their own, so that nobody takes offsets of bytes for them.
 #![forbid(unsafe_code)]
 
 use core::ops::Range;
@@ -42,9 +42,10 @@ impl PageRange {
         self.start >= self.end
     }
 
-    /// Those that are not below `start`, which is not below where these begin.
+    /// The pages from `start` on, which is one of these or their end.
     #[inline]
-    pub(crate) fn from(self, start: usize) -> Self {
+    pub(crate) fn starting_at(self, start: usize) -> Self {
+        debug_assert!(self.start <= start);
         Self { start, ..self }
     }
 
@@ -69,6 +70,6 @@ mod tests {
     fn the_first_and_the_last_of_no_pages_are_none() {
         let (none, some) = (PageRange::numbered(3..3), PageRange::numbered(3..7));
         assert!(none.is_empty() && none.first().is_empty() && none.last().is_empty());
-        assert_eq!((some.first().numbers(), some.last().numbers(), some.from(5).len()), (3..4, 6..7, 2));
+        assert_eq!((some.first().numbers(), some.last().numbers(), some.starting_at(5).len()), (3..4, 6..7, 2));
     }
 }

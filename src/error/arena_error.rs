@@ -154,7 +154,12 @@ impl fmt::Display for Error {
             }
             Self::Link(error) => error.fmt(f),
             Self::Foreign => f.write_str("the bytes or the code do not lie in this arena"),
-            Self::OtherArena => f.write_str("an argument belongs to another arena"),
+            Self::OtherArena => {
+                f.write_str(
+                    "an argument belongs to another arena, or permanent code was to refer to transient code: use a table and a loader of the \
+                     same arena, and promote code that threads share first",
+                )
+            }
             Self::Younger => {
                 f.write_str(
                     "the code lies in an arena that was made after the arena that is to refer to it, and an arena keeps only older ones: make the \
@@ -172,7 +177,9 @@ impl fmt::Display for Error {
                     "the side table needs {needed} entries and has room for {capacity}: choose a larger `capacity`"
                 )
             }
-            Self::Sites { asked, left } => write!(f, "{asked} sites were asked for, and {left} are left"),
+            Self::Sites { asked, left } => {
+                write!(f, "{asked} sites were asked for, and one block can have {left}: use several ranges, or another arena")
+            }
         }
     }
 }

@@ -15,6 +15,9 @@ use crate::handles::region::{Transients, Unheld};
 impl<'a, T: Permanent> CodeRef<'a, T> {
     /// Makes transient code: `lower` builds it with an ordinary loader, in a region of the heap that is counted as a whole.
     ///
+    /// Write the type of the code, on the left or on the right: [`eval`](crate::guide::eval#the-annotation) says why. Pass a function of your
+    /// own as a closure, `|loader| lower(loader)`.
+    ///
     /// Blocks that `lower` makes refer to the region, to `'static` data, to names of the arena, and to code of owners
     /// ([`Loader::at`]). Interned names that the arena has are its copies; others are the region's own.
     ///

@@ -126,7 +126,7 @@ impl HeapArena {
     ///   bitmaps before, half of what it has room for and commonly at most 64 objects.
     /// * Above 32 KiB a search of a bit for each slab of 64 KiB, 64 at a time. Each slab that is taken costs a write of
     ///   12 bytes.
-    /// * A system call for more memory: one for 1 MiB, later one for a quarter of the heap. One more where [huge
+    /// * Two system calls for more memory, and three the first time: for 1 MiB, later for a quarter of the heap. One more where [huge
     ///   pages](crate::heap::HeapArenaBuilder::huge_pages_from) are asked for. One for each 64 KiB of bitmaps, which
     ///   serve 16 MiB of objects of 64 bytes.
     /// * On its slow paths a heap also [returns](crate::heap::Decay) memory that nobody uses, by at most some 256 calls

@@ -2,7 +2,7 @@
 
 use super::arena::HeapArena;
 use crate::base::align;
-use crate::error::{Error, PageCall, PageError};
+use crate::error::Error;
 use crate::heap::cache::Magazine;
 use crate::heap::slabs::{CLASSES, Clock, Decay, DecayState, HeapPlan, SLAB, SlabOptions, Slabs};
 use crate::pages::{HUGE, PageSource, Reservation, Reserve, Source, Writable};
@@ -125,7 +125,7 @@ impl HeapArenaBuilder {
     /// small objects, where the system has them. On Linux these have 2 MiB, and exist only if transparent huge pages
     /// are not switched off.
     ///
-    /// The number is rounded up to 2 MiB, less up to 1 MiB if it is not 0. The default is 16 MiB. `usize::MAX` is never,
+    /// The border is moved to where a huge page can begin: up by at most 2 MiB, or down by at most 1 MiB. The default is 16 MiB. `usize::MAX` is never,
     /// and so is a number that leaves no room for a huge page.
     ///
     /// Huge pages make a large heap faster: a fault for each 2 MiB instead of each 4 KiB, and fewer misses of the
@@ -310,9 +310,6 @@ impl HeapArenaBuilder {
     /// multiple of the address that these begin at.
     fn plan(&self, bytes: usize) -> Result<(HeapPlan, Option<usize>, usize), Error> {
         let page = self.source.page_size()?.bytes();
-        if page > SLAB {
-            return Err(Error::Pages(PageError { call: PageCall::Reserve, bytes: page, code: 0 }));
-        }
         let plan =
             HeapPlan::new(bytes, page, size_of::<HeapArena>()).ok_or(Error::TooLarge { len: bytes, element: 1 })?;
         let huge_from = self.huge_from(&plan);

@@ -71,7 +71,9 @@ impl HeapArena {
         let kind = found.map_or(Kind(0), |(number, _)| slabs.kind(number));
         if size == 0 {
             // An object without bytes lies at its alignment, wherever that is.
-            check(object.addr().get() == layout.align() || !self.contains(object.as_ptr()), Wrong::Layout(kind));
+            let is_right = object.addr().get() == layout.align() || !self.contains(object.as_ptr());
+            check(is_right || found.is_some(), Wrong::NoObject);
+            check(is_right, Wrong::Layout(kind));
             return None;
         }
         check(self.contains(object.as_ptr()), Wrong::Foreign);

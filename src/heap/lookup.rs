@@ -37,7 +37,7 @@ impl HeapArena {
     /// A layout that frees the object at an address as well as the one that it was allocated with.
     pub(super) fn layout_at(&self, object: *const u8) -> Option<(NonNull<u8>, Layout)> {
         let size = self.usable_size(object)?;
-        // A class that is no multiple of 16 does not keep that alignment; nothing of C's is of one.
+        // A class that is no multiple of 16 does not keep that alignment; C's objects never have such a class.
         let align = if size % 16 == 0 { 16 } else { 1 };
         Some((NonNull::new(object.cast_mut())?, Layout::from_size_align(size, align).ok()?))
     }

@@ -17,7 +17,7 @@
 //   cache                       free objects at hand
 //   slabs                       who has which 64 KiB
 //
-// A file imports from those below it. What `checks` and `collect` alone need of slabs they add to `Slabs` themselves; nothing below calls it.
+// A file imports types from those below it only. What `checks` and `collect` alone need of slabs they add to `Slabs` themselves.
 //
 // Everything here keeps two rules. Object pages are written to by the program alone, in release builds: no header, no link, no mark lies
 // there. A heap is one thread's, so nothing here is atomic but what `global` and `registry` share.

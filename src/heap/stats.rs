@@ -227,7 +227,7 @@ impl HeapArena {
 impl fmt::Display for HeapStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { reserved, live, objects, cached, slabs, committed, system_calls } = self;
-        write!(f, "{live} bytes in {objects} object{}; {cached} free ones cached", plural(*objects))?;
+        write!(f, "{live} bytes in {objects} object{}; {cached} bytes of free ones cached", plural(*objects))?;
         write!(f, "; {slabs} slab{}, {committed} of {reserved} bytes writable", plural(*slabs))?;
         write!(f, "; {system_calls} system call{}", plural(*system_calls))
     }

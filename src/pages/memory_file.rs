@@ -16,6 +16,7 @@
 
 use crate::base::path::ShortPath;
 use crate::error::{PageCall, PageError};
+use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 use core::slice;
 use std::fs::File;
@@ -99,7 +100,7 @@ pub(super) fn sealed_copy(contents: &[u8], executable: bool) -> Result<File, Pag
         let added = libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, SEALS);
         (added, libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS))
     };
-    if added != 0 || seals & SEALS != SEALS {
+    if added != 0 || seals < 0 || seals & SEALS != SEALS {
         return Err(failed(PageCall::SealFile));
     }
     Ok(file)
@@ -138,7 +139,17 @@ fn create(executable: bool) -> Option<OwnedFd> {
 /// The same file, by a descriptor that cannot write.
 pub(super) fn read_only(file: &File) -> Option<File> {
     let path = ShortPath::new(format_args!("/proc/self/fd/{}", file.as_raw_fd()))?;
-    File::open(path).ok()
+    // What has that name need not be the kernel's answer: in a changed root it may be any file.
+    File::open(path).ok().filter(|opened| identity(opened).is_some_and(|opened| identity(file) == Some(opened)))
+}
+
+/// The file system and the number in it that tell a file from all others.
+fn identity(file: &File) -> Option<(libc::dev_t, libc::ino_t)> {
+    let mut answer = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: an open file, and room for the answer.
+    let failed = unsafe { libc::fstat(file.as_raw_fd(), answer.as_mut_ptr()) } != 0;
+    // SAFETY: the call succeeded, so it wrote the answer.
+    (!failed).then(|| unsafe { answer.assume_init() }).map(|answer| (answer.st_dev, answer.st_ino))
 }
 
 fn map(at: *mut u8, bytes: usize, access: libc::c_int, flags: libc::c_int, file: &File) -> Option<NonNull<u8>> {

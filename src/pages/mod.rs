@@ -1,4 +1,4 @@
-//! Pages: the only door to the operating system.
+//! Pages: the only place that asks the system for memory.
 //!
 //! A [`PageSource`] is one way to get pages. [`SystemPages`] asks the system and can protect them. [`OrdinaryPages`] is
 //! plain memory, for Miri and for platforms without a back end. [`PooledPages`] are the system's, for programs that

@@ -33,8 +33,8 @@ pub struct OrdinaryPages;
 const PAGE: usize = 4096;
 
 impl OrdinaryPages {
-    /// Returns the layout of the allocation for so many bytes of pages. It has these, and up to a page before them, of
-    /// which the last word says where it begins.
+    /// Returns the layout of the allocation for so many bytes of pages. It has these, and up to a page before
+    /// them. The word just before the pages holds the address of the allocation.
     ///
     /// It is aligned to a word only. Allocators clear what they align themselves, every byte of it. The system clears
     /// what they do not align.

@@ -31,8 +31,8 @@ pub(crate) enum Source {
     Static(&'static dyn PageSource),
 }
 
-// A source answers each call by itself, and what a refused or abandoned call leaves is part of its contract. So what an arena finds after a panic is
-// what it would find after an error.
+// A source answers each call by itself, and a call that unwinds leaves what a refusal leaves: that is part of its contract. So an arena finds
+// after a panic what it would find after an error, or less: memory that was being taken is nobody's from then on.
 impl UnwindSafe for Source {}
 impl RefUnwindSafe for Source {}
 

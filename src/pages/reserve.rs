@@ -30,6 +30,9 @@ impl Reserve {
     /// Returns the result of `make` for the default size, or for half of it as often as needed. The whole, `len` of the
     /// size, must be within its share of the [room](super::PageSource::room), and the system must grant it.
     ///
+    /// A `T` owns what `make` reserved. If that is the largest size that the system grants, it is dropped. Then `make` is called again for
+    /// a share of it.
+    ///
     /// # Errors
     ///
     /// [`Error::Pages`] if the system refuses the least size, or if the share is too small for it. The share is one of
@@ -63,6 +66,7 @@ impl Reserve {
                 }
                 // It was the largest that there was: most of that is for others.
                 (Ok(largest), Some(refusal)) => {
+                    const { assert!(core::mem::needs_drop::<T>(), "no drop gives the reservation back") };
                     drop(largest);
                     let part = bytes / self.share;
                     return if part < self.least { Err(Error::Pages(refusal)) } else { make(part) };
@@ -90,6 +94,7 @@ impl Reserve {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::rc::Rc;
 
     const WISH: Reserve = Reserve { free: 1 << 10, memory: 1 << 8, least: 100, share: 8 };
     const REFUSED: Error = Error::Pages(PageError { call: PageCall::Reserve, bytes: 1, code: 12 });
@@ -103,10 +108,10 @@ mod tests {
             |bytes| Ok(2 * bytes),
             |bytes| {
                 tried.push(bytes);
-                if bytes < bound { Ok(bytes) } else { Err(refusal) }
+                if bytes < bound { Ok(Box::new(bytes)) } else { Err(refusal) }
             },
         );
-        (tried, granted)
+        (tried, granted.map(|made| *made))
     }
 
     #[test]
@@ -125,11 +130,24 @@ mod tests {
         assert_eq!(tried(None, true, 1000, REFUSED), (vec![1024, 512], Err(REFUSED)), "64 are less than the least");
         assert_eq!(tried(None, true, 101, REFUSED), (vec![1024, 512, 256, 128, 100], Err(REFUSED)));
         let wide = Reserve { least: 1, ..WISH };
-        let granted = wide.granted_of(None, true, Ok, |bytes| if bytes < 600 { Ok(bytes) } else { Err(REFUSED) });
-        assert_eq!(granted, Ok(512 / 8));
+        let granted =
+            wide.granted_of(None, true, Ok, |bytes| if bytes < 600 { Ok(Box::new(bytes)) } else { Err(REFUSED) });
+        assert_eq!(granted, Ok(Box::new(512 / 8)));
         // Memory that is refused says nothing of address space.
         let commit = Error::Pages(PageError { call: PageCall::Commit, bytes: 1, code: 12 });
         assert_eq!(tried(None, true, 600, commit), (vec![1024, 512], Ok(512)));
+    }
+
+    // soundness S30
+    #[test]
+    fn the_largest_that_there_is_is_given_back_before_a_part_of_it_is_taken() {
+        let live = Rc::new(());
+        let wide = Reserve { least: 1, ..WISH };
+        let granted = wide.granted_of(None, true, Ok, |bytes| {
+            assert_eq!(Rc::strong_count(&live), 1, "{bytes}");
+            if bytes < 600 { Ok(live.clone()) } else { Err(REFUSED) }
+        });
+        assert!(granted.is_ok_and(|made| Rc::strong_count(&made) == 2));
     }
 
     // soundness S30

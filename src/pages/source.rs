@@ -7,7 +7,7 @@ use core::ptr::NonNull;
 /// A way to reserve, commit, seal and release pages.
 ///
 /// Implement it to put an arena on memory of your own, or to watch or disturb the calls as
-/// `testing::Pages` (feature `testing`) does. Calls come from loads and seals, never from an allocation that still has room.
+/// `testing::Pages` (feature `testing`) does. A code arena calls it when it loads and seals, a heap when it needs memory or returns some.
 /// Lengths are in bytes, whole pages; what a call costs is the source's to say, as `SystemPages` does. The [module](super) shows the life
 /// of a page: [`reserve`](Self::reserve), [`Commit`](Step::Commit), [`Seal`](Step::Seal), [`release`](Self::release).
 ///
@@ -56,7 +56,7 @@ use core::ptr::NonNull;
 /// # How much it must be able to give
 ///
 /// A code arena reserves its [`reservation`](crate::code::CodeArenaBuilder::reservation) and a quarter more for records. Its page table takes nine
-/// bytes a page. It is one call. A reservation of 1 MiB, the smallest that is tried where none is chosen, asks for some 1.4 MiB.
+/// bytes a page. It reserves all of that by one call. A reservation of 1 MiB, the smallest that is tried where none is chosen, asks for some 1.4 MiB.
 ///
 /// # Safety
 ///
@@ -64,6 +64,7 @@ use core::ptr::NonNull;
 /// * What [`reserve`](Self::reserve) returned is `bytes` long, aligned to the page size, overlaps nothing else in the process, and stays
 ///   so until it is released.
 /// * [`apply`](Self::apply) does what each [`Step`] that it takes says, and a refusal leaves nothing behind but what is said there.
+/// * A call that unwinds leaves what a refusal leaves. (Better it does not: the memory that was asked for is lost then.)
 /// * The memory is the process's own: after a fork, parent and child each have it as it was, and see nothing of the other's writes.
 /// * No call uses an arena whose pages come from this source.
 /// * No call takes a lock that a forked child could find taken for ever. (The global allocator may be used where it survives forks, as

@@ -70,7 +70,7 @@ pub enum Step {
     /// *Safety:* no page of it is sealed. *Refused:* nothing changes.
     Plain,
     /// Gives the memory of the range back and takes its access away; the address space stays reserved. At its next commit it reads as zeros.
-    /// Asked for when a commit of code pages was refused; it may be taken on pages whose commit failed.
+    /// Asked for when a commit of code pages or of a side table was refused; it may be taken on pages whose commit failed.
     ///
     /// *Safety:* no page of it is sealed, and nobody holds a reference into it. *Refused:* the system refuses to split a mapping; the range may
     /// keep its access.

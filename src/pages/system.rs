@@ -14,10 +14,10 @@ const MADV_COLLAPSE: libc::c_int = 25;
 ///
 /// A call is one system call, with these exceptions:
 ///
-/// - The first discard of a process takes five.
+/// - The first discard of a process takes four.
 /// - A decommit takes two, and so does a discard where the kernel's advice does not make pages zero.
 /// - A question for residency takes one for each 1,024 pages (4 MiB of small ones).
-/// - A replacement by a memory file takes nine, or some more on kernels before 6.7.
+/// - A replacement by a memory file takes twelve, and one more for each 16 KiB after the first. On kernels before 6.7 it takes some more.
 ///
 /// None allocates. Reserved address space costs nothing until it is committed, committed memory nothing until touched.
 /// Units are the system's pages, in bytes. A refusal carries the system's error number. Memory files and huge pages are
@@ -131,7 +131,7 @@ impl SystemPages {
 }
 
 // SAFETY: `mmap` returns page-aligned private ranges that overlap nothing; anonymous memory reads as zeros at its first touch and again
-// where `discard::advised` says so or it was mapped anew; `mprotect` keeps contents and may be repeated; none of the calls takes a lock of this process.
+// where `discard::advised` says so or it was mapped anew; `mprotect` keeps contents and may be repeated; none of the calls takes a lock of this process, but LeakSanitizer's where that is there.
 unsafe impl PageSource for SystemPages {
     fn page_size(&self) -> usize {
         region::page::size()

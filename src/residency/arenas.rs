@@ -142,7 +142,7 @@ impl HeapArena {
     }
 }
 
-impl<T: bytemuck::Zeroable> SideTable<'_, T> {
+impl<T: crate::side::Entry> SideTable<'_, T> {
     /// Asks the kernel about the table's pages in this process. Feature `residency`.
     ///
     /// Costs what a [`Residency`] costs.

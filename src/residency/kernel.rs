@@ -71,8 +71,8 @@ impl Kernel {
         }
     }
 
-    /// The kernel tells of mappings in several reads. One that grows or is joined to another between two of them is told of again, with what
-    /// was told before: then all are read anew.
+    /// The kernel tells of mappings in several reads. One that grows or is joined to another in between is told of again. Then all are read
+    /// anew.
     fn read_mappings(&self, range: &Range<usize>) -> Result<Vec<Mapping>, ResidencyError> {
         for _ in 1..LOOKS {
             if let Some(mappings) = self.read_once(range, false)? {

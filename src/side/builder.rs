@@ -1,11 +1,11 @@
 //! Settings of a side table, chosen before it exists.
 
+use super::entry::Entry;
 use super::table::SideTable;
 use crate::code::CodeArena;
 use crate::error::Error;
 use crate::pages::{PageSource, Reservation, Reserve, Source};
 use alloc::sync::Arc;
-use bytemuck::Zeroable;
 use core::fmt;
 use core::marker::PhantomData;
 
@@ -38,7 +38,7 @@ pub struct SideTableBuilder<'a, T> {
     entry: PhantomData<T>,
 }
 
-impl<'a, T: Zeroable> SideTable<'a, T> {
+impl<'a, T: Entry> SideTable<'a, T> {
     /// Makes a table for the sites of `arena`, with the default [capacity](SideTableBuilder::capacity).
     ///
     /// Costs one system call and a question for the limit; memory comes with the first writes.
@@ -69,7 +69,7 @@ impl<'a, T: Zeroable> SideTable<'a, T> {
     }
 }
 
-impl<'a, T: Zeroable> SideTableBuilder<'a, T> {
+impl<'a, T: Entry> SideTableBuilder<'a, T> {
     pub(super) fn new(arena: &'a CodeArena) -> Self {
         Self { arena, capacity: None, source: Source::default(), entry: PhantomData }
     }

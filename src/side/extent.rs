@@ -1,11 +1,11 @@
 //! The size of a side table, its addresses, and the resident part of it.
 
+use super::entry::Entry;
 use super::table::SideTable;
 use crate::error::Error;
-use bytemuck::Zeroable;
 use core::ops::Range;
 
-impl<T: Zeroable> SideTable<'_, T> {
+impl<T: Entry> SideTable<'_, T> {
     /// Returns the bytes of entries that are in physical memory now, or mapped to the system's page of zeros because somebody read them; whole pages.
     /// Costs a system call for each 1024 pages of the table that were made writable, 4 MiB where a page is 4 KiB.
     ///

@@ -6,14 +6,16 @@
 //! | [`CallCounter`] | counts until code is hot |
 //! | [`LazyConstant`] | a heap object that is made when it is first asked for |
 //! | [`Quickened`] | an operation that was specialised |
-//! | [`Zeroable`] | the bound of an entry: zeros are a value of it. It is the trait of `bytemuck` |
+//! | [`Entry`], [`Zeroable`] | the bound of an entry: zeros are a value of it. `Zeroable` is the trait of `bytemuck` |
 //! | [`SideTableBuilder`] | chooses the capacity and the pages |
+//   entry                                                     what an entry must be
 //   inline_cache · call_counter · lazy_constant · quickened     what entries can be
 //   owned_table                                               a table that keeps its arena
 //   table · builder                                           where entries lie: addressed by the sites that stand in the code
 
 mod builder;
 mod call_counter;
+mod entry;
 mod extent;
 mod inline_cache;
 mod lazy_constant;
@@ -24,6 +26,7 @@ pub(crate) mod table;
 pub use builder::SideTableBuilder;
 pub use bytemuck::Zeroable;
 pub use call_counter::CallCounter;
+pub use entry::Entry;
 pub use inline_cache::{InlineCache, PolymorphicCache, Version};
 pub use lazy_constant::LazyConstant;
 pub use quickened::Quickened;

@@ -6,11 +6,11 @@
 //! ```
 
 use super::builder::SideTableBuilder;
+use super::entry::Entry;
 use super::table::SideTable;
 use crate::code::CodeArena;
 use crate::error::Error;
 use alloc::sync::Arc;
-use bytemuck::Zeroable;
 use core::fmt;
 use core::mem::MaybeUninit;
 
@@ -60,7 +60,7 @@ pub struct OwnedSideTable<T> {
     arena: Arc<CodeArena>,
 }
 
-impl<T: Zeroable> OwnedSideTable<T> {
+impl<T: Entry> OwnedSideTable<T> {
     /// Makes a table for the sites of `arena`. Costs and errors are those of [`SideTable::new`], and a count.
     ///
     /// ```

@@ -11,10 +11,10 @@
 //! * Entries begin as zeros, and a page costs memory from its first write on: of a large program only what runs does.
 //! * The address space is reserved when the table is made, so it never moves, and code that is loaded later is served.
 
+use super::entry::Entry;
 use crate::code::{CodeArena, Sites};
 use crate::error::Error;
 use crate::pages::{Reservation, Writable};
-use bytemuck::Zeroable;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::Range;
@@ -31,7 +31,41 @@ const CHUNK: usize = 64 << 10;
 /// entries that are `Cell`s serve one thread, atomics serve all. A change of an entry changes nothing else. A forked
 /// child copies the pages of those entries that it writes.
 ///
-/// An entry is any type of which zeros are a value ([`Zeroable`], atomics included). It has at least a byte, is aligned
+/// # Entries
+///
+/// An entry starts as zeros, and it is never dropped. So its type must be [`Zeroable`](crate::side::Zeroable): zeros are a value of it.
+///
+/// | you want | the entry is |
+/// | --- | --- |
+/// | a number or a flag | a `Cell<u32>`, a `Cell<bool>`, an atomic |
+/// | what a lookup found | an [`InlineCache`](crate::side::InlineCache), a [`PolymorphicCache`](crate::side::PolymorphicCache) |
+/// | a number or nothing, where you wrote `Option<usize>` | a `Cell<Option<NonZeroUsize>>`, or a `Cell<usize>` of the number plus 1 |
+/// | a reference or nothing | a `Cell<Option<&'a T>>` |
+/// | an enum | a `Cell<u8>` of its number, a [`Quickened`](crate::side::Quickened) |
+/// | an object that owns memory | a [`LazyConstant`](crate::side::LazyConstant), or an index into a vector of yours |
+/// | a struct of such entries | the struct, with the promise below |
+///
+/// ```
+/// use permacode::side::Zeroable;
+/// use permacode::{CodeArena, SideTable};
+/// use std::cell::Cell;
+///
+/// struct Profile {
+///     calls: Cell<u32>,
+///     slow: Cell<bool>,
+/// }
+///
+/// // SAFETY: zeros are a value of each field.
+/// unsafe impl Zeroable for Profile {}
+///
+/// let arena = CodeArena::new()?;
+/// let profiles: SideTable<'_, Profile> = SideTable::new(&arena)?;
+/// let profile = &profiles.of(arena.load("m")?.sites(1)?)?[0];
+/// assert_eq!((profile.calls.get(), profile.slow.get()), (0, false));
+/// # Ok::<(), permacode::Error>(())
+/// ```
+///
+/// Entries are changed through a shared reference, so a `u32` without a `Cell` cannot be changed. An entry has at least a byte, is aligned
 /// to at most 64, and has no drop glue. The compiler refuses others:
 ///
 /// ```compile_fail,E0080
@@ -103,7 +137,7 @@ unsafe impl<T: Send> Send for SideTable<'_, T> {}
 // SAFETY: as above; what the table itself changes is atomic.
 unsafe impl<T: Sync> Sync for SideTable<'_, T> {}
 
-impl<'a, T: Zeroable> SideTable<'a, T> {
+impl<'a, T: Entry> SideTable<'a, T> {
     /// A table of `capacity` entries in a reservation that was made for them.
     pub(super) fn from_parts(arena: &'a CodeArena, pages: Reservation<Writable>, capacity: usize) -> Self {
         const {

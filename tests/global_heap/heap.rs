@@ -14,26 +14,26 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 
 /// The heap of this thread, which owns it from now on.
-fn claimed() -> &'static HeapArena {
+pub(crate) fn claimed() -> &'static HeapArena {
     assert_eq!(HEAP.claim(), Ok(true));
     HEAP.heap().unwrap()
 }
 
 /// A vector that knows what it holds.
-fn numbers(count: usize) -> Vec<u32> {
+pub(crate) fn numbers(count: usize) -> Vec<u32> {
     (0..count as u32).collect()
 }
 
-fn are_numbers(vector: &[u32]) -> bool {
+pub(crate) fn are_numbers(vector: &[u32]) -> bool {
     vector.iter().copied().eq(0..vector.len() as u32)
 }
 
-fn lies_in(range: &Range<usize>, vector: &[u32]) -> bool {
+pub(crate) fn lies_in(range: &Range<usize>, vector: &[u32]) -> bool {
     range.contains(&vector.as_ptr().addr())
 }
 
 /// Bytes that are live once the owner has collected what others freed.
-fn live(heap: &HeapArena) -> usize {
+pub(crate) fn live(heap: &HeapArena) -> usize {
     drop(std::hint::black_box(Box::new(1)));
     heap.stats().live
 }

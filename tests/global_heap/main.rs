@@ -3,6 +3,7 @@
 
 mod checks;
 mod heap;
+mod sources;
 
 #[global_allocator]
 static HEAP: permacode::heap::GlobalHeap = permacode::heap::GlobalHeap::new();

@@ -1,12 +1,14 @@
 //! Site numbers outlive whoever recycles them: the next owner of transient code in the arena goes on with them.
+#![allow(clippy::disallowed_types)] // no arena waits for this lock
 
 use core::cell::RefCell;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use permacode::{CodeArena, CodeRef, Error, Sites, Transients};
+use permacode::owned::SharedHome;
+use permacode::{CodeArena, CodeRef, Error, Owned, Sites, Transients};
 use permacode_witness::handles::{arena, heap};
 use permacode_witness::in_child;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
 type Handle<'t> = CodeRef<'t, Sites>;
@@ -156,5 +158,96 @@ fn an_owner_without_a_record_in_a_full_arena_works_as_others_do() {
         let home = Transients::new(&arena, &heap);
         drop(eval(&home, 1));
         assert_eq!(eval(&home, 1).get().range().start, 16 * round, "its numbers go with it");
+    }
+}
+
+// ── homes of threads ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+fn eval_shared(home: &Arc<SharedHome>, count: usize) -> Owned<Sites> {
+    Owned::transient(home, |loader| loader.alloc(loader.sites(count)?)).unwrap_or_else(|error: Error| panic!("{error}"))
+}
+
+#[test]
+fn homes_of_threads_one_after_another_use_the_same_numbers() {
+    let arena = Arc::new(arena());
+    for round in 0..if cfg!(miri) { 20 } else { 2000 } {
+        let home = Arc::new(SharedHome::new(arena.clone()));
+        let codes = [eval_shared(&home, 10), eval_shared(&home, 100), eval_shared(&home, 16)];
+        assert!(codes.iter().all(|code| code.range().end <= 160), "round {round}");
+        drop(home);
+    }
+    assert_eq!((next_number(&arena), Arc::strong_count(&arena)), (160, 1));
+}
+
+// More than one board has places for, of every length.
+#[test]
+fn homes_of_either_kind_use_each_others_numbers_and_clear_them_before() {
+    let seen: Arc<Mutex<Vec<usize>>> = Arc::default();
+    let arena = Arc::new(arena());
+    let heap = heap();
+    let counts = || (0..150).map(|at| 1 + at % 5 * 40);
+    let mut starts: Vec<Vec<usize>> = Vec::new();
+    for round in 0..6 {
+        let mut of_round: Vec<usize> = if round % 2 == 0 {
+            let cleared = seen.clone();
+            let clear = move |sites: Sites| cleared.lock().unwrap().push(sites.range().start);
+            let home = Arc::new(SharedHome::new(arena.clone()).clearing(clear).unwrap());
+            let codes: Vec<_> = counts().map(|count| eval_shared(&home, count)).collect();
+            codes.iter().map(|code| code.range().start).collect()
+        } else {
+            let clear = |sites: Sites| seen.lock().unwrap().push(sites.range().start);
+            let home = Transients::new(&arena, &heap).clearing(&clear);
+            let codes: Vec<_> = counts().map(|count| eval(&home, count)).collect();
+            codes.iter().map(|code| code.get().range().start).collect()
+        };
+        of_round.sort_unstable();
+        let mut cleared = std::mem::take(&mut *seen.lock().unwrap());
+        cleared.sort_unstable();
+        assert_eq!(cleared, starts.last().cloned().unwrap_or_default(), "what was somebody's is cleared, once");
+        starts.push(of_round);
+    }
+    assert!(starts.iter().all(|of_round| *of_round == starts[0]));
+}
+
+// soundness S23: homes come and go on threads, and in each two threads make code.
+#[test]
+fn homes_of_threads_that_come_and_go_never_share_a_number() {
+    const HOMES: usize = 3;
+    let arena = Arc::new(arena());
+    let used: Vec<AtomicBool> = (0..1 << 16).map(|_| AtomicBool::new(false)).collect();
+    let make = |home: &Arc<SharedHome>| {
+        let codes = [eval_shared(home, 16), eval_shared(home, 16)];
+        for code in &codes {
+            assert!(!used[code.range().start].swap(true, Relaxed), "{} is another's", code.range().start);
+        }
+        codes.iter().for_each(|code| used[code.range().start].store(false, Relaxed));
+    };
+    thread::scope(|scope| {
+        for _ in 0..HOMES {
+            scope.spawn(|| {
+                for _ in 0..if cfg!(miri) { 3 } else { 300 } {
+                    let home = Arc::new(SharedHome::new(arena.clone()));
+                    thread::scope(|scope| {
+                        scope.spawn(|| make(&home));
+                        make(&home);
+                    });
+                }
+            });
+        }
+    });
+    // Each of two threads of a home has two ranges at once, and now and then one that went back behind the search.
+    assert!(next_number(&arena) <= HOMES * 2 * 2 * 16 * 2, "{}", next_number(&arena));
+}
+
+#[test]
+fn a_home_of_threads_without_a_record_in_a_full_arena_works_as_others_do() {
+    let arena = Arc::new(CodeArena::builder().reservation(256 << 10).build().unwrap());
+    let loader = arena.load("fills").unwrap();
+    let names = (0..).map(|number| loader.intern(&format!("name {number}"))).take_while(Result::is_ok).count();
+    assert!(names > 100 && arena.load("one more").is_err(), "there is room for no record");
+    for round in 0..3 {
+        let home = Arc::new(SharedHome::new(arena.clone()));
+        drop(eval_shared(&home, 1));
+        assert_eq!(eval_shared(&home, 1).range().start, 16 * round, "its numbers go with it");
     }
 }

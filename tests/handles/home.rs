@@ -3,12 +3,11 @@
 
 use core::cell::{Cell, RefCell};
 use core::cmp::Ordering;
-use core::ptr::NonNull;
-use permacode::error::PageError;
 use permacode::handles::{CodeRc, CodeRcSlot, Home};
-use permacode::pages::{OrdinaryPages, PageSource, Step};
 use permacode::testing::Pages;
 use permacode::{CodeArena, CodeRef, Error, HeapArena, Link, Loader, Owned, Permanent, Sites, Transients};
+use permacode_witness::Releasing;
+use permacode_witness::handles::arena_of;
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -34,10 +33,6 @@ type Handle = CodeRc<Code<'static>>;
 
 fn home_of(pages: &Arc<Pages>) -> Home {
     Home::new(arena_of(pages), heap_of(pages)).unwrap()
-}
-
-fn arena_of(pages: &Arc<Pages>) -> Arc<CodeArena> {
-    Arc::new(CodeArena::builder().reservation(1 << 20).pages(pages.clone()).build().unwrap())
 }
 
 fn heap_of(pages: &Arc<Pages>) -> HeapArena {
@@ -422,43 +417,11 @@ fn code_keeps_the_arenas_that_it_refers_to_and_hands_them_over() {
     assert_eq!((pages.live(), pages.violations()), (0, 0));
 }
 
-/// Pages whose release runs the program's own code.
-struct Calls;
-
-std::thread_local! {
-    static AT_RELEASE: RefCell<Vec<Box<dyn FnOnce()>>> = const { RefCell::new(Vec::new()) };
-}
-
-// SAFETY: the pages are those of another source. What is called uses no arena of this one.
-unsafe impl PageSource for Calls {
-    fn page_size(&self) -> usize {
-        OrdinaryPages.page_size()
-    }
-    fn protects(&self) -> bool {
-        OrdinaryPages.protects()
-    }
-    fn reserve(&self, bytes: usize) -> Result<NonNull<u8>, PageError> {
-        OrdinaryPages.reserve(bytes)
-    }
-    unsafe fn apply(&self, step: Step, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: handed on.
-        unsafe { OrdinaryPages.apply(step, at, bytes) }
-    }
-    unsafe fn release(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: handed on.
-        unsafe { OrdinaryPages.release(at, bytes)? };
-        if let Some(call) = AT_RELEASE.with_borrow_mut(Vec::pop) {
-            call();
-        }
-        Ok(())
-    }
-}
-
 // soundness S41: the last handle of a home goes while the home's last region does.
 #[test]
 fn a_page_source_may_drop_the_last_home_while_its_last_region_goes() {
     let pages = Pages::ordinary();
-    let release = || Arc::new(CodeArena::builder().reservation(1 << 20).pages(Arc::new(Calls)).build().unwrap());
+    let release = || Releasing::new().arena();
     for also_code in [false, true] {
         let home = home_of(&pages);
         let called = release();
@@ -469,25 +432,24 @@ fn a_page_source_may_drop_the_last_home_while_its_last_region_goes() {
         let code = refers(&home);
         drop(owned);
         let other = also_code.then(|| (eval(&home, "other"), patched(&eval(&home, "copy"))));
-        AT_RELEASE.with_borrow_mut(|calls| calls.push(Box::new(move || drop((home, other)))));
+        Releasing::next(move || drop((home, other)));
         assert_eq!(**code.get(), 7);
         drop(code);
         assert_eq!((pages.live(), pages.violations()), (0, 0));
-        assert!(AT_RELEASE.with_borrow(Vec::is_empty), "it was called");
+        assert!(!Releasing::waits(), "it was called");
     }
     // And one that makes code there, whose drop ends it.
     let home = home_of(&pages);
     let owned = Owned::<u64>::load(&release(), "m", |loader| loader.alloc(7)).unwrap();
     let code = CodeRc::<&u64>::new::<Error, _>(&home, |loader| loader.alloc(loader.at(&owned)?)).unwrap();
     drop(owned);
-    AT_RELEASE.with_borrow_mut(|calls| {
-        calls.push(Box::new(move || {
-            let code = eval(&home, "made in between");
-            drop(home);
-            assert_eq!(code.get().ops, [1]);
-        }));
+    Releasing::next(move || {
+        let code = eval(&home, "made in between");
+        drop(home);
+        assert_eq!(code.get().ops, [1]);
     });
     drop(code);
+    assert!(!Releasing::waits(), "it was called");
     assert_eq!((pages.live(), pages.violations()), (0, 0));
 }
 

@@ -1,13 +1,12 @@
 //! What code keeps alive: arenas of other code, kept by an arena or by a region.
 
-use permacode::error::PageError;
-use permacode::pages::{OrdinaryPages, PageSource, Step};
+use permacode::pages::OrdinaryPages;
 use permacode::testing::Pages;
 use permacode::{CodeArena, CodeRef, Error, HeapArena, Link, Loader, Owned, Permanent, Transients};
+use permacode_witness::Releasing;
+use permacode_witness::handles::{arena_of, heap};
 use std::mem;
-use std::ptr::{self, NonNull};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, Ordering::SeqCst};
 use std::thread;
 
 #[derive(Permanent)]
@@ -20,14 +19,6 @@ struct Code<'a> {
 struct Ring<'a> {
     name: u64,
     next: Link<'a, Ring<'a>>,
-}
-
-fn arena_of(pages: &Arc<Pages>) -> Arc<CodeArena> {
-    Arc::new(CodeArena::builder().reservation(1 << 20).pages(pages.clone()).build().unwrap())
-}
-
-fn heap() -> HeapArena {
-    permacode_witness::handles::heap()
 }
 
 fn code(arena: &Arc<CodeArena>, name: &str) -> Owned<Code<'static>> {
@@ -170,66 +161,11 @@ fn a_long_chain_of_arenas_ends_on_a_small_stack() {
     assert_eq!((pages.live(), pages.violations()), (0, 0));
 }
 
-/// Pages of a program that drops something of its own whenever a reservation is released: an owner, say.
-struct Dropping {
-    pages: OrdinaryPages,
-    meanwhile: AtomicPtr<Meanwhile>,
-}
-
-type Meanwhile = Box<dyn FnMut() + Send>;
-
-impl Dropping {
-    fn new() -> Arc<Self> {
-        Arc::new(Self { pages: OrdinaryPages, meanwhile: AtomicPtr::default() })
-    }
-
-    /// Says what the next release does.
-    fn next(&self, meanwhile: impl FnMut() + Send + 'static) {
-        let boxed: Box<Meanwhile> = Box::new(Box::new(meanwhile));
-        assert!(self.meanwhile.swap(Box::into_raw(boxed), SeqCst).is_null());
-    }
-
-    fn arena(self: &Arc<Self>) -> Arc<CodeArena> {
-        Arc::new(CodeArena::builder().reservation(1 << 16).pages(self.clone()).build().unwrap())
-    }
-}
-
-// SAFETY: those of `OrdinaryPages`; what is done meanwhile touches no page of the reservation.
-unsafe impl PageSource for Dropping {
-    fn page_size(&self) -> usize {
-        self.pages.page_size()
-    }
-
-    fn protects(&self) -> bool {
-        self.pages.protects()
-    }
-
-    fn reserve(&self, bytes: usize) -> Result<NonNull<u8>, PageError> {
-        self.pages.reserve(bytes)
-    }
-
-    unsafe fn apply(&self, step: Step, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: the caller's promise.
-        unsafe { self.pages.apply(step, at, bytes) }
-    }
-
-    unsafe fn release(&self, base: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        let meanwhile = self.meanwhile.swap(ptr::null_mut(), SeqCst);
-        if !meanwhile.is_null() {
-            // SAFETY: it was boxed in `next`, and taken once.
-            let mut meanwhile = unsafe { Box::from_raw(meanwhile) };
-            meanwhile();
-        }
-        // SAFETY: the caller's promise.
-        unsafe { self.pages.release(base, bytes) }
-    }
-}
-
 // soundness S41
 #[test]
 fn a_page_source_that_drops_owners_while_it_releases_ends_each_arena_once() {
     let watched = Pages::ordinary();
-    let source = Dropping::new();
+    let source = Releasing::new();
     let (kept, other) = (code(&arena_of(&watched), "kept"), code(&arena_of(&watched), "other"));
     let first = chain(3, || arena_of(&watched));
     let main = Owned::<Code<'_>>::load(&source.arena(), "main", |loader| {
@@ -238,16 +174,15 @@ fn a_page_source_that_drops_owners_while_it_releases_ends_each_arena_once() {
         caller(loader, &kept)
     })
     .unwrap();
-    let mut dropped = Some((kept, other, first));
-    source.next(move || drop(dropped.take()));
+    Releasing::next(move || drop((kept, other, first)));
     assert_eq!(watched.live(), 5);
     drop(main);
     assert_eq!((watched.live(), watched.violations()), (0, 0));
 
     // Code that is loaded, and dropped again, while an arena ends.
-    let (late, again) = (Dropping::new(), arena_of(&watched));
+    let (late, again) = (Releasing::new(), arena_of(&watched));
     let (source, last) = (late.clone(), code(&late.arena(), "last"));
-    late.next(move || {
+    Releasing::next(move || {
         let near = code(&source.arena(), "near");
         let far = Owned::<Code<'_>>::load(&source.arena(), "far", |loader| caller(loader, &near)).unwrap();
         assert_eq!(far.get().calls.unwrap().name, near.get().name);
@@ -262,8 +197,8 @@ fn a_region_that_ends_lets_a_page_source_end_others_and_sweep() {
     let (arena, heap) = (permacode_witness::handles::arena(), heap());
     let (arena, heap): (&'static CodeArena, &'static HeapArena) = (arena.leak(), Box::leak(Box::new(heap)));
     let transients: &'static Transients<'static> = Box::leak(Box::new(Transients::new(arena, heap)));
-    let source = Dropping::new();
-    let eval = |source: &Arc<Dropping>| {
+    let source = Releasing::new();
+    let eval = |source: &Arc<Releasing>| {
         let (one, other) = (code(&source.arena(), "one"), code(&source.arena(), "other"));
         CodeRef::<'static, Code<'_>>::transient(transients, |loader| {
             loader.at(&other)?;
@@ -272,42 +207,27 @@ fn a_region_that_ends_lets_a_page_source_end_others_and_sweep() {
         .unwrap()
     };
     let meanwhile = |handles: Vec<CodeRef<'static, Code<'static>>>| {
-        let mut sent = Sent((handles, transients));
         move || {
-            let (handles, transients) = sent.get();
-            drop(mem::take(handles));
+            drop(handles);
             // SAFETY: no code of these transients is used any more, and nothing else is on the heap.
             unsafe { transients.sweep() };
         }
     };
     // By its last handle.
-    let eval_of = |source: &Arc<Dropping>| (0..4).map(|_| eval(source)).collect::<Vec<_>>();
+    let eval_of = |source: &Arc<Releasing>| (0..4).map(|_| eval(source)).collect::<Vec<_>>();
     let mut all = eval_of(&source);
     let last = all.pop().unwrap();
-    source.next(meanwhile(all));
+    Releasing::next(meanwhile(all));
     drop(last);
     assert_eq!((transients.stats().regions, heap.stats().objects), (0, 0));
     // By a sweep.
     eval_of(&source).into_iter().for_each(mem::forget);
-    source.next(meanwhile(Vec::new()));
+    Releasing::next(meanwhile(Vec::new()));
     // SAFETY: as above.
     unsafe { transients.sweep() };
     assert_eq!((transients.stats().regions, heap.stats().objects), (0, 0));
     assert_eq!(Arc::strong_count(&source), 1, "no arena has its pages any more");
 }
-
-/// What only this thread looks at, and what says otherwise.
-struct Sent<T>(T);
-
-impl<T> Sent<T> {
-    /// A closure that calls this takes all of it, and not the inner value alone.
-    fn get(&mut self) -> &mut T {
-        &mut self.0
-    }
-}
-
-// SAFETY: it is made, used and dropped on one thread.
-unsafe impl<T> Send for Sent<T> {}
 
 #[test]
 fn loads_within_loads_keep_what_each_refers_to() {

@@ -3,6 +3,8 @@
 use permacode::owned::{OwnedSlot, SharedHome};
 use permacode::testing::Pages;
 use permacode::{CodeArena, CodeRef, Error, HeapArena, Link, Loader, Owned, Permanent, Sites, Transients};
+use permacode_witness::Releasing;
+use permacode_witness::handles::arena_of;
 use static_assertions::assert_impl_all;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,10 +25,6 @@ struct Code<'a> {
 }
 
 type Function = Owned<Code<'static>>;
-
-fn arena_of(pages: &Arc<Pages>) -> Arc<CodeArena> {
-    Arc::new(CodeArena::builder().reservation(1 << 20).pages(pages.clone()).build().unwrap())
-}
 
 fn home() -> Arc<SharedHome> {
     Arc::new(SharedHome::new(Arc::new(permacode_witness::handles::arena())))
@@ -198,6 +196,89 @@ fn a_copy_keeps_sharing_and_cycles_and_has_numbers_of_its_own() {
 }
 
 #[test]
+fn text_and_slices_are_promoted_whole_or_in_part() {
+    let home = home();
+    let code = eval(&home, 100);
+    let name = code.map::<str>(|code| code.name);
+    let (part, ops) = (name.map::<str>(|name| &name[5..]), code.map::<[u8]>(|code| &code.ops[7..90]));
+    let (no_text, no_ops) = (name.map::<str>(|name| &name[3..3]), ops.map::<[u8]>(|ops| &ops[9..9]));
+    let calls: Owned<[&Code<'_>]> = shared(&home, |loader| {
+        let code = lower(loader, 7)?;
+        loader.alloc_slice_copy(&[code, code.calls.unwrap(), code])
+    });
+    let kept = calls.promote("calls").unwrap();
+    let whole = [name.promote("name").unwrap(), part.promote("part").unwrap(), no_text.promote("none").unwrap()];
+    let bytes = [ops.promote("ops").unwrap(), no_ops.promote("none").unwrap()];
+    assert!(
+        whole[0].promote("again").unwrap().ptr_eq(&whole[0]) && bytes[0].promote("again").unwrap().ptr_eq(&bytes[0])
+    );
+    drop((code, name, part, ops, no_text, no_ops, calls));
+    assert_eq!(home.regions(), 0);
+    assert_eq!(whole.each_ref().map(|text| &**text), ["name 100", "100", ""]);
+    assert_eq!((&bytes[0][..], &bytes[1][..]), (&[100; 83][..], &[][..]));
+    let arena = home.arena();
+    assert_eq!(arena.interned("name 100").map(|name| name.as_ptr()), Some(whole[0].as_ptr()), "it was a name");
+    assert!(arena.interned("100").is_none() && arena.contains(whole[1].as_ptr()) && arena.contains(bytes[0].as_ptr()));
+    let [first, inner, again] = kept.get() else { panic!("three") };
+    assert!(std::ptr::eq(*first, *again) && std::ptr::eq(first.calls.unwrap(), *inner));
+    check(&kept.map::<Code<'_>>(|calls| calls[0]), 7);
+}
+
+#[test]
+fn text_with_zeros_behind_it_keeps_them_and_its_place() {
+    let home = home();
+    let text = shared::<str>(&home, |loader| Ok(std::str::from_utf8(loader.alloc_padded(b"text", 256, 4)?).unwrap()));
+    let part = text.map::<str>(|text| &text[1..4]);
+    let [whole, part] = [&text, &part].map(|text| text.promote("m").unwrap());
+    drop(text);
+    assert_eq!((&*whole, &*part), ("text\0\0\0\0", "ext"));
+    assert_eq!((whole.as_ptr().addr() % 256, part.as_ptr().addr() % 256), (0, 1));
+}
+
+// soundness S25
+#[test]
+fn no_loader_sets_a_link_of_another_regions_code() {
+    type Ring<'a> = Link<'a, u64>;
+    let home = home();
+    let open = shared::<Ring<'_>>(&home, |loader| loader.alloc(Link::unset()));
+    let refused = shared::<bool>(&home, |loader| {
+        let (seen, target) = (loader.at(&open)?, loader.alloc(7)?);
+        loader.alloc(loader.link(seen, target).is_err())
+    });
+    assert!(*refused);
+    // What was promoted is finished as well.
+    let copy = open.promote("m").unwrap();
+    let refused = Owned::<bool>::load(home.arena(), "n", |loader| {
+        let (seen, target) = (loader.at(&copy)?, loader.alloc(7)?);
+        loader.alloc(loader.link(seen, target).is_err())
+    });
+    assert!(*refused.unwrap() && copy.get().get().is_none() && open.get().get().is_none());
+}
+
+// What lies elsewhere stays where it is, and is kept.
+#[test]
+fn text_and_slices_of_other_arenas_are_handed_over() {
+    let pages = Pages::ordinary();
+    let home = Arc::new(SharedHome::new(arena_of(&pages)));
+    let [older, younger] = [(); 2].map(|()| arena_of(&pages));
+    let home_of_younger = Arc::new(SharedHome::new(younger));
+    let words: Owned<[&str]> =
+        Owned::load(&older, "m", |loader| loader.alloc_slice_copy(&[loader.intern("one")?, "two"])).unwrap();
+    drop(older);
+    let in_region = shared::<[&str]>(&home_of_younger, |loader| loader.at(&words));
+    let text = in_region.map::<str>(|words| words[0]);
+    let (kept_slice, kept_text) = (in_region.promote("m").unwrap(), text.promote("m").unwrap());
+    assert!(std::ptr::eq(kept_slice.get(), words.get()) && std::ptr::eq(&*kept_text, words.get()[0]));
+    let younger_than_home = shared::<[&str]>(&home, |loader| loader.at(&words));
+    assert_eq!(younger_than_home.promote("m").err(), Some(Error::Younger));
+    assert_eq!(younger_than_home.map::<str>(|words| words[0]).promote("m").err(), Some(Error::Younger));
+    drop((words, in_region, text, younger_than_home, kept_slice, home_of_younger));
+    assert_eq!((&*kept_text, pages.live()), ("one", 3));
+    drop((kept_text, home));
+    assert_eq!((pages.live(), pages.violations()), (0, 0));
+}
+
+#[test]
 fn threads_promote_one_code_at_once() {
     let home = home();
     let code = eval(&home, 2500);
@@ -297,39 +378,9 @@ fn memory_that_refers_back_refuses_the_promotion() {
 
 /// A page source that drops an owner while it releases its own pages.
 #[test]
-#[allow(clippy::disallowed_types)] // The rule is the library's.
 fn a_page_source_that_frees_code_while_code_ends_finds_no_list_half_done() {
-    use permacode::error::PageError;
-    use permacode::pages::{OrdinaryPages, PageSource, Step};
-    use std::ptr::NonNull;
-    use std::sync::Mutex;
-
-    struct Drops(Mutex<Vec<Function>>);
-    // SAFETY: ordinary pages, and something that happens besides.
-    unsafe impl PageSource for Drops {
-        fn page_size(&self) -> usize {
-            OrdinaryPages.page_size()
-        }
-        fn protects(&self) -> bool {
-            OrdinaryPages.protects()
-        }
-        fn reserve(&self, bytes: usize) -> Result<NonNull<u8>, PageError> {
-            OrdinaryPages.reserve(bytes)
-        }
-        unsafe fn apply(&self, step: Step, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-            // SAFETY: the caller's promise.
-            unsafe { OrdinaryPages.apply(step, at, bytes) }
-        }
-        unsafe fn release(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-            drop(core::mem::take(&mut *self.0.lock().unwrap()));
-            // SAFETY: the caller's promise.
-            unsafe { OrdinaryPages.release(at, bytes) }
-        }
-    }
-
     let home = home();
-    let source = Arc::new(Drops(Mutex::default()));
-    let arena = Arc::new(CodeArena::builder().reservation(1 << 20).pages(source.clone()).build().unwrap());
+    let arena = Releasing::new().arena();
     let word: Owned<str> = Owned::load(&arena, "m", |loader| loader.alloc_str("word")).unwrap();
     let keeper = |kept: Option<&Function>| {
         shared::<Code<'_>>(&home, |loader| {
@@ -340,7 +391,8 @@ fn a_page_source_that_frees_code_while_code_ends_finds_no_list_half_done() {
     };
     let first = keeper(None);
     let second = keeper(Some(&first));
-    source.0.lock().unwrap().extend([eval(&home, 1000), eval(&home, 2)]);
+    let freed = [eval(&home, 1000), eval(&home, 2)];
+    Releasing::next(move || drop(freed));
     drop((arena, word, first));
     assert_eq!(home.regions(), 4);
     drop(second);

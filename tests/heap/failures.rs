@@ -7,11 +7,12 @@ use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use permacode::error::{PageCall, PageError};
 use permacode::ffi::{permacode_heap_calloc, permacode_heap_free, permacode_heap_malloc};
 use permacode::heap::Decay;
-use permacode::pages::{OrdinaryPages, PageSource, Step};
+use permacode::pages::{PageSource, Step};
 use permacode::testing::Pages;
 use permacode::{Error, HeapArena, HeapRc};
 use permacode_witness::heap::{Objects, layout};
-use permacode_witness::{Refusals, Taking, VAST};
+use permacode_witness::{PagesOf, Refusals, Taking, VAST};
+use std::panic::catch_unwind;
 use std::sync::Arc;
 
 /// What is live is what the objects say.
@@ -113,69 +114,44 @@ fn a_refusal_half_way_changes_nothing() {
     }
 }
 
-/// Ordinary memory in pages of any size, aligned to that size and no better, that spoils what it refuses to discard.
-struct PagesOf {
-    page: usize,
+/// Pages that spoil what they refuse to discard.
+struct Spoiling {
+    pages: PagesOf,
     discards: AtomicBool,
 }
 
-impl PagesOf {
-    fn new(page: usize) -> Arc<Self> {
-        Arc::new(Self { page, discards: AtomicBool::new(true) })
-    }
-}
-
-// SAFETY: every call is forwarded to ordinary memory; the reservation begins where the page size says, in one that is a page longer.
-unsafe impl PageSource for PagesOf {
+// SAFETY: every call is forwarded, but for a discard that is refused, of whose range nobody relies on what it holds.
+unsafe impl PageSource for Spoiling {
     fn page_size(&self) -> usize {
-        self.page
+        self.pages.page_size()
     }
 
     fn protects(&self) -> bool {
-        false
+        self.pages.protects()
     }
 
     fn reserve(&self, bytes: usize) -> Result<NonNull<u8>, PageError> {
-        let layout = layout(bytes + self.page, 2 * self.page);
-        // SAFETY: the layout has a size, and the page that is skipped lies within.
-        NonNull::new(unsafe { std::alloc::alloc_zeroed(layout).add(self.page) }).ok_or(PageError {
-            call: PageCall::Reserve,
-            bytes,
-            code: 0,
-        })
+        self.pages.reserve(bytes)
     }
 
     unsafe fn apply(&self, step: Step, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        let whole =
-            || assert!(at.addr().get() % self.page == 0 && bytes % self.page == 0 && bytes > 0, "no whole pages");
-        match step {
-            Step::Commit => whole(),
-            Step::Discard => {
-                whole();
-                // SAFETY: the caller's contract: committed, and nobody relies on what it holds.
-                unsafe {
-                    if self.discards.load(Relaxed) {
-                        return OrdinaryPages.apply(step, at, bytes);
-                    }
-                    at.write_bytes(7, bytes);
-                }
-                return Err(PageError { call: PageCall::Discard, bytes, code: 0 });
-            }
-            Step::Plain => {}
-            Step::Huge { .. } => return step.refuse(bytes),
-            _ => unreachable!("a heap does not"),
+        if step == Step::Discard && !self.discards.load(Relaxed) {
+            // SAFETY: the caller's contract: committed, and nobody relies on what it holds.
+            unsafe { at.write_bytes(7, bytes) };
+            return Err(PageError { call: PageCall::Discard, bytes, code: 0 });
         }
-        Ok(())
+        // SAFETY: handed on.
+        unsafe { self.pages.apply(step, at, bytes) }
     }
 
-    unsafe fn resident(&self, _at: NonNull<u8>, bytes: usize) -> Result<usize, PageError> {
-        Ok(bytes)
+    unsafe fn resident(&self, at: NonNull<u8>, bytes: usize) -> Result<usize, PageError> {
+        // SAFETY: handed on.
+        unsafe { self.pages.resident(at, bytes) }
     }
 
     unsafe fn release(&self, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
-        // SAFETY: what `reserve` allocated, with its layout.
-        unsafe { std::alloc::dealloc(at.as_ptr().sub(self.page), layout(bytes + self.page, 2 * self.page)) };
-        Ok(())
+        // SAFETY: handed on.
+        unsafe { self.pages.release(at, bytes) }
     }
 }
 
@@ -183,7 +159,7 @@ unsafe impl PageSource for PagesOf {
 #[test]
 fn pages_of_any_size_up_to_a_slab_serve_and_larger_ones_are_refused() {
     for page in (9..=16).map(|bit| 1 << bit) {
-        let heap = HeapArena::builder().reservation(3 << 20).pages(PagesOf::new(page)).build().unwrap();
+        let heap = HeapArena::builder().reservation(3 << 20).pages(Arc::new(PagesOf(page))).build().unwrap();
         let mut objects = Objects::new(&heap);
         for size in [8, 40, 500, 3000, 20_000, 100_000] {
             (0..300_000 / size).for_each(|_| _ = objects.alloc(layout(size, 8)).unwrap());
@@ -195,15 +171,41 @@ fn pages_of_any_size_up_to_a_slab_serve_and_larger_ones_are_refused() {
         heap.trim().unwrap();
     }
     for page in [0, 3000, 1 << 17, 1 << 21, VAST] {
-        let refused = HeapArena::builder().reservation(1 << 20).pages(PagesOf::new(page)).build();
+        let refused = HeapArena::builder().reservation(1 << 20).pages(Arc::new(PagesOf(page))).build();
         assert!(matches!(refused, Err(Error::Pages(_))), "{page}");
+    }
+}
+
+// soundness S2: on a page larger than 4 KiB the end of an object and what lies behind it go back together, or not at all.
+#[test]
+fn zeroed_memory_is_zero_behind_what_was_an_end_on_pages_of_any_size() {
+    const WHOLE: usize = 128 << 10;
+    for (page, discards) in (9..=16).flat_map(|bit| [(1 << bit, true), (1 << bit, false)]) {
+        for end in [(64 << 10) + 1, (68 << 10) + 1, 100_000, WHOLE - 5000] {
+            let pages = Arc::new(Spoiling { pages: PagesOf(page), discards: AtomicBool::new(true) });
+            let heap = HeapArena::builder().reservation(1 << 20).pages(pages.clone()).build().unwrap();
+            let object = heap.alloc(layout(WHOLE, 8)).unwrap();
+            // SAFETY: live, of this layout, resized and freed once.
+            unsafe {
+                object.write_bytes(0xff, WHOLE);
+                let object = heap.realloc(object, layout(WHOLE, 8), layout(end, 8)).unwrap();
+                pages.discards.store(discards, Relaxed);
+                let _ = heap.trim();
+                pages.discards.store(true, Relaxed);
+                heap.free(object, layout(end, 8));
+            }
+            let zeroed = heap.alloc_zeroed(layout(WHOLE, 8)).unwrap();
+            // SAFETY: live, of this layout, and zeroed.
+            let bytes = unsafe { core::slice::from_raw_parts(zeroed.as_ptr(), WHOLE) };
+            assert_eq!(bytes.iter().position(|&byte| byte != 0), None, "pages of {page}, an end at {end}, {discards}");
+        }
     }
 }
 
 // soundness S2, S16: of what a source refuses to discard it says nothing, not even of slabs that nobody ever used.
 #[test]
 fn zeroed_memory_is_zero_whatever_a_refused_trim_left_in_it() {
-    let pages = PagesOf::new(4096);
+    let pages = Arc::new(Spoiling { pages: PagesOf(4096), discards: AtomicBool::new(true) });
     let mut heap = HeapArena::builder().reservation(4 << 20).pages(pages.clone()).build().unwrap();
     let zeroed = |heap: &HeapArena| {
         let layout = layout(3 << 20, 8);
@@ -221,6 +223,56 @@ fn zeroed_memory_is_zero_whatever_a_refused_trim_left_in_it() {
         zeroed(&heap);
         pages.discards.store(true, Relaxed);
         heap.reset().unwrap();
+    }
+}
+
+// soundness S16, S20: 300,000 small objects have two chunks of bitmaps. One is lost, since its discard takes it and is refused, and so is the
+// commit after that. A write to it would end this process.
+#[test]
+fn bookkeeping_that_a_refusal_took_is_committed_before_it_serves_again() {
+    let pages = Taking::new();
+    let builder = HeapArena::builder().reservation(64 << 20).decay(Decay::Never);
+    let heap = builder.pages(pages.clone()).build().unwrap();
+    for refuses in [true, false] {
+        let objects: Vec<_> = (0..300_000).map(|_| heap.alloc(layout(8, 8)).unwrap()).collect();
+        // SAFETY: live, of this layout, freed once.
+        objects.into_iter().for_each(|object| unsafe { heap.free(object, layout(8, 8)) });
+        if refuses {
+            // The slabs go first.
+            pages.refuse_discard(2);
+            pages.refuse_commit(1);
+            let _ = heap.trim();
+            assert!(!pages.refuses_a_discard() && !pages.refuses_a_commit());
+            heap.trim().unwrap();
+        }
+    }
+}
+
+// soundness S16, S20: a source may unwind, too. What it took from the heap nobody uses any more, and the heap goes on.
+#[test]
+fn a_source_that_panics_takes_no_more_than_it_was_asked_about() {
+    for nth in 1..=12 {
+        let pages = Taking::new();
+        let builder = HeapArena::builder().reservation(64 << 20).huge_pages_from(0).decay(Decay::Never);
+        let heap = builder.pages(pages.clone()).build().unwrap();
+        let mut objects = Objects::new(&heap);
+        let fill = |objects: &mut Objects<'_>| {
+            for size in [40, 700, 5000, 20_000, 33_000, 100_000, 1 << 20] {
+                (0..(1 << 20) / size).for_each(|_| _ = objects.alloc(layout(size, 8)).unwrap());
+            }
+        };
+        fill(&mut objects);
+        objects.free_if(|index| index % 3 != 0);
+        (0..objects.all.len()).step_by(97).for_each(|index| _ = objects.realloc(index, 33_000));
+        pages.panic_at_discard(nth);
+        let trimmed = catch_unwind(|| heap.trim());
+        assert!(trimmed.is_err() || pages.refuses_a_discard(), "{nth}");
+        pages.refuse_discard(0);
+        agrees(&heap, &objects);
+        fill(&mut objects);
+        heap.trim().unwrap();
+        agrees(&heap, &objects);
+        objects.free_all();
     }
 }
 

@@ -1,6 +1,8 @@
 //! Small arenas, and code that refers to code.
 
+use permacode::testing::Pages;
 use permacode::{CodeArena, CodeRef, HeapArena, Link, Permanent};
+use std::sync::Arc;
 
 /// Makes an arena of 64 MiB.
 ///
@@ -9,6 +11,15 @@ use permacode::{CodeArena, CodeRef, HeapArena, Link, Permanent};
 /// The system refuses.
 pub fn arena() -> CodeArena {
     CodeArena::builder().reservation(64 << 20).build().unwrap()
+}
+
+/// Makes an arena of 1 MiB that owners share, on watched pages.
+///
+/// # Panics
+///
+/// The pages refuse.
+pub fn arena_of(pages: &Arc<Pages>) -> Arc<CodeArena> {
+    Arc::new(CodeArena::builder().reservation(1 << 20).pages(pages.clone()).build().unwrap())
 }
 
 /// Makes a heap of 64 MiB.

@@ -6,7 +6,7 @@
 //!   put it on another kernel or into another world, [`in_memory_of`] into a memory cgroup.
 //! * **Things to allocate**: [`code::Blocks`], [`heap::Objects`], [`handles::Node`], and the numbers of [`Random`].
 //! * **Systems that are not this one**: [`PagesOf`] any size, [`Disturbed`] calls, pages whose refusals are [`Taking`] access, the allocator that
-//!   is [`Refusing`], and [`Refusals`], for work that goes on.
+//!   is [`Refusing`], and [`Refusals`], for work that goes on. [`Releasing`] pages call a program back.
 
 mod bytes;
 #[cfg(target_os = "linux")]
@@ -33,6 +33,7 @@ mod random;
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 mod refusals;
 mod refusing;
+mod releasing;
 #[cfg(target_os = "linux")]
 mod said;
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
@@ -58,5 +59,6 @@ pub use random::Random;
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 pub use refusals::Refusals;
 pub use refusing::{Refusing, after};
+pub use releasing::Releasing;
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 pub use taking::Taking;

@@ -110,8 +110,16 @@ pub fn resident(pid: i32, range: Range<usize>) -> io::Result<usize> {
 ///
 /// The kernel does not say.
 pub fn permissions(address: usize) -> String {
-    let memory = memory(0, address..address + 1).unwrap();
-    memory.mappings.first().map_or(String::new(), |mapping| mapping.permissions.clone())
+    // From `maps`: for `smaps` the kernel counts the pages of every mapping.
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let permissions = maps.lines().find_map(|line| {
+        let (range, rest) = line.split_once(' ')?;
+        let (start, end) = range.split_once('-')?;
+        let holds =
+            usize::from_str_radix(start, 16).ok()? <= address && address < usize::from_str_radix(end, 16).ok()?;
+        holds.then(|| rest.chars().take(4).collect())
+    });
+    permissions.unwrap_or_default()
 }
 
 fn number(pid: i32) -> u32 {

@@ -4,13 +4,14 @@ use permacode::error::{PageCall, PageError};
 use permacode::pages::{PageSource, Step, SystemPages};
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 /// Pages of the system, of which a refused discard has lost its access, and a commit after it may be refused too: what Windows may do.
 #[derive(Debug, Default)]
 pub struct Taking {
     discards: AtomicUsize,
     commits: AtomicUsize,
+    panics: AtomicBool,
 }
 
 impl Taking {
@@ -24,6 +25,12 @@ impl Taking {
         self.discards.store(nth, Relaxed);
     }
 
+    /// Panics at the n-th discard from now on, in place of a refusal.
+    pub fn panic_at_discard(&self, nth: usize) {
+        self.panics.store(true, Relaxed);
+        self.refuse_discard(nth);
+    }
+
     /// The same of commits.
     pub fn refuse_commit(&self, nth: usize) {
         self.commits.store(nth, Relaxed);
@@ -32,6 +39,11 @@ impl Taking {
     /// Returns `true` if the discard that is to be refused is still to come.
     pub fn refuses_a_discard(&self) -> bool {
         self.discards.load(Relaxed) > 0
+    }
+
+    /// The same of commits.
+    pub fn refuses_a_commit(&self) -> bool {
+        self.commits.load(Relaxed) > 0
     }
 
     /// Counts down to the call that is refused.
@@ -62,6 +74,7 @@ unsafe impl PageSource for Taking {
             Step::Discard if Self::refuses(&self.discards) => {
                 // SAFETY: nobody relies on what the range holds.
                 unsafe { SystemPages.apply(Step::Decommit, at, bytes) }?;
+                assert!(!self.panics.load(Relaxed), "a source that panics");
                 Err(PageError { call: PageCall::Discard, bytes, code: libc::ENOMEM })
             }
             // SAFETY: handed on.

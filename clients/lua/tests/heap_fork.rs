@@ -3,11 +3,10 @@
 
 mod common;
 
-use common::watched::watched;
 use common::{place, programs, sealed_corpus};
 use permacode::{DualArena, HeapArena};
 use permacode_lua::{Function, State};
-use permacode_witness::{Child, End, copied, memory};
+use permacode_witness::{Child, End, copied, memory, watched};
 use std::fs;
 use std::ops::Range;
 
@@ -27,7 +26,7 @@ fn a_worker_on_both_arenas_copies_heap_pages_and_no_code_page() {
     let old = objects(&arenas.heap);
     let right = |(f, (sample, _)): (&Function<'_, '_>, &(common::Sample, _))| f.run().as_ref() == Ok(&sample.expected);
     watched(
-        || functions.iter().zip(&placed).all(right),
+        || assert!(functions.iter().zip(&placed).all(right)),
         |pid| {
             let code = || placed.iter().map(|(_, program)| program.bytes().as_ptr_range());
             let code: Vec<_> = code().map(|bytes| bytes.start.addr()..bytes.end.addr()).collect();
@@ -64,7 +63,7 @@ fn behind_a_fence_a_worker_copies_fewer_of_the_pages_that_its_parent_used() {
             arenas.heap.fence();
         }
         let old = objects(&arenas.heap);
-        watched(|| worker.run().is_ok(), |pid| copied(pid, old).unwrap())
+        watched(|| assert!(worker.run().is_ok()), |pid| copied(pid, old).unwrap())
     };
     let (without, with) = (copied_behind(false), copied_behind(true));
     assert!(without > 50, "{without} pages: the holes were not used");

@@ -3,11 +3,10 @@
 
 mod common;
 
-use common::watched::watched;
 use common::{place, sealed_corpus};
 use permacode::CodeArena;
 use permacode_lua::{Program, State};
-use permacode_witness::{Child, End, copied, memory};
+use permacode_witness::{Child, End, copied, memory, watched};
 use std::ops::Range;
 
 const PAGE: usize = 4096;
@@ -72,11 +71,8 @@ fn a_forked_worker_that_runs_every_program_copies_no_code_page() {
     };
     watched(
         || {
-            all(functions
-                .iter()
-                .zip(&placed)
-                .map(|(f, (sample, _))| f.run().as_ref() == Ok(&sample.expected))
-                .collect())
+            let right = functions.iter().zip(&placed).map(|(f, (sample, _))| f.run().as_ref() == Ok(&sample.expected));
+            assert!(all(right.collect()));
         },
         |pid| {
             let memory = memory(pid, range.clone()).unwrap();
@@ -99,7 +95,7 @@ fn a_page_that_a_worker_does_write_to_is_seen() {
             let byte: *mut u8 = program.bytes().as_ptr().cast_mut();
             // SAFETY: made writable above; nobody runs the program in this child.
             unsafe { byte.write_volatile(0) };
-            writable
+            assert!(writable);
         },
         |pid| {
             assert_eq!(memory(pid, pages.clone()).unwrap().private_dirty(), PAGE as u64);

@@ -117,4 +117,15 @@ impl<T> AtomicPtr<T> {
     ) -> Result<*mut T, *mut T> {
         self.model().compare_exchange(current, new, success, failure)
     }
+
+    /// It never fails for nothing: that would be as if another thread came between.
+    pub(crate) fn compare_exchange_weak(
+        &self,
+        current: *mut T,
+        new: *mut T,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<*mut T, *mut T> {
+        self.compare_exchange(current, new, success, failure)
+    }
 }

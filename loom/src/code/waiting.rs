@@ -43,7 +43,7 @@ impl Pages {
         };
         let vacant = self.shelf.vacancy(board).unwrap();
         // SAFETY: the caller's, and nobody else's: loom would see it.
-        self.shelf.leave(unsafe { vacant.with(bytes) });
+        self.shelf.leave(unsafe { vacant.fill(bytes) });
     }
 
     /// Goes on in a tail: takes `count` units of one that has as many, writes there, and leaves the rest. The units.
@@ -51,11 +51,11 @@ impl Pages {
         let mut held = self.shelf.take(count * UNIT, UNIT, |range| range.len() >= count * UNIT)?;
         let end = held.range().start + count * UNIT;
         let piece = if end < held.range().end {
-            let piece = held.split(end);
+            let piece = held.split_front(end);
             self.shelf.leave(held);
             piece
         } else {
-            self.shelf.empty(held)
+            self.shelf.vacate(held)
         };
         let units = piece.start / UNIT..piece.end / UNIT;
         self.count(&units);
@@ -147,7 +147,7 @@ fn a_tail_that_begins_in_a_page_is_found_after_it_was_left() {
         let other = pages.clone();
         let second = thread::spawn(move || other.leave_bytes(UNIT + 1..2 * UNIT + 1));
         let held = pages.shelf.take(UNIT, UNIT, |range| range.start == 0);
-        pages.shelf.empty(held.unwrap());
+        pages.shelf.vacate(held.unwrap());
         pages.leave_bytes(3 * UNIT + 1..4 * UNIT + 1);
         second.join().unwrap();
         let ragged =

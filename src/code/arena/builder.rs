@@ -144,7 +144,7 @@ impl CodeArenaBuilder {
     /// is taken as it is. [`Protection::Fixed`] means [`Protection::SealedFile`], until you call
     /// [`CodeArena::harden_forever`].
     ///
-    /// Above protection a seal costs some ten system calls, one more for each 16 KiB, a copy and a mapping for each
+    /// Above protection a seal costs some twelve system calls, one more for each 16 KiB, a copy and a mapping for each
     /// stretch of pages. If the system refuses a level, sealing still succeeds, unless [`strict`](Self::strict) is set.
     /// [`Module::protection`](crate::Module::protection) says which level holds, and [`CodeArena::refused`] why.
     ///

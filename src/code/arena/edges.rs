@@ -15,12 +15,13 @@
 
 use super::arena::CodeArena;
 use super::share::Share;
+use crate::base::atomics::AtomicPtr;
 use crate::error::Error;
 use core::alloc::Layout;
 use core::iter;
 use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicPtr, Ordering::*};
+use core::sync::atomic::Ordering::*;
 
 /// A list of arenas that live as long as the one that it is part of.
 pub(super) struct Edges {
@@ -74,11 +75,11 @@ impl Edges {
     /// 1. `place` is a record for one edge, the caller's alone.
     /// 2. It is in the ledger of the arena that the list is part of.
     unsafe fn push(&self, place: NonNull<Edge>, share: Share) {
-        let (mut newest, share) = (self.newest.load(Acquire), ManuallyDrop::new(share));
+        let (mut newest, share) = (self.newest.load(Relaxed), ManuallyDrop::new(share));
         // SAFETY: the caller's promise (1).
         unsafe { place.write(Edge { share, older: newest }) };
-        // Release: whoever finds the edge finds it whole. Acquire: and all below it.
-        while let Err(now) = self.newest.compare_exchange_weak(newest, place.as_ptr(), Release, Acquire) {
+        // Release: whoever finds the edge finds it whole, and all below it, which were put there by such exchanges.
+        while let Err(now) = self.newest.compare_exchange_weak(newest, place.as_ptr(), Release, Relaxed) {
             newest = now;
             // SAFETY: the same; nobody has found it yet.
             unsafe { (*place.as_ptr()).older = now };
@@ -92,13 +93,15 @@ impl Edges {
         iter::successors(edge(self.newest.load(Acquire)), move |found| edge(found.older))
     }
 
-    fn is_empty(&mut self) -> bool {
-        self.newest.get_mut().is_null()
+    fn is_empty(&self) -> bool {
+        self.newest.load(Relaxed).is_null()
     }
 
     /// Lets go of all that is kept. Arenas that end with it, and keep others, are put in front of `waiting`.
     fn let_go(&mut self, waiting: &mut Option<NonNull<CodeArena>>) {
-        let mut next = core::mem::replace(self.newest.get_mut(), ptr::null_mut());
+        // Relaxed: nobody else has the list.
+        let mut next = self.newest.load(Relaxed);
+        self.newest.store(ptr::null_mut(), Relaxed);
         // SAFETY: as in `all`; the store that the edge lies in is dropped after the list.
         while let Some(edge) = unsafe { next.as_mut() } {
             next = edge.older;

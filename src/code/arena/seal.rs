@@ -43,8 +43,8 @@ impl CodeArena {
     /// With [`CodeArenaBuilder::protection`](crate::code::CodeArenaBuilder::protection) each seal does so by itself.
     /// Call this to do it once, after the last seal, or to try again.
     ///
-    /// For each stretch of sealed pages that is not replaced yet it costs ten system calls, one more for each 16 KiB,
-    /// and a copy. A mapping for each stretch stays. The kernel allows some 65,000, so seal rarely, or call this once
+    /// Each stretch of sealed pages that is not replaced yet costs a copy and twelve system calls. Each 16 KiB after the first
+    /// costs one more. A mapping for each stretch stays. The kernel allows some 65,000, so seal rarely, or call this once
     /// in the end. Huge pages are given up: memory files lie on small ones, for which a fork copies no tables.
     ///
     /// SECURITY.md says what the process, others and debuggers can still do to such pages. Kernels before 6.7 need

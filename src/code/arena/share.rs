@@ -14,17 +14,18 @@
 //! A pointer, and no `Arc`, because an owner is a key of maps: what a share leads to is not part of the key.
 
 use super::arena::CodeArena;
+use crate::base::atomics::AtomicUsize;
 use alloc::sync::Arc;
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicUsize, Ordering::*};
+use core::sync::atomic::Ordering::*;
 
 /// The low bits of a share's word.
 const KIND: usize = 3;
 /// They are this for a share in counted memory, and zero for an arena.
 const COUNTED: usize = 1;
 
-/// More shares than this were forgotten, not dropped: the count stays up there, and the memory for ever.
+/// More shares than this were forgotten, not dropped: the count stays up there, and the memory for ever. As a signed number it is negative then.
 const MOST: usize = isize::MAX as usize;
 
 /// A share in an arena or in counted memory. It lives, where it is, until its last share is dropped.
@@ -51,7 +52,7 @@ impl Counted {
     #[inline(always)]
     fn add(&self) {
         // Relaxed, as in an `Arc`: whoever gets the new share gets it of one that counts.
-        if self.shares.fetch_add(1, Relaxed) >= MOST {
+        if (self.shares.fetch_add(1, Relaxed) as isize) < 0 {
             self.stay();
         }
     }
@@ -61,7 +62,7 @@ impl Counted {
     fn remove(&self) -> bool {
         let shares = self.shares.fetch_sub(1, Release);
         // One comparison for the last one, and for too many.
-        shares.wrapping_sub(2) >= MOST - 2 && self.was_last(shares)
+        (shares as isize) <= 1 && self.was_last(shares)
     }
 
     #[cold]
@@ -115,11 +116,11 @@ impl Share {
         self.0.addr().get() & KIND != 0
     }
 
-    /// The pointer that `first` was given.
+    /// The pointer that `first` was given, of a share in counted memory.
     #[inline(always)]
     fn memory(&self) -> NonNull<Counted> {
         // SAFETY: the bit was set in an aligned address that is not null.
-        unsafe { NonNull::new_unchecked(self.0.as_ptr().map_addr(|address| address & !KIND)) }.cast()
+        unsafe { NonNull::new_unchecked(self.0.as_ptr().map_addr(|address| address.wrapping_sub(COUNTED))) }.cast()
     }
 
     /// Returns `true` for a share in this very arena.
@@ -187,7 +188,6 @@ impl Drop for Share {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicUsize;
 
     static ENDED: AtomicUsize = AtomicUsize::new(0);
 

@@ -194,12 +194,11 @@ impl<'a> Loader<'a> {
     /// ```
     #[inline]
     pub fn alloc_padded(&self, bytes: &[u8], align: usize, zeros: usize) -> Result<&'a [u8], Error> {
-        if !align.is_power_of_two() {
-            return Err(Error::Alignment { align });
-        }
-        let too_large = Error::TooLarge { len: bytes.len().saturating_add(zeros), element: 1 };
-        let size = bytes.len().checked_add(zeros).ok_or(too_large)?;
-        let layout = Layout::from_size_align(size, align).map_err(|_| too_large)?;
+        let size = bytes.len().saturating_add(zeros);
+        let layout = Layout::from_size_align(size, align).map_err(|_| match align.is_power_of_two() {
+            true => Error::TooLarge { len: size, element: 1 },
+            false => Error::Alignment { align },
+        })?;
         let at = self.place_aligned(layout)?;
         // SAFETY: as in `alloc_slice_copy`; the bytes behind the copy are zero, because nobody wrote there yet (invariant 7).
         unsafe {
@@ -374,6 +373,7 @@ impl<'a> Loader<'a> {
     ///
     /// In transient code it is a comparison for each piece of the region. These are at most seven for its first 64 KiB,
     /// then at most one for each 32 KiB and for each longer block.
+    #[doc(alias = "set")]
     pub fn link<T: Permanent>(&self, at: &Link<'a, T>, to: &'a T) -> Result<(), Error> {
         let address = ptr::from_ref(at).addr();
         if !self.filled(address) {

@@ -1,4 +1,4 @@
-//! A module while it is open: blocks are placed in it.
+//! Loaders, and the rooms that they fill: of a module while it is open, or of a region of transient code.
 //!
 //! ```text
 //!   open_module · native_module        a module while it is built, of blocks or of machine code

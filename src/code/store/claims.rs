@@ -102,11 +102,11 @@ impl CodePages {
                 let held = held.or_else(|| {
                     let vacant = shelf.vacancy(board)?;
                     // SAFETY: nothing lies there yet.
-                    Some(unsafe { vacant.with(edge..edge) })
+                    Some(unsafe { vacant.fill(edge..edge) })
                 });
                 let Some(mut held) = held else { return Ok(Some(claim.into_tail())) };
                 // SAFETY: claimed just now, right behind.
-                unsafe { held.lengthen(claim.keep().end) };
+                unsafe { held.extend_back(claim.keep().end) };
                 shelf.set_edge(held.spot());
                 Ok(Some(self.cut(search, held, rest.len())))
             }
@@ -130,7 +130,7 @@ impl CodePages {
         match self.claim_at(search, held.range()) {
             Ok(Some(claim)) => {
                 // SAFETY: claimed just now, right behind.
-                unsafe { held.lengthen(claim.keep().end) };
+                unsafe { held.extend_back(claim.keep().end) };
                 Ok(Some(self.cut(search, held, 0)))
             }
             other => {

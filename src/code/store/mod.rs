@@ -2,11 +2,12 @@
 //!
 //! ```text
 //!   code_store                               all of it
-//!   code_pages over claims · tails · sealing   claimed → closed → sealed → replaced → fixed; who may write where (refusal: why not)
-//!   module_list · name_trie · page_table     tables over the modules, the names and the pages
+//!   code_pages, its methods in claims · tails · sealing   claimed → closed → sealed → replaced → fixed; who may write where (refusal: why not)
+//!   module_list · name_trie                  tables over the modules and the names
+//!   page_table over page_groups              a table over the pages
 //!   extent                                   what a module fills (protection: how hard that is to change; counters: sums)
 //!   ledger · record                          where records lie, and how they are found
-//!   shelf · tail · watermark                 tails that wait, or may; what is claimed
+//!   shelf · tail · watermark                 room that waits for a loader, or is held by one; what is claimed
 //!   spare_sites · berth                      pools of site numbers, left by one owner for the next
 //!   plan · ground                            where the parts of the reservation lie; the reservation itself
 //! ```

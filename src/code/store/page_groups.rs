@@ -4,7 +4,7 @@
 //!       in front of the code, for its first pages and its last                    behind it, for all between
 //!
 //!         group 1         group 0                                                  group n
-//!   ┼ … ┼ ┄ ┄ ┄ ┄ ┼ full │ marks × 6 │ owner × 64 ┼ records ▶ ┼ code ┼ full │ marks │ owners ┼ … ▶ ┄ no access ┄ ◀ … ┤
+//!   ┼ … ┼ ┄ ┄ ┄ ┄ ┼ full │ flags × 6 │ owner × 64 ┼ records ▶ ┼ code ┼ full │ flags │ owners ┼ … ▶ ┄ no access ┄ ◀ … ┤
 //!                            a bit a page  one pointer
 //! ```
 //!
@@ -29,7 +29,7 @@ pub(super) const GROUP: usize = usize::BITS as usize;
 pub(in crate::code) enum PageFlag {
     /// Every loader that could write there is finished and the tail behind it is given up. Nobody writes there again.
     Closed,
-    /// Closed, and the source made it read-only.
+    /// Closed, and the source sealed it: read-only, if it protects.
     Sealed,
     /// Sealed, and the processor may execute it.
     Executable,
@@ -41,7 +41,7 @@ pub(in crate::code) enum PageFlag {
     Begins,
 }
 
-const MARKS: usize = 6;
+const FLAGS: usize = 6;
 
 /// Groups in front of the code for its first pages: 192 KiB of them, for 86 MiB of code on pages of 4 KiB. Beyond, the table is a mapping
 /// more.
@@ -55,18 +55,18 @@ pub(super) const STEP: usize = 64 << 10;
 pub(super) struct Group {
     /// Of every 64th group: which of it and the 63 behind it have all pages sealed.
     pub(super) full: AtomicUsize,
-    marks: [AtomicUsize; MARKS],
+    flags: [AtomicUsize; FLAGS],
     /// The finished extent with the highest address on each page.
     pub(super) owners: [AtomicRecord<Extent>; GROUP],
 }
 
 impl Group {
-    pub(super) fn mark(&self, mark: PageFlag) -> &AtomicUsize {
-        &self.marks[mark as usize]
+    pub(super) fn flag(&self, flag: PageFlag) -> &AtomicUsize {
+        &self.flags[flag as usize]
     }
 
-    pub(super) fn bits(&self, mark: PageFlag) -> usize {
-        self.mark(mark).load(Acquire)
+    pub(super) fn bits(&self, flag: PageFlag) -> usize {
+        self.flag(flag).load(Acquire)
     }
 }
 

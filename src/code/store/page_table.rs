@@ -1,16 +1,13 @@
 //! The state of each code page, out of line: is it closed, is it sealed, whose bytes lie there.
 //!
 //! * flags ([`PageFlag`]): what was done to it so far, a bit each.
-//! * **full**, of every 64th group: which of it and the 63 behind it have all pages sealed. A search for more passes
-//!   over 4,096 pages with one load.
+//! * **full**, of each group that is the first of as many as a word has bits: which of these have all pages sealed. A
+//!   search for more passes over 4,096 pages with one load, on 64 bits.
 //! * **owner**: the finished extent with the highest address on the page; those below it follow by [`Extent::below`].
 //!
-//! Bits are only ever set, so any number of threads may close, seal and look up at once. If a thread vanishes before it
-//! sets one, pages stay unsealed. The exception is `Begins`, which only counts mappings.
-//!
-//! The first groups lie in zeroed memory just before the records, the very first nearest. In front of them lie the last
-//! ones, for machine code. All of these are writable from the beginning. The others are made writable, from both ends,
-//! before the pages that they describe are handed out. Nothing is said of a page whose group is not there.
+//! Flags are only ever set, so any number of threads may close, seal and look up at once. If a thread vanishes before it
+//! sets one, pages stay unsealed. The exception is `Begins`, which only counts mappings. An owner is replaced by one
+//! above it. `page_groups.rs` says where all of this lies.
 
 use super::extent::Extent;
 use super::page_groups::{GROUP, Group, PageFlag, PageGroups};
@@ -39,26 +36,26 @@ impl PageTable {
         self.groups.get(index / GROUP * GROUP)
     }
 
-    /// Marks `pages`.
+    /// Sets a flag of `pages`.
     ///
     /// # Safety
     ///
-    /// What the [mark](PageFlag) says is so of every one of them, and stays so.
-    pub(in crate::code) unsafe fn set(&self, mark: PageFlag, pages: PageRange) {
-        self.add(mark, pages);
+    /// What the [flag](PageFlag) says is so of every one of them, and stays so.
+    pub(in crate::code) unsafe fn set(&self, flag: PageFlag, pages: PageRange) {
+        self.add(flag, pages);
     }
 
-    fn add(&self, mark: PageFlag, pages: PageRange) {
+    fn add(&self, flag: PageFlag, pages: PageRange) {
         for (group, mask) in self.masks(pages) {
-            group.mark(mark).fetch_or(mask, Release);
+            group.flag(flag).fetch_or(mask, Release);
         }
     }
 
-    /// Returns `true` if every one of `pages` is marked.
-    pub(in crate::code) fn is_set(&self, mark: PageFlag, pages: PageRange) -> bool {
-        // A page whose group is not there has no mark.
+    /// Returns `true` if every one of `pages` has the flag.
+    pub(in crate::code) fn is_set(&self, flag: PageFlag, pages: PageRange) -> bool {
+        // A page whose group is not there has no flag.
         bits::words(pages.numbers())
-            .all(|(index, mask)| self.groups.get(index).is_some_and(|group| group.bits(mark) & mask == mask))
+            .all(|(index, mask)| self.groups.get(index).is_some_and(|group| group.bits(flag) & mask == mask))
     }
 
     /// Says that `pages` were replaced together, by one mapping.
@@ -68,7 +65,7 @@ impl PageTable {
     /// They were: every one of them is sealed, and memory that nobody can change lies there.
     pub(in crate::code) unsafe fn replace(&self, pages: PageRange) {
         for (group, mask) in self.masks(pages) {
-            group.mark(PageFlag::Begins).fetch_and(!mask, Release);
+            group.flag(PageFlag::Begins).fetch_and(!mask, Release);
         }
         self.add(PageFlag::Begins, PageRange::numbered(pages.start()..pages.start() + 1));
         // A larger replacement that this one cut goes on behind it.
@@ -79,7 +76,7 @@ impl PageTable {
         self.add(PageFlag::Replaced, pages);
     }
 
-    /// The first stretch of pages in `pages` that have one mark and not the other, and are alike in being executable.
+    /// The first stretch of pages in `pages` that have one flag and not the other, and are alike in being executable.
     pub(in crate::code) fn next_between(
         &self,
         pages: PageRange,
@@ -96,15 +93,14 @@ impl PageTable {
         self.next_stretch(first, alike).map(|stretch| (stretch, executable))
     }
 
-    /// Counts the kernel's mappings that these pages make up, in front of which there is none: stretches of pages that
-    /// are alike.
+    /// Counts the kernel's mappings in these pages, which are stretches of pages that are alike. None of them goes on in front of the first page.
     pub(in crate::code) fn mappings(&self, pages: PageRange) -> usize {
         const SHOWN: [PageFlag; 4] = [PageFlag::Sealed, PageFlag::Executable, PageFlag::Replaced, PageFlag::Fixed];
         let mut before = [0; SHOWN.len()];
         let begins = |(group, mask): (&Group, usize)| {
             let mut begins = group.bits(PageFlag::Begins);
-            for (mark, before) in SHOWN.iter().zip(&mut before) {
-                let bits = group.bits(*mark);
+            for (flag, before) in SHOWN.iter().zip(&mut before) {
+                let bits = group.bits(*flag);
                 begins |= bits ^ (bits << 1 | *before);
                 *before = bits >> (GROUP - 1);
             }
@@ -121,11 +117,11 @@ impl PageTable {
     ///
     /// # Safety
     ///
-    /// Nobody writes to any of them again, and the source has made them read-only.
+    /// Nobody writes to any of them again, and the source did [`Step::Seal`](crate::pages::Step::Seal): they are read-only if it protects.
     pub(in crate::code) unsafe fn seal(&self, pages: PageRange) {
         let first = pages.start() / GROUP;
         for (index, (group, mask)) in (first..).zip(self.masks(pages)) {
-            if group.mark(PageFlag::Sealed).fetch_or(mask, Release) | mask == usize::MAX {
+            if group.flag(PageFlag::Sealed).fetch_or(mask, Release) | mask == usize::MAX {
                 self.over(index).iter().for_each(|over| _ = over.full.fetch_or(1 << (index % GROUP), Release));
             }
         }
@@ -140,7 +136,7 @@ impl PageTable {
             from = from.max(group * GROUP);
             let rest = self.groups.get(group).map_or(0, pending) >> (from % GROUP);
             if rest != 0 {
-                return self.next_stretch(pages.from(from + rest.trailing_zeros() as usize), pending);
+                return self.next_stretch(pages.starting_at(from + rest.trailing_zeros() as usize), pending);
             }
             from = (group + 1) * GROUP;
         }
@@ -213,9 +209,9 @@ mod tests {
         test(PageTable::new(unsafe { PageGroups::new(end, rest, pages) }));
     }
 
-    fn set(table: &PageTable, mark: PageFlag, pages: Range<usize>) {
+    fn set(table: &PageTable, flag: PageFlag, pages: Range<usize>) {
         // SAFETY: no memory belongs to these pages.
-        unsafe { table.set(mark, numbered(pages)) };
+        unsafe { table.set(flag, numbered(pages)) };
     }
 
     fn seal(table: &PageTable, pages: Range<usize>) {

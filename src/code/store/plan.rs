@@ -3,12 +3,12 @@
 
 use crate::base::page::{PageSize, RECORD_ALIGN};
 
-/// The layout of a code arena's reservation. All parts are whole pages, but for the border between the page table and
+/// The layout of a code arena's reservation. All borders lie between pages, except that between the page table and
 /// the ledger.
 ///
 /// ```text
-///   0              table           start                     start + code            rest              len
-///   ├─ ◀ its first ─┼─ ledger, its ─┼──── code pages ▶ ┄┄┄┄┄┄┄┄┄┄┄┄┼┄┄┄┄┄┄┄ ◀ ledger ───┼─ its others ▶ ┄─┤
+///   0              table           start                     start + code            rest                len
+///   ├─ ◀ its first ─┼─ ledger, its ─┼──── code pages ▶ ┄┄┄┄┄┄┄┄┄┄┄┄┼┄┄┄┄┄┄┄ ◀ ledger ───┼─ its others ▶ ┄ ◀ ┤
 ///      groups of      first part ▶                                     its second part     groups of
 ///      the page table                                                                        the page table
 /// ```
@@ -16,7 +16,7 @@ use crate::base::page::{PageSize, RECORD_ALIGN};
 /// A small arena keeps everything close together. The kernel needs a page of page tables for each 2 MiB, and that costs
 /// as much to make as the memory itself. The part in front of the code is writable from the beginning, so that it makes
 /// no mapping of its own. It is short, because writable memory is charged. The rest lies behind the code, on both sides
-/// of one place: one mapping more.
+/// of one place: a mapping more, and one for much machine code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::code) struct StorePlan {
     /// The border between the page table's part in front of the code and the ledger. It lies in the middle of a page,
@@ -34,7 +34,7 @@ pub(in crate::code) struct StorePlan {
     pub(in crate::code) len: usize,
 }
 
-/// Bytes of the ledger's first part at most: some 2,000 modules.
+/// The ledger's first part is half a page longer than this at most, or one chunk: some 2,000 modules.
 const FRONT: usize = 256 << 10;
 
 impl StorePlan {

@@ -22,13 +22,13 @@ pub enum Protection {
     /// Immutable by type only: the module is finished, and no safe code can write to it. A stray store still can: some
     /// of its pages are writable, or their source cannot protect them.
     TypeOnly,
-    /// Every page is mapped read-only: a store dies of a signal. Does not stop `mprotect`, `munmap`, `MADV_DONTNEED` or
+    /// Every page is mapped read-only: a store raises a signal. Does not stop `mprotect`, `munmap`, `MADV_DONTNEED` or
     /// `/proc/self/mem`.
     ReadOnly,
-    /// Every page is a memory file's that is sealed against writing, shrinking, growing and other seals. Stops
-    /// `mprotect` and `/proc/self/mem` besides. Does not stop `munmap` and other calls that take the mapping away. A
+    /// Every page maps a memory file that is sealed against writing, shrinking, growing and other seals. This stops
+    /// `mprotect` and `/proc/self/mem`, too; `MADV_DONTNEED` does nothing to it. Does not stop `munmap` and other calls that take the mapping away. A
     /// fork copies no page tables for it. Linux.
     SealedFile,
-    /// The mapping cannot be changed either, by anybody, for as long as the process and its children live. Linux 6.10 and later, 64 bits.
+    /// The mapping cannot be changed either, for the life of the process; a forked child inherits that. Linux 6.10 and later, 64 bits.
     Fixed,
 }

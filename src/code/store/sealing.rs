@@ -25,7 +25,7 @@ impl CodePages {
     pub(in crate::code) fn seal_extent(&self, extent: &Extent) -> Result<usize, PageError> {
         let pages = self.page().touched(extent.start()..extent.end());
         let (mut from, mut sealed, mut refused) = (pages.start(), 0, None);
-        while let Some(stretch) = self.table.next_unsealed(pages.from(from)) {
+        while let Some(stretch) = self.table.next_unsealed(pages.starting_at(from)) {
             from = stretch.end();
             match self.seal(stretch) {
                 Ok(pages) => sealed += pages,
@@ -76,7 +76,7 @@ impl CodePages {
         let (mut sealed, mut refused) = (0, None);
         for pages in self.claimed_pages() {
             let mut from = pages.start();
-            while let Some(stretch) = self.table.next_unsealed(pages.from(from)) {
+            while let Some(stretch) = self.table.next_unsealed(pages.starting_at(from)) {
                 from = stretch.end();
                 match self.seal(stretch).and_then(|pages| self.raise(stretch).map(|()| pages)) {
                     Ok(pages) => sealed += pages,
@@ -193,7 +193,7 @@ impl CodePages {
         self.claimed_pages().into_iter().try_for_each(|pages| {
             let mut from = pages.start();
             while let Some((stretch, _)) =
-                self.table.next_between(pages.from(from), PageFlag::Sealed, PageFlag::Replaced)
+                self.table.next_between(pages.starting_at(from), PageFlag::Sealed, PageFlag::Replaced)
             {
                 from = stretch.end();
                 self.replace_sealed_of(stretch)?;
@@ -235,7 +235,9 @@ impl CodePages {
         step: impl Fn(PageRange, bool) -> Result<(), PageError>,
     ) -> Result<(), PageError> {
         let (mut from, mut refused) = (pages.start(), None);
-        while let Some((stretch, executable)) = self.table.next_between(pages.from(from), PageFlag::Sealed, without) {
+        while let Some((stretch, executable)) =
+            self.table.next_between(pages.starting_at(from), PageFlag::Sealed, without)
+        {
             from = stretch.end();
             if let Err(error) = step(stretch, executable) {
                 // Another thread may have fixed a part of them, which cannot be replaced then: the rest is tried again.

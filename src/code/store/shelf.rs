@@ -1,19 +1,19 @@
-//! Tails that wait for a loader: what finished modules left of the room that they had.
+//! Tails that wait for a loader: room that is committed and that no loader holds.
 //!
 //! ```text
 //!   shelf ─▶ board: waiting, a bit a place for each class of sizes │ taken, ragged: a bit a place │ places: start..limit, … ─▶ board ─▶ …
 //! ```
 //!
-//! A place is somebody's, from the moment he sets its bit in `taken` until he clears it. Its owner says there which
-//! bytes the tail has, and sets its bit in `waiting`: now it is nobody's. The thread that clears that bit is the next
-//! owner. Each of these steps is one atomic operation (invariant 5). A thread that vanishes loses the tails that it
-//! held, and no other.
+//! A place with its bit in `taken` is in use. With its bit in `waiting`, too, a tail lies there and any thread may take
+//! it: the one that clears that bit owns the place. Without, one thread owns it. It writes there which bytes the tail
+//! has, and then sets the bit. Each change of owner is one atomic operation (invariant 5). A thread that vanishes loses
+//! the tails that it held, and no other.
 //!
-//! A bit is only ever the right to a place, whatever lies there by then, and its new owner looks again. So a place may
-//! be emptied and filled between a look at it and the taking. `loom/` tries that.
+//! Who takes a place has looked at it before, and looks again once it is its own: by then another tail may lie there. So a
+//! place may be emptied and filled between the look and the taking. `loom/` tries that.
 //!
-//! Boards are records: any number of tails may wait. A look for room costs a load for each class. In a class in which
-//! any tail waits it costs one more for each board, and two for each tail that might do. A tail that begins in the middle
+//! Boards are records: any number of tails may wait. A look for room costs a load for each class. In a class with
+//! tails it costs two more for each board, and two for each tail that it looks at. A tail that begins in the middle
 //! of a page is *ragged*: that page cannot be sealed. A seal finds those with a load for each board.
 
 use super::record::{AtomicRecord, Record};
@@ -23,13 +23,13 @@ use crate::base::{align, bits};
 use core::ops::Range;
 use core::sync::atomic::Ordering::*;
 
-/// Places on a board: no more than a word has bits, on any machine.
+/// Places on a board: a bit each in a word, which may have 32.
 const PLACES: usize = 32;
 
 /// Classes of sizes: the last one has all from 2 MiB on.
 const CLASSES: usize = 16;
 
-/// No more tails of one class are looked at for one that fits. Only in the class that a block's own size lies in do many not.
+/// No more tails of one class are looked at for one that fits. Only in the class of the block's own size may many be too short.
 const LOOKS: usize = 1024;
 
 /// A shorter tail does not wait: it is not worth the record that a loader needs to go on there.
@@ -86,7 +86,7 @@ impl<'l> Spot<'l> {
         1 << self.place
     }
 
-    /// Returns the tail that waits there, or did.
+    /// Reads the place without owning it. The two ends may be of different tails: whoever takes it looks again.
     fn peek(&self) -> Range<usize> {
         self.board.range(self.place)
     }
@@ -113,6 +113,7 @@ impl<'l> Spot<'l> {
 }
 
 /// A place that the holder of this owns, without a tail.
+#[must_use = "a place that nobody leaves a tail at is lost"]
 pub(in crate::code) struct Vacant<'l>(Spot<'l>);
 
 impl<'l> Vacant<'l> {
@@ -124,15 +125,16 @@ impl<'l> Vacant<'l> {
     ///
     /// # Safety
     ///
-    /// 1. The caller holds these bytes, and does not from now on: they are claimed, committed, zero, nobody else's.
+    /// 1. The caller owns these bytes, and gives them up: they are claimed, committed, zero, nobody else's.
     /// 2. On the page where they begin, nobody writes in front of them.
-    pub(in crate::code) unsafe fn with(self, range: Range<usize>) -> Held<'l> {
+    pub(in crate::code) unsafe fn fill(self, range: Range<usize>) -> Held<'l> {
         Held { spot: self.0, range }
     }
 }
 
 /// A tail that the holder of this owns, with its place. It is claimed, committed and zero, and nobody writes in front
 /// of it on its first page.
+#[must_use = "a tail that nobody leaves is lost"]
 pub(in crate::code) struct Held<'l> {
     spot: Spot<'l>,
     range: Range<usize>,
@@ -148,7 +150,7 @@ impl<'l> Held<'l> {
     }
 
     /// Takes the bytes up to `end`, not above the limit, out of the tail: they are the caller's.
-    pub(in crate::code) fn split(&mut self, end: usize) -> Range<usize> {
+    pub(in crate::code) fn split_front(&mut self, end: usize) -> Range<usize> {
         debug_assert!(self.range.start <= end && end <= self.range.end);
         let front = self.range.start..end;
         self.range.start = end;
@@ -156,7 +158,7 @@ impl<'l> Held<'l> {
     }
 
     /// Takes the bytes from `start` on, not below where it begins, out of the tail: they are the caller's.
-    pub(in crate::code) fn split_off(&mut self, start: usize) -> Range<usize> {
+    pub(in crate::code) fn split_back(&mut self, start: usize) -> Range<usize> {
         debug_assert!(self.range.start <= start && start <= self.range.end);
         let back = start..self.range.end;
         self.range.end = start;
@@ -167,8 +169,8 @@ impl<'l> Held<'l> {
     ///
     /// # Safety
     ///
-    /// As for [`Vacant::with`], for the bytes from `start` to where the tail begins.
-    pub(in crate::code) unsafe fn begin(&mut self, start: usize) {
+    /// As for [`Vacant::fill`], for the bytes from `start` to where the tail begins.
+    pub(in crate::code) unsafe fn extend_front(&mut self, start: usize) {
         debug_assert!(start <= self.range.start);
         self.range.start = start;
     }
@@ -178,7 +180,7 @@ impl<'l> Held<'l> {
     /// # Safety
     ///
     /// The bytes from its limit to this one are the caller's own: claimed, committed, zero.
-    pub(in crate::code) unsafe fn lengthen(&mut self, limit: usize) {
+    pub(in crate::code) unsafe fn extend_back(&mut self, limit: usize) {
         debug_assert!(limit >= self.range.end);
         self.range.end = limit;
     }
@@ -189,7 +191,8 @@ pub(in crate::code) struct Shelf {
     first: AtomicRecord<Board>,
     /// A tail that lay at the edge of what is claimed when it was left: its board and its place. A hint, and two words that need not agree.
     edge: (AtomicRecord<Board>, AtomicUsize),
-    /// Tails that wait, of each class; where threads vanished, more than there are. A class without any is not looked for.
+    /// Tails that wait, of each class, or more than that: while one is left or taken, and for ever where a thread vanished then. A class
+    /// without any is not looked for.
     counts: [AtomicUsize; CLASSES],
     /// The board where a vacant place was found last. A hint: any board will do.
     recent: AtomicRecord<Board>,
@@ -223,12 +226,12 @@ impl Shelf {
 
     // ── leaving ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// A place for a tail more; if there is none, on the board that `make` makes, if it does.
+    /// Takes a free place; if all boards are full, on a new one that `make` makes, if it does.
     pub(in crate::code) fn vacancy<'l>(
         &'l self,
         make: impl FnOnce() -> Option<Record<'l, Board>>,
     ) -> Option<Vacant<'l>> {
-        // From the last one on, so that a place is not looked for on every full board. Those before it come before a new one.
+        // From the board where one was found last, to pass over full ones. Then all, before a new one is made.
         let boards = Self::boards_from(self.recent.get()).chain(self.boards());
         if let Some(vacant) = { boards }.find_map(Self::vacant) {
             self.recent.set(vacant.0.board);
@@ -271,25 +274,26 @@ impl Shelf {
     }
 
     /// Empties a place: what was there is the caller's.
-    pub(in crate::code) fn empty(&self, held: Held<'_>) -> Range<usize> {
+    pub(in crate::code) fn vacate(&self, held: Held<'_>) -> Range<usize> {
         let Held { spot, range } = held;
         spot.set_ragged(false);
         // Release: what this owner read of the place was read before the next one, which acquires it, writes there. Loom tries no load that sees a
-        // later store, so no test of it fails without.
+        // later store, so it cannot show the need for this.
         spot.board.taken.fetch_and(!spot.bit(), Release);
         range
     }
 
     // ── taking ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// Takes a tail of at least `size` bytes that `fits`: one of the shortest of those from `wish` on, or else one of the longest.
+    /// Takes a tail that `fits`. It looks among those of about `wish` bytes first, then among longer ones, then among shorter ones, down to about
+    /// `size`.
     pub(in crate::code) fn take<'l>(
         &'l self,
         size: usize,
         wish: usize,
         fits: impl Fn(&Range<usize>) -> bool,
     ) -> Option<Held<'l>> {
-        // Nothing was ever left here.
+        // Without a board, nothing was ever left.
         self.first.get()?;
         let class = |size| align::class(size, LEAST, CLASSES);
         let wished = class(wish.max(size));
@@ -362,7 +366,7 @@ impl Shelf {
         self.boards().flat_map(|board| Self::spots(board, board.get().ragged.load(Relaxed)))
     }
 
-    /// The places where tails wait that are no longer than twice `size`, the shorter ones first.
+    /// The places where tails wait of the class of `size` and of those below it, the shorter ones first. All from 2 MiB on are one class.
     pub(in crate::code) fn short(&self, size: usize) -> impl Iterator<Item = Spot<'_>> {
         (0..=align::class(size, LEAST, CLASSES)).filter(|&class| self.has(class)).flat_map(|class| self.spots_of(class))
     }

@@ -4,8 +4,8 @@
 //!   first ─▶ ┌ pool ┐ ─▶ ┌ taken ┐ ─▶ ┌ pool ┐        records: one for each owner that there was at once
 //! ```
 //!
-//! An owner takes a pool that waits, or a new berth if none does, and leaves its pool in the same berth. So there are as
-//! many berths as there were owners at once, and no more numbers than these needed. A list only grows, and each of its
+//! An owner takes a pool that waits, or a new berth if none does, and leaves its pool in the same berth. So there are about as
+//! many berths as there were owners at once, and about as many numbers as these needed. A berth whose owner vanished stays taken. A list only grows, and each of its
 //! steps is one atomic operation (invariant 5).
 
 use super::berth::Berth;
@@ -13,7 +13,7 @@ use super::record::{AtomicRecord, Record};
 use crate::code::value::SitePool;
 use core::ptr::NonNull;
 
-/// All pools of an arena.
+/// The pools that wait in an arena, and the places of those that are taken.
 pub(in crate::code) struct SpareSites {
     first: AtomicRecord<PoolRecord>,
 }
@@ -36,14 +36,15 @@ impl PoolRecord {
     }
 }
 
-/// The right to leave a pool in an arena, which is not borrowed.
+/// The right to leave one pool in its berth. It does not borrow the arena.
+#[must_use = "a pool that is not left is lost"]
 pub(crate) struct Returns(NonNull<PoolRecord>);
 
 impl SpareSites {
     /// # Safety
     ///
     /// 1. The list becomes part of an arena.
-    /// 2. Records of [`take`](Self::take) come from that arena's ledger.
+    /// 2. The records that [`take`](Self::take) is given come from that arena's ledger.
     pub(in crate::code) const unsafe fn new() -> Self {
         // SAFETY: the caller's promise.
         Self { first: unsafe { AtomicRecord::empty() } }

@@ -1,4 +1,4 @@
-//! A tail: the right to write to room, as a value. Leaving it for others gives it away (`tails.rs`).
+//! A tail: bytes of code pages that its holder alone may fill. Parking it gives them to others (`tails.rs`).
 //!
 //! ```text
 //!   ├ finished or the holder's own ┼┄┄┄┄┄┄┄┄┄ range ┄┄┄┄┄┄┄┄┄┼ behind: what may wait there ┄┄
@@ -8,19 +8,20 @@
 use super::shelf::Spot;
 use core::ops::Range;
 
-/// Room that its holder alone may write to: claimed, committed, zero. On the page where it begins, nobody writes in front of it: room ends with
-/// a page, so what makes it longer begins one. What may wait right behind a tail is a hint.
+/// Room that its holder alone may write to: claimed, committed, zero. On the page where it begins, nobody writes in front of it. It ends where a
+/// page ends, so what is added to it begins on a fresh page. What may wait right behind a tail is a hint.
+#[must_use = "room that nobody parks is lost"]
 pub(in crate::code) struct Tail<'l> {
     range: Range<usize>,
     behind: Option<Spot<'l>>,
 }
 
 impl<'l> Tail<'l> {
-    /// A tail of room that somebody had.
+    /// Makes a tail of room that the caller gives up.
     ///
     /// # Safety
     ///
-    /// 1. The caller holds these bytes, and does not from now on: they are claimed, committed, zero, nobody else's.
+    /// 1. The caller owns these bytes, and gives them up: they are claimed, committed, zero, nobody else's.
     /// 2. On the page where they begin, nobody writes in front of them.
     pub(super) unsafe fn new(range: Range<usize>, behind: Option<Spot<'l>>) -> Self {
         Self { range, behind }

@@ -54,7 +54,7 @@ impl CodePages {
         if search.end == End::Back {
             let mut held = shelf.take(search.block.size(), 0, |range| self.last_pages(search, range).is_some())?;
             let start = self.last_pages(search, &held.range()).unwrap_or(held.range().start);
-            let range = held.split_off(start);
+            let range = held.split_back(start);
             self.put_back(search.end, held);
             // SAFETY: the end of a tail that was taken, from a page's beginning or from where that tail began.
             return Some(unsafe { Tail::new(range, None) });
@@ -79,7 +79,7 @@ impl CodePages {
     fn put_back(&self, end: End, held: Held<'_>) {
         let shelf = self.shelf(end);
         if held.range().is_empty() {
-            shelf.empty(held);
+            shelf.vacate(held);
         } else {
             shelf.leave(held);
         }
@@ -114,9 +114,9 @@ impl CodePages {
         let end = self.ceil(start.saturating_add(piece).min(range.end));
         if end == range.end {
             // SAFETY: a tail that was taken, all of it.
-            return unsafe { Tail::new(self.shelf(search.end).empty(held), None) };
+            return unsafe { Tail::new(self.shelf(search.end).vacate(held), None) };
         }
-        let (piece, behind) = (held.split(end), held.spot());
+        let (piece, behind) = (held.split_front(end), held.spot());
         self.shelf(search.end).leave(held);
         // SAFETY: the beginning of a tail that was taken.
         unsafe { Tail::new(piece, Some(behind)) }
@@ -138,7 +138,7 @@ impl CodePages {
         }
         if let Some(mut held) = behind.and_then(|spot| shelf.take_at(spot, |rest| rest.start == range.end)) {
             // SAFETY: the bytes of a tail, which nobody has any more.
-            unsafe { held.begin(range.start) };
+            unsafe { held.extend_front(range.start) };
             return shelf.leave(held);
         }
         let vacant = if range.len() < LEAST { None } else { shelf.vacancy(board) };
@@ -150,7 +150,7 @@ impl CodePages {
             shelf.set_edge(vacant.spot());
         }
         // SAFETY: as above.
-        shelf.leave(unsafe { vacant.with(range) });
+        shelf.leave(unsafe { vacant.fill(range) });
     }
 
     /// Pads tails that wait and begin in the middle of one of `pages`, so that this page can be sealed.
@@ -163,7 +163,7 @@ impl CodePages {
         };
         for spot in shelf.ragged() {
             let Some(mut held) = shelf.take_at(spot, partial) else { continue };
-            let padding = held.split(self.ceil(held.range().start));
+            let padding = held.split_front(self.ceil(held.range().start));
             // SAFETY: bytes of a tail that was taken, in front of which nobody writes.
             unsafe { self.give_up(padding) };
             self.put_back(End::Front, held);
@@ -181,7 +181,7 @@ impl CodePages {
         }
         for spot in shelf.short(spare()) {
             let Some(held) = shelf.take_at(spot, inside) else { continue };
-            let gap = shelf.empty(held);
+            let gap = shelf.vacate(held);
             self.closed_gaps.fetch_add(gap.len(), Relaxed);
             // SAFETY: a tail that was taken, in front of which nobody writes.
             unsafe { self.give_up(gap) };

@@ -11,7 +11,8 @@ use core::sync::atomic::{AtomicPtr, Ordering, fence};
 /// A reference inside a block that its open loader sets once: the only thing in sealed code that is not there from birth.
 ///
 /// A nested function refers to its parent, which is made after it; a class refers to its methods and they to it. Put a `Link` in the
-/// block that is made first and set it with [`Loader::link`](crate::Loader::link) when the other exists. Getting costs a load and a fence; there is
+/// block that is made first and set it with [`Loader::link`](crate::Loader::link) when the other exists. A link has no `set` of its own: only
+/// the loader knows whether the block may still be written. Getting costs a load and a fence; there is
 /// no count and no lock.
 ///
 /// It is invariant, and neither `Copy` nor `Clone`. So a link that lives long takes no target that lives short,
@@ -71,6 +72,7 @@ impl<'a, T: Permanent> Link<'a, T> {
     /// assert!(link.get().is_none());
     /// assert_eq!(size_of_val(&link), size_of::<usize>());
     /// ```
+    #[doc(alias = "new")]
     pub const fn unset() -> Self {
         Self { to: AtomicPtr::new(ptr::null_mut()), invariant: PhantomData }
     }

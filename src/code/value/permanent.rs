@@ -166,7 +166,7 @@ use super::tracer::Tracer;
     label = "use a side table for data that changes, a reference for data that owns memory, `#[derive(Permanent)]` for a type of your own",
     note = "cells, counters, caches, atomics, locks: a `SideTable`, indexed by a `Sites` field; a reference that closes a cycle: `Link<'a, T>`",
     note = "text: `&'a str`, from `loader.alloc_str` or `loader.intern`, or a `Name<'a>`, from `loader.intern_name`",
-    note = "`Vec<T>`, `Box<T>`, `Rc<T>`, pointers: `&'a [T]` or `&'a T`, from the loader",
+    note = "`Vec<T>`, `Box<T>`, `Rc<T>`, pointers: `&'a [T]` or `&'a T`, from the loader; an `Owned<T>` or a handle: `&'a T`, from `loader.at`",
     note = "a foreign type that is `Copy` and `'static`, such as `Duration`, or an alias of `fn(&mut Vm)`: `#[permanent(plain)]` on the field; elsewhere `Plain<T>`"
 )]
 pub unsafe trait Permanent: Send + Sync + Sized {

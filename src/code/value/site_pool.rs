@@ -17,9 +17,8 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::ops::Range;
 
-/// Lengths: 16 to 65,536 numbers.
-const LEAST: usize = 16;
-const LENGTHS: usize = 13;
+const LEAST: usize = SitePool::LEAST;
+const LENGTHS: usize = SitePool::LENGTHS;
 
 #[derive(Default)]
 pub(crate) struct SitePool {
@@ -50,6 +49,11 @@ impl SiteRange {
 }
 
 impl SitePool {
+    /// The numbers of the shortest range.
+    pub(crate) const LEAST: usize = 16;
+    /// Lengths of ranges, each twice the one before: 16 to 65,536 numbers.
+    pub(crate) const LENGTHS: usize = 13;
+
     /// A range of at least `count` numbers, at most 65,536; whether it has to be cleared, because it was somebody's before.
     ///
     /// `None` if no such range waits here.
@@ -64,8 +68,7 @@ impl SitePool {
     pub(crate) fn make(&self, counter: &SiteCounter, count: usize) -> Result<SiteRange, Error> {
         let (length, spare) = self.of_length(count)?;
         let mut spare = spare.borrow_mut();
-        let room = spare.made as usize + 1;
-        spare.starts.try_reserve(room).map_err(|_| Error::Memory { bytes: room * size_of::<u32>() })?;
+        spare.reserve()?;
         let start = counter.number(LEAST << length)?;
         spare.made += 1;
         Ok(SiteRange { start, length })
@@ -94,6 +97,31 @@ impl SitePool {
         }
     }
 
+    /// Takes any range out, which is another's from then on.
+    pub(crate) fn pop(&self) -> Option<Range<usize>> {
+        self.lengths.iter().enumerate().find_map(|(length, spare)| {
+            let mut spare = spare.borrow_mut();
+            let start = spare.starts.pop()?;
+            spare.was_clear();
+            spare.made -= 1;
+            Some(SiteRange { start, length }.range())
+        })
+    }
+
+    /// Takes in a range that was another's, and that nobody uses. It is as its code left it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] when there is none to keep it in.
+    pub(crate) fn adopt(&self, range: Range<usize>) -> Result<(), Error> {
+        let (_, spare) = self.of_length(range.len())?;
+        let mut spare = spare.borrow_mut();
+        spare.reserve()?;
+        spare.made += 1;
+        spare.starts.push(range.start as u32);
+        Ok(())
+    }
+
     /// Numbers that were ever taken from the arena, and how many of them are free now.
     pub(crate) fn count(&self) -> (usize, usize) {
         self.lengths.iter().enumerate().fold((0, 0), |(made, free), (length, spare)| {
@@ -120,6 +148,12 @@ impl SitePool {
 }
 
 impl Spare {
+    /// Makes room for one range more than were ever made.
+    fn reserve(&mut self) -> Result<(), Error> {
+        let room = self.made as usize + 1;
+        self.starts.try_reserve(room).map_err(|_| Error::Memory { bytes: room * size_of::<u32>() })
+    }
+
     /// As its next owner has it: what was clear for one is not for another, and what is not here never comes back.
     fn handed_over(this: RefCell<Self>) -> Self {
         let starts = this.into_inner().starts;

@@ -17,7 +17,14 @@ impl<T: Held + ?Sized> Owned<T> {
     /// [`CodeArena::seal`] makes its pages read-only.
     ///
     /// `lower` is an ordinary lowering function. It must accept any lifetime, so everything that the block leads to comes from the loader or is
-    /// `'static`. Code of other owners is had by [`Loader::at`].
+    /// `'static`. [`Loader::at`] returns code of another owner for it. Else the compiler says that a captured owner *does not live long
+    /// enough*.
+    ///
+    /// Pass a lowering function of your own as a closure, `|loader| lower(loader)`. Its name alone compiles only with the type on the right:
+    /// `Owned::<Code<'_>>::load(&arena, "m", lower)`.
+    ///
+    /// `?` in the closure yields the error type of the call. If it is not [`Error`], name it: end the closure with
+    /// `Ok::<_, MyError>(loader.alloc(..)?)`.
     ///
     /// Parts of the module have owners of their own by [`map`](Self::map), all counted in one place.
     ///
@@ -49,7 +56,7 @@ impl<T: Held + ?Sized> Owned<T> {
         let root = T::to_label(NonNull::from(lower(&module)?));
         module.finish();
         // SAFETY: `lower` made a `&'x T::At<'x>` for every 'x, also for the time that ends with the arena's last share.
-        Ok(unsafe { Self::new(root, Share::new(arena)) })
+        Ok(unsafe { Self::from_parts(root, Share::new(arena)) })
     }
 
     /// As [`load`](Self::load), and makes the module's pages read-only now.
@@ -81,7 +88,7 @@ impl<T: Held + ?Sized> Owned<T> {
         let root = T::to_label(NonNull::from(lower(&module)?));
         module.seal()?;
         // SAFETY: as in `load`.
-        Ok(unsafe { Self::new(root, Share::new(arena)) })
+        Ok(unsafe { Self::from_parts(root, Share::new(arena)) })
     }
 }
 
@@ -126,7 +133,7 @@ impl Owned<[u8]> {
         let root = NonNull::from(assemble(&module)?);
         module.seal()?;
         // SAFETY: as in `load`, for `assemble`.
-        Ok(unsafe { Self::new(root, Share::new(arena)) })
+        Ok(unsafe { Self::from_parts(root, Share::new(arena)) })
     }
 }
 

@@ -21,11 +21,19 @@ use core::ptr::{self, NonNull};
 /// lives until the last share in it is dropped, with all that the root leads to. So neither owner nor holder has a lifetime.
 /// `Send` and `Sync`; `Option<Owned<T>>` is as large.
 ///
-/// Write `T` with `'static` for each of its lifetimes, as in `Owned<Code<'static>>`. That is a label: code is shown at the lifetime of a
-/// borrow of its owner. A function takes a `&Owned<Code<'_>>`.
+/// Make one by [`load`](Self::load), [`load_sealed`](Self::load_sealed) or [`transient`](Self::transient), or of the code of another owner by
+/// [`map`](Self::map). A reference that you have already cannot become an owner.
+///
+/// Write `T` with `'static` for each of its lifetimes, as in `Owned<Code<'static>>`. That is a label: [`get`](Self::get) returns the code at
+/// the lifetime of its borrow. Rust cannot infer `T` from the lowering function, so write it on one side of the `=`.
+///
+/// Fields of the code are read through `get`: `code.get().name`, and not `code.name`.
 ///
 /// All owners of one arena count in one place. A thread that clones owners while others do so waits for them, as with an
 /// [`Arc`](std::sync::Arc) of a module. A borrow counts nothing.
+///
+/// A machine that is `&mut` while it runs cannot be borrowed from. It clones the owner of a module once, beside itself, and all frames
+/// of that module borrow from the clone: see [`migration`](crate::guide::migration).
 ///
 /// ```
 /// use permacode::{CodeArena, Error, Loader, Owned, Permanent};
@@ -76,8 +84,8 @@ use core::ptr::{self, NonNull};
 ///
 /// # Variance
 ///
-/// Covariant in `T` where `T` is: an `Owned<Code<'static>>` is an `Owned<Code<'_>>`. Nothing follows from it but that fewer types must be
-/// written, because [`At`](Held::At) forgets the lifetimes of `T`.
+/// Covariant in `T` where `T` is: an `Owned<Code<'static>>` is an `Owned<Code<'_>>`. So a function may take a `&Owned<Code<'_>>`. Both show
+/// the same code, because [`At`](Held::At) replaces the lifetimes of `T`.
 pub struct Owned<T: Held + ?Sized> {
     /// Of a `T::At<'x>`, for the time 'x that ends with the last share.
     root: NonNull<T>,
@@ -96,7 +104,7 @@ impl<T: Held + ?Sized> Owned<T> {
     /// # Safety
     ///
     /// It is a `T::At<'x>` of the time 'x that ends with the last share there: step 1 of the proof in ARCHITECTURE.md, "Owners of code".
-    pub(in crate::handles) unsafe fn new(root: NonNull<T>, share: Share) -> Self {
+    pub(in crate::handles) unsafe fn from_parts(root: NonNull<T>, share: Share) -> Self {
         Self { root, share }
     }
 

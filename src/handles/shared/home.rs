@@ -6,7 +6,8 @@
 //!     user       each SharedRegion, as long as it lives
 //! ```
 
-use super::site_boards::{BoardRange, SiteBoards};
+use super::site_boards::BoardRange;
+use super::site_lease::SiteLease;
 use crate::code::{CodeArena, Sites};
 use crate::error::Error;
 use crate::handles::region::boxed;
@@ -28,7 +29,7 @@ type Clear = Box<dyn Fn(Sites) + Send + Sync>;
 ///
 /// [`Owned::transient`](crate::Owned::transient) makes such code. Each has memory of its own, which the last owner frees. The home is
 /// what they have in common: the arena whose names and site numbers they use, and site numbers that are used again. Make one for each program or
-/// machine, in an [`Arc`]. When a home goes, nobody uses its site numbers again.
+/// machine, in an [`Arc`]. When a home goes, its site numbers are for the next owner of transient code in the arena, of either kind.
 ///
 /// For code of one thread use [`Transients`](crate::Transients): its handles are one word, and count without atomics.
 ///
@@ -63,12 +64,13 @@ type Clear = Box<dyn Fn(Sites) + Send + Sync>;
 /// A [closure](Self::clearing) that owns code of its own home is a cycle, and keeps both.
 pub struct SharedHome {
     arena: Arc<CodeArena>,
-    sites: SiteBoards,
+    sites: SiteLease,
     regions: AtomicUsize,
     clear: Option<Clear>,
 }
 
-// SAFETY: all that the boards have is atomic, or is written before others find it. The rest is `Send` and `Sync`.
+// SAFETY: all that the boards have is atomic, or is written before others find it. Of the pool beside them only the home's maker and its last
+// owner take notice. The rest is `Send` and `Sync`.
 unsafe impl Send for SharedHome {}
 // SAFETY: as above.
 unsafe impl Sync for SharedHome {}
@@ -78,7 +80,7 @@ impl UnwindSafe for SharedHome {}
 impl RefUnwindSafe for SharedHome {}
 
 impl SharedHome {
-    /// Makes a home of this arena, which the home and its code keep. Costs nothing: no allocation.
+    /// Makes a home of this arena, which the home and its code keep.
     ///
     /// ```
     /// use permacode::CodeArena;
@@ -89,15 +91,23 @@ impl SharedHome {
     /// assert_eq!(home.regions(), 0);
     /// # Ok::<(), permacode::Error>(())
     /// ```
+    ///
+    /// # Cost
+    ///
+    /// As many homes as an arena ever has at once, so many records in its ledger, of some 600 bytes each. Site numbers that an earlier home left are
+    /// moved here, and back when the home goes. That costs 280 bytes for each 32 ranges, and an allocation.
     pub fn new(arena: Arc<CodeArena>) -> Self {
-        Self { arena, sites: SiteBoards::new(), regions: AtomicUsize::new(0), clear: None }
+        Self { sites: SiteLease::new(&arena), arena, regions: AtomicUsize::new(0), clear: None }
     }
 
     /// Sets a closure that clears site numbers before they are used again. It is called with numbers whose code is gone and that new code is
     /// about to get, on the thread that makes the new code.
     ///
     /// Set it if you have side tables, or new code finds old code's entries in them: [`Transients::clearing`](crate::Transients::clearing)
-    /// says more. If it panics, the numbers are cleared again before the next use. Numbers that are new are not cleared.
+    /// says more. Entries must be atomics, because any thread may call the closure. Entries with a `Cell`, such as an
+    /// [`InlineCache`](crate::side::InlineCache), need a [`Home`](crate::handles::Home).
+    ///
+    /// If the closure panics, the numbers are cleared again before the next use. Numbers that are new are not cleared.
     ///
     /// # Errors
     ///
@@ -180,7 +190,7 @@ impl SharedHome {
 
     /// A range of at least `count` site numbers, cleared if it was used before.
     pub(super) fn take_sites(&self, count: usize) -> Result<TakenSites<'_>, Error> {
-        let (range, used) = self.sites.take(self.arena.site_counter(), count)?;
+        let (range, used) = self.sites.take(&self.arena, count)?;
         let taken = TakenSites { home: self, range };
         if let (Some(clear), true) = (&self.clear, used) {
             taken.clear(clear);
@@ -229,6 +239,14 @@ impl Drop for TakenSites<'_> {
     fn drop(&mut self) {
         // SAFETY: 1. It was taken from there. 2. It was given to nobody.
         unsafe { self.home.give_back(self.range) };
+    }
+}
+
+impl Drop for SharedHome {
+    /// Leaves the site numbers that wait to the next owner of transient code in this arena.
+    fn drop(&mut self) {
+        // SAFETY: its only arena.
+        unsafe { self.sites.end(&self.arena) };
     }
 }
 

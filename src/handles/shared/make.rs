@@ -56,6 +56,6 @@ impl<T: Held + ?Sized> Owned<T> {
         let root = T::to_label(NonNull::from(lower(&unsafe { Loader::for_region(home.arena(), region) })?));
         // SAFETY: 1. `lower` is `for<'x>`. 2. The region lives until its last share goes, and keeps the home, which keeps the arena; so does
         // all that it was asked to keep. 3. It was dropped.
-        Ok(unsafe { Self::new(root, share) })
+        Ok(unsafe { Self::from_parts(root, share) })
     }
 }

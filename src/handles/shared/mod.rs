@@ -3,7 +3,8 @@
 //! ```text
 //!   make · promote             an owner of a new region; from there to permanent code
 //!   region over region_sites   a region from the global allocator; its site numbers
-//!   home over site_boards      what the regions of a program have in common; site numbers that are used again
+//!   home over site_lease       what the regions of a program have in common; the site numbers that the arena lends it
+//!   site_lease over site_boards   numbers that threads use again
 //!   slot over gate             a slot of owners; how a thread takes what another one replaces
 //! ```
 
@@ -14,6 +15,7 @@ mod promote;
 mod region;
 mod region_sites;
 mod site_boards;
+mod site_lease;
 mod slot;
 
 pub use home::SharedHome;

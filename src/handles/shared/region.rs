@@ -229,6 +229,12 @@ impl SharedRegion {
             .chain([NonNull::slice_from_raw_parts(own, OWN)])
     }
 
+    /// Returns `true` for the whole of a name that the region has a copy of.
+    pub(super) fn is_name(&self, text: &str) -> bool {
+        let text = ptr::from_ref(text.as_bytes());
+        self.all_notes().any(|entry| matches!(entry.note, BlockNote::Name(name) if ptr::eq(name.as_ptr(), text)))
+    }
+
     /// Has a loader keep every arena that the region refers to.
     ///
     /// # Errors

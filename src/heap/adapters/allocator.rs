@@ -52,7 +52,7 @@ macro_rules! allocator {
             use $($api)+::{AllocError, Allocator};
 
             // SAFETY: objects live until they are freed or the heap is gone, which the shared borrow keeps from happening; every copy of a
-            // `&HeapArena` is the same allocator. Nothing here unwinds in release builds.
+            // `&HeapArena` is the same allocator. In release builds nothing here unwinds, unless the user's page source does.
             unsafe impl Allocator for &HeapArena {
                 #[inline(always)]
                 fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {

@@ -10,21 +10,17 @@
 //! of another thread the owner is gone: its objects stay where they are, and everybody is served by the system. No lock
 //! is taken anywhere (invariant 5).
 
-use super::owned::Owned;
+use super::covered_pages::CoveredPages;
+use super::owner::{self, Away};
 use super::remote::Remote;
 use crate::error::Error;
 use crate::heap::{HeapArena, HeapArenaBuilder};
 use crate::pages::Source;
-use core::cell::{Cell, UnsafeCell};
+use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::panic::RefUnwindSafe;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering::*};
-
-thread_local! {
-    /// The allocator that this thread owns.
-    static OWNED: Cell<*const GlobalHeap> = const { Cell::new(ptr::null()) };
-}
 
 /// A heap arena that can be the `#[global_allocator]`.
 ///
@@ -101,10 +97,10 @@ pub struct GlobalHeap {
     address_space: AtomicUsize,
     /// Not 0 if any of the bits in `remote` is set.
     pending: AtomicU8,
-    /// Frees by other threads. There from when the range is.
+    /// Frees by other threads. There before the range is.
     remote: UnsafeCell<MaybeUninit<Remote>>,
     /// The source of the heap's pages.
-    pages: Owned,
+    pages: CoveredPages,
 }
 
 const UNCLAIMED: u8 = 0;
@@ -145,14 +141,14 @@ impl GlobalHeap {
             address_space: AtomicUsize::new(0),
             pending: AtomicU8::new(0),
             remote: UnsafeCell::new(MaybeUninit::uninit()),
-            pages: Owned::new(),
+            pages: CoveredPages::new(),
         }
     }
 
     /// Makes the calling thread the owner: `true` if it is now, or was before. `false` if another thread is or was, or is just becoming it,
     /// or if this one owns another allocator.
     ///
-    /// The first time it costs six system calls and a question for the limit. They make a heap, and a second
+    /// The first time it costs five system calls and a question for the limit. They make a heap, and a second
     /// reservation of a 64th of its size for frees by other threads: 128 MiB for 8 GiB. That becomes writable as the
     /// heap does, takes memory only where other threads free, and stays out of core dumps. Later calls cost a
     /// comparison or two.
@@ -180,9 +176,13 @@ impl GlobalHeap {
 
     /// Makes the calling thread the owner, as [`claim`](Self::claim) does, of a heap with these choices.
     ///
+    /// A [source of pages](HeapArenaBuilder::pages) of the program's own may use the global allocator, even if that is this heap. While the
+    /// source is called, the thread is as one that owns no heap and can claim none. The system serves it. What it frees of the heap's
+    /// returns later, as what other threads free.
+    ///
     /// # Errors
     ///
-    /// Those of [`HeapArenaBuilder::build`]; nobody is the owner then, and the call can be repeated.
+    /// Those of [`HeapArenaBuilder::build`]; nobody is the owner then, and the call can be repeated. So it can after a panic of the source.
     ///
     /// ```
     /// use permacode::HeapArena;
@@ -199,47 +199,38 @@ impl GlobalHeap {
     /// As for [`claim`](Self::claim). A pool of pages ([`HeapArenaBuilder::pages`]) serves for the heap, and for frees
     /// by other threads.
     pub fn claim_with(&'static self, choices: HeapArenaBuilder) -> Result<bool, Error> {
-        let owned = OWNED.get();
-        if !owned.is_null() {
-            return Ok(ptr::eq(owned, self));
+        if !owner::owned().is_null() {
+            return Ok(self.is_mine());
         }
-        if self.state.compare_exchange(UNCLAIMED, CLAIMING, Acquire, Relaxed).is_err() {
-            return Ok(false);
-        }
-        let made = choices.granted(Remote::address_space, |choices| self.make(choices));
-        self.state.store(if made.is_ok() { CLAIMED } else { UNCLAIMED }, Release);
-        made?;
-        OWNED.set(self);
+        let Some(claim) = Claim::begin(self) else { return Ok(false) };
+        let source = choices.source().clone();
+        // SAFETY: this thread alone claims, and no heap was made yet.
+        unsafe { self.pages.take_from(source.clone()) };
+        let choices = choices.with_source(Source::Static(&self.pages));
+        let (heap, remote) = choices.granted(Remote::address_space, |choices| Self::make(choices, source.clone()))?;
+        claim.succeed(heap, remote);
         Ok(true)
     }
 
-    fn make(&'static self, choices: HeapArenaBuilder) -> Result<(), Error> {
-        let source = choices.source().clone();
-        // SAFETY: the state says that this thread alone is making the heap, and that there is none yet.
-        unsafe { self.pages.take_from(source.clone()) };
-        let heap = choices.with_source(Source::Static(&self.pages)).build()?;
+    /// Makes a heap, and the bits beside it. Either gives its reservation back when it is dropped.
+    fn make(choices: HeapArenaBuilder, source: Source) -> Result<(HeapArena, Remote), Error> {
+        let heap = choices.build()?;
         heap.slabs().has_fallback.set(true);
-        let (range, committed) = (heap.address_range(), heap.stats().committed);
-        let remote = Remote::new(source, range.len())?;
-        remote.cover(committed)?;
-        self.address_space.store(heap.address_space() + remote.len(), Release);
-        // SAFETY: the state says that this thread alone is making the heap, which has this range, and nothing moves or drops either from
-        // here on.
-        unsafe {
-            (*self.heap.get()).write(heap);
-            let remote = (*self.remote.get()).write(remote);
-            self.pages.cover_with(NonNull::from(remote), range.start);
-        }
-        self.base.store(range.start, Relaxed);
-        self.len.store(range.len(), Release);
-        Ok(())
+        let remote = Remote::new(source, heap.address_range().len())?;
+        remote.cover(heap.stats().committed)?;
+        Ok((heap, remote))
+    }
+
+    #[inline(always)]
+    fn is_mine(&self) -> bool {
+        owner::owned() == ptr::from_ref(self).cast()
     }
 
     /// The heap, if the calling thread owns it.
     #[inline(always)]
     pub(in crate::heap) fn mine(&self) -> Option<&HeapArena> {
         // SAFETY: only `claim` makes a thread the owner, after it wrote the heap; no other thread gets here.
-        ptr::eq(OWNED.get(), self).then(|| unsafe { (*self.heap.get()).assume_init_ref() })
+        self.is_mine().then(|| unsafe { (*self.heap.get()).assume_init_ref() })
     }
 
     /// The heap, if the calling thread owns it, after it got back what other threads left.
@@ -343,9 +334,54 @@ impl GlobalHeap {
     fn collect(&self, heap: &HeapArena) {
         self.pending.swap(0, Acquire);
         let slabs = heap.slabs();
-        // SAFETY: the heap is made, and was used as far as it says; what is visited are offsets in its range.
+        // SAFETY:
+        // - The heap is made.
+        // - Its first `high` slabs are writable, and each was covered before it became so.
+        // - What is visited are offsets in its range.
         unsafe {
             self.remote().take(slabs.high.get(), |offset| heap.free_collected(slabs.base.add(offset)));
+        }
+    }
+}
+
+/// A thread's attempt to become the owner, which is [`Away`] meanwhile. The allocator is as before where it ends without success.
+struct Claim {
+    allocator: &'static GlobalHeap,
+    away: Away,
+}
+
+impl Claim {
+    fn begin(allocator: &'static GlobalHeap) -> Option<Self> {
+        let first = allocator.state.compare_exchange(UNCLAIMED, CLAIMING, Acquire, Relaxed).is_ok();
+        first.then(|| Self { allocator, away: Away::begin() })
+    }
+
+    /// Publishes what was made, whose pages are the allocator's.
+    fn succeed(mut self, heap: HeapArena, remote: Remote) {
+        let (allocator, range) = (self.allocator, heap.address_range());
+        allocator.address_space.store(heap.address_space() + remote.len(), Release);
+        // SAFETY:
+        // - The state says that this thread alone makes a heap, and that none was written here before: nobody reads or drops what is there.
+        // - The heap has this range, and the bits are for it.
+        // - Neither is moved or dropped from here on: the state never goes back.
+        unsafe {
+            (*allocator.heap.get()).write(heap);
+            let remote = (*allocator.remote.get()).write(remote);
+            allocator.pages.cover_with(NonNull::from(remote), range.start);
+        }
+        allocator.base.store(range.start, Relaxed);
+        allocator.len.store(range.len(), Release);
+        allocator.state.store(CLAIMED, Release);
+        self.away.comes_back_as_owner(ptr::from_ref(allocator).cast());
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if self.allocator.state.load(Relaxed) == CLAIMING {
+            // SAFETY: this thread alone claims, and what it made until now is gone.
+            unsafe { self.allocator.pages.take_from(Source::Default) };
+            self.allocator.state.store(UNCLAIMED, Release);
         }
     }
 }

@@ -9,7 +9,6 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{self, NonNull};
 use std::alloc::System;
 
-/// The checks of debug builds, on whichever thread something happens; release builds look at nothing.
 impl GlobalHeap {
     /// Moves an object of the owner's to the system.
     ///
@@ -29,7 +28,7 @@ impl GlobalHeap {
         }
     }
 
-    /// An object that is handed out, or resized, by the owner.
+    /// Returns an object that the owner allocated or resized. Debug builds note its layout, for the checks of other threads.
     #[inline(always)]
     fn handed_out(&self, object: NonNull<u8>, layout: Layout) -> *mut u8 {
         #[cfg(debug_assertions)]
@@ -42,7 +41,7 @@ impl GlobalHeap {
         object.as_ptr()
     }
 
-    /// An object at an offset in the heap that is freed or resized, by any thread.
+    /// Checks, in debug builds, an object at an offset in the heap that any thread frees or resizes.
     #[inline(always)]
     fn check(&self, object: *mut u8, offset: usize, layout: Layout, done: &'static str) {
         #[cfg(debug_assertions)]

@@ -3,18 +3,21 @@
 //! ```text
 //!   allocator · rc                         `Allocator` for `&HeapArena`; a counted pointer
 //!   global · global_alloc                  a heap as a program's allocator, and its calls
-//!   remote · owned · unwind                what other threads freed, the pages of a global heap, the end of unwinding
+//!   owner · covered_pages                  the allocator that a thread owns, the pages of a global heap
+//!   remote · unwind                        what other threads freed, the end of unwinding
 //!   registry · c_calls                     heaps that C finds by an address; objects known by their address
 //! ```
 
 mod allocator;
 mod c_calls;
 #[cfg(feature = "std")]
+mod covered_pages;
+#[cfg(feature = "std")]
 mod global;
 #[cfg(feature = "std")]
 mod global_alloc;
 #[cfg(feature = "std")]
-mod owned;
+mod owner;
 mod rc;
 mod registry;
 #[cfg(feature = "std")]

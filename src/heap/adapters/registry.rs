@@ -14,7 +14,8 @@ use core::fmt;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*, fence};
 
-const PLACES: usize = 256;
+/// Heaps of a process that can be registered at once.
+const CAPACITY: usize = 256;
 
 struct RegistryEntry {
     /// Odd: being changed.
@@ -25,14 +26,27 @@ struct RegistryEntry {
     heap: AtomicPtr<HeapArena>,
 }
 
-static PLACE: [RegistryEntry; PLACES] = [const {
+static REGISTRY: [RegistryEntry; CAPACITY] = [const {
     RegistryEntry {
         sequence: AtomicUsize::new(0),
         base: AtomicUsize::new(0),
         len: AtomicUsize::new(0),
         heap: AtomicPtr::new(ptr::null_mut()),
     }
-}; PLACES];
+}; CAPACITY];
+
+impl RegistryEntry {
+    /// Changes an entry whose sequence its writer has just made odd, and makes it even again.
+    fn change(&self, base: usize, len: usize, heap: *mut HeapArena) {
+        // Pairs with the fence in `find`: a reader that sees anything of what follows also sees that the sequence is odd, or a later one.
+        // That orders stores with stores, so `Release` is enough for a new entry and for one that goes.
+        fence(Release);
+        self.base.store(base, Relaxed);
+        self.len.store(len, Relaxed);
+        self.heap.store(heap, Relaxed);
+        self.sequence.fetch_add(1, Release);
+    }
+}
 
 /// A heap that [`permacode_heap_usable_size`](crate::ffi::permacode_heap_usable_size) finds, as long as this value lives.
 ///
@@ -78,17 +92,12 @@ impl HeapArena {
         let take = |place: &&RegistryEntry| {
             let sequence = place.sequence.load(Acquire);
             let free = sequence % 2 == 0 && place.len.load(Relaxed) == 0;
+            // If another thread changed the entry since, the sequence is another one.
             free && place.sequence.compare_exchange(sequence, sequence + 1, Acquire, Relaxed).is_ok()
         };
-        let place = PLACE.iter().find(take).ok_or(Error::Registry { capacity: PLACES })?;
-        // A place that another thread took and gave back between the two looks is free again; one that it keeps is odd or has a length.
-        // Who sees anything of what follows sees that the sequence is odd.
-        fence(Release);
+        let place = REGISTRY.iter().find(take).ok_or(Error::Registry { capacity: CAPACITY })?;
         let range = self.address_range();
-        place.base.store(range.start, Relaxed);
-        place.len.store(range.len(), Relaxed);
-        place.heap.store(ptr::from_ref(self).cast_mut(), Relaxed);
-        place.sequence.fetch_add(1, Release);
+        place.change(range.start, range.len(), ptr::from_ref(self).cast_mut());
         Ok(Registration { place, heap: self })
     }
 }
@@ -103,9 +112,7 @@ impl Registration<'_> {
 impl Drop for Registration<'_> {
     fn drop(&mut self) {
         self.place.sequence.fetch_add(1, Acquire);
-        fence(SeqCst);
-        self.place.len.store(0, Relaxed);
-        self.place.sequence.fetch_add(1, Release);
+        self.place.change(0, 0, ptr::null_mut());
     }
 }
 
@@ -122,7 +129,7 @@ impl fmt::Debug for Registration<'_> {
 /// If it is one of a registered heap, this thread may use that heap, and its registration lasts as long as the
 /// reference is used. No registration was leaked whose heap has been moved or dropped since.
 pub(crate) unsafe fn find<'h>(address: usize) -> Option<&'h HeapArena> {
-    PLACE.iter().find_map(|place| {
+    REGISTRY.iter().find_map(|place| {
         let before = place.sequence.load(Acquire);
         let (base, len) = (place.base.load(Relaxed), place.len.load(Relaxed));
         let heap = place.heap.load(Relaxed);

@@ -7,7 +7,7 @@
 //!
 //! * A slab's bit is set after the bit of the object, and taken before it. If an object's bit is not seen now, its
 //!   slab's is set again.
-//! * Whatever the heap can hand out has writable bits: [`Owned`](super::owned::Owned) makes them so before it makes the
+//! * Whatever the heap can hand out has writable bits: [`CoveredPages`](super::covered_pages::CoveredPages) makes them so before it makes the
 //!   objects so. They take a 64th of what the heap makes writable, not of what it reserves. Where memory is locked as
 //!   it is mapped, that is resident.
 //! * They tell nothing of a crash that the objects do not, and stay out of core dumps.
@@ -63,10 +63,16 @@ impl Remote {
         self.pages.len()
     }
 
-    /// Makes the bits writable of what lies below an offset.
+    /// Bytes of objects that there are bits for.
+    pub(in crate::heap) fn covers(&self) -> usize {
+        self.slabs * SLAB
+    }
+
+    /// Makes the bits writable of the objects below an offset.
     pub(in crate::heap) fn cover(&self, end: usize) -> Result<(), PageError> {
+        debug_assert!(end <= self.covers());
         let covered = self.covered.load(Relaxed);
-        let needed = (self.slabs.div_ceil(BITS) + end.div_ceil(SLAB).min(self.slabs) * STRIDE) * WORD;
+        let needed = (self.slabs.div_ceil(BITS) + end.div_ceil(SLAB) * STRIDE) * WORD;
         if needed <= covered {
             return Ok(());
         }
@@ -93,6 +99,11 @@ impl Remote {
         (slab / BITS, self.slabs.div_ceil(BITS) + slab * STRIDE)
     }
 
+    /// Returns `true` if all bits are writable of the slab at an offset, and of those before it.
+    fn is_covered(&self, offset: usize) -> bool {
+        (self.words(offset / SLAB).1 + STRIDE) * WORD <= self.covered.load(Relaxed)
+    }
+
     /// Notes that the object at an offset was freed. `false` if that was noted before and not taken since.
     ///
     /// # Safety
@@ -113,9 +124,10 @@ impl Remote {
     ///
     /// # Safety
     ///
-    /// The heap has handed out objects of the last of them, or of one behind.
+    /// They are covered.
     pub(in crate::heap) unsafe fn take(&self, slabs: usize, mut visit: impl FnMut(usize)) {
-        // SAFETY: what the heap handed out is covered, and what lies before it.
+        debug_assert!(slabs == 0 || self.is_covered((slabs - 1) * SLAB));
+        // SAFETY: the caller's promise: the words of covered slabs are writable.
         let swap = |word: usize| unsafe { self.word(word) }.swap(0, AcqRel);
         for slab_word in 0..slabs.div_ceil(BITS) {
             for slab in bits::ones(swap(slab_word) as u64).map(|bit| slab_word * BITS + bit) {
@@ -132,7 +144,7 @@ impl Remote {
 
 #[cfg(debug_assertions)]
 mod checks {
-    use super::{BITS, GRAIN, GRAINS, Remote, WORD};
+    use super::{BITS, GRAIN, GRAINS, Remote};
     use crate::heap::arena::padded_size;
     use crate::heap::misuse::{Kind, Misuse, Wrong};
     use crate::heap::slabs::{LARGEST, SLAB, TABLE, classes};
@@ -199,10 +211,6 @@ mod checks {
             };
             let first = (0..slab).rev().find(|&first| noted(first) != 0)?;
             (noted(first) > (slab - first) * SLAB).then(|| noted(first))
-        }
-
-        fn is_covered(&self, offset: usize) -> bool {
-            (self.words(offset / SLAB).1 + super::STRIDE) * WORD <= self.covered.load(Relaxed)
         }
     }
 }

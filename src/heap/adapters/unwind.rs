@@ -2,7 +2,7 @@
 
 use crate::base::end;
 
-/// Runs what unwinds only by a mistake of this crate's. The process ends if it does.
+/// Runs what unwinds only by a mistake of this crate's, or of a page source. The process ends if it does.
 #[inline(always)]
 pub(in crate::heap) fn contained<R>(body: impl FnOnce() -> R) -> R {
     struct Abort;

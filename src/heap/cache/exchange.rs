@@ -183,16 +183,16 @@ impl Slabs {
         self.freed(class, number, slab, count, old == 0);
     }
 
-    /// Notes that objects of a slab came back to its bits; whether it may not have had any `before`.
+    /// Notes that objects of a slab came back to its bits. `was_empty` if it may have had none before.
     #[inline(always)]
-    pub(in crate::heap) fn freed(&self, class: usize, number: usize, slab: &Slab, count: u32, before: bool) {
+    pub(in crate::heap) fn freed(&self, class: usize, number: usize, slab: &Slab, count: u32, was_empty: bool) {
         slab.free.set(slab.free.get() + count as u16);
         if slab.is(Flag::Settled) {
             slab.note(Flag::Settled, false);
         }
         if slab.free.get() == slab.first_untouched.get() && self.open[class].get() as usize != number + 1 {
             self.give_up_class(class, number);
-        } else if before {
+        } else if was_empty {
             self.offer(class, number);
         }
     }

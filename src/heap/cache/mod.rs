@@ -1,7 +1,7 @@
-//! Free objects at hand: one stack for each class, filled from slabs and emptied into them by the hundred.
+//! Free objects at hand: one stack for each class, filled from slabs and emptied into them in batches.
 //!
 //! ```text
-//!   exchange     objects by the hundred between bits and magazines
+//!   exchange     batches of objects, between bits and magazines
 //!   magazine     free objects of one class
 //! ```
 

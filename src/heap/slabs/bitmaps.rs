@@ -156,7 +156,9 @@ impl BitmapPool {
         if next % CHUNK == 0 && next != 0 || next.next_multiple_of(words) % CHUNK == 0 && next % CHUNK != 0 {
             let chunk = match self.returned.get() {
                 0 => self.cut.get() / CHUNK,
-                _ => (0..self.cut.get() / CHUNK).find(|&chunk| self.in_use(chunk).get() == RETURNED).unwrap_or(0),
+                _ => (0..self.cut.get() / CHUNK)
+                    .find(|&chunk| self.in_use(chunk).get() == RETURNED)
+                    .unwrap_or(self.cut.get() / CHUNK),
             };
             let (start, end) = (chunk * CHUNK, (chunk + 1) * CHUNK);
             if end > self.capacity || u32::try_from(end).is_err() {
@@ -214,8 +216,8 @@ impl BitmapPool {
 
     /// Returns the memory of chunks of which nothing is in use. `discard` returns bytes of the pool, counted from its
     /// end, which are writable and read as zeros then. If it says `false`, they may be neither, and the chunk is lost
-    /// until the next time.
-    pub(in crate::heap) fn trim(&self, discard: impl Fn(Range<usize>) -> bool) {
+    /// until the next time. It is told whether the chunk was lost before.
+    pub(in crate::heap) fn trim(&self, discard: impl Fn(Range<usize>, bool) -> bool) {
         let being_cut = self.next.get().div_ceil(CHUNK).max(1) - 1;
         let empty = |chunk: usize| chunk != being_cut && [0, LOST].contains(&self.in_use(chunk).get());
         let chunks = 0..self.cut.get() / CHUNK;
@@ -235,7 +237,8 @@ impl BitmapPool {
             }
         }
         for chunk in chunks.filter(|&chunk| empty(chunk)) {
-            let discarded = discard(chunk * CHUNK * 8..(chunk + 1) * CHUNK * 8);
+            let lost = self.in_use(chunk).get() == LOST;
+            let discarded = discard(chunk * CHUNK * 8..(chunk + 1) * CHUNK * 8, lost);
             self.in_use(chunk).set(if discarded { RETURNED } else { LOST });
             self.returned.set(self.returned.get() + usize::from(discarded));
         }
@@ -289,7 +292,7 @@ mod tests {
         let (end, others, known) = unsafe { (start.add(CHUNK), start.add(capacity), start.add(capacity + CHUNK)) };
         // SAFETY: aligned, zero, and used by nobody else.
         let pool = unsafe { BitmapPool::new(end.cast(), others.cast(), known.cast(), capacity) };
-        let discard = |bytes: Range<usize>| {
+        let discard = |bytes: Range<usize>, _lost: bool| {
             let from_start = if bytes.end == CHUNK * 8 { 0 } else { (capacity + CHUNK) * 8 - bytes.end };
             // SAFETY: a part of the pool that nobody uses.
             unsafe { start.cast::<u8>().add(from_start).write_bytes(0, bytes.len()) };
@@ -321,7 +324,7 @@ mod tests {
                 taken.remove(&bitmap);
             }
             if step % 500 == 0 {
-                pool.trim(|bytes| step % 1000 == 0 && discard(bytes));
+                pool.trim(|bytes, lost| step % 1000 == 0 && discard(bytes, lost));
             }
         }
         for (bitmap, words) in taken {

@@ -19,7 +19,7 @@
 use super::bitmaps::BITS;
 use super::classes::SLAB;
 use super::plan::COMMIT;
-use super::slab::GRAINS;
+use super::slab::{Flag, GRAINS};
 use super::slabs::{Slabs, aligned_slab};
 use super::vacant::{ADVISED, CLASSY, DIRTY, HELD, VACANT};
 use crate::error::Error;
@@ -83,9 +83,9 @@ impl Slabs {
         let (high, wished) = (self.high.get(), (self.granted.get() / 4).max(1));
         let first = aligned_slab(self.base, high, HUGE);
         let most = self.plan.slabs.checked_sub(first)? / CHUNK;
-        [wished.min(most), most.min(1)].into_iter().find_map(|chunks| {
+        [wished.min(most), most.min(1)].into_iter().filter(|&chunks| chunks != 0).find_map(|chunks| {
             let end = first + chunks * CHUNK;
-            self.commit(end * SLAB).ok().filter(|()| chunks != 0)?;
+            self.commit(end * SLAB).ok()?;
             self.vacancy.sets.assign(VACANT, high..end, true);
             self.high.set(end);
             Some(first..end)
@@ -94,10 +94,11 @@ impl Slabs {
 
     /// Asks for huge pages for whole chunks.
     fn advise(&self, chunks: Range<usize>) {
-        if chunks.clone().all(|number| self.vacancy.is(ADVISED, number)) {
+        let unsure = |number| self.slab(number).is(Flag::Unsure);
+        if chunks.clone().all(|number| self.vacancy.is(ADVISED, number)) || chunks.clone().any(unsure) {
             return;
         }
-        // SAFETY: whole chunks of committed slabs. A refusal changes nothing but how fast it is.
+        // SAFETY: whole chunks of committed slabs: none is unsure. A refusal changes nothing but how fast it is.
         let advised = unsafe { self.pages.huge(self.bytes_of(chunks.clone())) };
         self.vacancy.sets.assign(ADVISED, chunks, advised.is_ok());
     }

@@ -40,7 +40,7 @@ const KEPT_LARGE: usize = (4 << 20) / GRAIN;
 const MOST_KEPT: usize = (256 << 20) / GRAIN;
 /// Rounds that were regretted until a program is believed to need the memory.
 const REGRETS: u32 = 16;
-/// A window of regrets is doubled, so often.
+/// A window of regrets is doubled no more often than this.
 const LONGEST: u32 = 6;
 /// So many times what is out lies dirty when a program has let go of most of what it had.
 const LET_GO: usize = 4;
@@ -86,7 +86,7 @@ const GROWN: usize = (16 << 20) / GRAIN / GRAINS;
 pub enum Decay {
     /// Memory goes as soon as nothing is in a slab of 64 KiB. A loop that takes and frees the same memory pays each time.
     Now,
-    /// Memory goes when it was vacant for so long, or for 750,000 slow operations a second of it, and not before half of that.
+    /// Memory goes when nobody used it for this long. 750,000 slow operations count as a second. It never goes before half of the time.
     After(Duration),
     /// Memory goes by [`trim`](crate::HeapArena::trim) and [`reset`](crate::HeapArena::reset) only.
     Never,

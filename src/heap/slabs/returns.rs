@@ -17,6 +17,7 @@ use super::slab::{Flag, GRAINS, SlabUse, SpanSize};
 use super::slabs::Slabs;
 use super::vacant::{ADVISED, DIRTY, HELD, VACANT};
 use crate::base::bits;
+use crate::base::otherwise::Otherwise;
 use crate::error::Error;
 use core::ops::Range;
 
@@ -40,17 +41,15 @@ impl Slabs {
                 false => self.unadvise(edge..edge + 1),
             }
         }
+        let otherwise = Otherwise::new(|| self.return_refused(slabs.clone()));
         // Only what is committed may be discarded.
-        let sure = match slabs.clone().any(|number| self.slab(number).is(Flag::Unsure)) {
-            true => self.recommit(slabs.clone()),
-            false => Ok(()),
-        };
-        let result = sure.and_then(|()| self.discard(slabs.start * SLAB..slabs.end * SLAB));
-        match result {
-            Ok(()) => self.returned(slabs, alone),
-            Err(_) => self.return_refused(slabs),
+        if slabs.clone().any(|number| self.slab(number).is(Flag::Unsure)) {
+            self.recommit(slabs.clone())?;
         }
-        result
+        self.discard(slabs.start * SLAB..slabs.end * SLAB)?;
+        otherwise.done();
+        self.returned(slabs, alone);
+        Ok(())
     }
 
     /// Returns the memory of all dirty slabs, by a call for each stretch of vacant ones; says how many bytes they had.
@@ -157,14 +156,16 @@ impl Slabs {
         // Before, because a refusal may come half-way.
         #[cfg(debug_assertions)]
         self.unpoison(number, start..end);
-        let refused = self.discard(number * SLAB + start..number * SLAB + end).err();
-        let Some(error) = refused else { return Ok(end - start) };
-        self.slab(number).touch(GRAINS);
-        if self.recommit(number..number + 1).is_err() {
-            self.close_open(class, Some(number));
-            self.partial.remove(class, number);
-        }
-        Err(error)
+        let otherwise = Otherwise::new(|| {
+            self.slab(number).touch(GRAINS);
+            if self.recommit(number..number + 1).is_err() {
+                self.close_open(class, Some(number));
+                self.partial.remove(class, number);
+            }
+        });
+        self.discard(number * SLAB + start..number * SLAB + end)?;
+        otherwise.done();
+        Ok(end - start)
     }
 
     /// Returns pages of slabs that are at most half full, from one on, until `stop`. Says where to go on. Of `rested` ones only, those that
@@ -227,22 +228,29 @@ impl Slabs {
             return Ok(0);
         }
         let page = self.pages.page();
-        let start = page.ceil(extent.last * GRAIN).unwrap_or(SLAB);
-        let end = page.ceil((extent.last + tail) * GRAIN).unwrap_or(SLAB).min(SLAB);
+        let (span_end, tail_end) = (extent.last * GRAIN, (extent.last + tail) * GRAIN);
+        let start = page.ceil(span_end).unwrap_or(SLAB);
+        let end = page.ceil(tail_end).unwrap_or(SLAB).min(SLAB);
+        if self.slab(last).is(Flag::Unsure) {
+            self.recommit(last..last + 1)?;
+        }
         if start < end {
             self.unadvise(last..last + 1);
-            if self.slab(last).is(Flag::Unsure) {
-                self.recommit(last..last + 1)?;
-            }
-            if let Err(error) = self.discard(last * SLAB + start..last * SLAB + end) {
+            let otherwise = Otherwise::new(|| {
                 // It may hold anything up to its end, and may have lost its access.
+                self.tail_reaches(first, extent, end / GRAIN);
                 self.slab(last).note(Flag::Unsure, true);
                 let _ = self.recommit(last..last + 1);
-                return Err(error);
-            }
+            });
+            self.discard(last * SLAB + start..last * SLAB + end)?;
+            otherwise.done();
         }
+        // What lies on a page with the span's end stays resident. On pages of 4 KiB there is nothing.
+        let shared = span_end..start.min(tail_end);
+        // SAFETY: behind a span's end in its last slab, which is committed: nobody's.
+        unsafe { self.address(last).add(shared.start).write_bytes(0, shared.len()) };
         self.tail_returned(first, extent);
-        Ok(tail * GRAIN)
+        Ok(end.saturating_sub(start))
     }
 
     // ── calls ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────

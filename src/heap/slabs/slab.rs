@@ -8,12 +8,12 @@
 //! | | vacant | of a class | first of a span | rest of a span |
 //! | --- | --- | --- | --- | --- |
 //! | `touched` | what may be resident or not zero, in sixteenths from the start | the same | the same | the same |
-//! | `fresh` | 0 | objects that were handed out at least once | 0 | 0 |
+//! | `first_untouched` | 0 | objects that were handed out at least once | 0 | 0 |
 //! | `free` | 0 | of these, those whose bit says that they came back | slabs behind its end, kept to grow into | 0 |
 //! | `last` | 0 | 0 | sixteenths that it has of its last slab | 0 |
 //! | `link` | 0 | its bitmap | slabs that its bytes lie in | slabs from its first to this one |
 //!
-//! A vacant slab whose memory is the system's again is all zeros.
+//! A vacant slab whose memory is the system's again is all zeros, but for the flag that says so.
 
 use super::classes::{GRAIN, SLAB};
 use core::cell::Cell;

@@ -13,11 +13,11 @@
 //!
 //! * A slab is **vacant**, of one **class**, or part of a **span** of slabs that hold one large object. All below `high` are one of these;
 //!   those behind were not used yet, and are as the system gives them.
-//! * In a slab of a class, objects below `fresh` were handed out at least once. A bit says which of them came back, and
+//! * In a slab of a class, objects below `first_untouched` were handed out at least once. A bit says which of them came back, and
 //!   `free` how many.
 //! * An object is *out* when it is in neither: then a program has it, or a magazine.
 //! * A slab of which every object came back is vacant at once and serves anybody, unless its class goes on there.
-//! * Nothing is ever written to object pages from here: no links, no headers. A stray write to a free object corrupts nothing, a free dirties
+//! * No link and no header is ever written to object pages; only zeros are, where somebody asked for them or a span ended. A stray write to a free object corrupts nothing, a free dirties
 //!   no page that a forked child shares.
 
 use super::bitmaps::{BITS, BitmapPool};
@@ -343,8 +343,11 @@ impl Slabs {
 
     /// Returns the memory of bitmaps that no slab has.
     pub(in crate::heap) fn trim_pool(&self) {
-        self.pool.trim(|range| {
+        self.pool.trim(|range, lost| {
             let bytes = self.bytes_of_pool(range);
+            if lost && self.pages.commit(bytes.clone()).is_err() {
+                return false;
+            }
             // SAFETY: bytes of the pool's part that are committed, and on what they hold nobody relies. If they are not
             // returned, they are made as if they were, where they may still be written to.
             unsafe {

@@ -21,7 +21,7 @@ use crate::error::Error;
 use core::ops::Range;
 use core::ptr::NonNull;
 
-/// From so many bytes on that somebody wrote to before, a zeroed span's memory is returned and not written to once more.
+/// If somebody wrote to more than this before, the memory of a zeroed span is returned. Otherwise it is overwritten with zeros.
 const RATHER_RETURNED: usize = 8 << 20;
 /// Slabs that all spans together may keep with what lies in them: 1 MiB.
 const LITTLE: usize = 16;
@@ -95,7 +95,14 @@ impl Slabs {
         self.slab(first + extent.slabs - 1).touched() - extent.last
     }
 
-    /// Says that nothing is resident behind the end of a span any more.
+    /// Says that what lies behind the end of a span may be resident up to so many sixteenths of its last slab.
+    pub(in crate::heap) fn tail_reaches(&self, first: usize, extent: SpanSize, grains: usize) {
+        let before = self.tail(first, extent);
+        self.slab(first + extent.slabs - 1).touch(grains);
+        self.tail_grains.set(self.tail_grains.get() - before + self.tail(first, extent));
+    }
+
+    /// Says that only zeros lie behind the end of a span, and that no page of its own is resident there.
     pub(in crate::heap) fn tail_returned(&self, first: usize, extent: SpanSize) {
         self.tail_grains.set(self.tail_grains.get() - self.tail(first, extent));
         self.slab(first + extent.slabs - 1).cut(extent.last);

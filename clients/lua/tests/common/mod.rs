@@ -2,8 +2,6 @@
 #![allow(dead_code)] // each test uses a part
 
 pub mod counter;
-#[cfg(target_os = "linux")]
-pub mod watched;
 
 use permacode::CodeArena;
 use permacode_lua::{Program, State, compile};
