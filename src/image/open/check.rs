@@ -19,7 +19,7 @@
 use super::finder::Finder;
 use crate::code::value::Sites;
 use crate::image::format::{HEADER, Header, ImageError, Index, Run, WORD, is_marked};
-use crate::image::shape::{Field, Fingerprint, Kind, Mappable, Shape, TEXT};
+use crate::image::shape::{Field, Fingerprint, Kind, Shape, TEXT};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::any::TypeId;
@@ -32,8 +32,9 @@ pub(super) struct Known {
     shape: &'static Shape,
 }
 
-/// Checks all values of the types that a `T` leads to, and that were not checked before. Returns all types that were checked.
-pub(super) fn check<T: Mappable>(
+/// Checks all values of a type and of the types that it leads to, if they were not checked before. Returns all types that were checked.
+pub(super) fn check(
+    shape: &'static Shape,
     header: &Header,
     index: &Index,
     code: &[u8],
@@ -46,7 +47,7 @@ pub(super) fn check<T: Mappable>(
     for known in before {
         check.learn(known.shape)?;
     }
-    check.learn(T::SHAPE)?;
+    check.learn(shape)?;
     let is_new = |number: u32| {
         let fingerprint = index.types[number as usize].fingerprint;
         before.iter().all(|known| known.fingerprint != fingerprint)

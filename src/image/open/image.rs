@@ -5,7 +5,7 @@ use super::check::{self, Known};
 use super::placed::Placed;
 use super::root::OpenImage;
 use crate::image::format::{self, Digest, Header, ImageError, Index};
-use crate::image::shape::Mappable;
+use crate::image::shape::{Mappable, Shape};
 use alloc::sync::Arc;
 use core::fmt;
 use std::fs::File;
@@ -110,6 +110,10 @@ impl Image {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn check<T: Mappable>(self) -> Result<Self, ImageError> {
+        self.check_shape(T::SHAPE)
+    }
+
+    fn check_shape(self, shape: &'static Shape) -> Result<Self, ImageError> {
         let Source { header, bytes, .. } = &*self.source;
         let index = Index::read(bytes.part(header.index_range()), header)?;
         let (code, marks) = (bytes.part(header.code_range()), bytes.part(header.marks_range()));
@@ -117,7 +121,7 @@ impl Image {
             Values::Trusted => &[][..],
             Values::Checked(before) => before,
         };
-        let known = check::check::<T>(header, &index, code, marks, before)?;
+        let known = check::check(shape, header, &index, code, marks, before)?;
         let values = match self.values {
             Values::Trusted => Values::Trusted,
             Values::Checked(_) => Values::Checked(Arc::from(known)),

@@ -4,7 +4,7 @@ use super::image::{Source, Values};
 use super::placed::{NotShared, Placed};
 use crate::code::Permanent;
 use crate::image::format::ImageError;
-use crate::image::shape::{Fingerprint, Mappable};
+use crate::image::shape::{Fingerprint, Mappable, Shape};
 use alloc::borrow::ToOwned;
 use alloc::sync::Arc;
 use core::fmt;
@@ -83,22 +83,8 @@ impl OpenImage {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn root<'i, T: Mappable + Permanent<At<'i> = T>>(&'i self, name: &str) -> Result<&'i T, ImageError> {
-        let root = self.source.index.root(name).ok_or_else(|| ImageError::NoRoot(name.to_owned()))?;
-        let fingerprint = Fingerprint::of::<T>();
-        let found = &self.source.index.types[root.of as usize];
-        if found.fingerprint != fingerprint {
-            return Err(ImageError::Type {
-                expected: (T::SHAPE.name(), fingerprint),
-                found: (found.name.clone(), found.fingerprint),
-            });
-        }
-        match &self.values {
-            Values::Checked(known) if known.iter().all(|known| known.fingerprint != fingerprint) => {
-                return Err(ImageError::NotChecked { of: T::SHAPE.name() });
-            }
-            _ => {}
-        }
-        let at = if size_of::<T>() == 0 { NonNull::dangling() } else { self.placed.at(root.at).cast::<T>() };
+        let at = self.find(name, T::SHAPE)?;
+        let at = if size_of::<T>() == 0 { NonNull::dangling() } else { self.placed.at(at).cast::<T>() };
         // SAFETY:
         // 1. The root is of a type with this fingerprint, and the check or the user says that it is a value, and all that it leads to.
         // 2. The bytes do not change while the source is kept, and the mapping stays while `self` is borrowed, for 'i.
@@ -106,6 +92,26 @@ impl OpenImage {
         // 4. Code begins with a page, runs are aligned within it, and no type of theirs asks for more than a page. What has no bytes dangles,
         //    aligned.
         Ok(unsafe { at.as_ref() })
+    }
+
+    /// The place in the code of the root of this name, if it is of the described type and may be read.
+    fn find(&self, name: &str, shape: &'static Shape) -> Result<usize, ImageError> {
+        let root = self.source.index.root(name).ok_or_else(|| ImageError::NoRoot(name.to_owned()))?;
+        let fingerprint = Fingerprint::of_shape(shape);
+        let found = &self.source.index.types[root.of as usize];
+        if found.fingerprint != fingerprint {
+            return Err(ImageError::Type {
+                expected: (shape.name(), fingerprint),
+                found: (found.name.clone(), found.fingerprint),
+            });
+        }
+        match &self.values {
+            Values::Checked(known) if known.iter().all(|known| known.fingerprint != fingerprint) => {
+                return Err(ImageError::NotChecked { of: shape.name() });
+            }
+            _ => {}
+        }
+        Ok(root.at)
     }
 
     /// Returns `true` if an address lies in the image's code.
