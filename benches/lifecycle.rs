@@ -28,6 +28,7 @@ use harness::{Clock, Samples, interleave, print_table};
 use options::Options;
 use permacode::pages::PooledPages;
 use permacode::{CodeArena, DualArena, HeapArena};
+use std::cell::LazyCell;
 use std::error::Error;
 use std::fs;
 use std::hint::black_box;
@@ -55,9 +56,8 @@ const BATCH: usize = 200;
 fn main() -> Outcome<()> {
     let Some(options) = Options::asked() else { return Ok(()) };
     let cycles = options.number("--cycles").unwrap_or(1_000_000);
-    let pool = Arc::new(PooledPages::new(2)?);
     if options.number("--child").is_some() {
-        for [samples] in in_turn(&pool)? {
+        for [samples] in in_turn()? {
             println!("{}", samples.quartiles()[1]);
         }
         return Ok(());
@@ -75,6 +75,7 @@ fn main() -> Outcome<()> {
     let (code, heap) = system_calls()?;
     println!("\nsystem calls of one cycle: code arena {code}, heap arena {heap}");
 
+    let pool = pool();
     for subject in [CODE, BOTH, POOLED] {
         let before = Process::now()?;
         (0..cycles).try_for_each(|_| run(subject, &pool))?;
@@ -88,13 +89,17 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// Every subject in turn, in this process; µs a cycle.
-fn in_turn(pool: &Arc<PooledPages>) -> Outcome<Vec<[Samples; 1]>> {
-    interleave(ROUNDS, SUBJECTS.len(), |subject| {
+/// Every subject in turn, in this process; µs a cycle. The one with a pool comes last: what a pool keeps changes where the others lie.
+fn in_turn() -> Outcome<Vec<[Samples; 1]>> {
+    let pool = pool();
+    let sample = |subject| -> Outcome<_> {
         let clock = Clock::start();
-        (0..BATCH).try_for_each(|_| run(subject, pool))?;
+        (0..BATCH).try_for_each(|_| run(subject, &pool))?;
         Ok([clock.elapsed().as_nanos() as f64 / 1e3 / BATCH as f64])
-    })
+    };
+    let mut all: Vec<_> = interleave(ROUNDS, POOLED, sample)?;
+    all.extend(interleave(ROUNDS, 1, |_| sample(POOLED))?);
+    Ok(all)
 }
 
 /// The median of each subject in a new process, which lies elsewhere.
@@ -109,14 +114,21 @@ fn child() -> Outcome<Vec<f64>> {
     }
 }
 
-fn run(subject: usize, pool: &Arc<PooledPages>) -> Outcome<()> {
+/// A pool that is made when it is first used.
+type Pool = LazyCell<Result<Arc<PooledPages>, permacode::Error>>;
+
+fn pool() -> Pool {
+    LazyCell::new(|| PooledPages::new(2).map(Arc::new))
+}
+
+fn run(subject: usize, pool: &Pool) -> Outcome<()> {
     match subject {
         0 => floor(),
         CODE => use_code(&CodeArena::new()?),
         2 => use_code(&CodeArena::builder().reservation(1 << 20).build()?),
         3 => use_heap(&HeapArena::new()?),
         BOTH => use_both(&DualArena::new()?),
-        _ => use_both(&DualArena::with_pages(pool.clone())?),
+        _ => use_both(&DualArena::with_pages((**pool).clone()?)?),
     }
 }
 
