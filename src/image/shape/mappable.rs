@@ -38,7 +38,7 @@ use core::marker::PhantomData;
 /// | | |
 /// | --- | --- |
 /// | values | integers, floats, `bool`, `char`, `()`, [`NonZero`](core::num::NonZero) |
-/// | groups of mappable types | arrays, tuples of up to 12, [`PhantomData`](core::marker::PhantomData), structs by the derive, enums by the derive with a primitive `#[repr]` |
+/// | groups of mappable types | arrays, tuples of up to 12, [`PhantomData`], structs by the derive, enums by the derive with a primitive `#[repr]` |
 /// | references to mappable types | `&'a T`, `&'a [T]`, `&'a str` |
 /// | this crate's | [`Link`](crate::Link), [`Sites`](crate::Sites), [`Name`](crate::Name) |
 /// | [`Option`] | of what leaves a value free for `None`: references, `NonZero`, `bool`, `char`, and types that hold one of them |
