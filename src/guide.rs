@@ -8,6 +8,7 @@
 //! | [`prefork`] | How do forked workers share code, and how do I check it? |
 //! | [`eval`] | Where does code lie that comes and goes, and what does a collector do about it? |
 //! | [`owners`] | What keeps code in a store, in a value, or between threads? |
+//! | [`images`] | How do processes share loaded code, and start without loading it? |
 //! | [`migration`] | How do I get there from `Rc<Code>`? |
 //! | [`costs`] | What does each call cost? |
 //! | [`hardening`] | How hard is it to change sealed code? |
@@ -34,6 +35,10 @@ pub mod eval {}
 
 #[doc = include_str!("guide/owners.md")]
 pub mod owners {}
+
+#[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
+#[doc = include_str!("guide/images.md")]
+pub mod images {}
 
 #[doc = include_str!("guide/migration.md")]
 pub mod migration {}

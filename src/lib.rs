@@ -84,6 +84,8 @@
 //! * `std` (default): the standard library. See below for what is different without it.
 //! * `hashbrown`: hash tables where there is no `std`; without it one of the two must be on.
 //! * `derive` (default): `#[derive(Permanent)]`.
+//! * `image` (Linux on 64 bits): [images](image) of loaded code, files that any process maps as they are; [`Mappable`] says which types may lie
+//!   in one.
 //! * `residency` (Linux): [`Residency`](residency::Residency), what the kernel says of an arena's memory: resident, shared, copied, and why; and
 //!   [`CodeArena::assert_clean`] and [`assert_not_copied`](CodeArena::assert_not_copied) for users' own tests.
 //! * `testing`: page sources that fail on demand, for users' own tests.
@@ -134,6 +136,8 @@ pub mod ffi;
 pub mod guide;
 pub mod handles;
 pub mod heap;
+#[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
+pub mod image;
 pub mod pages;
 #[cfg(all(feature = "residency", target_os = "linux"))]
 pub mod residency;
@@ -168,6 +172,10 @@ pub use handles::region::Transients;
 pub use handles::slot::CodeSlot;
 pub use heap::adapters::HeapRc;
 pub use heap::arena::HeapArena;
+#[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
+pub use image::shape::Mappable;
+#[cfg(all(feature = "image", feature = "derive", target_os = "linux", target_pointer_width = "64"))]
+pub use permacode_derive::Mappable;
 #[cfg(feature = "derive")]
 pub use permacode_derive::Permanent;
 pub use side::table::SideTable;

@@ -22,6 +22,12 @@ fn what_is_not_permanent_does_not_compile() {
     compile_fail("permanent");
 }
 
+/// soundness S10, S35: what differs in each process, has no layout that the language defines, or would outlive an image is not `Mappable`.
+#[test]
+fn what_cannot_lie_in_an_image_does_not_compile() {
+    compile_fail("mappable");
+}
+
 /// soundness S10, S11, S12, S18, S19: no reference dangles, no finished module grows, no block is written to.
 #[test]
 fn what_would_dangle_or_write_does_not_compile() {

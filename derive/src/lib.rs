@@ -1,6 +1,7 @@
-//! The derive of `permacode::Permanent`; its users' page is the documentation of that trait.
+//! The derives of `permacode::Permanent` and of `permacode::Mappable`; their users' pages are the documentation of those traits.
 //!
 //! ```text
+//!   mappable/         the derive of `Mappable`
 //!   lib.rs            the entry: read, refuse, put together
 //!   input.rs          the type as the generators see it: names, parameters, fields
 //!   attributes.rs     #[permanent(..)], and #[repr(packed)]
@@ -33,6 +34,7 @@ mod fields;
 mod fresh;
 mod implementation;
 mod input;
+mod mappable;
 mod no_drop;
 mod parameters;
 mod plain;
@@ -72,6 +74,29 @@ pub fn derive_permanent(item: TokenStream) -> TokenStream {
         Ok(input) => expand(&input).into(),
         Err(errors) => errors.into_compile_error().into(),
     }
+}
+
+/// Implements `Mappable` for a struct or an enum, after checking that every field may lie in an image.
+///
+/// Costs nothing at run time. These do not compile:
+///
+/// * a `&'static` field, since an image's values are not `'static`
+/// * a `fn` pointer, since it differs in each process
+/// * an enum without a primitive `#[repr]`, such as `#[repr(u8)]`
+/// * an `Option` that is larger than its value
+/// * a packed type, a union, and a field of a type that is not `Mappable`
+///
+/// The trait's page says what to use in their place. `#[permanent(crate = "..")]` holds for this derive too.
+///
+/// ```ignore (this crate cannot depend on permacode; the trait's example is this one, and runs)
+/// #[derive(Permanent, Mappable)]
+/// #[repr(u8)]
+/// enum Const<'a> { Nil, Int(i64), Str(&'a str), Code(&'a Code<'a>) }
+/// ```
+#[proc_macro_derive(Mappable, attributes(permanent))]
+pub fn derive_mappable(item: TokenStream) -> TokenStream {
+    let item = parse_macro_input!(item as DeriveInput);
+    mappable::expand(&item).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 fn expand(input: &Input) -> proc_macro2::TokenStream {

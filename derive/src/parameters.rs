@@ -74,6 +74,16 @@ impl Parameters {
         self.generics.type_params().next().is_some()
     }
 
+    /// Returns `true` if there are constant parameters.
+    pub(crate) fn has_consts(&self) -> bool {
+        self.generics.const_params().next().is_some()
+    }
+
+    /// The arguments of the type at `'static`, of one without type parameters.
+    pub(crate) fn statics(&self) -> TokenStream {
+        self.arguments_with(|_| quote!('static), ToTokens::to_token_stream)
+    }
+
     /// Returns the where clause of `Permanent` itself. If there are type parameters, it asks for `Send` and `Sync` of
     /// the type, here and at every lifetime. Otherwise the compiler would refuse them in the implementation for each
     /// field that is not permanent.

@@ -1,6 +1,6 @@
 //! Operation sequences on arenas, handles and side tables, as data, each with a reference model: for property tests and for fuzzing.
 //!
-//! A case ([`CodeCase`], [`HeapCase`], [`RefCase`], [`SideCase`], [`SweepCase`]) is plain data. Its `check` runs it on the library and on the
+//! A case ([`CodeCase`], [`HeapCase`], `ImageCase`, [`RefCase`], [`SideCase`], [`SweepCase`]) is plain data. Its `check` runs it on the library and on the
 //! model beside it, and panics where they disagree. libFuzzer makes cases from bytes (`fuzz/`), proptest by `strategies` (`tests/`).
 
 mod bytes;
@@ -8,6 +8,8 @@ mod code_model;
 mod code_ops;
 mod heap_model;
 mod heap_ops;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod image_ops;
 mod ref_model;
 mod ref_ops;
 mod ref_plan;
@@ -21,6 +23,8 @@ mod sweep_ops;
 
 pub use code_ops::{Block, CodeCase, CodeOp};
 pub use heap_ops::{HeapCase, HeapOp, Shape};
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+pub use image_ops::{ImageCase, ImageChange};
 pub use ref_ops::{Fuse, RefCase, RefOp};
 pub use reserve::Reserve;
 pub use side_ops::{At, SideCase, SideOp};

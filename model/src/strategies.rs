@@ -52,3 +52,10 @@ pub fn side(reserve: Reserve) -> impl Strategy<Value = SideCase> {
     let any_op = (vec(any::<u8>(), 4), vec(few, 6)).prop_map(|(which, what)| op(&[which, what].concat()));
     (any::<u16>(), vec(any_op, 0..200)).prop_map(move |(capacity, ops)| SideCase { reserve, capacity, ops })
 }
+
+/// Makes cases of up to four changes of an image.
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+pub fn image() -> impl Strategy<Value = ImageCase> {
+    let change = vec(any::<u8>(), 16).prop_map(|bytes| op(&bytes));
+    (vec(change, 1..5), any::<bool>()).prop_map(|(changes, knows_less)| ImageCase { changes, knows_less })
+}

@@ -84,7 +84,7 @@ impl Drop for Trial {
 }
 
 /// A memory file that holds `contents` and that nobody can change.
-fn sealed_copy(contents: &[u8], executable: bool) -> Result<File, PageError> {
+pub(super) fn sealed_copy(contents: &[u8], executable: bool) -> Result<File, PageError> {
     let failed = |call| PageError { call, bytes: contents.len(), code: last_code() };
     if !may_be_as_long(contents.len()) {
         return Err(PageError { call: PageCall::WriteFile, bytes: contents.len(), code: libc::EFBIG });
@@ -137,7 +137,7 @@ fn create(executable: bool) -> Option<OwnedFd> {
 }
 
 /// The same file, by a descriptor that cannot write.
-fn read_only(file: &File) -> Option<File> {
+pub(super) fn read_only(file: &File) -> Option<File> {
     let path = ShortPath::new(format_args!("/proc/self/fd/{}", file.as_raw_fd()))?;
     // What has that name need not be the kernel's answer: in a changed root it may be any file.
     File::open(path).ok().filter(|opened| identity(opened).is_some_and(|opened| identity(file) == Some(opened)))

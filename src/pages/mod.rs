@@ -41,7 +41,8 @@ mod address_space;
 mod discard;
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 mod leak_sanitizer;
-#[cfg(all(feature = "std", target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
+#[cfg(all(feature = "std", target_os = "linux", any(feature = "image", not(any(miri, permacode_ordinary_pages)))))]
+#[cfg_attr(any(miri, permacode_ordinary_pages), allow(dead_code))] // images alone use it then
 mod memory_file;
 mod ordinary;
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
@@ -80,3 +81,21 @@ pub(crate) type DefaultPages = OrdinaryPages;
 /// Ordinary memory is dumped with the rest.
 #[cfg(not(all(any(target_os = "linux", target_os = "android"), not(miri), not(permacode_ordinary_pages))))]
 pub(crate) fn keep_out_of_dumps(_base: core::ptr::NonNull<u8>, _bytes: usize) {}
+
+/// Makes a memory file with these contents that nobody can change.
+#[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
+pub(crate) fn sealed_copy(contents: &[u8]) -> Result<std::fs::File, crate::error::PageError> {
+    memory_file::sealed_copy(contents, false)
+}
+
+/// Opens a memory file anew so that it cannot be written to. Kernels before 6.7 map a sealed one by such a descriptor only.
+#[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
+pub(crate) fn read_only(file: &std::fs::File) -> Option<std::fs::File> {
+    memory_file::read_only(file)
+}
+
+/// Bytes of a page of the system.
+#[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
+pub(crate) fn page_of_system() -> usize {
+    region::page::size()
+}

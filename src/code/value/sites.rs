@@ -22,6 +22,7 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(C)]
 pub struct Sites {
     start: u32,
     len: u16,
@@ -80,6 +81,31 @@ impl Sites {
     /// Returns `true` for numbers of transient code. They are used again, so they must not stand in a permanent block.
     pub(crate) fn is_transient(&self) -> bool {
         self.tag & TRANSIENT != 0
+    }
+
+    /// The bytes of a range in an image.
+    #[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
+    pub(crate) fn bytes(start: u32, len: u16, tag: u16) -> [u8; 8] {
+        let mut bytes = [0; 8];
+        bytes[..4].copy_from_slice(&start.to_ne_bytes());
+        bytes[4..6].copy_from_slice(&len.to_ne_bytes());
+        bytes[6..].copy_from_slice(&tag.to_ne_bytes());
+        bytes
+    }
+
+    /// Gives all ranges at these places of an image the tag with these bits.
+    #[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
+    pub(crate) fn set_tags(image: &mut [u8], places: &[usize], bits: u16) {
+        let tag = bits & !TRANSIENT;
+        places.iter().for_each(|&place| image[place + 6..place + 8].copy_from_slice(&tag.to_ne_bytes()));
+    }
+
+    /// Reads the bytes of a range in an image: the numbers, and `true` for those of transient code.
+    #[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
+    pub(crate) fn read(bytes: [u8; 8]) -> (Range<u64>, bool) {
+        let [a, b, c, d, e, f, g, h] = bytes;
+        let start = u64::from(u32::from_ne_bytes([a, b, c, d]));
+        (start..start + u64::from(u16::from_ne_bytes([e, f])), u16::from_ne_bytes([g, h]) & TRANSIENT != 0)
     }
 
     /// Returns `true` if there are none, as in a block without caches. Costs nothing.

@@ -1,0 +1,118 @@
+//! One number for the contents of an image, whatever window they are written for.
+//!
+//! ```text
+//!   index ─────▶ ┐
+//!   linked ──┬─▶ ├─ blake3 ─▶ digest
+//!      marks ┘   │   each marked word less the window
+//!   leaf ──────▶ │
+//!   marks ─────▶ ┘
+//! ```
+
+use super::{WORD, each_marked};
+use core::fmt;
+
+/// A digest of the contents of an image: its index and its code, as if written for address zero.
+///
+/// Two images with equal digests hold the same values, for whatever window they are written. It is blake3, which no adversary can steer. So a
+/// program that knows the digest of its own image needs to trust nobody else.
+///
+/// ```
+/// use permacode::{CodeArena, image::ImageWriter};
+///
+/// let arena = CodeArena::new()?;
+/// let loader = arena.load("m")?;
+/// let (one, two) = (loader.alloc(1u32)?, loader.alloc(2u32)?);
+/// loader.seal()?;
+/// let digest = |number| ImageWriter::new(&arena).root("number", number)?.write_to(&mut Vec::new()).map(|report| report.digest);
+/// assert_eq!(digest(one)?, digest(one)?);
+/// assert_ne!(digest(one)?, digest(two)?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// Returns the digest with these bytes, to compare with one that was kept.
+    ///
+    /// ```
+    /// use permacode::image::Digest;
+    ///
+    /// let digest = Digest::from_bytes([1; 32]);
+    /// assert_eq!(digest.as_bytes(), &[1; 32]);
+    /// ```
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns the bytes.
+    ///
+    /// ```
+    /// assert_eq!(permacode::image::Digest::from_bytes([7; 32]).as_bytes()[31], 7);
+    /// ```
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// Bytes of the linked half that are hashed at a time.
+const STEP: usize = 16 << 10;
+
+/// The digest of an image's parts, of which the linked half is written for `window`.
+pub(in crate::image) fn contents(index: &[u8], linked: &[u8], leaf: &[u8], marks: &[u8], window: usize) -> Digest {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&(index.len() as u64).to_ne_bytes());
+    hasher.update(index);
+    let mut buffer = [0; STEP];
+    for (chunk, marks) in linked.chunks(STEP).zip(marks.chunks(STEP / WORD / 8)) {
+        let copy = &mut buffer[..chunk.len()];
+        copy.copy_from_slice(chunk);
+        each_marked(marks, |word| {
+            if let Some((word, _)) = copy.get_mut(word * WORD..).and_then(|rest| rest.split_first_chunk_mut::<WORD>()) {
+                *word = usize::from_ne_bytes(*word).wrapping_sub(window).to_ne_bytes();
+            }
+        });
+        hasher.update(copy);
+    }
+    hasher.update(leaf);
+    hasher.update(marks);
+    Digest(*hasher.finalize().as_bytes())
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn the_digest_of_contents_does_not_depend_on_their_window() {
+        let mut linked = vec![0u8; 3 * STEP];
+        let mut marks = vec![0u8; linked.len() / WORD / 8];
+        for word in [0, 1, 7, 2047, 2048, 5000, 3 * STEP / WORD - 1] {
+            marks[word / 8] |= 1 << (word % 8);
+            linked[word * WORD..][..WORD].copy_from_slice(&(word * 100).to_ne_bytes());
+        }
+        let mut moved = linked.clone();
+        each_marked(&marks, |word| {
+            moved[word * WORD..][..WORD].copy_from_slice(&(word * 100 + 0x4000_0000).to_ne_bytes());
+        });
+        let at_zero = contents(b"index", &linked, b"leaf", &marks, 0);
+        assert_eq!(contents(b"index", &moved, b"leaf", &marks, 0x4000_0000), at_zero);
+        assert_ne!(contents(b"index", &moved, b"leaf", &marks, 0), at_zero);
+        assert_ne!(contents(b"indes", &linked, b"leaf", &marks, 0), at_zero);
+        assert_ne!(contents(b"index", &linked, b"leag", &marks, 0), at_zero);
+        linked[64] ^= 1;
+        assert_ne!(contents(b"index", &linked, b"leaf", &marks, 0), at_zero);
+    }
+}

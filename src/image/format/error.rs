@@ -1,0 +1,232 @@
+//! [`ImageError`]: why an image was not written, or not opened.
+
+use super::digest::Digest;
+use crate::image::shape::Fingerprint;
+use alloc::string::String;
+use core::fmt;
+use std::io;
+
+/// The reason why an image was not written, or is not used. It says what was expected and what was found.
+///
+/// Nothing is lost: the arena that was to be written works on, and so does a program that then loads from sources.
+///
+/// ```
+/// use permacode::{CodeArena, image::{ImageError, ImageWriter}};
+///
+/// let arena = CodeArena::new()?;
+/// let loader = arena.load("m")?;
+/// let number = loader.alloc(1u32)?; // `m` is still open
+/// let refused = ImageWriter::new(&arena).root("number", number)?.write_to(&mut Vec::new()).unwrap_err();
+/// assert_eq!(refused, ImageError::OpenModule);
+/// assert_eq!(refused.to_string(), "a root leads to a module that is still open: finish or seal it first");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ImageError {
+    // ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    /// A root leads to a block of a module that is not finished.
+    OpenModule,
+    /// A root leads to sites of another arena, or of transient code.
+    ForeignSites,
+    /// Two roots have this name.
+    DuplicateRoot(String),
+    /// A reference leads into the middle of a value, where the value's description has no such type: into a variant of an enum, say.
+    Interior {
+        /// The type of the value.
+        of: &'static str,
+        /// The type that the reference is to.
+        to: &'static str,
+    },
+    /// A type asks for an alignment above a page.
+    Alignment {
+        /// The type.
+        of: &'static str,
+        /// Its alignment, in bytes.
+        align: usize,
+    },
+    // ── opening ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    /// The file is not an image.
+    NoImage,
+    /// The image was written on a machine of the other endianness.
+    Endianness,
+    /// The image has another format: it was written by another version of this crate.
+    Format {
+        /// The format of this version.
+        expected: u64,
+        /// That of the file.
+        found: u64,
+    },
+    /// The image was written on a machine with addresses of another size.
+    Word {
+        /// Bytes of an address here.
+        expected: u64,
+        /// Bytes of one there.
+        found: u64,
+    },
+    /// The file is longer or shorter than its header says.
+    Length {
+        /// Bytes by the header.
+        expected: u64,
+        /// Bytes of the file.
+        found: u64,
+    },
+    /// The header is damaged.
+    Header(&'static str),
+    /// The tables are damaged.
+    Index(&'static str),
+    /// The contents are not those of the digest.
+    Digest {
+        /// The digest that was asked for, or that the header has.
+        expected: Digest,
+        /// That of the contents.
+        found: Digest,
+    },
+    /// Somebody who is not trusted may have written the file.
+    Untrusted(Distrust),
+    /// The descriptor is not that of a memory file that nobody can change.
+    NotSealed,
+    /// The image has no root of this name.
+    NoRoot(String),
+    /// The root is of another type, or of one that is laid out otherwise.
+    Type {
+        /// The name of the type that was asked for, and its fingerprint.
+        expected: (&'static str, Fingerprint),
+        /// Those of the root's type.
+        found: (String, Fingerprint),
+    },
+    /// Nobody has said that the values are values: call [`check`](crate::image::Image::check) for this type.
+    NotChecked {
+        /// The type that was asked for.
+        of: &'static str,
+    },
+    /// A value is none of its type.
+    BadValue {
+        /// The type.
+        of: String,
+        /// Bytes from the beginning of the code.
+        at: usize,
+        /// The reason.
+        why: &'static str,
+    },
+    // ── both ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    /// More than an image, or the address space, holds.
+    TooLarge,
+    /// There is no memory for so many bytes.
+    Memory {
+        /// Bytes that were asked for.
+        bytes: usize,
+    },
+    /// The system refused a call.
+    System {
+        /// The task that the call was part of.
+        call: &'static str,
+        /// The kind of the refusal.
+        kind: io::ErrorKind,
+        /// The system's number for it, or zero.
+        code: i32,
+    },
+}
+
+/// The reason why a file is not trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Distrust {
+    /// It belongs neither to the effective user nor to root.
+    Owner {
+        /// The user that it belongs to.
+        found: u32,
+    },
+    /// Its group, or others, may write to it.
+    Writable {
+        /// Its mode.
+        mode: u32,
+    },
+    /// The path ends with a symbolic link.
+    SymbolicLink,
+    /// It is a folder, a device, a pipe.
+    NotAFile,
+}
+
+impl fmt::Display for Distrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Owner { found } => {
+                write!(f, "it belongs to the user {found}, expected the effective user of this process or root")
+            }
+            Self::Writable { mode } => write!(f, "its group or others may write to it (mode {:o})", mode & 0o7777),
+            Self::SymbolicLink => f.write_str("the path ends with a symbolic link: name the file itself"),
+            Self::NotAFile => f.write_str("it is not a regular file"),
+        }
+    }
+}
+
+impl ImageError {
+    /// A refusal of the system.
+    pub(in crate::image) fn system(call: &'static str, error: &io::Error) -> Self {
+        Self::System { call, kind: error.kind(), code: error.raw_os_error().unwrap_or(0) }
+    }
+}
+
+impl fmt::Display for ImageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OpenModule => f.write_str("a root leads to a module that is still open: finish or seal it first"),
+            Self::ForeignSites => f.write_str(
+                "a root leads to sites of another arena or of transient code: promote it into this arena first",
+            ),
+            Self::DuplicateRoot(name) => write!(f, "two roots are called {name:?}"),
+            Self::Interior { of, to } => write!(
+                f,
+                "a `&{to}` leads into the middle of a `{of}`, where its description has no `{to}` (as within a variant of an enum): let the \
+                 value hold a reference, or copy it"
+            ),
+            Self::Alignment { of, align } => {
+                write!(f, "`{of}` asks for an alignment of {align} bytes: an image has pages, and no more")
+            }
+            Self::NoImage => f.write_str("this is not an image"),
+            Self::Endianness => {
+                f.write_str("the image was written on a machine of the other endianness: write it anew here")
+            }
+            Self::Format { expected, found } => {
+                write!(
+                    f,
+                    "the image has format {found}, expected {expected}: write it anew with this version of permacode"
+                )
+            }
+            Self::Word { expected, found } => {
+                write!(f, "the image has addresses of {found} bytes, expected {expected}: write it anew here")
+            }
+            Self::Length { expected, found } => {
+                write!(f, "the image is damaged: the file has {found} bytes, expected {expected}")
+            }
+            Self::Header(what) => write!(f, "the header of the image is damaged: {what}"),
+            Self::Index(what) => write!(f, "the index of the image is damaged: {what}"),
+            Self::Digest { expected, found } => write!(f, "the image has the digest {found}, expected {expected}"),
+            Self::Untrusted(why) => write!(f, "the image is not trusted: {why}"),
+            Self::NotSealed => {
+                f.write_str("the file is not a memory file that is sealed against writing, growing and shrinking")
+            }
+            Self::NoRoot(name) => write!(f, "the image has no root called {name:?}"),
+            Self::Type { expected, found } if expected.0 == found.0 => write!(
+                f,
+                "the root is a `{}` with the fingerprint {}, expected {}: its fields, or the compiler that laid them out, are others. Write the \
+                 image anew",
+                found.0, found.1, expected.1
+            ),
+            Self::Type { expected, found } => write!(f, "the root is a `{}`, expected a `{}`", found.0, expected.0),
+            Self::NotChecked { of } => {
+                write!(f, "no value of type `{of}` was checked: call `check` with it, or with a type that leads to it")
+            }
+            Self::BadValue { of, at, why } => {
+                write!(f, "the image is damaged: at byte {at} of its code, in a `{of}`: {why}")
+            }
+            Self::TooLarge => f.write_str("the image is larger than the address space allows"),
+            Self::Memory { bytes } => write!(f, "no memory for {bytes} bytes"),
+            Self::System { call, kind, code: 0 } => write!(f, "{call} failed: {kind}"),
+            Self::System { call, code, .. } => write!(f, "{call} failed: {}", io::Error::from_raw_os_error(*code)),
+        }
+    }
+}
+
+impl core::error::Error for ImageError {}

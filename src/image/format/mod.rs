@@ -1,0 +1,55 @@
+//! The bytes of an image file: pure data, read and written by copying. Without unsafe code.
+//!
+//! ```text
+//!   0          4096                                     page                        page             page
+//!   ├─ header ──┼─ index ─────────────────────── zeros ──┼─ linked runs ─────── zeros ─┼─ leaf runs ─ zeros ─┼─ marks ─┤
+//!     sizes       types · runs · modules · roots · text   ◀────────────── code, at the window ─────────────▶   1 bit a word
+//! ```
+//!
+//! - A **run** is an array of values of one type. Runs ascend, and do not overlap. Between them are zeros.
+//! - **Linked** runs have words that are addresses, **leaf** runs have none. Both halves begin with a page.
+//! - The **window** is the address of the first linked byte. An address in a value is that of a run's element, at the window.
+//! - A **mark** is a bit for each word of the linked half, set if the word is an address.
+//!
+//! ```text
+//!   header   what begins, where it ends, the window, the digest, a check of its own
+//!   index    the tables
+//!   scroll   numbers and text, one behind the other, in bytes
+//!   window   addresses that an image may be written for
+//!   error    why an image was not written, or is not used
+//!   digest   one number for the contents, whatever window they are written for
+//! ```
+#![forbid(unsafe_code)]
+
+mod digest;
+mod error;
+mod header;
+mod index;
+mod scroll;
+mod window;
+
+pub use digest::Digest;
+pub(in crate::image) use digest::contents;
+pub use error::{Distrust, ImageError};
+pub(in crate::image) use header::{HEADER, Header};
+pub(in crate::image) use index::{Index, ModuleEntry, Root, Run, TypeEntry};
+pub(in crate::image) use window::slot;
+
+/// Bytes of an address.
+pub(in crate::image) const WORD: usize = size_of::<usize>();
+
+/// Returns `true` if a word of the linked half is marked as an address.
+pub(in crate::image) fn is_marked(marks: &[u8], word: usize) -> bool {
+    marks.get(word / 8).is_some_and(|byte| byte >> (word % 8) & 1 != 0)
+}
+
+/// Calls `show` with each marked word, ascending.
+pub(in crate::image) fn each_marked(marks: &[u8], mut show: impl FnMut(usize)) {
+    for (index, &byte) in marks.iter().enumerate() {
+        let mut rest = byte;
+        while rest != 0 {
+            show(index * 8 + rest.trailing_zeros() as usize);
+            rest &= rest - 1;
+        }
+    }
+}

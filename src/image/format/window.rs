@@ -1,0 +1,47 @@
+//! The addresses that an image may be written for.
+
+use super::digest::Digest;
+use super::error::ImageError;
+use core::ops::Range;
+
+/// Addresses that the kernel, sanitizers and emulators leave free, on each processor.
+const WINDOWS: Range<usize> = if cfg!(target_arch = "aarch64") {
+    0x10_0000_0000..0x28_0000_0000
+} else if cfg!(target_arch = "x86_64") {
+    0x4000_0000_0000..0x5400_0000_0000
+} else {
+    0x10_0000_0000..0x20_0000_0000
+};
+
+/// The distance between windows. An image is followed by what an arena loads later.
+const STEP: usize = if cfg!(target_arch = "x86_64") { 4 << 30 } else { 1 << 30 };
+
+/// The window for `code` bytes with this digest: so equal contents have the same one, and others likely another.
+pub(in crate::image) fn slot(digest: &Digest, code: usize) -> Result<usize, ImageError> {
+    let slots = (WINDOWS.len() / STEP).checked_sub(code.div_ceil(STEP)).filter(|&slots| slots > 0);
+    let slots = slots.ok_or(ImageError::TooLarge)? as u64;
+    let [a, b, c, d, e, f, g, h, ..] = *digest.as_bytes();
+    Ok(WINDOWS.start + (u64::from_le_bytes([a, b, c, d, e, f, g, h]) % slots) as usize * STEP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_has_room_for_its_image_and_depends_on_the_digest() {
+        let digest = |first: u8| {
+            let mut bytes = [0; 32];
+            bytes[0] = first;
+            Digest::from_bytes(bytes)
+        };
+        for code in [4096, STEP, STEP + 1, 5 * STEP] {
+            for first in [0, 1, 255] {
+                let window = slot(&digest(first), code).unwrap();
+                assert!(window >= WINDOWS.start && window + code <= WINDOWS.end && window % STEP == 0);
+            }
+        }
+        assert_ne!(slot(&digest(0), 4096).unwrap(), slot(&digest(1), 4096).unwrap());
+        assert_eq!(slot(&digest(0), WINDOWS.len()), Err(ImageError::TooLarge));
+    }
+}

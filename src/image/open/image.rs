@@ -1,0 +1,329 @@
+//! [`Image`]: a file, and who has said what of it.
+
+use super::bytes::FileBytes;
+use super::check::{self, Known};
+use super::placed::Placed;
+use super::root::OpenImage;
+use crate::image::format::{self, Digest, Header, ImageError, Index};
+use crate::image::shape::{Mappable, Shape};
+use alloc::sync::Arc;
+use core::fmt;
+use std::fs::File;
+
+/// An image of loaded code: a file, or sealed memory, that is not mapped at its window yet.
+///
+/// [`ImageWriter`](crate::image::ImageWriter) writes one, [`open`](Self::open) maps it. Before that two questions are answered, each by proof
+/// or by your word:
+///
+/// | | proved | your word |
+/// | --- | --- | --- |
+/// | the bytes cannot change | [`load`](Self::load) copies them to sealed memory; [`open_sealed`](Self::open_sealed) asks the kernel | `unsafe` [`map`](Self::map), [`map_file`](Self::map_file) |
+/// | they are values of the types | [`check`](Self::check) | `unsafe` [`trust`](Self::trust) |
+///
+/// ```
+/// use permacode::{CodeArena, Mappable, Permanent, image::{Image, ImageWriter}};
+///
+/// #[derive(Permanent, Mappable)]
+/// struct Code<'a> {
+///     name: &'a str,
+///     ops: &'a [u8],
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = std::env::temp_dir().join(format!("permacode-image-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// # let path = folder.join("mylang-3.2.image");
+/// // Once, when the program is installed or first run:
+/// let arena = CodeArena::new()?;
+/// let loader = arena.load("main")?;
+/// let main = loader.alloc(Code { name: loader.intern("main")?, ops: loader.alloc_slice_copy(&[1, 2, 3])? })?;
+/// loader.seal()?;
+/// ImageWriter::new(&arena).version("mylang 3.2").root("main", main)?.write(&path)?;
+///
+/// // At every start:
+/// let image = Image::load(&path)?.check::<Code<'_>>()?;
+/// let code = image.open()?;
+/// let main: &Code<'_> = code.root("main")?;
+/// assert_eq!((main.name, main.ops), ("main", &[1, 2, 3][..]));
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Cost
+///
+/// Three words to clone, with a count. The file is mapped once for the header and the tables.
+#[derive(Clone)]
+pub struct Image {
+    pub(super) source: Arc<Source>,
+    pub(super) values: Values,
+}
+
+/// A file with an image, whose bytes do not change.
+pub(super) struct Source {
+    pub(super) file: File,
+    /// The place in the file where the image begins.
+    pub(super) offset: u64,
+    pub(super) header: Header,
+    /// The index, of which only the front was read.
+    pub(super) index: Index,
+    pub(super) bytes: FileBytes,
+}
+
+/// The one who says that bytes are values.
+#[derive(Clone)]
+pub(super) enum Values {
+    /// The check, of these types. At first there are none.
+    Checked(Arc<[Known]>),
+    /// The user.
+    Trusted,
+}
+
+impl Image {
+    /// Checks that all values of type `T`, and of the types that it leads to, are values. Values of types that `T` does not lead to are passed
+    /// over; nothing that was checked refers to them.
+    ///
+    /// Call it once for each type of root, or once for a tuple that leads to all: `check::<(&Code, &Table)>()`. If a root leads into the middle
+    /// of a value of another type, check that type first.
+    ///
+    /// It proves what the compiler relies on. A `bool` is 0 or 1, text is UTF-8, a reference leads to a value of its type. It does not prove what only your interpreter knows, such as jumps that stay within their code. And it does not prove that
+    /// references make no cycle, which a program without [`Link`](crate::Link) could not have made.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError::BadValue`] says where the first bad value lies, and what is wrong. [`ImageError::Index`] if the tables are damaged.
+    ///
+    /// # Cost
+    ///
+    /// Time in proportion to the file, whoever wrote it, and memory for the tables alone.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, image::{Image, ImageError, ImageWriter}};
+    ///
+    /// let arena = CodeArena::new()?;
+    /// let loader = arena.load("m")?;
+    /// let text: &&str = loader.alloc(loader.alloc_str("text")?)?;
+    /// loader.seal()?;
+    /// let image = Image::open_sealed(ImageWriter::new(&arena).root("text", text)?.seal()?)?;
+    /// assert_eq!(image.open()?.root::<&str>("text").unwrap_err(), ImageError::NotChecked { of: "&str" });
+    /// assert_eq!(image.check::<&str>()?.open()?.root::<&str>("text"), Ok(&"text"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn check<T: Mappable>(self) -> Result<Self, ImageError> {
+        self.check_shape(T::SHAPE)
+    }
+
+    fn check_shape(self, shape: &'static Shape) -> Result<Self, ImageError> {
+        let Source { header, bytes, .. } = &*self.source;
+        let index = Index::read(bytes.part(header.index_range()), header)?;
+        let (code, marks) = (bytes.part(header.code_range()), bytes.part(header.marks_range()));
+        let before = match &self.values {
+            Values::Trusted => &[][..],
+            Values::Checked(before) => before,
+        };
+        let known = check::check(shape, header, &index, code, marks, before)?;
+        let values = match self.values {
+            Values::Trusted => Values::Trusted,
+            Values::Checked(_) => Values::Checked(Arc::from(known)),
+        };
+        Ok(Self { source: self.source, values })
+    }
+
+    /// Takes your word that all bytes are values.
+    ///
+    /// # Safety
+    ///
+    /// The image is as [`ImageWriter`](crate::image::ImageWriter) wrote it. A digest that you know proves it: see [`pin`](Self::pin).
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, image::{Image, ImageWriter}};
+    /// # let arena = CodeArena::new()?;
+    /// # let loader = arena.load("m")?;
+    /// # let number = loader.alloc(7u32)?;
+    /// # loader.seal()?;
+    /// let image = Image::open_sealed(ImageWriter::new(&arena).root("number", number)?.seal()?)?;
+    /// // SAFETY: written right here.
+    /// let image = unsafe { image.trust() };
+    /// assert_eq!(image.open()?.root::<u32>("number"), Ok(&7));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub unsafe fn trust(self) -> Self {
+        Self { source: self.source, values: Values::Trusted }
+    }
+
+    /// Checks that the contents are those of the digest in the header: that no bit has changed since the image was written.
+    ///
+    /// Whoever changed it on purpose changed the digest too. [`pin`](Self::pin) compares with one that you know.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError::Digest`], with both.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let image = permacode::image::Image::open_sealed(permacode::image::ImageWriter::new(&arena).seal()?)?;
+    /// assert_eq!(image.verify(), Ok(()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn verify(&self) -> Result<(), ImageError> {
+        self.compare(self.digest())
+    }
+
+    /// Checks that the contents have this digest. Then they are those that were written with it, whoever wrote the file.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError::Digest`], with both.
+    ///
+    /// ```
+    /// use permacode::image::{Digest, Image, ImageError, ImageWriter};
+    ///
+    /// let arena = permacode::CodeArena::new()?;
+    /// let image = Image::open_sealed(ImageWriter::new(&arena).seal()?)?;
+    /// let known = image.digest();
+    /// assert!(image.clone().pin(known).is_ok());
+    /// assert!(matches!(image.pin(Digest::from_bytes([0; 32])), Err(ImageError::Digest { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn pin(self, digest: Digest) -> Result<Self, ImageError> {
+        self.compare(digest)?;
+        Ok(self)
+    }
+
+    fn compare(&self, expected: Digest) -> Result<(), ImageError> {
+        let Source { header, bytes, .. } = &*self.source;
+        let [index, linked, leaf, marks] =
+            [header.index_range(), header.linked_range(), header.leaf_range(), header.marks_range()]
+                .map(|range| bytes.part(range));
+        let found = format::contents(index, linked, leaf, marks, header.window);
+        if found == expected { Ok(()) } else { Err(ImageError::Digest { expected, found }) }
+    }
+
+    /// Maps the image: at its window, shared with every process that does, or elsewhere, with a part that is this process's own.
+    ///
+    /// A process can have an image at its window once. [`OpenImage::why_not_shared`] says why it lies elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError::System`] when the system grants no address space or no memory.
+    ///
+    /// # Cost
+    ///
+    /// Two system calls. Elsewhere four, and a copy of the half that has references.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, image::{Image, ImageWriter}};
+    /// # let arena = CodeArena::new()?;
+    /// # let loader = arena.load("m")?;
+    /// # let number = loader.alloc(7u32)?;
+    /// # loader.seal()?;
+    /// let image = Image::open_sealed(ImageWriter::new(&arena).root("number", number)?.seal()?)?.check::<u32>()?;
+    /// let (first, second) = (image.open()?, image.open()?);
+    /// assert!(second.why_not_shared().is_some()); // the first has the window
+    /// assert_eq!(first.root::<u32>("number"), second.root::<u32>("number"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open(&self) -> Result<OpenImage, ImageError> {
+        self.place(true)
+    }
+
+    /// Maps the image anywhere but at its window.
+    ///
+    /// The window is an address that others can know, if they know the image. Known addresses of data weaken the randomisation of addresses, even if
+    /// the data cannot be written. The price is that the half with references is this process's own.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open).
+    ///
+    /// # Cost
+    ///
+    /// Four system calls, and a copy of the half that has references.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, image::{Image, ImageWriter, NotShared}};
+    /// # let arena = CodeArena::new()?;
+    /// # let loader = arena.load("m")?;
+    /// # let number = loader.alloc(7u32)?;
+    /// # loader.seal()?;
+    /// let image = Image::open_sealed(ImageWriter::new(&arena).root("number", number)?.seal()?)?.check::<u32>()?;
+    /// let code = image.open_elsewhere()?;
+    /// assert_eq!(code.why_not_shared(), Some(&NotShared::Asked));
+    /// assert_eq!(code.root::<u32>("number"), Ok(&7));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open_elsewhere(&self) -> Result<OpenImage, ImageError> {
+        self.place(false)
+    }
+
+    fn place(&self, at_window: bool) -> Result<OpenImage, ImageError> {
+        let Source { file, offset, header, bytes, .. } = &*self.source;
+        // SAFETY: the promise of `new`; the source is kept by what is opened.
+        let placed = unsafe { Placed::new(file, *offset, header, bytes, at_window) }?;
+        Ok(OpenImage::new(self.source.clone(), self.values.clone(), placed))
+    }
+
+    /// Returns the digest that the header has: the identity of the contents, if they are [verified](Self::verify).
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let mut file = Vec::new();
+    /// let report = permacode::image::ImageWriter::new(&arena).write_to(&mut file)?;
+    /// let image = permacode::image::Image::open_sealed(permacode::image::ImageWriter::new(&arena).seal()?)?;
+    /// assert_eq!(image.digest(), report.digest);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn digest(&self) -> Digest {
+        self.source.header.digest
+    }
+
+    /// Returns the text that [`ImageWriter::version`](crate::image::ImageWriter::version) was given.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let file = permacode::image::ImageWriter::new(&arena).version("mylang 3.2").seal()?;
+    /// assert_eq!(permacode::image::Image::open_sealed(file)?.version(), "mylang 3.2");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn version(&self) -> &str {
+        &self.source.index.version
+    }
+
+    /// Returns the names of the roots, sorted.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let loader = arena.load("m")?;
+    /// let (one, two) = (loader.alloc(1u32)?, loader.alloc(2u8)?);
+    /// loader.seal()?;
+    /// let file = permacode::image::ImageWriter::new(&arena).root("two", two)?.root("one", one)?.seal()?;
+    /// assert!(permacode::image::Image::open_sealed(file)?.roots().eq(["one", "two"]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn roots(&self) -> impl Iterator<Item = &str> {
+        self.source.index.roots.iter().map(|root| root.name.as_str())
+    }
+
+    /// Returns the file, to give its descriptor to another process.
+    ///
+    /// ```
+    /// let arena = permacode::CodeArena::new()?;
+    /// let image = permacode::image::Image::open_sealed(permacode::image::ImageWriter::new(&arena).seal()?)?;
+    /// let again = permacode::image::Image::open_sealed(image.file().try_clone()?)?;
+    /// assert_eq!(image.digest(), again.digest());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn file(&self) -> &File {
+        &self.source.file
+    }
+}
+
+impl fmt::Debug for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Image")
+            .field("version", &self.version())
+            .field("digest", &self.digest())
+            .finish_non_exhaustive()
+    }
+}

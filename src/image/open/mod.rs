@@ -1,0 +1,34 @@
+//! From an image to values: whose word is taken for what, and where the bytes are mapped.
+//!
+//! ```text
+//!   path ─ trust ─▶ file ─ bytes ─▶ Image { header, index, who vouches } ─ open ─▶ OpenImage ─ root ─▶ &T
+//!                                     │ check: forbid(unsafe_code)          ├ at its window: shared with every process
+//!                                     └ verify, pin: the digest             └ elsewhere: linked half copied and moved by its marks
+//! ```
+//!
+//! Two questions, kept apart:
+//!
+//! | | proved | vouched for |
+//! | --- | --- | --- |
+//! | the bytes cannot change | [`Image::load`] copies to sealed memory, [`Image::open_sealed`] asks the kernel | `unsafe` [`Image::map`] |
+//! | the bytes are values of the types | [`Image::check`] | `unsafe` [`Image::trust`] |
+//!
+//! Invariants:
+//!
+//! 1. The bytes of an `Image` do not change, by one of the first row.
+//! 2. A root is given out only if its type's fingerprint is that of the file, and by one of the second row.
+//! 3. A fixed mapping replaces nothing but a reservation of its own.
+
+mod bytes;
+mod check;
+mod finder;
+mod image;
+mod neighbours;
+mod placed;
+mod root;
+mod source;
+mod trust;
+
+pub use image::Image;
+pub use placed::NotShared;
+pub use root::OpenImage;

@@ -1,0 +1,168 @@
+//! The ways to an [`Image`]: a copy in sealed memory, sealed memory itself, and a file as it is.
+
+use super::bytes::FileBytes;
+use super::image::{Image, Source, Values};
+use super::trust;
+use crate::image::format::{HEADER, Header, ImageError, Index};
+use crate::pages;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+
+impl Image {
+    /// Copies the file to sealed memory, where nobody can change it.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError::Untrusted`] unless the file belongs to the effective user or to root, and neither its group nor others may write to it. A
+    /// symbolic link at the end of the path is refused; hard links are not, since they give nobody the right to write. Other errors say
+    /// why the file is not an image of this machine, or which call the system refused.
+    ///
+    /// # Cost
+    ///
+    /// A copy of the file in memory of this process's own, which a fork shares.
+    ///
+    /// ```
+    /// use permacode::image::{Image, ImageError};
+    ///
+    /// assert!(matches!(Image::load("/nowhere/mylang.image"), Err(ImageError::System { .. })));
+    /// ```
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, ImageError> {
+        let (mut file, len) = trust::open(path.as_ref())?;
+        let len = usize::try_from(len).map_err(|_| ImageError::TooLarge)?;
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(len).map_err(|_| ImageError::Memory { bytes: len })?;
+        let read = Read::by_ref(&mut file).take(len as u64).read_to_end(&mut bytes);
+        read.map_err(|error| ImageError::system("reading the image", &error))?;
+        let file = pages::sealed_copy(&bytes).map_err(|error| {
+            ImageError::system("sealing the image in memory", &std::io::Error::from_raw_os_error(error.code))
+        })?;
+        drop(bytes);
+        Self::open_sealed(file)
+    }
+
+    /// Takes a memory file that is sealed against writing, growing and shrinking, such as
+    /// [`ImageWriter::seal`](crate::image::ImageWriter::seal) makes. It may come from another process.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError::NotSealed`] if a seal is missing. Other errors say why it is not an image of this machine.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, image::{Image, ImageError, ImageWriter}};
+    ///
+    /// let arena = CodeArena::new()?;
+    /// let loader = arena.load("m")?;
+    /// let number = loader.alloc(7u32)?;
+    /// loader.seal()?;
+    /// let image = Image::open_sealed(ImageWriter::new(&arena).root("number", number)?.seal()?)?;
+    /// assert_eq!(image.check::<u32>()?.open()?.root::<u32>("number"), Ok(&7));
+    ///
+    /// let ordinary = std::fs::File::open("/proc/self/exe")?;
+    /// assert_eq!(Image::open_sealed(ordinary).unwrap_err(), ImageError::NotSealed);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open_sealed(file: File) -> Result<Self, ImageError> {
+        const SEALS: libc::c_int = libc::F_SEAL_WRITE | libc::F_SEAL_GROW | libc::F_SEAL_SHRINK;
+        // SAFETY: an open file; the command takes nothing and returns flags.
+        let seals = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS) };
+        if seals < 0 || seals & SEALS != SEALS {
+            return Err(ImageError::NotSealed);
+        }
+        let file = pages::read_only(&file).unwrap_or(file);
+        let len = trust::len(&file)?;
+        // SAFETY: the kernel keeps the seals for as long as the file is there: no byte changes, and none goes away.
+        unsafe { Self::new(file, 0, len) }
+    }
+
+    /// Takes a file as it is, and maps it. All processes that do share its pages.
+    ///
+    /// # Safety
+    ///
+    /// 1. Nobody writes to the file, and nobody makes it shorter, while this value, its clones and what they opened live. To replace it by
+    ///    another file is fine: [`ImageWriter::write`](crate::image::ImageWriter::write) does.
+    /// 2. It does not lie on a file system whose server may do so, such as a network's.
+    ///
+    /// A page that is gone from the file is answered by `SIGBUS`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`load`](Self::load).
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, image::{Image, ImageWriter}};
+    /// # let folder = std::env::temp_dir().join(format!("permacode-map-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// # let path = folder.join("mylang.image");
+    /// # let arena = CodeArena::new()?;
+    /// # let loader = arena.load("m")?;
+    /// # let number = loader.alloc(7u32)?;
+    /// # loader.seal()?;
+    /// # ImageWriter::new(&arena).root("number", number)?.write(&path)?;
+    /// // SAFETY: the installer wrote it, and only replaces it.
+    /// let image = unsafe { Image::map(&path) }?.check::<u32>()?;
+    /// assert_eq!(image.open()?.root::<u32>("number"), Ok(&7));
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub unsafe fn map(path: impl AsRef<Path>) -> Result<Self, ImageError> {
+        let (file, len) = trust::open(path.as_ref())?;
+        // SAFETY: the caller's promise.
+        unsafe { Self::new(file, 0, len) }
+    }
+
+    /// Takes an image that begins at an offset of an open file, and ends with it: behind a program, say. Whose file it is is not asked.
+    ///
+    /// # Safety
+    ///
+    /// As for [`map`](Self::map).
+    ///
+    /// # Errors
+    ///
+    /// As for [`map`](Self::map). The offset is a multiple of a page, or the system refuses.
+    ///
+    /// ```
+    /// # use permacode::{CodeArena, image::{Image, ImageWriter}};
+    /// # let folder = std::env::temp_dir().join(format!("permacode-map-file-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// # let path = folder.join("program");
+    /// # let arena = CodeArena::new()?;
+    /// let mut program = vec![0; 65536];
+    /// ImageWriter::new(&arena).version("1").write_to(&mut program)?;
+    /// # std::fs::write(&path, program)?;
+    /// // SAFETY: nobody writes to a program that runs.
+    /// let image = unsafe { Image::map_file(std::fs::File::open(&path)?, 65536) }?;
+    /// assert_eq!(image.version(), "1");
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub unsafe fn map_file(file: File, offset: u64) -> Result<Self, ImageError> {
+        let len = trust::len(&file)?.saturating_sub(offset);
+        // SAFETY: the caller's promise.
+        unsafe { Self::new(file, offset, len) }
+    }
+
+    /// # Safety
+    ///
+    /// The `len` bytes of the file from `offset` on do not change, and none goes away, while this value and its clones live.
+    unsafe fn new(file: File, offset: u64, len: u64) -> Result<Self, ImageError> {
+        let bytes = usize::try_from(len).map_err(|_| ImageError::TooLarge)?;
+        if bytes < HEADER {
+            return Err(ImageError::NoImage);
+        }
+        // SAFETY: the caller's promise.
+        let bytes = unsafe { FileBytes::new(&file, offset, bytes) }?;
+        let front = bytes.first_chunk().ok_or(ImageError::NoImage)?;
+        let header = Header::read(front, len)?;
+        let index = Index::read_front(bytes.part(header.index_range()), &header)?;
+        let behind = bytes.part(header.index_range().end..header.code_range().start);
+        if behind.iter().any(|&byte| byte != 0) {
+            return Err(ImageError::Index("something lies behind it"));
+        }
+        let source = Source { file, offset, header, index, bytes };
+        Ok(Self { source: Arc::new(source), values: Values::Checked(Arc::from([])) })
+    }
+}

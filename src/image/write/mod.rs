@@ -1,0 +1,27 @@
+//! From an arena to an image: what roots lead to, laid out by type, copied by description.
+//!
+//! ```text
+//!   roots ─ survey ─▶ pieces ─ overlay ─▶ blocks ─ layout ─▶ places ─ copy ─▶ bytes ─ output ─▶ file
+//!             │         (what references   (values that lie    (runs, halves)   (and marks)
+//!             │          lead to)           in memory once)
+//!             └ walk: each reference of a value, by its description
+//!
+//!   writer    ImageWriter: roots, a version, where it goes
+//!   output    a file that is there as a whole or not at all; sealed memory; a stream
+//! ```
+//!
+//! Invariants:
+//!
+//! 1. Every byte of the output is a function of the graph, the roots' names and the version. Nothing goes by address, and no table is
+//!    walked in an order of its hash. What is written ascends in the order in which a walk from the roots, sorted by name, meets it.
+//! 2. A byte is copied only if a description defines it. The output was zeros before.
+
+mod copy;
+mod layout;
+mod output;
+mod overlay;
+mod survey;
+mod walk;
+mod writer;
+
+pub use writer::{ImageWriter, WriteReport};

@@ -1,0 +1,92 @@
+//! Fingerprints: equal where the types mean the same and are laid out alike, unequal otherwise.
+
+// The types are here for their fingerprints alone.
+#![allow(dead_code)]
+
+use permacode::image::Fingerprint;
+use permacode::{Link, Mappable, Permanent};
+
+/// A type in a module of its own, so that several can have one name.
+macro_rules! variants {
+    ($($module:ident { $($item:tt)* })*) => { $(
+        mod $module {
+            #[allow(unused_imports)]
+            use super::*;
+            #[derive(Permanent, Mappable)]
+            $($item)*
+        }
+    )* };
+}
+
+variants! {
+    one { #[repr(C)] pub struct T { pub a: u32, pub b: u32 } }
+    same { #[repr(C)] pub struct T { pub a: u32, pub b: u32 } }
+    swapped { #[repr(C)] pub struct T { pub b: u32, pub a: u32 } }
+    wider { #[repr(C)] pub struct T { pub a: u32, pub b: u64 } }
+    signed { #[repr(C)] pub struct T { pub a: u32, pub b: i32 } }
+    renamed { #[repr(C)] pub struct T { pub a: u32, pub c: u32 } }
+    nested { #[repr(C)] pub struct T { pub a: (u32, u32) } }
+    state { #[repr(u8)] pub enum S { Off, On } }
+    state_again { #[repr(u8)] pub enum S { Off = 0, On = 1 } }
+    state_valued { #[repr(u8)] pub enum S { Off, On = 2 } }
+    state_renamed { #[repr(u8)] pub enum S { Off, Up } }
+    state_wide { #[repr(u16)] pub enum S { Off, On } }
+    to_state { pub struct R<'a>(pub &'a state::S); }
+    to_other { pub struct R<'a>(pub &'a state_valued::S); }
+    to_list { pub struct R<'a>(pub &'a [state::S]); }
+}
+
+#[test]
+fn the_same_declaration_has_the_same_fingerprint() {
+    assert_eq!(Fingerprint::of::<one::T>(), Fingerprint::of::<same::T>());
+    assert_eq!(Fingerprint::of::<state::S>(), Fingerprint::of::<state_again::S>());
+}
+
+#[test]
+fn a_name_a_width_a_sign_an_order_and_a_value_each_change_the_fingerprint() {
+    let all = [
+        Fingerprint::of::<one::T>(),
+        Fingerprint::of::<swapped::T>(),
+        Fingerprint::of::<wider::T>(),
+        Fingerprint::of::<signed::T>(),
+        Fingerprint::of::<renamed::T>(),
+        Fingerprint::of::<nested::T>(),
+        Fingerprint::of::<state::S>(),
+        Fingerprint::of::<state_valued::S>(),
+        Fingerprint::of::<state_renamed::S>(),
+        Fingerprint::of::<state_wide::S>(),
+        Fingerprint::of::<to_state::R<'_>>(),
+        Fingerprint::of::<to_other::R<'_>>(),
+        Fingerprint::of::<to_list::R<'_>>(),
+        Fingerprint::of::<&str>(),
+        Fingerprint::of::<&[u8]>(),
+        Fingerprint::of::<Option<&u8>>(),
+        Fingerprint::of::<&u8>(),
+    ];
+    for (i, one) in all.iter().enumerate() {
+        assert_eq!(all.iter().position(|other| other == one), Some(i));
+    }
+}
+
+#[derive(Permanent, Mappable)]
+#[repr(C)]
+struct Even<'a> {
+    next: Link<'a, Odd<'a>>,
+}
+
+#[derive(Permanent, Mappable)]
+#[repr(C)]
+struct Odd<'a> {
+    next: Link<'a, Even<'a>>,
+    text: &'a str,
+}
+
+// soundness S38: the number stands here, so a build at another level of optimisation, or by another compiler, that found another one fails.
+#[test]
+fn a_fingerprint_is_the_same_in_every_build() {
+    assert_eq!(
+        Fingerprint::of::<Even<'_>>().to_string(),
+        "9c6e8b239e77a9f005d6f0db987994b5c609bba6ebf77ceaaf4e3171f4be9952"
+    );
+    assert_ne!(Fingerprint::of::<Even<'_>>(), Fingerprint::of::<Odd<'_>>());
+}

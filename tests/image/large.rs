@@ -1,0 +1,122 @@
+//! Images of many modules and many types.
+
+use permacode::image::{Image, ImageError, ImageWriter, OpenImage};
+use permacode::{CodeArena, Loader, Mappable, Permanent};
+
+#[derive(Permanent, Mappable)]
+struct Item<'a> {
+    name: &'a str,
+    next: Option<&'a Item<'a>>,
+    number: u32,
+}
+
+#[test]
+fn seventy_thousand_modules_are_written_and_read() {
+    const MODULES: u32 = 70_000;
+    let arena = CodeArena::new().unwrap();
+    let mut last: Option<&Item<'_>> = None;
+    for number in 0..MODULES {
+        let loader = arena.load(&format!("module {number}")).unwrap();
+        let name = loader.alloc_str(&format!("item {number}")).unwrap();
+        last = Some(loader.alloc(Item { name, next: last, number }).unwrap());
+        loader.finish();
+    }
+    arena.seal().unwrap();
+    let file = ImageWriter::new(&arena).root("last", last.unwrap()).unwrap().seal().unwrap();
+    let code = Image::open_sealed(file).unwrap().check::<Item<'_>>().unwrap().open().unwrap();
+    let mut at = Some(code.root::<Item<'_>>("last").unwrap());
+    for number in (0..MODULES).rev() {
+        let item = at.unwrap();
+        assert_eq!((item.number, item.name), (number, &*format!("item {number}")));
+        at = item.next;
+    }
+    assert!(at.is_none());
+}
+
+/// A type for each pair of numbers.
+#[derive(Permanent, Mappable)]
+struct Grid<const A: usize, const B: usize> {
+    wide: [u16; A],
+    small: [u8; B],
+}
+
+/// Calls a macro with each of these numbers and each of those.
+macro_rules! each_pair {
+    ($with:ident: $($a:literal)*; $b:tt) => { $( each_pair!(@one $with $a $b); )* };
+    (@one $with:ident $a:literal [$($b:literal)*]) => { $( $with!($a, $b); )* };
+}
+
+/// What is done with each type, as pointers, so that the compiler has little to do for each.
+struct Steps {
+    add: for<'a> fn(&Loader<'a>, ImageWriter<'a>) -> ImageWriter<'a>,
+    check: fn(Image) -> Result<Image, ImageError>,
+    read: fn(&OpenImage),
+}
+
+impl<const A: usize, const B: usize> Grid<A, B> {
+    const STEPS: Steps = Steps { add: Self::add, check: Image::check::<Self>, read: Self::read };
+
+    fn add<'a>(loader: &Loader<'a>, writer: ImageWriter<'a>) -> ImageWriter<'a> {
+        let grid = loader.alloc(Self { wide: [A as u16; A], small: [B as u8; B] }).unwrap();
+        writer.root(&format!("{A} {B}"), grid).unwrap()
+    }
+
+    fn read(code: &OpenImage) {
+        let grid: &Self = code.root(&format!("{A} {B}")).unwrap();
+        assert_eq!((grid.wide, grid.small), ([A as u16; A], [B as u8; B]));
+        assert_eq!(code.root::<Self>(&format!("{B} {A}")).is_ok(), A == B);
+    }
+}
+
+#[test]
+fn three_hundred_types_are_told_apart() {
+    let mut steps = Vec::new();
+    macro_rules! push {
+        ($a:literal, $b:literal) => {
+            steps.push(Grid::<$a, $b>::STEPS);
+        };
+    }
+    each_pair!(push: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18; [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17]);
+    let arena = CodeArena::new().unwrap();
+    let loader = arena.load("m").unwrap();
+    let writer = steps.iter().fold(ImageWriter::new(&arena), |writer, steps| (steps.add)(&loader, writer));
+    loader.seal().unwrap();
+    let image = Image::open_sealed(writer.seal().unwrap()).unwrap();
+    let image = steps.iter().try_fold(image, |image, steps| (steps.check)(image)).unwrap();
+    assert_eq!(image.roots().count(), 306);
+    let code = image.open().unwrap();
+    steps.iter().for_each(|steps| (steps.read)(&code));
+}
+
+mod one {
+    #[derive(Debug, PartialEq, permacode::Permanent, permacode::Mappable)]
+    pub struct Twin(pub u32);
+}
+
+mod other {
+    #[derive(Debug, PartialEq, permacode::Permanent, permacode::Mappable)]
+    pub struct Twin(pub u32);
+}
+
+#[derive(Permanent, Mappable)]
+struct Both<'a> {
+    one: &'a one::Twin,
+    other: &'a other::Twin,
+    part: &'a other::Twin,
+    pair: &'a (one::Twin, other::Twin),
+}
+
+#[test]
+fn two_types_that_look_the_same_are_read_as_what_they_were() {
+    let arena = CodeArena::new().unwrap();
+    let loader = arena.load("m").unwrap();
+    let pair = loader.alloc((one::Twin(3), other::Twin(4))).unwrap();
+    let (one, other) = (loader.alloc(one::Twin(1)).unwrap(), loader.alloc(other::Twin(2)).unwrap());
+    let both = loader.alloc(Both { one, other, part: &pair.1, pair }).unwrap();
+    loader.seal().unwrap();
+    let file = ImageWriter::new(&arena).root("both", both).unwrap().seal().unwrap();
+    let code = Image::open_sealed(file).unwrap().check::<Both<'_>>().unwrap().open().unwrap();
+    let both: &Both<'_> = code.root("both").unwrap();
+    assert_eq!((both.one, both.other, both.part), (&one::Twin(1), &other::Twin(2), &other::Twin(4)));
+    assert!(std::ptr::eq(both.part, &both.pair.1));
+}

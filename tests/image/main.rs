@@ -1,0 +1,15 @@
+//! Images: the types that may lie in one, writing, opening, and what is refused.
+#![cfg(all(target_os = "linux", target_pointer_width = "64"))]
+
+mod fingerprints;
+mod hostile;
+mod large;
+mod model;
+mod output;
+mod processes;
+mod program;
+mod refused;
+mod round_trip;
+mod same_bytes;
+mod shapes;
+mod window;

@@ -1,0 +1,211 @@
+//! Every reason why an image is not written or not opened, reached by something made for it.
+
+use crate::program::{self, Code};
+use permacode::image::{Digest, Distrust, Image, ImageError, ImageWriter};
+use permacode::{CodeArena, CodeRef, DualArena, Mappable, Permanent, Sites, Transients};
+
+#[derive(Debug, Permanent, Mappable)]
+#[repr(u8)]
+enum Inside<'a> {
+    Text(&'a str),
+}
+
+#[derive(Permanent, Mappable)]
+#[repr(C, align(8192))]
+struct Page(u8);
+
+#[test]
+fn what_cannot_be_written_is_refused_by_name() {
+    let arena = CodeArena::new().unwrap();
+    let loader = arena.load("m").unwrap();
+    let write = |writer: ImageWriter<'_>| writer.write_to(&mut Vec::new()).unwrap_err();
+    let open = loader.alloc(1u8).unwrap();
+    assert_eq!(write(ImageWriter::new(&arena).root("open", open).unwrap()), ImageError::OpenModule);
+    let inside: &Inside<'_> = loader.alloc(Inside::Text(loader.alloc_str("t").unwrap())).unwrap();
+    let Inside::Text(text) = inside;
+    let both: &(&Inside<'_>, &&str) = loader.alloc((inside, text)).unwrap();
+    let page = loader.alloc(Page(1)).unwrap();
+    let other = CodeArena::new().unwrap();
+    let sites: &Sites = loader.alloc(other.load("m").unwrap().sites(1).unwrap()).unwrap();
+    loader.seal().unwrap();
+    assert_eq!(
+        write(ImageWriter::new(&arena).root("both", both).unwrap()),
+        ImageError::Interior { of: "Inside", to: "&str" }
+    );
+    assert_eq!(
+        write(ImageWriter::new(&arena).root("page", page).unwrap()),
+        ImageError::Alignment { of: "Page", align: 8192 }
+    );
+    assert_eq!(write(ImageWriter::new(&arena).root("sites", sites).unwrap()), ImageError::ForeignSites);
+    let twice = ImageWriter::new(&arena).root("a", inside).unwrap().root("a", inside);
+    assert_eq!(twice.unwrap_err(), ImageError::DuplicateRoot("a".into()));
+}
+
+#[test]
+fn sites_of_transient_code_are_refused() {
+    let arenas = DualArena::new().unwrap();
+    let transients = Transients::new(&arenas.code, &arenas.heap);
+    let code: CodeRef<'_, Code<'_>> = CodeRef::transient(&transients, |loader| program::load(loader, "eval")).unwrap();
+    let writer = ImageWriter::new(&arenas.code).root("eval", code.get()).unwrap();
+    assert_eq!(writer.write_to(&mut Vec::new()).unwrap_err(), ImageError::ForeignSites);
+}
+
+fn opening(bytes: &[u8]) -> ImageError {
+    Image::open_sealed(program::sealed(bytes)).unwrap_err()
+}
+
+#[test]
+fn what_is_no_image_of_this_machine_is_refused_with_what_was_expected() {
+    let good = program::image("outer");
+    let with = |at: usize, byte: u8| {
+        let mut bad = good.clone();
+        bad[at] = byte;
+        opening(&bad)
+    };
+    assert_eq!(opening(b"short"), ImageError::NoImage);
+    assert_eq!(with(0, b'x'), ImageError::NoImage);
+    assert_eq!(with(8, 0xff), ImageError::Endianness);
+    assert_eq!(with(16, 9), ImageError::Format { expected: 1, found: 9 });
+    assert_eq!(with(24, 4), ImageError::Word { expected: 8, found: 4 });
+    assert!(matches!(with(33, 1), ImageError::Header(_)));
+    let len = good.len() as u64;
+    assert_eq!(opening(&good[..good.len() - 1]), ImageError::Length { expected: len, found: len - 1 });
+    assert_eq!(opening(&[&good[..], b"x"].concat()), ImageError::Length { expected: len, found: len + 1 });
+    assert!(matches!(with(4096, 0xff), ImageError::Index(_)));
+}
+
+// soundness S39: each is a value that says what was expected and what was found.
+#[test]
+fn roots_of_another_name_or_type_and_those_that_nobody_checked_are_refused() {
+    let image = Image::open_sealed(program::sealed(&program::image("outer"))).unwrap();
+    let code = image.open().unwrap();
+    assert_eq!(code.root::<Code<'_>>("main").unwrap_err(), ImageError::NotChecked { of: "Code" });
+    assert_eq!(code.root::<Code<'_>>("mains").unwrap_err(), ImageError::NoRoot("mains".into()));
+    let other = code.root::<u32>("main").unwrap_err();
+    assert_eq!(other.to_string(), "the root is a `Code`, expected a `u32`");
+    mod newer {
+        use super::*;
+        #[derive(Debug, Permanent, Mappable)]
+        pub struct Code<'a> {
+            pub name: &'a str,
+        }
+    }
+    let newer = code.root::<newer::Code<'_>>("main").unwrap_err();
+    assert!(newer.to_string().starts_with("the root is a `Code` with the fingerprint "), "{newer}");
+    // A check of another type proves nothing of this one.
+    let code = image.check::<&str>().unwrap().open().unwrap();
+    assert_eq!(code.root::<Code<'_>>("main").unwrap_err(), ImageError::NotChecked { of: "Code" });
+}
+
+#[test]
+fn a_changed_bit_is_found_by_the_digest_and_a_pin_by_another_digest() {
+    let mut bytes = program::image("outer");
+    let digest = Image::open_sealed(program::sealed(&bytes)).unwrap().digest();
+    let image = Image::open_sealed(program::sealed(&bytes)).unwrap();
+    assert_eq!(image.verify(), Ok(()));
+    assert!(image.clone().pin(digest).is_ok());
+    let other = Digest::from_bytes([1; 32]);
+    assert_eq!(image.pin(other).unwrap_err(), ImageError::Digest { expected: other, found: digest });
+    let last = bytes.len() - 1;
+    for at in [8192, last] {
+        bytes[at] ^= 1;
+        let image = Image::open_sealed(program::sealed(&bytes)).unwrap();
+        let Err(ImageError::Digest { expected, found }) = image.verify() else { panic!("byte {at}") };
+        assert!(expected == digest && found != digest);
+        assert!(image.pin(digest).is_err());
+        bytes[at] ^= 1;
+    }
+}
+
+// soundness S22: each seal counts.
+#[test]
+fn a_memory_file_that_lacks_a_seal_is_refused() {
+    use std::io::Write;
+    use std::os::fd::{AsRawFd, FromRawFd};
+    let bytes = program::image("outer");
+    let all = [libc::F_SEAL_WRITE, libc::F_SEAL_GROW, libc::F_SEAL_SHRINK];
+    for left_out in all.map(Some).into_iter().chain([None]) {
+        // SAFETY: a string that ends with a zero, and flags. The descriptor is new.
+        let mut file =
+            unsafe { std::fs::File::from_raw_fd(libc::memfd_create(c"test".as_ptr(), libc::MFD_ALLOW_SEALING)) };
+        file.write_all(&bytes).unwrap();
+        for seal in all.into_iter().filter(|seal| Some(*seal) != left_out) {
+            // SAFETY: an open file, and a flag.
+            assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seal) }, 0);
+        }
+        match (left_out, Image::open_sealed(file)) {
+            (None, opened) => assert!(opened.is_ok()),
+            (Some(_), refused) => assert_eq!(refused.unwrap_err(), ImageError::NotSealed),
+        }
+    }
+}
+
+#[test]
+fn files_that_others_may_have_written_are_refused() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let folder = crate::output::Folder::new("trust");
+    let path = folder.join("image");
+    std::fs::write(&path, program::image("outer")).unwrap();
+    let mode = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o644);
+    assert!(Image::load(&path).is_ok());
+    for bad in [0o664, 0o646] {
+        mode(bad);
+        let refused = Image::load(&path).unwrap_err();
+        assert_eq!(refused, ImageError::Untrusted(Distrust::Writable { mode: 0o100_000 | bad }));
+    }
+    mode(0o400);
+    let (linked, hard) = (folder.join("linked"), folder.join("hard"));
+    symlink(&path, &linked).unwrap();
+    assert_eq!(Image::load(&linked).unwrap_err(), ImageError::Untrusted(Distrust::SymbolicLink));
+    std::fs::hard_link(&path, &hard).unwrap();
+    assert!(Image::load(&hard).is_ok(), "a hard link gives nobody the right to write");
+    assert_eq!(Image::load(folder.path()).unwrap_err(), ImageError::Untrusted(Distrust::NotAFile));
+    let pipe = folder.join("pipe");
+    let name = std::ffi::CString::new(pipe.to_str().unwrap()).unwrap();
+    // SAFETY: a string that ends with a zero.
+    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+    assert_eq!(Image::load(&pipe).unwrap_err(), ImageError::Untrusted(Distrust::NotAFile));
+    assert!(matches!(Image::load(folder.join("none")), Err(ImageError::System { code: libc::ENOENT, .. })));
+    // SAFETY: takes nothing.
+    if unsafe { libc::geteuid() } == 0 {
+        std::os::unix::fs::chown(&path, Some(12345), None).unwrap();
+        assert_eq!(Image::load(&path).unwrap_err(), ImageError::Untrusted(Distrust::Owner { found: 12345 }));
+    } else {
+        println!("not run: only root gives files away");
+    }
+}
+
+#[test]
+fn every_error_is_a_sentence() {
+    let digest = Digest::from_bytes([0; 32]);
+    for (error, expected) in [
+        (ImageError::OpenModule, "finish or seal it"),
+        (ImageError::ForeignSites, "promote it"),
+        (ImageError::DuplicateRoot("a".into()), "\"a\""),
+        (ImageError::Interior { of: "A", to: "B" }, "middle of a `A`"),
+        (ImageError::Alignment { of: "A", align: 8192 }, "8192"),
+        (ImageError::NoImage, "not an image"),
+        (ImageError::Endianness, "write it anew"),
+        (ImageError::Format { expected: 1, found: 2 }, "format 2, expected 1"),
+        (ImageError::Word { expected: 8, found: 4 }, "4 bytes, expected 8"),
+        (ImageError::Length { expected: 8, found: 4 }, "has 4 bytes, expected 8"),
+        (ImageError::Header("x"), "header of the image is damaged"),
+        (ImageError::Index("x"), "index of the image is damaged"),
+        (ImageError::Digest { expected: digest, found: digest }, "has the digest 00"),
+        (ImageError::Untrusted(Distrust::SymbolicLink), "name the file itself"),
+        (ImageError::Untrusted(Distrust::Owner { found: 5 }), "the user 5"),
+        (ImageError::NotSealed, "sealed against writing"),
+        (ImageError::NoRoot("a".into()), "no root called \"a\""),
+        (ImageError::NotChecked { of: "A" }, "call `check`"),
+        (ImageError::BadValue { of: "A".into(), at: 3, why: "w" }, "at byte 3"),
+        (ImageError::TooLarge, "address space"),
+        (ImageError::Memory { bytes: 7 }, "no memory for 7 bytes"),
+        (
+            ImageError::System { call: "c", kind: std::io::ErrorKind::Other, code: libc::ENOSPC },
+            "c failed: No space left",
+        ),
+    ] {
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}

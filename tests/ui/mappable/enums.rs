@@ -1,0 +1,16 @@
+use permacode::{Mappable, Permanent};
+
+#[derive(Permanent, Mappable)]
+enum Loose<'a> {
+    Nil,
+    Str(&'a str),
+}
+
+#[derive(Permanent, Mappable)]
+#[repr(C)]
+enum OfC {
+    A,
+    B,
+}
+
+fn main() {}
