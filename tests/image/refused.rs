@@ -20,7 +20,7 @@ fn what_cannot_be_written_is_refused_by_name() {
     let loader = arena.load("m").unwrap();
     let write = |writer: ImageWriter<'_>| writer.write_to(&mut Vec::new()).unwrap_err();
     let open = loader.alloc(1u8).unwrap();
-    assert_eq!(write(ImageWriter::new(&arena).root("open", open).unwrap()), ImageError::OpenModule);
+    assert_eq!(write(ImageWriter::new(&arena).root("open", open).unwrap()), ImageError::StillOpen);
     let inside: &Inside<'_> = loader.alloc(Inside::Text(loader.alloc_str("t").unwrap())).unwrap();
     let Inside::Text(text) = inside;
     let both: &(&Inside<'_>, &&str) = loader.alloc((inside, text)).unwrap();
@@ -180,7 +180,7 @@ fn files_that_others_may_have_written_are_refused() {
 fn every_error_is_a_sentence() {
     let digest = Digest::from_bytes([0; 32]);
     for (error, expected) in [
-        (ImageError::OpenModule, "finish or seal it"),
+        (ImageError::StillOpen, "finish or seal it"),
         (ImageError::ForeignSites, "promote it"),
         (ImageError::DuplicateRoot("a".into()), "\"a\""),
         (ImageError::Interior { of: "A", to: "B" }, "middle of a `A`"),

@@ -17,7 +17,7 @@ use std::io;
 /// let loader = arena.load("m")?;
 /// let number = loader.alloc(1u32)?; // `m` is still open
 /// let refused = ImageWriter::new(&arena).root("number", number)?.write_to(&mut Vec::new()).unwrap_err();
-/// assert_eq!(refused, ImageError::OpenModule);
+/// assert_eq!(refused, ImageError::StillOpen);
 /// assert_eq!(refused.to_string(), "a root leads to a module that is still open: finish or seal it first");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -26,7 +26,7 @@ use std::io;
 pub enum ImageError {
     // ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
     /// A root leads to a block of a module that is not finished.
-    OpenModule,
+    StillOpen,
     /// A root leads to sites of another arena, or of transient code.
     ForeignSites,
     /// Two roots have this name.
@@ -171,7 +171,7 @@ impl ImageError {
 impl fmt::Display for ImageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OpenModule => f.write_str("a root leads to a module that is still open: finish or seal it first"),
+            Self::StillOpen => f.write_str("a root leads to a module that is still open: finish or seal it first"),
             Self::ForeignSites => f.write_str(
                 "a root leads to sites of another arena or of transient code: promote it into this arena first",
             ),

@@ -77,7 +77,7 @@ impl Parts for Copy<'_, '_> {
             reference.shape.align()
         } else {
             // SAFETY: a walk shows references of live values. The survey met each that is met here.
-            let piece = unsafe { self.survey.piece(reference) }.ok_or(ImageError::OpenModule)?;
+            let piece = unsafe { self.survey.piece(reference) }.ok_or(ImageError::StillOpen)?;
             let placement = self.overlay.placements[piece as usize];
             let word = (self.at + offset) / WORD;
             self.marks[word / 8] |= 1 << (word % 8);

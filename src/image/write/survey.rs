@@ -163,7 +163,7 @@ impl<'a> Survey<'a> {
         let found = if is_foreign {
             None
         } else {
-            let module = self.arena.locate(at).ok_or(ImageError::OpenModule)?.module;
+            let module = self.arena.locate(at).ok_or(ImageError::StillOpen)?.module;
             Some((module.id(), module.name()))
         };
         let number = self.module_numbers.entry(found.map(|(id, _)| id)).or_insert_with(|| {

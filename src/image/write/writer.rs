@@ -151,7 +151,7 @@ impl<'a> ImageWriter<'a> {
     ///
     /// # Errors
     ///
-    /// [`ImageError::OpenModule`], [`ImageError::ForeignSites`], [`ImageError::Interior`], [`ImageError::Alignment`],
+    /// [`ImageError::StillOpen`], [`ImageError::ForeignSites`], [`ImageError::Interior`], [`ImageError::Alignment`],
     /// [`ImageError::TooLarge`] and [`ImageError::Memory`] for what cannot be written. [`ImageError::System`] when the system refuses. The old file stays then.
     ///
     /// ```
