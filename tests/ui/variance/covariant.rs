@@ -3,6 +3,7 @@
 use permacode::code::{Location, Modules};
 use permacode::handles::{CodeProxy, CodeRc};
 use permacode::heap::Registration;
+use permacode::image::ImageWriter;
 use permacode::owned::OwnedSideTable;
 use permacode::side::SideTableBuilder;
 use permacode::{CodeRef, HeapRc, Module, Name, Owned, Plain, SideTable, Transients};
@@ -16,6 +17,10 @@ fn modules<'s, 'l: 's>(given: Modules<'s>) -> Modules<'l> {
 }
 
 fn location<'s, 'l: 's>(given: Location<'s>) -> Location<'l> {
+    given
+}
+
+fn image_writer<'s, 'l: 's>(given: ImageWriter<'s>) -> ImageWriter<'l> {
     given
 }
 
