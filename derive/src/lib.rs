@@ -8,6 +8,7 @@
 //!   parameters.rs     generics: the type itself, the type at another lifetime, the bounds
 //!   fresh.rs          names that are none of the user's
 //!   errors.rs         all errors in one run, not one at a time
+//!   lints.rs          those that the user's item has met already
 //!   ───────────────────────────────────────────────────────────────────── one file per generated item
 //!   implementation.rs Permanent itself
 //!   fields.rs         the check that every field is permanent, or plain
@@ -34,6 +35,7 @@ mod fields;
 mod fresh;
 mod implementation;
 mod input;
+mod lints;
 mod mappable;
 mod no_drop;
 mod parameters;
@@ -107,18 +109,9 @@ fn expand(input: &Input) -> proc_macro2::TokenStream {
     let no_drop = no_drop::generate(input);
     let auto_traits = auto_traits::generate(input);
     let core = &input.core;
-    // The lints concern what is repeated here from the user's item, where they were reported or allowed already.
+    let lints = lints::allowed();
     quote! {
-        #[allow(
-            dead_code,
-            deprecated,
-            elided_lifetimes_in_paths,
-            non_camel_case_types,
-            non_snake_case,
-            non_upper_case_globals,
-            single_use_lifetimes,
-            unused_qualifications
-        )]
+        #lints
         const _: () = {
             extern crate core as #core;
 

@@ -16,13 +16,12 @@
 
 use crate::base::path::ShortPath;
 use crate::error::{PageCall, PageError};
-use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 use core::slice;
 use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 
 /// The seals of a file that code is mapped from.
 const SEALS: libc::c_int = libc::F_SEAL_WRITE | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
@@ -144,12 +143,8 @@ pub(super) fn read_only(file: &File) -> Option<File> {
 }
 
 /// The file system and the number in it that tell a file from all others.
-fn identity(file: &File) -> Option<(libc::dev_t, libc::ino_t)> {
-    let mut answer = MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: an open file, and room for the answer.
-    let failed = unsafe { libc::fstat(file.as_raw_fd(), answer.as_mut_ptr()) } != 0;
-    // SAFETY: the call succeeded, so it wrote the answer.
-    (!failed).then(|| unsafe { answer.assume_init() }).map(|answer| (answer.st_dev, answer.st_ino))
+fn identity(file: &File) -> Option<(u64, u64)> {
+    file.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 fn map(at: *mut u8, bytes: usize, access: libc::c_int, flags: libc::c_int, file: &File) -> Option<NonNull<u8>> {

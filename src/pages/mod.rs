@@ -84,8 +84,8 @@ pub(crate) fn keep_out_of_dumps(_base: core::ptr::NonNull<u8>, _bytes: usize) {}
 
 /// Makes a memory file with these contents that nobody can change.
 #[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
-pub(crate) fn sealed_copy(contents: &[u8]) -> Result<std::fs::File, crate::error::PageError> {
-    memory_file::sealed_copy(contents, false)
+pub(crate) fn sealed_copy(contents: &[u8]) -> std::io::Result<std::fs::File> {
+    memory_file::sealed_copy(contents, false).map_err(|error| std::io::Error::from_raw_os_error(error.code))
 }
 
 /// Opens a memory file anew so that it cannot be written to. Kernels before 6.7 map a sealed one by such a descriptor only.

@@ -13,6 +13,7 @@ mod description;
 mod item;
 mod lifetimes;
 
+use crate::lints;
 use item::Item;
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -22,19 +23,10 @@ pub(crate) fn expand(item: &syn::DeriveInput) -> syn::Result<TokenStream> {
     let description = description::generate(&item);
     let lifetimes = lifetimes::generate(&item);
     let shadows = item.shadows();
-    let core = &item.core;
+    let (core, lints) = (&item.core, lints::allowed());
     Ok(quote! {
-        #[allow(
-            dead_code,
-            deprecated,
-            elided_lifetimes_in_paths,
-            non_camel_case_types,
-            non_snake_case,
-            non_upper_case_globals,
-            single_use_lifetimes,
-            unreachable_patterns,
-            unused_qualifications
-        )]
+        #lints
+        #[allow(unreachable_patterns)]
         const _: () = {
             extern crate core as #core;
 

@@ -8,7 +8,7 @@
 //!   marks ─────▶ ┘
 //! ```
 
-use super::{WORD, each_marked};
+use super::{WORD, move_marked};
 use core::fmt;
 
 /// A digest of the contents of an image: its index and its code, as if written for address zero.
@@ -66,11 +66,7 @@ pub(in crate::image) fn contents(index: &[u8], linked: &[u8], leaf: &[u8], marks
     for (chunk, marks) in linked.chunks(STEP).zip(marks.chunks(STEP / WORD / 8)) {
         let copy = &mut buffer[..chunk.len()];
         copy.copy_from_slice(chunk);
-        each_marked(marks, |word| {
-            if let Some((word, _)) = copy.get_mut(word * WORD..).and_then(|rest| rest.split_first_chunk_mut::<WORD>()) {
-                *word = usize::from_ne_bytes(*word).wrapping_sub(window).to_ne_bytes();
-            }
-        });
+        move_marked(copy, marks, window.wrapping_neg());
         hasher.update(copy);
     }
     hasher.update(leaf);
@@ -92,6 +88,7 @@ impl fmt::Debug for Digest {
 
 #[cfg(test)]
 mod tests {
+    use super::super::each_marked;
     use super::*;
     use alloc::vec;
 

@@ -44,7 +44,7 @@ pub(in crate::image) fn is_marked(marks: &[u8], word: usize) -> bool {
 }
 
 /// Calls `show` with each marked word, ascending.
-pub(in crate::image) fn each_marked(marks: &[u8], mut show: impl FnMut(usize)) {
+fn each_marked(marks: &[u8], mut show: impl FnMut(usize)) {
     for (index, &byte) in marks.iter().enumerate() {
         let mut rest = byte;
         while rest != 0 {
@@ -52,4 +52,13 @@ pub(in crate::image) fn each_marked(marks: &[u8], mut show: impl FnMut(usize)) {
             rest &= rest - 1;
         }
     }
+}
+
+/// Adds a distance to each marked word of some code.
+pub(in crate::image) fn move_marked(code: &mut [u8], marks: &[u8], distance: usize) {
+    each_marked(marks, |word| {
+        if let Some((word, _)) = code.get_mut(word * WORD..).and_then(|rest| rest.split_first_chunk_mut::<WORD>()) {
+            *word = usize::from_ne_bytes(*word).wrapping_add(distance).to_ne_bytes();
+        }
+    });
 }

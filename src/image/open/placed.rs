@@ -10,7 +10,7 @@
 
 use super::bytes::FileBytes;
 use super::neighbours;
-use crate::image::format::{Header, ImageError, WORD, each_marked};
+use crate::image::format::{Header, ImageError, move_marked};
 use crate::pages;
 use alloc::string::String;
 use core::fmt;
@@ -164,11 +164,7 @@ impl Placed {
         let copy = unsafe { core::slice::from_raw_parts_mut(self.at.as_ptr().add(from), code.len()) };
         copy.copy_from_slice(code);
         let moved = self.at.addr().get().wrapping_sub(header.window);
-        each_marked(bytes.part(header.marks_range()), |word| {
-            if let Some((word, _)) = copy.get_mut(word * WORD..).and_then(|rest| rest.split_first_chunk_mut::<WORD>()) {
-                *word = usize::from_ne_bytes(*word).wrapping_add(moved).to_ne_bytes();
-            }
-        });
+        move_marked(copy, bytes.part(header.marks_range()), moved);
         if protect(libc::PROT_READ) == 0 { Ok(()) } else { Err(refused("sealing the image")) }
     }
 

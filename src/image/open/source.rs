@@ -37,9 +37,8 @@ impl Image {
         bytes.try_reserve_exact(len).map_err(|_| ImageError::Memory { bytes: len })?;
         let read = Read::by_ref(&mut file).take(len as u64).read_to_end(&mut bytes);
         read.map_err(|error| ImageError::system("reading the image", &error))?;
-        let file = pages::sealed_copy(&bytes).map_err(|error| {
-            ImageError::system("sealing the image in memory", &std::io::Error::from_raw_os_error(error.code))
-        })?;
+        let file =
+            pages::sealed_copy(&bytes).map_err(|error| ImageError::system("sealing the image in memory", &error))?;
         drop(bytes);
         Self::open_sealed(file)
     }

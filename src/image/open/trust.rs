@@ -4,8 +4,7 @@
 //! write, and package stores and layers of containers are made of them.
 
 use crate::image::format::{Distrust, ImageError};
-use std::fs::{File, OpenOptions};
-use std::io;
+use std::fs::{File, Metadata, OpenOptions};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -19,7 +18,7 @@ pub(super) fn open(path: &Path) -> Result<(File, u64), ImageError> {
         Some(libc::ENXIO) => ImageError::Untrusted(Distrust::NotAFile),
         _ => ImageError::system("opening the image", &error),
     })?;
-    let metadata = file.metadata().map_err(|error| ImageError::system("looking at the image", &error))?;
+    let metadata = metadata(&file)?;
     // SAFETY: takes nothing, and cannot fail.
     let user = unsafe { libc::geteuid() };
     let distrust = match () {
@@ -36,7 +35,9 @@ pub(super) fn open(path: &Path) -> Result<(File, u64), ImageError> {
 
 /// Bytes of a file that is open.
 pub(super) fn len(file: &File) -> Result<u64, ImageError> {
-    file.metadata()
-        .map(|metadata| metadata.len())
-        .map_err(|error: io::Error| ImageError::system("looking at the image", &error))
+    metadata(file).map(|metadata| metadata.len())
+}
+
+fn metadata(file: &File) -> Result<Metadata, ImageError> {
+    file.metadata().map_err(|error| ImageError::system("looking at the image", &error))
 }

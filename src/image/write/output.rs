@@ -78,9 +78,5 @@ fn link(file: &File, path: &Path) -> io::Result<()> {
 
 /// A memory file with these bytes that nobody can change.
 pub(super) fn sealed(bytes: &[u8]) -> Result<File, ImageError> {
-    pages::sealed_copy(bytes).map_err(|error| ImageError::System {
-        call: "sealing the image in memory",
-        kind: io::Error::from_raw_os_error(error.code).kind(),
-        code: error.code,
-    })
+    pages::sealed_copy(bytes).map_err(|error| ImageError::system("sealing the image in memory", &error))
 }

@@ -8,7 +8,7 @@ use super::survey::Survey;
 use crate::base::page::PageSize;
 use crate::code::CodeArena;
 use crate::code::value::Sites;
-use crate::image::format::{self, Digest, Header, ImageError, Index, ModuleEntry, Root, TypeEntry, WORD};
+use crate::image::format::{self, Digest, Header, ImageError, Index, ModuleEntry, Root, TypeEntry};
 use crate::image::shape::{Fingerprint, Mappable, Shape};
 use crate::pages;
 use alloc::borrow::ToOwned;
@@ -270,12 +270,7 @@ impl<'a> ImageWriter<'a> {
         Sites::set_tags(code, &sites, u16::from_le_bytes([low, high]));
         header.digest = digest(code, marks, 0);
         header.window = format::slot(&header.digest, header.code())?;
-        format::each_marked(marks, |word| {
-            let place = &mut code[word * WORD..][..WORD];
-            let mut address = [0; WORD];
-            address.copy_from_slice(place);
-            place.copy_from_slice(&(usize::from_ne_bytes(address) + header.window).to_ne_bytes());
-        });
+        format::move_marked(code, marks, header.window);
         let written = header.write();
         bytes[..written.len()].copy_from_slice(&written);
         let report = WriteReport {
