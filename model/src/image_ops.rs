@@ -1,7 +1,7 @@
 //! Changes of a good image, as data: each is refused, or leaves values that can be read, the same at the window and moved.
 
 use arbitrary::Arbitrary;
-use permacode::image::{Image, ImageWriter, OpenImage};
+use permacode::image::{Image, ImageWriter};
 use permacode::{CodeArena, Error, Link, Loader, Mappable, Name, Permanent, Sites};
 use std::fs::File;
 use std::io::Write;
@@ -173,7 +173,7 @@ fn file(bytes: &[u8]) -> File {
     file
 }
 
-fn read_all(image: &OpenImage) -> String {
+fn read_all(image: &CodeArena) -> String {
     let mut text = String::new();
     if let Ok(code) = image.root::<Code<'_>>("main") {
         read(code, 4, &mut text);

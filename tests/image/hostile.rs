@@ -1,10 +1,11 @@
 //! soundness S14, S36: nothing of a file is believed.
 
 use crate::program::{self, Code, Const};
-use permacode::image::{Image, ImageError, OpenImage};
+use permacode::CodeArena;
+use permacode::image::{Image, ImageError};
 
 /// Reads everything that a checked image gives.
-fn read_all(code: &OpenImage) -> usize {
+fn read_all(code: &CodeArena) -> usize {
     let Ok(main) = code.root::<Code<'_>>("main") else { return 0 };
     let mut sum = 0;
     read(main, 3, &mut sum);
@@ -168,7 +169,7 @@ fn each_way_to_be_no_value_has_its_own_words() {
     assert_eq!(refusal(|parts| parts.field(mark)[2] = 0xff), "a `char` is no character");
     assert_eq!(refusal(|parts| parts.field(kind)[0] = 0), "the tag of an enum is that of no variant");
     assert_eq!(refusal(|parts| parts.field(sites)[3] = 1), "sites are above those of the image");
-    assert_eq!(refusal(|parts| parts.field(sites)[6] |= 1), "sites are those of transient code");
+    assert_eq!(refusal(|parts| parts.field(sites)[6] |= 1), "sites are not those of the image");
     assert_eq!(refusal(|parts| parts.set_word(ops, 0)), "a reference leads to no run");
     assert_eq!(
         refusal(|parts| {

@@ -2,11 +2,12 @@
 
 use crate::output::Folder;
 use crate::program::{self, Code, assert_is};
-use permacode::image::{Image, OpenImage};
+use permacode::CodeArena;
+use permacode::image::Image;
 use permacode_witness::{self as witness, Child, End};
 
 /// Kilobytes of one kind in the mappings that lie in an image's code.
-fn kilobytes(code: &OpenImage, kind: &str) -> usize {
+fn kilobytes(code: &CodeArena, kind: &str) -> usize {
     let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap();
     let (mut sum, mut inside) = (0, false);
     for line in smaps.lines() {
@@ -26,7 +27,7 @@ fn write(folder: &Folder, name: &str) -> std::path::PathBuf {
     path
 }
 
-fn map(path: &std::path::Path) -> OpenImage {
+fn map(path: &std::path::Path) -> CodeArena {
     // SAFETY: the test writes the file once.
     unsafe { Image::map(path) }.unwrap().check::<Code<'_>>().unwrap().open().unwrap()
 }
