@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   path ─ trust ─▶ file ─ bytes ─▶ Image { header, index, who vouches } ─ open ─▶ OpenImage ─ root ─▶ &T
-//!                                     │ check: forbid(unsafe_code)          ├ at its window: shared with every process
+//!                                     │ check: no unsafe code, then verify   ├ at its window: shared with every process
 //!                                     └ verify, pin: the digest             └ elsewhere: linked half copied and moved by its marks
 //! ```
 //!
@@ -23,11 +23,13 @@ mod bytes;
 mod check;
 mod finder;
 mod image;
+mod known;
 mod neighbours;
 mod placed;
 mod root;
 mod source;
 mod trust;
+mod verify;
 
 pub use image::Image;
 pub use placed::NotShared;

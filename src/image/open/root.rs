@@ -105,11 +105,8 @@ impl OpenImage {
                 found: (found.name.clone(), found.fingerprint),
             });
         }
-        match &self.values {
-            Values::Checked(known) if known.iter().all(|known| known.fingerprint != fingerprint) => {
-                return Err(ImageError::NotChecked { of: shape.name() });
-            }
-            _ => {}
+        if !self.values.cover(shape) {
+            return Err(ImageError::NotChecked { of: shape.name() });
         }
         Ok(root.at)
     }
