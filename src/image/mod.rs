@@ -23,6 +23,6 @@ pub(crate) mod write;
 pub use format::{Digest, Distrust, ImageError};
 pub use open::{Image, NotShared};
 #[doc(hidden)]
-pub use shape::{Field, Probe, Variant};
+pub use shape::{Field, Probe, Proven, Variant};
 pub use shape::{Fingerprint, Shape};
 pub use write::{ImageWriter, WriteReport};

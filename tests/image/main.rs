@@ -13,4 +13,5 @@ mod refused;
 mod round_trip;
 mod same_bytes;
 mod shapes;
+mod verifiers;
 mod window;

@@ -110,6 +110,15 @@ pub enum ImageError {
         /// The reason.
         why: &'static str,
     },
+    /// The author's own check refused a value: the function that `#[mappable(check = "..")]` names.
+    Refused {
+        /// The type.
+        of: String,
+        /// Bytes from the beginning of the code.
+        at: usize,
+        /// The function's words.
+        why: String,
+    },
     // ── both ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
     /// More than an image, or the address space, holds.
     TooLarge,
@@ -224,6 +233,11 @@ impl fmt::Display for ImageError {
             Self::BadValue { of, at, why } => {
                 write!(f, "the image is damaged: at byte {at} of its code, in a `{of}`: {why}")
             }
+            Self::Refused { of, at, why } => write!(
+                f,
+                "the check of `{of}` refused the value at byte {at} of the image's code: {why}. Write the image anew, with the program that reads \
+                 it"
+            ),
             Self::TooLarge => f.write_str("the image is larger than the address space allows"),
             Self::Memory { bytes } => write!(f, "no memory for {bytes} bytes"),
             Self::System { call, kind, code: 0 } => write!(f, "{call} failed: {kind}"),

@@ -1,6 +1,6 @@
 //! Arenas that begin with an image, and its roots.
 
-use super::image::{Image, Layer, Values};
+use super::image::{Image, Layer};
 use super::placed::NotShared;
 use super::prefix::{Foreword, Front};
 use crate::code::value::Permanent;
@@ -144,6 +144,12 @@ impl CodeArena {
         self.front()?.why_not_shared.as_ref()
     }
 
+    /// The byte at an offset of the code of the image that the arena began with, the newest of a chain.
+    pub(super) fn byte_of_image(&self, offset: usize) -> NonNull<u8> {
+        let byte = |front: &Front| front.layers.last().map(|layer| front.byte(layer, offset));
+        self.front().and_then(byte).unwrap_or(NonNull::dangling())
+    }
+
     fn front(&self) -> Option<&Front> {
         self.prefix()?.as_any().downcast_ref()
     }
@@ -198,10 +204,5 @@ fn read(layer: &Layer, root: &Root, shape: &'static Shape) -> Result<(), ImageEr
             found: (found.name.clone(), found.fingerprint),
         });
     }
-    match &layer.values {
-        Values::Checked(known) if known.iter().all(|known| known.fingerprint != fingerprint) => {
-            Err(ImageError::NotChecked { of: shape.name() })
-        }
-        _ => Ok(()),
-    }
+    if layer.values.cover(shape) { Ok(()) } else { Err(ImageError::NotChecked { of: shape.name() }) }
 }

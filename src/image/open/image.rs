@@ -1,8 +1,10 @@
 //! [`Image`]: a file, and who has said what of it.
 
 use super::bytes::FileBytes;
-use super::check::{self, Known};
+use super::check;
 use super::check_names::check_names;
+use super::known::KnownTypes;
+use super::verify::{self, Verify};
 use crate::code::CodeArena;
 use crate::image::format::{self, Digest, Header, ImageError, Index, TablePlaces, Tables};
 use crate::image::shape::{Mappable, Shape};
@@ -95,9 +97,19 @@ impl Source {
 #[derive(Clone)]
 pub(super) enum Values {
     /// The check, of these types. At first there are none.
-    Checked(Arc<[Known]>),
+    Checked(Arc<[&'static Shape]>),
     /// The user.
     Trusted,
+}
+
+impl Values {
+    /// Returns `true` if values of a type may be read.
+    pub(super) fn cover(&self, shape: &Shape) -> bool {
+        match self {
+            Self::Checked(shapes) => shapes.iter().any(|known| known.id() == shape.id()),
+            Self::Trusted => true,
+        }
+    }
 }
 
 impl Image {
@@ -107,16 +119,24 @@ impl Image {
     /// Call it once for each type of root, or once for a tuple that leads to all: `check::<(&Code, &Table)>()`. If a root leads into the middle
     /// of a value of another type, check that type first.
     ///
-    /// It proves what the compiler relies on. A `bool` is 0 or 1, text is UTF-8, a reference leads to a value of its type. It does not prove what only your interpreter knows, such as jumps that stay within their code. And it does not prove that
-    /// references make no cycle, which a program without [`Link`](crate::Link) could not have made.
+    /// It proves what the compiler relies on. A `bool` is 0 or 1, text is UTF-8, a reference leads to a value of its type. It does not prove that
+    /// references make no cycle, which a program without [`Link`](crate::Link) could not have made. Nor does it prove what only your
+    /// interpreter knows, such as jumps that stay within their code. For that a type names
+    /// [a check of your own](crate::Mappable#a-check-of-your-own), which is called here.
     ///
     /// # Errors
     ///
     /// [`ImageError::BadValue`] says where the first bad value lies, and what is wrong. [`ImageError::Index`] if the tables are damaged.
+    /// [`ImageError::Refused`] has the words of your own check. [`ImageError::System`] if there is no address space to map the image for it.
+    ///
+    /// # Panics
+    ///
+    /// If your own check does.
     ///
     /// # Cost
     ///
-    /// Time in proportion to the file, whoever wrote it, and memory for the tables alone.
+    /// Time in proportion to the file, whoever wrote it, and memory for the tables alone. If a type has a check of your own, the image is mapped
+    /// once more, as by [`open`](Self::open), and unmapped.
     ///
     /// ```
     /// use permacode::{CodeArena, image::{Image, ImageError, ImageWriter}};
@@ -138,15 +158,22 @@ impl Image {
         let Source { header, bytes, .. } = &*self.source;
         let index = Index::read(bytes.part(header.index_range()), header)?;
         let (code, marks) = (bytes.part(header.code_range()), bytes.part(header.marks_range()));
-        let before = match &self.values {
-            Values::Trusted => &[][..],
-            Values::Checked(before) => before,
-        };
-        let known = check::check(shape, header, &index, code, marks, before)?;
+        let mut before = KnownTypes::new(&index);
+        if let Values::Checked(shapes) = &self.values {
+            shapes.iter().try_for_each(|shape| before.learn(shape, &index))?;
+        }
+        let mut types = before.clone();
+        types.learn(shape, &index)?;
+        check::check(&types, &before, header, &index, code, marks)?;
         check_names(self.source.tables(), &index, code)?;
+        if types.shapes.len() > before.shapes.len() && verify::is_needed(&types) {
+            let arena = CodeArena::builder().image(self).reservation(1).build()?;
+            // SAFETY: they were checked right above, or before. The arena begins with this image.
+            unsafe { Verify::new(&types, &index, code, &arena) }.all()?;
+        }
         let values = match self.values {
             Values::Trusted => Values::Trusted,
-            Values::Checked(_) => Values::Checked(Arc::from(known)),
+            Values::Checked(_) => Values::Checked(types.shapes.iter().map(|known| known.1).collect()),
         };
         Ok(Self { values, ..self })
     }

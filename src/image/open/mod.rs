@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   path ─ trust ─▶ file ─ bytes ─▶ Image { header, index, who vouches } ─ prefix ─▶ CodeArena ─ root ─▶ &T
-//!                                     │ check: forbid(unsafe_code)            placed ├ at its window: shared with every process
+//!                                     │ check: no unsafe code, then verify    placed ├ at its window: shared with every process
 //!                                     └ verify, pin: the digest                      └ elsewhere: linked half copied and moved by its marks
 //! ```
 //!
@@ -25,11 +25,13 @@ mod check;
 mod check_names;
 mod finder;
 mod image;
+mod known;
 mod neighbours;
 mod placed;
 mod prefix;
 mod source;
 mod trust;
+mod verify;
 
 pub use image::Image;
 pub use placed::NotShared;
