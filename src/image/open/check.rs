@@ -63,8 +63,17 @@ pub(super) fn check(
             why.map_or(Ok(()), |why| Err(BadValue { at: root.at, why }.of(shape)))?;
         }
     }
-    let known = index.types.iter().zip(&check.known);
-    Ok(known.filter_map(|(entry, shape)| Some(Known { fingerprint: entry.fingerprint, shape: (*shape)? })).collect())
+    // Each type once, though the file may have it in many rows: what comes after looks at all of them.
+    let mut found: Vec<Known> = Vec::new();
+    for (entry, shape) in index.types.iter().zip(&check.known) {
+        match *shape {
+            Some(shape) if found.iter().all(|known| known.fingerprint != entry.fingerprint) => {
+                found.push(Known { fingerprint: entry.fingerprint, shape });
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
 }
 
 struct Check<'b> {
