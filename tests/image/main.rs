@@ -4,6 +4,7 @@
 mod adversarial;
 mod fingerprints;
 mod hostile;
+mod killed;
 mod large;
 mod model;
 mod output;
