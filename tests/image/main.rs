@@ -2,6 +2,7 @@
 #![cfg(all(target_os = "linux", target_pointer_width = "64"))]
 
 mod adversarial;
+mod changed;
 mod fingerprints;
 mod hostile;
 mod killed;

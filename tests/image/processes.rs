@@ -81,22 +81,6 @@ fn a_forked_child_reads_what_its_parent_opened_and_copies_nothing() {
     });
 }
 
-// soundness S22: as the documentation of `map` says.
-#[test]
-fn a_file_that_is_shortened_beneath_a_map_ends_in_sigbus_and_a_loaded_one_does_not_notice() {
-    let folder = Folder::new("shortened");
-    let path = write(&folder, "shortened");
-    let loaded = Image::load(&path).unwrap().check::<Code<'_>>().unwrap().open().unwrap();
-    let ended = Child::run(|| {
-        let code = map(&path);
-        std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(4096).unwrap();
-        assert_is(code.root("main").unwrap(), "shortened");
-        0
-    });
-    assert!(matches!(ended, Ok(End::Signal { signal: libc::SIGBUS, .. })), "{ended:?}");
-    assert_is(loaded.root("main").unwrap(), "shortened");
-}
-
 // soundness S19: an image is no more writable than sealed code.
 #[test]
 fn a_write_to_an_image_ends_the_process() {
