@@ -113,6 +113,11 @@ pub fn open(bytes: &[u8]) -> CodeArena {
     Image::open_sealed(sealed(bytes)).unwrap().check::<Code<'_>>().unwrap().open().unwrap()
 }
 
+/// The image, anywhere but at its window.
+pub fn elsewhere(image: &Image) -> CodeArena {
+    CodeArena::builder().image(image).anywhere().build().unwrap()
+}
+
 /// Compares all that an image holds with what was loaded.
 pub fn assert_is(code: &Code<'_>, name: &str) {
     assert_eq!(code.name, name);

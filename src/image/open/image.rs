@@ -167,7 +167,7 @@ impl Image {
         check::check(&types, &before, header, &index, code, marks)?;
         check_names(self.source.tables(), &index, code)?;
         if types.shapes.len() > before.shapes.len() && verify::is_needed(&types) {
-            let arena = CodeArena::builder().image(self).reservation(1).build()?;
+            let arena = CodeArena::builder().image(&self).reservation(1).build()?;
             // SAFETY: they were checked right above, or before. The arena begins with this image.
             unsafe { Verify::new(&types, &index, code, &arena) }.all()?;
         }

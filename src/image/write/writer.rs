@@ -153,6 +153,7 @@ impl<'a> ImageWriter<'a> {
     ///
     /// [`ImageError::StillOpen`], [`ImageError::ForeignSites`], [`ImageError::Interior`], [`ImageError::Alignment`],
     /// [`ImageError::TooLarge`] and [`ImageError::Memory`] for what cannot be written. [`ImageError::System`] when the system refuses. The old file stays then.
+    /// There is one exception: if the folder cannot be synchronised, the new file is in its place, and may be gone after a power cut.
     ///
     /// ```
     /// # let folder = std::env::temp_dir().join(format!("permacode-write-{}", std::process::id()));
