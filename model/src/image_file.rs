@@ -59,6 +59,8 @@ pub struct TypeRow {
     pub size: u64,
     /// Its name.
     pub name: Vec<u8>,
+    /// Its description, for people.
+    pub layout: Vec<u8>,
 }
 
 /// An entry of the table of roots.
@@ -137,7 +139,7 @@ impl ImageFile {
         let (version, types) = (index.text(), {
             index.table(|index| {
                 let fingerprint = index.bytes(32).try_into().unwrap();
-                TypeRow { fingerprint, size: index.number(), name: index.text() }
+                TypeRow { fingerprint, size: index.number(), name: index.text(), layout: index.text() }
             })
         });
         let roots = index.table(|index| RootRow { of: index.number(), at: index.number(), name: index.text() });
@@ -198,6 +200,7 @@ impl ImageFile {
             index.extend(row.fingerprint);
             number(&mut index, row.size);
             text(&mut index, &row.name);
+            text(&mut index, &row.layout);
         }
         number(&mut index, self.roots.len() as u64);
         for row in &self.roots {

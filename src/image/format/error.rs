@@ -1,8 +1,9 @@
 //! [`ImageError`]: why an image was not written, or not opened.
 
 use super::digest::Digest;
+use super::mismatch::TypeMismatch;
 use crate::error::Error;
-use crate::image::shape::Fingerprint;
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 use std::io;
@@ -90,12 +91,7 @@ pub enum ImageError {
     /// The image has no root of this name.
     NoRoot(String),
     /// The root is of another type, or of one that is laid out otherwise.
-    Type {
-        /// The name of the type that was asked for, and its fingerprint.
-        expected: (&'static str, Fingerprint),
-        /// Those of the root's type.
-        found: (String, Fingerprint),
-    },
+    Type(Box<TypeMismatch>),
     /// Nobody has said that the values are values: call [`check`](crate::image::Image::check) for this type.
     NotChecked {
         /// The type that was asked for.
@@ -220,13 +216,7 @@ impl fmt::Display for ImageError {
                 f.write_str("the file is not a memory file that is sealed against writing, growing and shrinking")
             }
             Self::NoRoot(name) => write!(f, "the image has no root called {name:?}"),
-            Self::Type { expected, found } if expected.0 == found.0 => write!(
-                f,
-                "the root is a `{}` with the fingerprint {}, expected {}: its fields, or the compiler that laid them out, are others. Write the \
-                 image anew",
-                found.0, found.1, expected.1
-            ),
-            Self::Type { expected, found } => write!(f, "the root is a `{}`, expected a `{}`", found.0, expected.0),
+            Self::Type(mismatch) => mismatch.fmt(f),
             Self::NotChecked { of } => {
                 write!(f, "no value of type `{of}` was checked: call `check` with it, or with a type that leads to it")
             }

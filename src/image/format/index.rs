@@ -33,6 +33,8 @@ pub(in crate::image) struct Index {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::image) struct TypeEntry {
     pub(in crate::image) name: String,
+    /// Its description as text, for people.
+    pub(in crate::image) layout: String,
     pub(in crate::image) fingerprint: Fingerprint,
     pub(in crate::image) size: usize,
 }
@@ -80,6 +82,7 @@ impl Index {
             writer.bytes(entry.fingerprint.as_bytes());
             writer.number(entry.size as u64);
             writer.text(&entry.name);
+            writer.text(&entry.layout);
         }
         writer.number(self.roots.len() as u64);
         for root in &self.roots {
@@ -101,9 +104,9 @@ impl Index {
 
     fn front(reader: &mut Reader<'_>, header: &Header) -> Result<Self, ImageError> {
         let version = reader.text()?;
-        let types = reader.table(48, |reader| {
+        let types = reader.table(56, |reader| {
             let (fingerprint, size) = (Fingerprint::from_bytes(reader.array()?), place(reader.number()?, header)?);
-            Ok(TypeEntry { fingerprint, size, name: reader.text()? })
+            Ok(TypeEntry { fingerprint, size, name: reader.text()?, layout: reader.text()? })
         })?;
         let roots = reader.table(24, |reader| {
             let of = u32::try_from(reader.number()?).ok().filter(|&of| (of as usize) < types.len());
@@ -196,6 +199,7 @@ mod tests {
     fn index() -> Index {
         let entry = |name: &str, size| TypeEntry {
             name: name.into(),
+            layout: alloc::format!("{name} ({size} bytes)"),
             fingerprint: Fingerprint::from_bytes([size as u8; 32]),
             size,
         };

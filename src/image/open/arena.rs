@@ -1,14 +1,16 @@
 //! Arenas that begin with an image, and its roots.
 
+use super::differs::first_difference;
 use super::image::{Image, Layer};
 use super::placed::NotShared;
 use super::prefix::{Foreword, Front};
 use crate::code::value::Permanent;
 use crate::code::{CodeArena, CodeArenaBuilder, Share};
 use crate::handles::owned::Owned;
-use crate::image::format::{ImageError, Root};
+use crate::image::format::{ImageError, Root, TypeMismatch};
 use crate::image::shape::{Fingerprint, Mappable, Shape};
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::ptr::NonNull;
 
@@ -199,10 +201,10 @@ fn read(layer: &Layer, root: &Root, shape: &'static Shape) -> Result<(), ImageEr
     let fingerprint = Fingerprint::of_shape(shape);
     let found = &layer.source.index.types[root.of as usize];
     if found.fingerprint != fingerprint {
-        return Err(ImageError::Type {
-            expected: (shape.name(), fingerprint),
-            found: (found.name.clone(), found.fingerprint),
-        });
+        let expected = (shape.name(), fingerprint);
+        let found = (found.name.clone(), found.fingerprint);
+        let differs = first_difference(shape, &layer.source.index);
+        return Err(ImageError::Type(Box::new(TypeMismatch { expected, found, differs })));
     }
     if layer.values.cover(shape) { Ok(()) } else { Err(ImageError::NotChecked { of: shape.name() }) }
 }

@@ -23,6 +23,7 @@ mod arena;
 mod bytes;
 mod check;
 mod check_names;
+mod differs;
 mod finder;
 mod image;
 mod known;

@@ -13,7 +13,7 @@ use crate::image::shape::{Fingerprint, Mappable, Shape};
 use crate::pages;
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 use std::fs::File;
@@ -304,7 +304,8 @@ fn names(survey: &Survey<'_>, overlay: &Overlay, layout: &Layout) -> NameTable {
 }
 
 fn type_entry(shape: &'static Shape) -> TypeEntry {
-    TypeEntry { name: shape.name().to_owned(), fingerprint: Fingerprint::of_shape(shape), size: shape.size() }
+    let fingerprint = Fingerprint::of_shape(shape);
+    TypeEntry { name: shape.name().to_owned(), layout: shape.to_string(), fingerprint, size: shape.size() }
 }
 
 impl fmt::Debug for ImageWriter<'_> {
