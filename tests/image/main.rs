@@ -1,6 +1,7 @@
 //! Images: the types that may lie in one, writing, opening, and what is refused.
 #![cfg(all(target_os = "linux", target_pointer_width = "64"))]
 
+mod checks;
 mod fingerprints;
 mod hostile;
 mod large;

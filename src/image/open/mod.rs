@@ -21,16 +21,20 @@
 
 mod bytes;
 mod check;
+mod check_options;
+mod cycles;
 mod finder;
 mod image;
 mod known;
 mod neighbours;
 mod placed;
+mod portions;
 mod root;
 mod source;
 mod trust;
 mod verify;
 
+pub use check_options::CheckOptions;
 pub use image::Image;
 pub use placed::NotShared;
 pub use root::OpenImage;
