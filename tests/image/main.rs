@@ -4,6 +4,7 @@
 mod adversarial;
 mod arena;
 mod changed;
+mod checks;
 mod fingerprints;
 mod hostile;
 mod killed;

@@ -115,6 +115,13 @@ pub enum ImageError {
         /// The function's words.
         why: String,
     },
+    /// References make a cycle, of which the check was [asked](crate::image::CheckOptions::acyclic) to prove that there is none.
+    Cycle {
+        /// The type of a value on the cycle.
+        of: String,
+        /// Bytes from the beginning of the code to that value.
+        at: usize,
+    },
     // ── both ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
     /// More than an image, or the address space, holds.
     TooLarge,
@@ -227,6 +234,11 @@ impl fmt::Display for ImageError {
                 f,
                 "the check of `{of}` refused the value at byte {at} of the image's code: {why}. Write the image anew, with the program that reads \
                  it"
+            ),
+            Self::Cycle { of, at } => write!(
+                f,
+                "the references of the `{of}` at byte {at} of the image's code lead back to it: use a `Link` for one of them, or check without \
+                 `acyclic`"
             ),
             Self::TooLarge => f.write_str("the image is larger than the address space allows"),
             Self::Memory { bytes } => write!(f, "no memory for {bytes} bytes"),

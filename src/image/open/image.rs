@@ -3,6 +3,8 @@
 use super::bytes::FileBytes;
 use super::check;
 use super::check_names::check_names;
+use super::check_options::CheckOptions;
+use super::cycles;
 use super::known::KnownTypes;
 use super::verify::{self, Verify};
 use crate::code::CodeArena;
@@ -151,10 +153,25 @@ impl Image {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn check<T: Mappable>(self) -> Result<Self, ImageError> {
-        self.check_shape(T::SHAPE)
+        self.check_with::<T>(CheckOptions::new())
     }
 
-    fn check_shape(self, shape: &'static Shape) -> Result<Self, ImageError> {
+    /// Does the same as [`check`](Self::check), on several threads, or with a proof that references make no cycle.
+    ///
+    /// # Errors
+    ///
+    /// As for [`check`](Self::check). [`ImageError::Cycle`] if cycles are looked for, and there is one.
+    ///
+    /// # Panics
+    ///
+    /// If your own check does.
+    ///
+    /// See [`CheckOptions`] for an example, and for what it costs.
+    pub fn check_with<T: Mappable>(self, options: CheckOptions) -> Result<Self, ImageError> {
+        self.check_shape(T::SHAPE, options)
+    }
+
+    fn check_shape(self, shape: &'static Shape, options: CheckOptions) -> Result<Self, ImageError> {
         let Source { header, bytes, .. } = &*self.source;
         let index = Index::read(bytes.part(header.index_range()), header)?;
         let (code, marks) = (bytes.part(header.code_range()), bytes.part(header.marks_range()));
@@ -164,12 +181,15 @@ impl Image {
         }
         let mut types = before.clone();
         types.learn(shape, &index)?;
-        check::check(&types, &before, header, &index, code, marks)?;
+        check::check(&types, &before, header, &index, code, marks, options.threads)?;
         check_names(self.source.tables(), &index, code)?;
+        if options.acyclic {
+            cycles::refuse(&types, header, &index, code)?;
+        }
         if types.shapes.len() > before.shapes.len() && verify::is_needed(&types) {
             let arena = CodeArena::builder().image(&self).reservation(1).build()?;
             // SAFETY: they were checked right above, or before. The arena begins with this image.
-            unsafe { Verify::new(&types, &index, code, &arena) }.all()?;
+            unsafe { Verify::new(&types, &index, code, &arena) }.all(options.threads)?;
         }
         let values = match self.values {
             Values::Trusted => Values::Trusted,
