@@ -92,6 +92,17 @@ pub enum ImageError {
     NoRoot(String),
     /// The root is of another type, or of one that is laid out otherwise.
     Type(Box<TypeMismatch>),
+    /// The image stands on another one than this.
+    Parent {
+        /// The digest of the image that it stands on, if it stands on one.
+        expected: Option<Digest>,
+        /// That of the image that it was put on.
+        found: Digest,
+    },
+    /// The image stands on the one with this digest, and was not put [on](crate::image::Image::on) it.
+    NoParent(Digest),
+    /// The arena did not begin with an image, so what is written of it cannot be a [layer](crate::image::ImageWriter::layer) on one.
+    NoImageBelow,
     /// Nobody has said that the values are values: call [`check`](crate::image::Image::check) for this type.
     NotChecked {
         /// The type that was asked for.
@@ -224,6 +235,18 @@ impl fmt::Display for ImageError {
             }
             Self::NoRoot(name) => write!(f, "the image has no root called {name:?}"),
             Self::Type(mismatch) => mismatch.fmt(f),
+            Self::Parent { expected: Some(expected), found } => {
+                write!(f, "the image stands on the one with the digest {expected}, and was put on {found}")
+            }
+            Self::Parent { expected: None, .. } => {
+                f.write_str("the image stands on no other one: open it by itself, or write it as a layer")
+            }
+            Self::NoParent(digest) => {
+                write!(f, "the image stands on the one with the digest {digest}: open that one, and put this one `on` it")
+            }
+            Self::NoImageBelow => {
+                f.write_str("a layer stands on the image that its arena began with, and this arena began with none")
+            }
             Self::NotChecked { of } => {
                 write!(f, "no value of type `{of}` was checked: call `check` with it, or with a type that leads to it")
             }

@@ -61,7 +61,7 @@ pub(in crate::image) struct ModuleEntry {
 pub(in crate::image) struct Root {
     pub(in crate::image) name: String,
     pub(in crate::image) of: u32,
-    /// Bytes from the beginning of the code.
+    /// Bytes from the beginning of the code, that of the images below too.
     pub(in crate::image) at: usize,
 }
 
@@ -111,7 +111,7 @@ impl Index {
         let roots = reader.table(24, |reader| {
             let of = u32::try_from(reader.number()?).ok().filter(|&of| (of as usize) < types.len());
             let of = of.ok_or(ImageError::Index("a root is of no type"))?;
-            Ok(Root { of, at: place(reader.number()?, header)?, name: reader.text()? })
+            Ok(Root { of, at: root_place(reader.number()?, header)?, name: reader.text()? })
         })?;
         if roots.windows(2).any(|pair| pair[0].name >= pair[1].name) {
             return Err(ImageError::Index("its roots are not sorted by name"));
@@ -166,6 +166,12 @@ impl Index {
         let at = self.roots.binary_search_by(|root| root.name.as_str().cmp(name)).ok()?;
         self.roots.get(at)
     }
+}
+
+/// Reads a place in the code of an image or of those below it.
+fn root_place(number: u64, header: &Header) -> Result<usize, ImageError> {
+    let number = usize::try_from(number).ok().filter(|&number| number <= header.below + header.code());
+    number.ok_or(ImageError::Index("a root lies outside of the code"))
 }
 
 /// Reads a place in the code, or a size of something there.

@@ -120,7 +120,7 @@ impl CodeArena {
     pub(super) fn place_of_root(&self, name: &str, shape: &'static Shape) -> Result<NonNull<u8>, ImageError> {
         let find = |front: &'_ Front| {
             let found = front.layers.iter().rev().find_map(|layer| Some((layer, layer.source.index.root(name)?)));
-            found.map(|(layer, root)| read(layer, root, shape).map(|()| front.byte(layer, root.at)))
+            found.map(|(layer, root)| read(layer, root, shape).map(|()| front.place(root.at)))
         };
         self.front().and_then(find).ok_or_else(|| ImageError::NoRoot(name.to_owned()))?
     }
@@ -148,7 +148,7 @@ impl CodeArena {
 
     /// The byte at an offset of the code of the image that the arena began with, the newest of a chain.
     pub(super) fn byte_of_image(&self, offset: usize) -> NonNull<u8> {
-        let byte = |front: &Front| front.layers.last().map(|layer| front.byte(layer, offset));
+        let byte = |front: &Front| front.layers.last().map(|newest| front.place(newest.source.header.below + offset));
         self.front().and_then(byte).unwrap_or(NonNull::dangling())
     }
 

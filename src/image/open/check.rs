@@ -13,21 +13,62 @@
 //!
 //! Runs of types that the program does not know are skipped. No value that was checked leads to them.
 //!
+//! An image may stand on others. A reference into one of these is right by the same arithmetic, if the type that it leads to was checked there.
+//! None leads up, so what was checked there stays so. Places are counted from the beginning of the lowest.
+//!
 //! The index is small beside the code. What is done for each type and each root looks at all types.
 #![forbid(unsafe_code)]
 
 use super::finder::Finder;
+use super::image::Source;
 use super::known::KnownTypes;
 use super::portions::{self, Portion};
 use crate::code::value::Sites;
 use crate::image::format::{HEADER, Header, ImageError, Index, Run, WORD, is_marked};
 use crate::image::shape::{Field, Kind, Shape, TEXT};
 use alloc::string::String;
+use alloc::sync::Arc;
+use core::ops::Range;
+
+/// An image that the one which is checked stands on.
+pub(super) struct Below {
+    source: Arc<Source>,
+    /// The types that were checked there.
+    types: KnownTypes,
+}
+
+impl Below {
+    pub(super) fn new(source: Arc<Source>, types: KnownTypes) -> Self {
+        Self { source, types }
+    }
+
+    /// Returns `true` if a place lies in its code.
+    fn has(&self, place: usize) -> bool {
+        let header = &self.source.header;
+        place.wrapping_sub(header.below) < header.code()
+    }
+
+    /// The same as [`Check::run_at`].
+    fn run_at(&self, place: usize) -> Option<(Range<usize>, Option<&'static Shape>, &KnownTypes)> {
+        let (header, types) = (&self.source.header, &self.source.index.types);
+        let (run, _) = self.source.tables().run_at(types, place - header.below)?;
+        let range = run.bytes(types);
+        let shape = (range.end <= header.code()).then(|| self.types.of(run.of)).flatten();
+        Some((header.below + range.start..header.below + range.end, shape, &self.types))
+    }
+
+    fn byte(&self, place: usize) -> Option<u8> {
+        let header = &self.source.header;
+        self.source.bytes.part(header.code_range()).get(place - header.below).copied()
+    }
+}
 
 /// Checks all values of the types that are known, but for those of types that were known `before`.
+#[allow(clippy::too_many_arguments)] // each is one thing that is looked at
 pub(super) fn check(
     types: &KnownTypes,
     before: &KnownTypes,
+    below: &[Below],
     header: &Header,
     index: &Index,
     code: &[u8],
@@ -35,7 +76,7 @@ pub(super) fn check(
     threads: usize,
 ) -> Result<(), ImageError> {
     let finder = Finder::new(index, code.len())?;
-    let check = Check { header, index, finder, code, marks, types };
+    let check = Check { header, index, finder, code, marks, types, below };
     let is_new = |number: u32| before.of(number).is_none();
     check.gaps()?;
     let portions = portions::of_runs(index, |of| is_new(of) && types.of(of).is_some())?;
@@ -57,6 +98,7 @@ struct Check<'b> {
     code: &'b [u8],
     marks: &'b [u8],
     types: &'b KnownTypes,
+    below: &'b [Below],
 }
 
 /// Runs to which references led, by their type: the next one of that type often leads there too.
@@ -173,6 +215,28 @@ impl Check<'_> {
         (self.code[at] as i8) >= -0x40
     }
 
+    /// The same of a place, which may lie below.
+    fn is_boundary_at(&self, place: usize) -> bool {
+        match place.checked_sub(self.header.below) {
+            Some(at) => self.is_boundary(at),
+            None => {
+                let byte = self.below.iter().find(|below| below.has(place)).and_then(|below| below.byte(place));
+                byte.is_some_and(|byte| (byte as i8) >= -0x40)
+            }
+        }
+    }
+
+    /// The run that a place lies in, its type if it is known, and who knows it.
+    fn run_at(&self, place: usize) -> Option<(Range<usize>, Option<&'static Shape>, &KnownTypes)> {
+        let Some(at) = place.checked_sub(self.header.below) else {
+            return self.below.iter().find(|below| below.has(place))?.run_at(place);
+        };
+        let run = self.finder.run_at(self.index, at)?;
+        let range = run.bytes(&self.index.types);
+        let range = self.header.below + range.start..self.header.below + range.end;
+        Some((range, self.types.of(run.of), self.types))
+    }
+
     /// Checks that so many values of a type lie at a place. Returns the end of the run.
     fn leads_to(&self, start: usize, len: usize, to: &'static Shape, hits: &mut Hits) -> Result<usize, &'static str> {
         let Some(bytes) = len.checked_mul(to.size()) else { return Err("a slice is longer than the address space") };
@@ -187,18 +251,17 @@ impl Check<'_> {
         {
             return Ok(hit.end);
         }
-        let Some(run) = self.finder.run_at(self.index, start) else { return Err("a reference leads to no run") };
-        let range = run.bytes(&self.index.types);
+        let Some((range, shape, types)) = self.run_at(start) else { return Err("a reference leads to no run") };
         if bytes > range.end - start {
             return Err("a reference leads beyond the end of a run");
         }
-        let Some(shape) = self.types.of(run.of) else {
+        let Some(shape) = shape else {
             return Err("a reference leads to a type that this program does not know");
         };
-        if !shape.holds(start - run.start, to, bytes, |one, other| self.types.same(one, other)) {
+        if !shape.holds(start - range.start, to, bytes, |one, other| types.same(one, other)) {
             return Err("a reference leads to a value of another type");
         }
-        if self.types.same(shape, to) {
+        if types.same(shape, to) {
             *hit = Hit { of: Some(to), start: range.start, end: range.end };
         }
         Ok(range.end)
@@ -268,9 +331,9 @@ impl PortionOfValues<'_, '_> {
 
     fn text(&mut self, at: usize, address: usize, len: usize) -> Result<(), BadValue> {
         let Some(end) = self.reference(at, address, len, &TEXT)? else { return Ok(()) };
-        let start = address.wrapping_sub(self.check.header.window);
+        let start = address.wrapping_sub(self.check.header.base());
         // All of the run is UTF-8.
-        if self.check.is_boundary(start) && (start + len == end || self.check.is_boundary(start + len)) {
+        if self.check.is_boundary_at(start) && (start + len == end || self.check.is_boundary_at(start + len)) {
             Ok(())
         } else {
             Err(BadValue { at, why: "text begins or ends within a character" })
@@ -302,7 +365,7 @@ impl PortionOfValues<'_, '_> {
         }
         self.references += 1;
         let Some(count) = count else { return bad("a slice is longer than the address space") };
-        let start = address.wrapping_sub(self.check.header.window);
+        let start = address.wrapping_sub(self.check.header.base());
         self.check.leads_to(start, count, element, self.hits).map(Some).or_else(bad)
     }
 }

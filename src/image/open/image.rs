@@ -1,12 +1,13 @@
 //! [`Image`]: a file, and who has said what of it.
 
 use super::bytes::FileBytes;
-use super::check;
+use super::check::{self, Below};
 use super::check_names::check_names;
 use super::check_options::CheckOptions;
 use super::cycles;
 use super::known::KnownTypes;
 use super::verify::{self, Verify};
+use crate::base::align;
 use crate::code::CodeArena;
 use crate::image::format::{self, Digest, Header, ImageError, Index, TablePlaces, Tables};
 use crate::image::shape::{Mappable, Shape};
@@ -172,37 +173,133 @@ impl Image {
     }
 
     fn check_shape(self, shape: &'static Shape, options: CheckOptions) -> Result<Self, ImageError> {
-        let Source { header, bytes, .. } = &*self.source;
-        let index = Index::read(bytes.part(header.index_range()), header)?;
-        let (code, marks) = (bytes.part(header.code_range()), bytes.part(header.marks_range()));
-        let mut before = KnownTypes::new(&index);
-        if let Values::Checked(shapes) = &self.values {
-            shapes.iter().try_for_each(|shape| before.learn(shape, &index))?;
-        }
-        let mut types = before.clone();
-        types.learn(shape, &index)?;
-        check::check(&types, &before, header, &index, code, marks, options.threads)?;
-        check_names(self.source.tables(), &index, code)?;
-        if options.acyclic {
-            cycles::refuse(&types, header, &index, code)?;
-        }
-        if types.shapes.len() > before.shapes.len() && verify::is_needed(&types) {
-            let arena = CodeArena::builder().image(&self).reservation(1).build()?;
-            // SAFETY: they were checked right above, or before. The arena begins with this image.
-            unsafe { Verify::new(&types, &index, code, &arena) }.all(options.threads)?;
-        }
-        let values = match self.values {
+        self.stands()?;
+        // Those below first: what this one leads to there is proved then.
+        let parent = match self.parent.clone() {
+            Some(parent) if parent.is_known(shape)? => Some(parent),
+            Some(parent) => Some(Arc::new(Self::clone(&parent).check_shape(shape, options)?)),
+            None => None,
+        };
+        let this = Self { parent, ..self };
+        let types = this.known_types(Some(shape))?;
+        this.check_types(&types, options)?;
+        let values = match this.values {
             Values::Trusted => Values::Trusted,
             Values::Checked(_) => Values::Checked(types.shapes.iter().map(|known| known.1).collect()),
         };
-        Ok(Self { values, ..self })
+        Ok(Self { values, ..this })
+    }
+
+    /// The types that were checked, and those that one more leads to.
+    fn known_types(&self, shape: Option<&'static Shape>) -> Result<KnownTypes, ImageError> {
+        let index = &self.source.index;
+        let mut types = KnownTypes::new(index);
+        if let Values::Checked(shapes) = &self.values {
+            shapes.iter().try_for_each(|shape| types.learn(shape, index))?;
+        }
+        shape.map_or(Ok(()), |shape| types.learn(shape, index))?;
+        Ok(types)
+    }
+
+    /// Returns `true` if there is nothing to be checked for a type: somebody has vouched for it, or all that it leads to was checked.
+    fn is_known(&self, shape: &'static Shape) -> Result<bool, ImageError> {
+        let (before, after) = (self.known_types(None)?.shapes.len(), self.known_types(Some(shape))?.shapes.len());
+        Ok(matches!(self.values, Values::Trusted) || before == after && before != 0)
+    }
+
+    /// Checks the values of types, but for those that were checked.
+    fn check_types(&self, types: &KnownTypes, options: CheckOptions) -> Result<(), ImageError> {
+        let Source { header, bytes, .. } = &*self.source;
+        let index = Index::read(bytes.part(header.index_range()), header)?;
+        let (code, marks) = (bytes.part(header.code_range()), bytes.part(header.marks_range()));
+        let before = self.known_types(None)?;
+        let below = self.below(types)?;
+        check::check(types, &before, &below, header, &index, code, marks, options.threads)?;
+        check_names(self.source.tables(), &index, code)?;
+        if options.acyclic {
+            cycles::refuse(types, header, &index, code)?;
+        }
+        if types.shapes.len() > before.shapes.len() && verify::is_needed(types) {
+            let arena = CodeArena::builder().image(self).reservation(1).build()?;
+            // SAFETY: they were checked right above, or before. The arena begins with this image.
+            unsafe { Verify::new(types, &index, code, &arena) }.all(options.threads)?;
+        }
+        Ok(())
+    }
+
+    /// The images below, with the types that are proved there or vouched for, of those that this program asks for.
+    fn below(&self, types: &KnownTypes) -> Result<Vec<Below>, ImageError> {
+        let images = core::iter::successors(self.parent.as_deref(), |image| image.parent.as_deref());
+        let below = images.map(|image| {
+            let mut known = image.known_types(None)?;
+            if let Values::Trusted = image.values {
+                types.asked.iter().try_for_each(|shape| known.learn(shape, &image.source.index))?;
+            }
+            Ok(Below::new(image.source.clone(), known))
+        });
+        below.collect()
+    }
+
+    /// Puts the image onto the one that it stands on, which may stand on another.
+    ///
+    /// An image that was written as a [layer](crate::image::ImageWriter::layer) has what its arena loaded behind its own image, and names that one
+    /// by its digest. It is checked and opened with it, and [`check`](Self::check) checks both. An arena that begins with it begins with all
+    /// images of the chain, one behind the other.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError::Parent`] if it stands on another image, or on none.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, image::{Image, ImageError, ImageWriter}};
+    ///
+    /// let arena = CodeArena::new()?;
+    /// let loader = arena.load("library")?;
+    /// let print: &&str = loader.alloc(loader.intern("print")?)?;
+    /// loader.seal()?;
+    /// let library = Image::open_sealed(ImageWriter::new(&arena).root("print", print)?.seal()?)?.check::<&str>()?;
+    ///
+    /// // A program on the library, written without it.
+    /// let arena = CodeArena::builder().image(&library).build()?;
+    /// let loader = arena.load("program")?;
+    /// let main: &(&&str, u32) = loader.alloc((arena.root::<&str>("print")?, 7))?;
+    /// loader.seal()?;
+    /// let program = Image::open_sealed(ImageWriter::new(&arena).layer()?.root("main", main)?.seal()?)?;
+    /// assert!(matches!(program.clone().check::<(&&str, u32)>(), Err(ImageError::NoParent(_))));
+    ///
+    /// let arena = program.on(&library)?.check::<(&&str, u32)>()?.open()?;
+    /// let main: &(&&str, u32) = arena.root("main")?;
+    /// assert!(std::ptr::eq(main.0, arena.root("print")?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on(self, parent: &Self) -> Result<Self, ImageError> {
+        parent.stands()?;
+        let (own, below) = (&self.source.header, &parent.source.header);
+        let expected = own.parent;
+        if expected != Some(below.digest) {
+            return Err(ImageError::Parent { expected, found: below.digest });
+        }
+        let end = below.below + below.code();
+        if align::align_up(end, own.page) != Some(own.below) || own.sites < below.sites || own.tag != below.tag {
+            return Err(ImageError::Header("it does not fit the image that it stands on"));
+        }
+        Ok(Self { parent: Some(Arc::new(parent.clone())), ..self })
+    }
+
+    /// Checks that the image has what it stands on.
+    pub(super) fn stands(&self) -> Result<(), ImageError> {
+        match self.source.header.parent {
+            Some(digest) if self.parent.is_none() => Err(ImageError::NoParent(digest)),
+            _ => Ok(()),
+        }
     }
 
     /// Takes your word that all bytes are values.
     ///
     /// # Safety
     ///
-    /// The image is as [`ImageWriter`](crate::image::ImageWriter) wrote it. A digest that you know proves it: see [`pin`](Self::pin).
+    /// 1. The image is as [`ImageWriter`](crate::image::ImageWriter) wrote it. A digest that you know proves it: see [`pin`](Self::pin).
+    /// 2. If it stands [on others](Self::on), they are those that it was written on, and they are so too.
     ///
     /// ```
     /// # use permacode::{CodeArena, image::{Image, ImageWriter}};
@@ -274,7 +371,8 @@ impl Image {
     ///
     /// # Errors
     ///
-    /// [`ImageError::Arena`] when the system grants no address space or no memory.
+    /// [`ImageError::Arena`] when the system grants no address space or no memory. [`ImageError::NoParent`] if it stands on an image that it was
+    /// not put [on](Self::on).
     ///
     /// ```
     /// # use permacode::{CodeArena, image::{Image, ImageWriter}};
@@ -288,6 +386,7 @@ impl Image {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn open(&self) -> Result<CodeArena, ImageError> {
+        self.stands()?;
         Ok(CodeArena::builder().image(self).build()?)
     }
 
