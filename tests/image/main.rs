@@ -15,3 +15,4 @@ mod same_bytes;
 mod shapes;
 mod verifiers;
 mod window;
+mod writer;

@@ -45,6 +45,17 @@ pub enum ImageError {
         /// Its alignment, in bytes.
         align: usize,
     },
+    /// The [window](crate::image::ImageWriter::at_window) that was asked for cannot be one.
+    Window {
+        /// The address that was asked for.
+        asked: usize,
+        /// The first address of the range in which the code must lie.
+        from: usize,
+        /// The end of that range.
+        to: usize,
+        /// The number that the address must be a multiple of.
+        align: usize,
+    },
     // ── opening ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
     /// The file is not an image.
     NoImage,
@@ -200,6 +211,11 @@ impl fmt::Display for ImageError {
             Self::Alignment { of, align } => {
                 write!(f, "`{of}` asks for an alignment of {align} bytes: an image has pages, and no more")
             }
+            Self::Window { asked, from, to, align } => write!(
+                f,
+                "the image cannot be written for {asked:#x}: choose a multiple of {align:#x} with room for it in {from:#x}..{to:#x}, or leave \
+                 the choice to the writer"
+            ),
             Self::NoImage => f.write_str("this is not an image"),
             Self::Endianness => {
                 f.write_str("the image was written on a machine of the other endianness: write it anew here")

@@ -16,6 +16,7 @@
 //! The index is small beside the code. What is done for each type and each root looks at all types.
 #![forbid(unsafe_code)]
 
+use super::ascii::Ascii;
 use super::finder::Finder;
 use super::known::KnownTypes;
 use super::portions::{self, Portion};
@@ -35,7 +36,9 @@ pub(super) fn check(
     threads: usize,
 ) -> Result<(), ImageError> {
     let finder = Finder::new(index, code.len())?;
-    let check = Check { header, index, finder, code, marks, types };
+    let is_text = |run: &&Run| types.of(run.of).is_some_and(|shape| matches!(shape.kind, Kind::TextByte));
+    let ascii = Ascii::new(code, index.runs.iter().filter(is_text).map(|run| run.bytes(&index.types)))?;
+    let check = Check { header, index, finder, ascii, code, marks, types };
     let is_new = |number: u32| before.of(number).is_none();
     check.gaps()?;
     let portions = portions::of_runs(index, |of| is_new(of) && types.of(of).is_some())?;
@@ -54,6 +57,7 @@ struct Check<'b> {
     header: &'b Header,
     index: &'b Index,
     finder: Finder,
+    ascii: Ascii,
     code: &'b [u8],
     marks: &'b [u8],
     types: &'b KnownTypes,
@@ -139,6 +143,7 @@ impl Check<'_> {
         }
         match shape.kind {
             Kind::Bits => return Ok(()),
+            Kind::TextByte if self.ascii.is_in(&range) => return Ok(()),
             Kind::TextByte => {
                 let range = self.between_characters(run, range.start)..self.between_characters(run, range.end);
                 let text = core::str::from_utf8(&self.code[range.clone()]);
@@ -161,22 +166,20 @@ impl Check<'_> {
     /// A place near this one, between portions of a run of text. If the text is UTF-8, it lies between characters.
     fn between_characters(&self, run: &Run, at: usize) -> usize {
         let end = run.start + run.len;
-        if at == run.start { at } else { (at..end.min(at + 3)).find(|&at| self.is_boundary(at)).unwrap_or(end.min(at + 3)) }
+        if at == run.start {
+            at
+        } else {
+            (at..end.min(at + 3)).find(|&at| self.is_boundary(at)).unwrap_or(end.min(at + 3))
+        }
     }
 
-    /// Returns `true` if no character of UTF-8 goes on at this byte.
+    /// Returns `true` if no character of UTF-8 goes on at this byte, which is text.
     fn is_boundary(&self, at: usize) -> bool {
-        (self.code[at] as i8) >= -0x40
+        self.ascii.is_at(at) || (self.code[at] as i8) >= -0x40
     }
 
     /// Checks that so many values of a type lie at a place. Returns the end of the run.
-    fn leads_to(
-        &self,
-        start: usize,
-        len: usize,
-        to: &'static Shape,
-        hits: &mut Hits,
-    ) -> Result<usize, &'static str> {
+    fn leads_to(&self, start: usize, len: usize, to: &'static Shape, hits: &mut Hits) -> Result<usize, &'static str> {
         let Some(bytes) = len.checked_mul(to.size()) else { return Err("a slice is longer than the address space") };
         if bytes == 0 {
             return Ok(start);
@@ -305,7 +308,6 @@ impl PortionOfValues<'_, '_> {
         let start = address.wrapping_sub(self.check.header.window);
         self.check.leads_to(start, count, element, self.hits).map(Some).or_else(bad)
     }
-
 }
 
 /// The word at a place.

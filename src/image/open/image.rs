@@ -8,7 +8,7 @@ use super::known::KnownTypes;
 use super::placed::Placed;
 use super::root::OpenImage;
 use super::verify::{self, Verify};
-use crate::image::format::{self, Digest, Header, ImageError, Index};
+use crate::image::format::{Contents, Digest, Header, ImageError, Index};
 use crate::image::shape::{Mappable, Shape};
 use alloc::sync::Arc;
 use core::fmt;
@@ -243,7 +243,7 @@ impl Image {
         let [index, linked, leaf, marks] =
             [header.index_range(), header.linked_range(), header.leaf_range(), header.marks_range()]
                 .map(|range| bytes.part(range));
-        let found = format::contents(index, linked, leaf, marks, header.window);
+        let found = Contents { index, linked, leaf, marks, window: header.window }.digest(|_| ());
         if found == expected { Ok(()) } else { Err(ImageError::Digest { expected, found }) }
     }
 

@@ -15,7 +15,7 @@ use core::hash::BuildHasher;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::hash::RandomState;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
@@ -24,8 +24,8 @@ use std::path::{Path, PathBuf};
 /// Its owner may write, others may read.
 const MODE: u32 = 0o644;
 
-/// Puts bytes into the place of the file at `path`.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), ImageError> {
+/// Puts what `write` writes into the place of the file at `path`.
+pub(super) fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), ImageError> {
     let failed = |call: &'static str| move |error: io::Error| ImageError::system(call, &error);
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -45,7 +45,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), ImageError> {
         Ok(file) => (file, true),
         Err(_) => (create().map_err(failed("creating the image"))?, false),
     };
-    file.write_all(bytes).map_err(failed("writing the image"))?;
+    write(&mut file).map_err(failed("writing the image"))?;
     file.sync_all().map_err(failed("synchronising the image"))?;
     if is_unnamed {
         link(&file, &temporary.0).map_err(failed("naming the image"))?;
@@ -76,7 +76,7 @@ fn link(file: &File, path: &Path) -> io::Result<()> {
     if linked == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// A memory file with these bytes that nobody can change.
-pub(super) fn sealed(bytes: &[u8]) -> Result<File, ImageError> {
-    pages::sealed_copy(bytes).map_err(|error| ImageError::system("sealing the image in memory", &error))
+/// A memory file with so many bytes, which `write` writes, that nobody can change.
+pub(super) fn sealed(bytes: usize, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<File, ImageError> {
+    pages::sealed_file(bytes, write).map_err(|error| ImageError::system("sealing the image in memory", &error))
 }

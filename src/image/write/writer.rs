@@ -4,20 +4,22 @@ use super::copy::Copy;
 use super::layout::Layout;
 use super::output;
 use super::overlay::Overlay;
+use super::progress::{Progress, WritePhase, WriteProgress};
 use super::survey::Survey;
 use crate::base::page::PageSize;
 use crate::code::CodeArena;
 use crate::code::value::Sites;
-use crate::image::format::{self, Digest, Header, ImageError, Index, ModuleEntry, Root, TypeEntry};
+use crate::image::format::{self, Contents, Digest, Header, ImageError, Index, ModuleEntry, Root, TypeEntry};
 use crate::image::shape::{Fingerprint, Mappable, Shape};
 use crate::pages;
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 /// Writes an image: a snapshot of what some roots lead to, in the form in which any process can map it.
@@ -60,7 +62,8 @@ use std::path::Path;
 ///
 /// # Cost
 ///
-/// Memory of twice the image's size, and some 64 bytes for each block.
+/// Memory of the image's size. Beside it some 64 bytes for each block, 4 for each reference, and a quarter of the code that is looked at.
+/// [`seal`](Self::seal) holds the image twice while it fills the memory file.
 ///
 /// # Variance
 ///
@@ -70,6 +73,9 @@ pub struct ImageWriter<'a> {
     version: String,
     /// Sorted by name.
     roots: BTreeMap<String, (*const u8, &'static Shape)>,
+    /// The address that was chosen.
+    window: Option<usize>,
+    progress: Progress<'a>,
 }
 
 /// The contents of an image that was written.
@@ -102,7 +108,7 @@ impl<'a> ImageWriter<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn new(arena: &'a CodeArena) -> Self {
-        Self { arena, version: String::new(), roots: BTreeMap::new() }
+        Self { arena, version: String::new(), roots: BTreeMap::new(), window: None, progress: Progress::default() }
     }
 
     /// Sets a text that is kept with the image, such as the version of the interpreter. It counts in the digest.
@@ -116,6 +122,51 @@ impl<'a> ImageWriter<'a> {
     #[must_use]
     pub fn version(mut self, version: &str) -> Self {
         self.version = version.to_owned();
+        self
+    }
+
+    /// Chooses the address that the image is written for, in place of one that its contents determine.
+    ///
+    /// Images that are mapped together need windows that do not overlap. What is chosen does not count in the digest.
+    ///
+    /// An address that cannot be one is refused when the image is written, by [`ImageError::Window`], which says what can.
+    ///
+    /// ```
+    /// use permacode::image::{Image, ImageError, ImageWriter};
+    ///
+    /// let arena = permacode::CodeArena::new()?;
+    /// let refused = ImageWriter::new(&arena).at_window(100).seal().unwrap_err();
+    /// let ImageError::Window { from, .. } = refused else { panic!("{refused}") };
+    /// let one = Image::open_sealed(ImageWriter::new(&arena).at_window(from).seal()?)?;
+    /// let other = Image::open_sealed(ImageWriter::new(&arena).at_window(from + (1 << 20)).seal()?)?;
+    /// assert_eq!(one.digest(), other.digest());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn at_window(mut self, address: usize) -> Self {
+        self.window = Some(address);
+        self
+    }
+
+    /// Tells a function now and then how far the writing has come, on the thread that writes.
+    ///
+    /// ```
+    /// use permacode::image::{ImageWriter, WritePhase};
+    ///
+    /// let arena = permacode::CodeArena::new()?;
+    /// let mut bytes = 0;
+    /// let writer = ImageWriter::new(&arena).progress(|progress| {
+    ///     if progress.phase == WritePhase::Output {
+    ///         bytes = progress.done;
+    ///     }
+    /// });
+    /// let report = writer.write_to(&mut Vec::new())?;
+    /// assert_eq!(bytes, report.bytes);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn progress(mut self, told: impl FnMut(WriteProgress) + 'a) -> Self {
+        self.progress = Progress(Some(Box::new(told)));
         self
     }
 
@@ -152,7 +203,7 @@ impl<'a> ImageWriter<'a> {
     /// # Errors
     ///
     /// [`ImageError::StillOpen`], [`ImageError::ForeignSites`], [`ImageError::Interior`], [`ImageError::Alignment`],
-    /// [`ImageError::TooLarge`] and [`ImageError::Memory`] for what cannot be written. [`ImageError::System`] when the system refuses. The old file stays then.
+    /// [`ImageError::Window`], [`ImageError::TooLarge`] and [`ImageError::Memory`] for what cannot be written. [`ImageError::System`] when the system refuses. The old file stays then.
     ///
     /// ```
     /// # let folder = std::env::temp_dir().join(format!("permacode-write-{}", std::process::id()));
@@ -167,10 +218,10 @@ impl<'a> ImageWriter<'a> {
     /// # std::fs::remove_dir_all(&folder)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn write(self, path: impl AsRef<Path>) -> Result<WriteReport, ImageError> {
-        let (bytes, report) = self.build()?;
-        output::replace(path.as_ref(), &bytes)?;
-        Ok(report)
+    pub fn write(mut self, path: impl AsRef<Path>) -> Result<WriteReport, ImageError> {
+        let built = self.build()?;
+        output::replace(path.as_ref(), |file| built.write_to(file, &mut self.progress))?;
+        Ok(built.report)
     }
 
     /// Writes the image to a sealed memory file, which has no path, and which nobody can change. Give its descriptor to other processes.
@@ -188,9 +239,9 @@ impl<'a> ImageWriter<'a> {
     /// assert!(std::io::Write::write(&mut &file, b"changed").is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn seal(self) -> Result<File, ImageError> {
-        let (bytes, _) = self.build()?;
-        output::sealed(&bytes)
+    pub fn seal(mut self) -> Result<File, ImageError> {
+        let built = self.build()?;
+        output::sealed(built.report.bytes, |file| built.write_to(file, &mut self.progress))
     }
 
     /// Writes the image to a stream: a socket, an archive, a buffer.
@@ -206,36 +257,36 @@ impl<'a> ImageWriter<'a> {
     /// assert!(stream.starts_with(b"permacde"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn write_to(self, stream: &mut impl Write) -> Result<WriteReport, ImageError> {
-        let (bytes, report) = self.build()?;
-        stream.write_all(&bytes).map_err(|error| ImageError::system("writing the image", &error))?;
-        Ok(report)
+    pub fn write_to(mut self, stream: &mut impl Write) -> Result<WriteReport, ImageError> {
+        let built = self.build()?;
+        built.write_to(stream, &mut self.progress).map_err(|error| ImageError::system("writing the image", &error))?;
+        Ok(built.report)
     }
 
-    fn build(self) -> Result<(Vec<u8>, WriteReport), ImageError> {
+    fn build(&mut self) -> Result<Built, ImageError> {
         let mut survey = Survey::new(self.arena);
-        for &(at, shape) in self.roots.values() {
+        let mut roots = Vec::new();
+        for (name, &(at, shape)) in &self.roots {
             // SAFETY: a value of this type, which lives as long as the writer's `'a`.
-            unsafe { survey.root(at, shape) }?;
+            let piece = unsafe { survey.root(at, shape, &mut self.progress) }?;
+            roots.push((name, piece, shape));
         }
-        let root_types: Vec<u32> = self.roots.values().map(|&(_, shape)| survey.number_of(shape)).collect();
+        let root_types: Vec<u32> = roots.iter().map(|&(_, _, shape)| survey.number_of(shape)).collect();
         if let Some(shape) = survey.types.iter().find(|shape| shape.align() > PAGE) {
             return Err(ImageError::Alignment { of: shape.name(), align: shape.align() });
         }
-        let overlay = Overlay::new(&survey.pieces, &survey.types)?;
+        let overlay = Overlay::new(&survey)?;
+        survey.forget_places();
         let page = PageSize::new(pages::page_of_system()).ok_or(ImageError::TooLarge)?;
         let layout = Layout::new(&survey, &overlay, page)?;
-        let roots = self.roots.iter().zip(root_types).map(|((name, &(at, shape)), of)| {
-            // SAFETY: as above.
-            let piece = unsafe { survey.piece_at(at, shape) };
-            let at = piece.map_or(0, |piece| {
-                let placement = overlay.placements[piece as usize];
-                layout.places[placement.block as usize] + placement.offset
-            });
-            Root { name: name.clone(), of, at }
+        let place = |piece: u32| layout.places[piece as usize];
+        let roots = roots.into_iter().zip(root_types).map(|((name, piece, _), of)| Root {
+            name: name.clone(),
+            of,
+            at: piece.map_or(0, place),
         });
         let index = Index {
-            version: self.version,
+            version: self.version.clone(),
             types: survey.types.iter().map(|&shape| type_entry(shape)).collect(),
             modules: survey.modules.iter().map(|&name| ModuleEntry { name: name.to_owned() }).collect(),
             roots: roots.collect(),
@@ -252,29 +303,23 @@ impl<'a> ImageWriter<'a> {
             digest: Digest::from_bytes([0; 32]),
         };
         header.fits()?;
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(header.len()).map_err(|_| ImageError::Memory { bytes: header.len() })?;
-        bytes.resize(header.len(), 0);
-        bytes[header.index_range()].copy_from_slice(&index);
-        let (front, marks) = bytes.split_at_mut(header.marks_range().start);
-        let code = &mut front[header.code_range()];
+        let (mut code, mut marks) = (zeros(header.code())?, zeros(header.marks_range().len())?);
         // SAFETY: what the roots lead to lives as long as the writer's `'a`.
-        let sites = unsafe { Copy::all(&survey, &overlay, &layout, code, marks) }?;
-
-        let digest = |code: &[u8], marks: &[u8], window| {
-            let (linked, leaf) = code.split_at(layout.linked);
-            format::contents(&index, linked, leaf, marks, window)
-        };
+        let sites = unsafe { Copy::new(&survey, &overlay, &layout, &mut code, &mut marks).all(&mut self.progress) }?;
         // The image's own tag is a function of its tables: of the names, types and sizes of all that is in it.
         let [low, high, ..] = *blake3::hash(&index).as_bytes();
-        Sites::set_tags(code, &sites, u16::from_le_bytes([low, high]));
-        header.digest = digest(code, marks, 0);
-        header.window = format::slot(&header.digest, header.code())?;
-        format::move_marked(code, marks, header.window);
-        let written = header.write();
-        bytes[..written.len()].copy_from_slice(&written);
+        Sites::set_tags(&mut code, &sites, u16::from_le_bytes([low, high]));
+        let (linked, leaf) = code.split_at(layout.linked);
+        let all = header.len();
+        header.digest = Contents { index: &index, linked, leaf, marks: &marks, window: 0 }
+            .digest(|done| self.progress.show(WritePhase::Digest, done, || all));
+        header.window = match self.window {
+            Some(window) => format::chosen(window, header.code())?,
+            None => format::slot(&header.digest, header.code())?,
+        };
+        format::move_marked(&mut code, &marks, header.window);
         let report = WriteReport {
-            bytes: bytes.len(),
+            bytes: header.len(),
             blocks: overlay.blocks.len(),
             copied: survey.copied,
             references: survey.references,
@@ -282,8 +327,42 @@ impl<'a> ImageWriter<'a> {
             sites: survey.sites,
             digest: header.digest,
         };
-        Ok((bytes, report))
+        Ok(Built { header, index, code, marks, report })
     }
+}
+
+/// An image in memory, part by part.
+struct Built {
+    header: Header,
+    index: Vec<u8>,
+    code: Vec<u8>,
+    marks: Vec<u8>,
+    report: WriteReport,
+}
+
+impl Built {
+    fn write_to(&self, file: &mut impl Write, progress: &mut Progress<'_>) -> io::Result<()> {
+        let zeros = alloc::vec![0; self.header.code_range().start - self.header.index_range().end];
+        let mut done = 0;
+        for part in [&self.header.write(), &self.index, &zeros, &self.code, &self.marks] {
+            for chunk in part.chunks(CHUNK) {
+                file.write_all(chunk)?;
+                done += chunk.len();
+                progress.tell(WritePhase::Output, done, self.report.bytes);
+            }
+        }
+        file.flush()
+    }
+}
+
+/// Bytes that are written at a time.
+const CHUNK: usize = 1 << 20;
+
+fn zeros(count: usize) -> Result<Vec<u8>, ImageError> {
+    let mut zeros = Vec::new();
+    zeros.try_reserve_exact(count).map_err(|_| ImageError::Memory { bytes: count })?;
+    zeros.resize(count, 0);
+    Ok(zeros)
 }
 
 /// The alignment that an image has wherever it is mapped: the smallest page of all systems.
