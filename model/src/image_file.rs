@@ -265,6 +265,11 @@ impl ImageFile {
         self.number(WINDOW)
     }
 
+    /// Bytes of code of the images that it stands on.
+    pub fn below(&self) -> u64 {
+        self.number(WINDOW + 8)
+    }
+
     /// Writes it for another window: each marked word goes with it.
     pub fn rebase(&mut self, window: u64) {
         let distance = window.wrapping_sub(self.window());

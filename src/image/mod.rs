@@ -5,7 +5,8 @@
 //!
 //! | | |
 //! | --- | --- |
-//! | [`ImageWriter`], [`WriteReport`] | what some roots lead to, written to a file, to sealed memory or to a stream |
+//! | [`ImageWriter`], [`WriteReport`], [`Rebase`] | what some roots lead to, written to a file, to sealed memory or to a stream |
+//! | [`WriteProgress`], [`WritePhase`] | how far a writer has come |
 //! | [`Image`], [`CheckOptions`], [`Digest`] | a file with an image: opened, checked, verified |
 //! | [`CodeArena::root`](crate::CodeArena::root), [`NotShared`] | its values by name; why it is not shared as a whole |
 //! | [`Fingerprint`], [`Shape`] | whether two programs lay out a type alike; the description of a type |
@@ -25,4 +26,4 @@ pub use open::{CheckOptions, Image, NotShared};
 #[doc(hidden)]
 pub use shape::{Field, Probe, Proven, Variant};
 pub use shape::{Fingerprint, Shape};
-pub use write::{ImageWriter, WriteReport};
+pub use write::{ImageWriter, Rebase, WritePhase, WriteProgress, WriteReport};

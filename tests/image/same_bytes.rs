@@ -113,5 +113,5 @@ fn the_bytes_are_the_same_in_every_build() {
     loader.seal().unwrap();
     let mut bytes = Vec::new();
     let report = ImageWriter::new(&arena).version("1").root("first", first).unwrap().write_to(&mut bytes).unwrap();
-    assert_eq!(report.digest.to_string(), "1589dccdb65730e5c3cbc51393d644f71cc013a049e3dec7166c57343a940f71");
+    assert_eq!(report.digest.to_string(), "6f9c774ba9d874edd8982b77a6ec6ea7fb9ea961d1948ee2ba57c01ba92e8ed4");
 }

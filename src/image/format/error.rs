@@ -47,6 +47,17 @@ pub enum ImageError {
         /// Its alignment, in bytes.
         align: usize,
     },
+    /// The [window](crate::image::ImageWriter::at_window) that was asked for cannot be one.
+    Window {
+        /// The address that was asked for.
+        asked: usize,
+        /// The first address of the range in which the code must lie.
+        from: usize,
+        /// The end of that range.
+        to: usize,
+        /// The number that the address must be a multiple of.
+        align: usize,
+    },
     // ── opening ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
     /// The file is not an image.
     NoImage,
@@ -210,6 +221,11 @@ impl fmt::Display for ImageError {
             Self::Alignment { of, align } => {
                 write!(f, "`{of}` asks for an alignment of {align} bytes: an image has pages, and no more")
             }
+            Self::Window { asked, from, to, align } => write!(
+                f,
+                "the image cannot be written for {asked:#x}: choose a multiple of {align:#x} with room for it in {from:#x}..{to:#x}, or leave \
+                 the choice to the writer"
+            ),
             Self::NoImage => f.write_str("this is not an image"),
             Self::Endianness => {
                 f.write_str("the image was written on a machine of the other endianness: write it anew here")
@@ -242,7 +258,10 @@ impl fmt::Display for ImageError {
                 f.write_str("the image stands on no other one: open it by itself, or write it as a layer")
             }
             Self::NoParent(digest) => {
-                write!(f, "the image stands on the one with the digest {digest}: open that one, and put this one `on` it")
+                write!(
+                    f,
+                    "the image stands on the one with the digest {digest}: open that one, and put this one `on` it"
+                )
             }
             Self::NoImageBelow => {
                 f.write_str("a layer stands on the image that its arena began with, and this arena began with none")

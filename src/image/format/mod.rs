@@ -31,15 +31,15 @@ mod scroll;
 mod tables;
 mod window;
 
+pub(in crate::image) use digest::Contents;
 pub use digest::Digest;
-pub(in crate::image) use digest::contents;
 pub use error::{Distrust, ImageError};
 pub(in crate::image) use header::{HEADER, Header};
 pub(in crate::image) use index::{Index, ModuleEntry, Root, Run, TypeEntry};
 pub use mismatch::TypeMismatch;
 pub(in crate::image) use names::NameTable;
 pub(in crate::image) use tables::{TablePlaces, Tables};
-pub(in crate::image) use window::slot;
+pub(in crate::image) use window::{chosen, slot};
 
 /// Bytes of an address.
 pub(in crate::image) const WORD: usize = size_of::<usize>();

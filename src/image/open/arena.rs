@@ -7,7 +7,7 @@ use super::prefix::{Foreword, Front};
 use crate::code::value::Permanent;
 use crate::code::{CodeArena, CodeArenaBuilder, Share};
 use crate::handles::owned::Owned;
-use crate::image::format::{ImageError, Root, TypeMismatch};
+use crate::image::format::{Header, ImageError, Root, TypeMismatch};
 use crate::image::shape::{Fingerprint, Mappable, Shape};
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
@@ -150,6 +150,12 @@ impl CodeArena {
     pub(super) fn byte_of_image(&self, offset: usize) -> NonNull<u8> {
         let byte = |front: &Front| front.layers.last().map(|newest| front.place(newest.source.header.below + offset));
         self.front().and_then(byte).unwrap_or(NonNull::dangling())
+    }
+
+    /// The address of the lowest image that the arena began with, and the header of the highest.
+    pub(in crate::image) fn image_below(&self) -> Option<(usize, &Header)> {
+        let front = self.front()?;
+        Some((front.place(0).addr().get(), &front.layers.last()?.source.header))
     }
 
     fn front(&self) -> Option<&Front> {

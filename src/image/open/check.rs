@@ -19,6 +19,7 @@
 //! The index is small beside the code. What is done for each type and each root looks at all types.
 #![forbid(unsafe_code)]
 
+use super::ascii::Ascii;
 use super::finder::Finder;
 use super::image::Source;
 use super::known::KnownTypes;
@@ -76,7 +77,9 @@ pub(super) fn check(
     threads: usize,
 ) -> Result<(), ImageError> {
     let finder = Finder::new(index, code.len())?;
-    let check = Check { header, index, finder, code, marks, types, below };
+    let is_text = |run: &&Run| types.of(run.of).is_some_and(|shape| matches!(shape.kind, Kind::TextByte));
+    let ascii = Ascii::new(code, index.runs.iter().filter(is_text).map(|run| run.bytes(&index.types)))?;
+    let check = Check { header, index, finder, ascii, code, marks, types, below };
     let is_new = |number: u32| before.of(number).is_none();
     check.gaps()?;
     let portions = portions::of_runs(index, |of| is_new(of) && types.of(of).is_some())?;
@@ -95,6 +98,7 @@ struct Check<'b> {
     header: &'b Header,
     index: &'b Index,
     finder: Finder,
+    ascii: Ascii,
     code: &'b [u8],
     marks: &'b [u8],
     types: &'b KnownTypes,
@@ -181,6 +185,7 @@ impl Check<'_> {
         }
         match shape.kind {
             Kind::Bits => return Ok(()),
+            Kind::TextByte if self.ascii.is_in(&range) => return Ok(()),
             Kind::TextByte => {
                 let range = self.between_characters(run, range.start)..self.between_characters(run, range.end);
                 let text = core::str::from_utf8(&self.code[range.clone()]);
@@ -210,9 +215,9 @@ impl Check<'_> {
         }
     }
 
-    /// Returns `true` if no character of UTF-8 goes on at this byte.
+    /// Returns `true` if no character of UTF-8 goes on at this byte, which is text.
     fn is_boundary(&self, at: usize) -> bool {
-        (self.code[at] as i8) >= -0x40
+        self.ascii.is_at(at) || (self.code[at] as i8) >= -0x40
     }
 
     /// The same of a place, which may lie below.

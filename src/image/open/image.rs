@@ -9,7 +9,7 @@ use super::known::KnownTypes;
 use super::verify::{self, Verify};
 use crate::base::align;
 use crate::code::CodeArena;
-use crate::image::format::{self, Digest, Header, ImageError, Index, TablePlaces, Tables};
+use crate::image::format::{Contents, Digest, Header, ImageError, Index, TablePlaces, Tables};
 use crate::image::shape::{Mappable, Shape};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -362,7 +362,8 @@ impl Image {
         let [index, linked, leaf, marks] =
             [header.index_range(), header.linked_range(), header.leaf_range(), header.marks_range()]
                 .map(|range| bytes.part(range));
-        let found = format::contents(index, linked, leaf, marks, header);
+        let below = (header.parent, header.below);
+        let found = Contents { index, linked, leaf, marks, base: header.base(), below }.digest(|_| ());
         if found == expected { Ok(()) } else { Err(ImageError::Digest { expected, found }) }
     }
 
@@ -397,6 +398,19 @@ impl Image {
             chain.map(|image| Layer { source: image.source.clone(), values: image.values.clone() }).collect();
         layers.reverse();
         layers
+    }
+
+    /// Returns the address that the image was written for: of its first byte of code, or of that of the lowest image if it stands on others.
+    ///
+    /// See [`Rebase`](crate::image::Rebase) for an example.
+    pub fn window(&self) -> usize {
+        self.source.header.base()
+    }
+
+    /// The header, and the index, the code and the marks.
+    pub(in crate::image) fn parts(&self) -> (&Header, [&[u8]; 3]) {
+        let Source { header, bytes, .. } = &*self.source;
+        (header, [header.index_range(), header.code_range(), header.marks_range()].map(|range| bytes.part(range)))
     }
 
     /// Returns the digest that the header has: the identity of the contents, if they are [verified](Self::verify).

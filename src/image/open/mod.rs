@@ -20,6 +20,7 @@
 //! 3. A fixed mapping replaces nothing but a reservation of its own.
 
 mod arena;
+mod ascii;
 mod bytes;
 mod check;
 mod check_names;
