@@ -49,7 +49,7 @@ fn progress_is_told_in_order_and_to_the_end() {
     let report = writer.write_to(&mut Vec::new()).unwrap();
     assert!(all.iter().all(|progress| progress.done <= progress.of), "{all:?}");
     assert!(all.windows(2).all(|pair| (pair[0].phase, pair[0].done) <= (pair[1].phase, pair[1].done)), "{all:?}");
-    for phase in [WritePhase::Survey, WritePhase::Copy, WritePhase::Digest, WritePhase::Output] {
+    for phase in [WritePhase::Survey, WritePhase::Copying, WritePhase::Digest, WritePhase::Output] {
         assert!(all.iter().filter(|progress| progress.phase == phase).count() > 3, "{phase:?}: {all:?}");
     }
     let last = all.last().unwrap();

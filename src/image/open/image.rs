@@ -400,7 +400,7 @@ impl Image {
         layers
     }
 
-    /// Returns the address that the image was written for: of its first byte of code, or of that of the lowest image if it stands on others.
+    /// Returns the address that the image was written for, of its first byte of code. If it stands on others, it is that of the lowest.
     ///
     /// See [`Rebase`](crate::image::Rebase) for an example.
     pub fn window(&self) -> usize {

@@ -1,6 +1,6 @@
 //! An image in memory, part by part, on its way out.
 
-use super::copy::Copy;
+use super::copy::Copying;
 use super::footing::Footing;
 use super::layout::Layout;
 use super::overlay::Overlay;
@@ -88,7 +88,7 @@ impl Built {
         header.fits()?;
         let (mut code, mut marks) = (zeros(header.code())?, zeros(header.marks_range().len())?);
         // SAFETY: the caller's promise.
-        let sites = unsafe { Copy::new(&survey, &overlay, &layout, &mut code, &mut marks).all(progress) }?;
+        let sites = unsafe { Copying::new(&survey, &overlay, &layout, &mut code, &mut marks).all(progress) }?;
         // The tag of a chain is that of its lowest image: a function of its tables, so of the names, types and sizes of all that is in it.
         let [low, high, ..] = *blake3::hash(&index).as_bytes();
         header.tag = Sites::set_tags(&mut code, &sites, footing.tag.unwrap_or(u16::from_le_bytes([low, high])));

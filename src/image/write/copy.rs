@@ -12,7 +12,7 @@ use crate::image::shape::{Kind, Shape};
 use alloc::vec::Vec;
 
 /// The code of an image, written for address zero, with its marks.
-pub(super) struct Copy<'s, 'a> {
+pub(super) struct Copying<'s, 'a> {
     survey: &'s Survey<'a>,
     overlay: &'s Overlay,
     layout: &'s Layout,
@@ -26,7 +26,7 @@ pub(super) struct Copy<'s, 'a> {
     target: usize,
 }
 
-impl<'s, 'a> Copy<'s, 'a> {
+impl<'s, 'a> Copying<'s, 'a> {
     pub(super) fn new(
         survey: &'s Survey<'a>,
         overlay: &'s Overlay,
@@ -45,7 +45,7 @@ impl<'s, 'a> Copy<'s, 'a> {
     pub(super) unsafe fn all(mut self, progress: &mut Progress<'_>) -> Result<Vec<usize>, ImageError> {
         let pieces = &self.survey.pieces;
         for (number, placement) in (0u32..).zip(&self.overlay.placements) {
-            progress.show(WritePhase::Copy, number as usize, || pieces.len());
+            progress.show(WritePhase::Copying, number as usize, || pieces.len());
             if !placement.is_copied {
                 continue;
             }
@@ -94,7 +94,7 @@ impl<'s, 'a> Copy<'s, 'a> {
     }
 }
 
-impl Parts for Copy<'_, '_> {
+impl Parts for Copying<'_, '_> {
     type Refused = ImageError;
 
     fn bytes(&mut self, from: *const u8, offset: usize, count: usize) -> Result<(), ImageError> {

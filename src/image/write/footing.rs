@@ -7,13 +7,13 @@
 //! ```
 //!
 //! Places are counted from the beginning of the lowest image of a chain. So a reference from a layer into what is below it has the same form as one
-//! into the layer itself, and all of them are moved together.
+//! into the layer itself. All of them are moved together.
 
 use crate::base::page::PageSize;
 use crate::code::CodeArena;
 use crate::image::format::{Digest, ImageError};
 
-/// What is below an image that is written.
+/// The images below one that is written.
 #[derive(Clone, Copy)]
 pub(super) struct Footing {
     /// The address of the lowest image here, and the bytes up to the end of the highest.

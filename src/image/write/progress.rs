@@ -2,8 +2,8 @@
 
 use alloc::boxed::Box;
 
-/// The part of its work that a writer is at, and how far it has come: what the function that is given to
-/// [`ImageWriter::progress`](crate::image::ImageWriter::progress) is told.
+/// The part of its work that a writer is at, and how far it has come. The function that is given to
+/// [`ImageWriter::progress`](crate::image::ImageWriter::progress) is told this.
 ///
 /// ```
 /// use permacode::image::{WritePhase, WriteProgress};
@@ -34,7 +34,7 @@ pub enum WritePhase {
     /// Everything that the roots lead to is found. A step is a reference that is followed.
     Survey,
     /// It is copied to its place. A step is a value, a slice or a text.
-    Copy,
+    Copying,
     /// The digest is computed. A step is a byte.
     Digest,
     /// The file is written. A step is a byte.

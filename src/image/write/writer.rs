@@ -54,7 +54,7 @@ use std::path::Path;
 ///
 /// - The alignment and the zeros that [`alloc_padded`](crate::Loader::alloc_padded) adds to bytes: an image aligns values as their type asks.
 /// - Blocks that no root leads to.
-/// - Numbers of [`Sites`]: those of the image are `0..n`, in the order in which they are met.
+/// - Numbers of [`Sites`](crate::Sites): those of the image are `0..n`, in the order in which they are met.
 ///
 /// # Cost
 ///
