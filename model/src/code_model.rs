@@ -409,7 +409,7 @@ impl<'a> State<'a> {
     fn check(&self) {
         let mut live: Vec<&Live> = self.live.iter().collect();
         live.sort_by_key(|block| block.start);
-        let range = self.arena.address_range();
+        let range = self.arena.loaded_range();
         let stats = self.arena.stats();
         // Data from the front, machine code from the back.
         let data = range.start..range.start + stats.claimed - stats.native;

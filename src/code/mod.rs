@@ -26,6 +26,8 @@ pub use load::NativeModule;
 pub use store::Protection;
 pub use value::{OneLifetime, Tracer, shorten};
 
+#[cfg(permacode_begin_with_image)]
+pub(crate) use arena::BEGINNING;
 pub(crate) use arena::{CodeArena, Counted, Share};
 pub(crate) use load::{BlockNote, BlockSource, Loader};
 pub(crate) use store::Returns;

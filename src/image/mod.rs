@@ -16,6 +16,8 @@
 // write       from an arena to an image
 // open        from an image to values
 
+#[cfg(permacode_begin_with_image)]
+mod beginning;
 pub(crate) mod format;
 pub(crate) mod open;
 pub(crate) mod shape;

@@ -105,7 +105,7 @@ fn a_loader_without_blocks_has_no_links() {
     assert_eq!(empty.link(&first.next, first), FOREIGN);
     drop(loader);
     // The very first byte of the arena is no special place.
-    assert_eq!(std::ptr::from_ref(first).addr(), arena.address_range().start);
+    assert_eq!(std::ptr::from_ref(first).addr(), arena.loaded_range().start);
     assert_eq!(empty.link(&first.next, first), FINISHED);
 }
 
@@ -175,7 +175,7 @@ fn bytes_that_run_over_the_end_of_an_arena_are_foreign() {
     let loader = arena.load("m").unwrap();
     let all = loader.alloc_slice_copy(&vec![1u8; len]).unwrap();
     assert_eq!(arena.share(all).unwrap().len(), len);
-    assert_eq!(arena.address_range(), permacode_witness::span(all));
+    assert_eq!(arena.loaded_range(), permacode_witness::span(all));
     // SAFETY: whether the reservation ends with the code or goes on, a page follows in the same allocation, readable, of which nobody
     // writes the first byte now; the pointer to the first byte of code may read all of the allocation.
     let beyond = unsafe { std::slice::from_raw_parts(arena.base().as_ptr(), len + 1) };

@@ -139,7 +139,7 @@ fn padded_blocks_keep_alignment_and_zeros_also_where_a_part_is_referred_to() {
         assert!(whole[..33] == [9; 33] && whole[33..] == [0; 31]);
         assert!(ptr::eq(code.bytes, &whole[30..33]));
         assert_eq!((tail.bytes, tail.bytes.as_ptr().addr() % align), (&[8][..], 1 % align));
-        let behind = tail.bytes.as_ptr().addr() + 2 - arena.address_range().start;
+        let behind = tail.bytes.as_ptr().addr() + 2 - arena.loaded_range().start;
         // SAFETY: the padded block is copied whole, so its second byte is followed by another and five zeros; the pointer to the first
         // byte of code may read them all.
         assert_eq!(unsafe { core::slice::from_raw_parts(arena.base().as_ptr().add(behind), 5) }, [0; 5]);

@@ -62,7 +62,7 @@ impl<'a> Blocks<'a> {
     /// One of these does not hold.
     pub fn check_apart(&self, arena: &CodeArena, others: &[Range<usize>]) {
         self.check();
-        let code = arena.address_range();
+        let code = arena.loaded_range();
         let stats = arena.stats();
         // Data from the front, machine code from the back.
         let [mut front, mut back] =
@@ -90,7 +90,7 @@ pub fn zero(arena: &CodeArena, bytes: Range<usize>) -> bool {
 ///
 /// They are not claimed.
 pub fn claimed(arena: &CodeArena, bytes: Range<usize>) -> &[u8] {
-    let (code, stats) = (arena.address_range(), arena.stats());
+    let (code, stats) = (arena.loaded_range(), arena.stats());
     // Data from the front, machine code from the back.
     let in_front = code.start <= bytes.start && bytes.end <= code.start + stats.claimed - stats.native;
     let behind = code.end - stats.native <= bytes.start && bytes.end <= code.end;

@@ -201,6 +201,14 @@ impl CodeArena {
         home
     }
 
+    /// Returns the address space for code that is loaded, behind an image that the arena began with. Feature `testing`.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    pub fn loaded_range(&self) -> core::ops::Range<usize> {
+        let range = self.address_range();
+        range.start + self.store.pages().prefix()..range.end
+    }
+
     /// Returns a pointer to the first byte of the code pages, for checks that read all that was claimed: gaps, too. Feature `testing`.
     #[cfg(feature = "testing")]
     #[doc(hidden)]

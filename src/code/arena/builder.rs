@@ -10,6 +10,10 @@ use alloc::sync::Arc;
 const RESERVATION: Reserve =
     Reserve { free: if usize::BITS >= 64 { 2 << 30 } else { 64 << 20 }, memory: 4 << 20, least: 1 << 20, share: 8 };
 
+/// The code that each arena begins with, for tests of the whole library with arenas that are not empty.
+#[cfg(permacode_begin_with_image)]
+pub(crate) static BEGINNING: std::sync::OnceLock<fn() -> Option<Arc<dyn Preface>>> = std::sync::OnceLock::new();
+
 /// Settings of a [`CodeArena`] to be made. Sizes are in bytes; choosing costs nothing, [`build`](Self::build) does.
 ///
 /// ```
@@ -82,7 +86,10 @@ impl CodeArenaBuilder {
             strict: false,
             huge: false,
             source: Source::default(),
+            #[cfg(not(permacode_begin_with_image))]
             preface: None,
+            #[cfg(permacode_begin_with_image)]
+            preface: BEGINNING.get().and_then(|beginning| beginning()),
         }
     }
 

@@ -18,6 +18,8 @@ mod shared_bytes;
 mod stats;
 
 pub use arena::CodeArena;
+#[cfg(permacode_begin_with_image)]
+pub(crate) use builder::BEGINNING;
 pub use builder::CodeArenaBuilder;
 pub use modules::{Location, Module, Modules};
 pub use seal::SealReport;

@@ -57,7 +57,7 @@ impl CodeArena {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn modules(&self) -> Modules<'_> {
-        let prefix = self.store().prefix().map_or(0, |prefix| prefix.modules());
+        let prefix = self.store().counted_prefix().map_or(0, |prefix| prefix.modules());
         Modules { arena: self, prefix: 0..prefix, next: self.store().modules().first() }
     }
 }

@@ -71,18 +71,19 @@ impl CodeStats {
         let (pages, counters) = (store.pages(), store.counters());
         let (claimed, native) = pages.claimed();
         // An image's code is sealed, and all of it was claimed when the arena was made.
-        let prefix =
-            store.prefix().map_or((0, 0, 0), |prefix| (prefix.used(), prefix.modules() as usize, prefix.parts().len()));
-        let (used_before, modules_before, mappings_before) = prefix;
+        let prefix = store.counted_prefix().map_or((0, 0, 0, 0), |prefix| {
+            (pages.prefix(), prefix.used(), prefix.modules() as usize, prefix.parts().len())
+        });
+        let (before, used_before, modules_before, mappings_before) = prefix;
         Self {
             reserved: pages.prefix() + pages.len(),
-            claimed: pages.prefix() + claimed,
+            claimed: before + claimed,
             native,
             used: used_before + counters.used.load(Relaxed),
-            gaps: pages.prefix().saturating_sub(used_before) + counters.gaps.load(Relaxed),
+            gaps: before.saturating_sub(used_before) + counters.gaps.load(Relaxed),
             lost: counters.lost.load(Relaxed),
             tails: pages.tails(),
-            pages: pages.page().index(pages.prefix()) + counters.pages.load(Relaxed),
+            pages: pages.page().index(before) + counters.pages.load(Relaxed),
             unsealed: pages.unsealed(),
             mappings: mappings_before + pages.mappings(),
             seals: pages.seals(),

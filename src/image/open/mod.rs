@@ -41,3 +41,5 @@ mod verify;
 pub use check_options::CheckOptions;
 pub use image::Image;
 pub use placed::NotShared;
+#[cfg(permacode_begin_with_image)]
+pub(in crate::image) use prefix::Foreword;

@@ -20,7 +20,7 @@ use core::ops::Range;
 use core::ptr::NonNull;
 
 /// Images that an arena is to begin with: a chain, the oldest first.
-pub(super) struct Foreword {
+pub(in crate::image) struct Foreword {
     layers: Arc<[Layer]>,
     is_at_window: bool,
     /// `true` unless the oldest stands on one that is not there.
@@ -28,7 +28,7 @@ pub(super) struct Foreword {
 }
 
 impl Foreword {
-    pub(super) fn new(image: &Image, is_at_window: bool) -> Self {
+    pub(in crate::image) fn new(image: &Image, is_at_window: bool) -> Self {
         Self { layers: Arc::from(image.layers()), is_at_window, stands: image.stands().is_ok() }
     }
 }
