@@ -1,4 +1,4 @@
-//! `#[permanent(..)]`, and `#[repr(packed)]`.
+//! `#[permanent(..)]`, `#[mappable(..)]`, and `#[repr(packed)]`.
 
 use proc_macro2::Group;
 use syn::meta::ParseNestedMeta;
@@ -19,7 +19,7 @@ pub(crate) struct OfType {
 impl OfType {
     pub(crate) fn read(attributes: &[Attribute], errors: &mut Errors) -> Self {
         let mut this = Self::default();
-        for_each_entry(attributes, errors, |meta| {
+        for_each_entry("permanent", attributes, errors, |meta| {
             if meta.path.is_ident("plain") {
                 return set_once(&mut this.plain, (), &meta);
             }
@@ -34,6 +34,35 @@ impl OfType {
     }
 }
 
+/// The content of `#[mappable(..)]` on the type.
+#[derive(Default)]
+pub(crate) struct OfImage {
+    /// `check = "path"`: the author's own check of a value.
+    pub(crate) check: Option<Path>,
+}
+
+impl OfImage {
+    pub(crate) fn read(attributes: &[Attribute], errors: &mut Errors) -> Self {
+        let mut this = Self::default();
+        for_each_entry("mappable", attributes, errors, |meta| {
+            if !meta.path.is_ident("check") {
+                return Err(meta.error("unknown attribute: a type takes `check = \"path\"` only"));
+            }
+            let wrong = "not a path: expected that of a function, something like `Code::verify`";
+            let path = parse(&text(&meta)?, Path::parse_mod_style, wrong)?;
+            set_once(&mut this.check, path, &meta)
+        });
+        this
+    }
+
+    /// Refuses the attribute where it has no meaning: on fields and variants.
+    pub(crate) fn refuse(attributes: &[Attribute], errors: &mut Errors) {
+        for attribute in attributes.iter().filter(|a| a.path().is_ident("mappable")) {
+            errors.at(attribute, "`#[mappable(..)]` goes on the type");
+        }
+    }
+}
+
 /// The content of `#[permanent(..)]` on a field.
 #[derive(Default)]
 pub(crate) struct OfField {
@@ -44,7 +73,7 @@ pub(crate) struct OfField {
 impl OfField {
     pub(crate) fn read(attributes: &[Attribute], errors: &mut Errors) -> Self {
         let mut this = Self::default();
-        for_each_entry(attributes, errors, |meta| {
+        for_each_entry("permanent", attributes, errors, |meta| {
             if !meta.path.is_ident("plain") {
                 return Err(meta.error("unknown attribute: a field takes `plain` only"));
             }
@@ -89,13 +118,14 @@ pub(crate) fn is_fn_pointer(ty: &Type) -> bool {
     }
 }
 
-/// Runs `read` on every entry within `#[permanent(..)]`; an error ends that attribute, not the others.
+/// Runs `read` on every entry within attributes of a name; an error ends that attribute, not the others.
 fn for_each_entry(
+    name: &str,
     attributes: &[Attribute],
     errors: &mut Errors,
     mut read: impl FnMut(ParseNestedMeta<'_>) -> syn::Result<()>,
 ) {
-    for attribute in attributes.iter().filter(|a| a.path().is_ident("permanent")) {
+    for attribute in attributes.iter().filter(|a| a.path().is_ident(name)) {
         if let Err(error) = attribute.parse_nested_meta(&mut read) {
             errors.push(error);
         }

@@ -4,7 +4,7 @@
 //!   mappable/         the derive of `Mappable`
 //!   lib.rs            the entry: read, refuse, put together
 //!   input.rs          the type as the generators see it: names, parameters, fields
-//!   attributes.rs     #[permanent(..)], and #[repr(packed)]
+//!   attributes.rs     #[permanent(..)], #[mappable(..)], and #[repr(packed)]
 //!   parameters.rs     generics: the type itself, the type at another lifetime, the bounds
 //!   fresh.rs          names that are none of the user's
 //!   errors.rs         all errors in one run, not one at a time
@@ -90,12 +90,14 @@ pub fn derive_permanent(item: TokenStream) -> TokenStream {
 ///
 /// The trait's page says what to use in their place. `#[permanent(crate = "..")]` holds for this derive too.
 ///
+/// `#[mappable(check = "path")]` on the type names a function of yours that checks a value, after the library has.
+///
 /// ```ignore (this crate cannot depend on permacode; the trait's example is this one, and runs)
 /// #[derive(Permanent, Mappable)]
 /// #[repr(u8)]
 /// enum Const<'a> { Nil, Int(i64), Str(&'a str), Code(&'a Code<'a>) }
 /// ```
-#[proc_macro_derive(Mappable, attributes(permanent))]
+#[proc_macro_derive(Mappable, attributes(permanent, mappable))]
 pub fn derive_mappable(item: TokenStream) -> TokenStream {
     let item = parse_macro_input!(item as DeriveInput);
     mappable::expand(&item).unwrap_or_else(syn::Error::into_compile_error).into()

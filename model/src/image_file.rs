@@ -34,7 +34,13 @@ pub struct ImageFile {
     pub modules: Vec<Vec<u8>>,
     /// Arrays of values.
     pub runs: Vec<RunRow>,
-    /// What lies in the index behind the runs.
+    /// The key of the names' hash.
+    pub key: [u8; 16],
+    /// The first name of each bucket.
+    pub buckets: Vec<u32>,
+    /// Names of the program.
+    pub names: Vec<NameRow>,
+    /// What lies in the index behind its tables.
     pub rest: Vec<u8>,
     /// Values with addresses.
     pub linked: Vec<u8>,
@@ -79,6 +85,17 @@ pub struct RunRow {
     pub len: u64,
 }
 
+/// An entry of the table of names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NameRow {
+    /// Bytes from the beginning of the code.
+    pub at: u64,
+    /// Bytes of its text.
+    pub len: u32,
+    /// The hash of its text.
+    pub hash: u32,
+}
+
 /// Bytes that are read from the front.
 struct Reader<'b>(&'b [u8]);
 
@@ -91,6 +108,10 @@ impl<'b> Reader<'b> {
 
     fn number(&mut self) -> u64 {
         u64::from_ne_bytes(self.bytes(8).try_into().unwrap())
+    }
+
+    fn half(&mut self) -> u32 {
+        u32::from_ne_bytes(self.bytes(4).try_into().unwrap())
     }
 
     fn text(&mut self) -> Vec<u8> {
@@ -120,15 +141,24 @@ impl ImageFile {
             })
         });
         let roots = index.table(|index| RootRow { of: index.number(), at: index.number(), name: index.text() });
-        let modules = index.table(Reader::text);
-        let runs = index.table(|index| {
-            let both = index.number();
-            RunRow { of: both as u32, module: (both >> 32) as u32, start: index.number(), len: index.number() }
+        let (key, _) = (index.bytes(16).try_into().unwrap(), index.number());
+        let [modules, runs, buckets, names, text] = [(); 5].map(|()| index.number() as usize);
+        let places: Vec<_> =
+            (0..modules).map(|_| (index.number() as usize, index.number() as usize, index.number())).collect();
+        let runs = (0..runs).map(|_| {
+            let run = RunRow { of: index.half(), module: index.half(), start: index.number(), len: index.number() };
+            index.number();
+            run
         });
+        let runs = runs.collect();
+        let buckets = (0..buckets).map(|_| index.half()).collect();
+        let names = (0..names).map(|_| NameRow { at: index.number(), len: index.half(), hash: index.half() }).collect();
+        let text = index.bytes(text);
+        let modules = places.into_iter().map(|(start, len, _)| text[start..start + len].to_vec()).collect();
         rest.bytes((HEADER + number(INDEX)).next_multiple_of(number(PAGE)) - HEADER - number(INDEX));
         let (linked, leaf) = (rest.bytes(number(LINKED)).to_vec(), rest.bytes(number(LEAF)).to_vec());
         let (rest, marks) = (index.0.to_vec(), rest.0.to_vec());
-        Self { version, types, roots, modules, runs, rest, linked, leaf, marks, header }
+        Self { version, types, roots, modules, runs, key, buckets, names, rest, linked, leaf, marks, header }
     }
 
     /// Puts the file together. Halves are filled up to whole pages.
@@ -175,14 +205,44 @@ impl ImageFile {
             number(&mut index, row.at);
             text(&mut index, &row.name);
         }
-        number(&mut index, self.modules.len() as u64);
-        self.modules.iter().for_each(|name| text(&mut index, name));
-        number(&mut index, self.runs.len() as u64);
-        for row in &self.runs {
-            number(&mut index, u64::from(row.of) | u64::from(row.module) << 32);
-            number(&mut index, row.start);
-            number(&mut index, row.len);
+        // Sizes add up, whatever the runs are.
+        let mut sizes = vec![0u64; self.modules.len()];
+        let before: Vec<u64> = self
+            .runs
+            .iter()
+            .map(|run| {
+                let size = self.types.get(run.of as usize).map_or(0, |row| row.size);
+                let Some(bytes) = sizes.get_mut(run.module as usize) else { return 0 };
+                let before = *bytes;
+                *bytes = before.saturating_add(run.len.saturating_mul(size));
+                before
+            })
+            .collect();
+        index.extend(self.key);
+        number(&mut index, sizes.iter().fold(0, |sum: u64, &size| sum.saturating_add(size)));
+        let text: usize = self.modules.iter().map(Vec::len).sum();
+        for count in [self.modules.len(), self.runs.len(), self.buckets.len(), self.names.len(), text] {
+            number(&mut index, count as u64);
         }
+        let mut start = 0;
+        for (name, bytes) in self.modules.iter().zip(sizes) {
+            for field in [start, name.len() as u64, bytes] {
+                number(&mut index, field);
+            }
+            start += name.len() as u64;
+        }
+        for (row, before) in self.runs.iter().zip(before) {
+            index.extend([row.of, row.module].map(u32::to_ne_bytes).concat());
+            for field in [row.start, row.len, before] {
+                number(&mut index, field);
+            }
+        }
+        self.buckets.iter().for_each(|first| index.extend(first.to_ne_bytes()));
+        for row in &self.names {
+            number(&mut index, row.at);
+            index.extend([row.len, row.hash].map(u32::to_ne_bytes).concat());
+        }
+        self.modules.iter().for_each(|name| index.extend(name));
         index.extend(&self.rest);
         index
     }

@@ -1,6 +1,6 @@
 //! A small program with all that an image may hold, the image of it, and a reader of whatever is left after changes.
 
-use permacode::image::{ImageWriter, OpenImage};
+use permacode::image::ImageWriter;
 use permacode::{CodeArena, Error, Link, Loader, Mappable, Name, Permanent, Sites};
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -81,7 +81,7 @@ fn lower<'x>(loader: &Loader<'x>) -> Result<&'x Code<'x>, Error> {
 }
 
 /// A number for all that the roots of an image lead to: each value is read once, however often something leads to it.
-pub(crate) fn read_all(image: &OpenImage) -> u64 {
+pub(crate) fn read_all(image: &CodeArena) -> u64 {
     let mut reader = Reader::default();
     if let Ok(code) = image.root::<Code<'_>>("main") {
         reader.code(code);

@@ -9,6 +9,7 @@
 use crate::image_file::{HEADER, ImageFile, WINDOW};
 use crate::image_graph::{Code, Other, good, read_all};
 use arbitrary::Arbitrary;
+use permacode::CodeArena;
 use permacode::image::Image;
 use std::fs::File;
 use std::io::Write;
@@ -116,7 +117,8 @@ impl ImageCase {
             Knows::LessThenAll => image.check::<Other<'_>>().and_then(Image::check::<Code<'_>>),
         };
         let Ok(checked) = checked else { return false };
-        let (Ok(one), Ok(other)) = (checked.open(), checked.open_elsewhere()) else { return false };
+        let elsewhere = CodeArena::builder().image(&checked).anywhere().build();
+        let (Ok(one), Ok(other)) = (checked.open(), elsewhere) else { return false };
         assert_eq!(read_all(&one), read_all(&other));
         assert!(!matches!(self.knows, Knows::Less) || one.root::<Code<'_>>("main").is_err(), "nobody checked it");
         true

@@ -8,7 +8,8 @@
 
 use crate::output::{Folder, write};
 use crate::program::{self, Code, Const, assert_is};
-use permacode::image::{Image, ImageError, OpenImage};
+use permacode::CodeArena;
+use permacode::image::{Image, ImageError};
 use permacode_model::ImageFile;
 use permacode_witness::{Child, End, in_child};
 use std::fs::{File, OpenOptions};
@@ -43,7 +44,7 @@ fn check(image: Image) -> Image {
     image.check::<Code<'_>>().unwrap()
 }
 
-fn constant(code: &OpenImage) -> &str {
+fn constant(code: &CodeArena) -> &str {
     let main: &Code<'_> = code.root("main").unwrap();
     let Const::Str(text) = main.consts[4] else { panic!("{:?}", main.consts[4]) };
     text
@@ -63,9 +64,9 @@ fn a_file_that_is_replaced_is_not_noticed() {
         let path = folder.join("image");
         write("changed_replaced", &path).unwrap();
         let image = check(way(&path));
-        let (there, elsewhere) = (image.open().unwrap(), image.open_elsewhere().unwrap());
+        let (there, elsewhere) = (image.open().unwrap(), program::elsewhere(&image));
         write("another", &path).unwrap();
-        let late = image.open_elsewhere().unwrap();
+        let late = program::elsewhere(&image);
         std::fs::remove_file(&path).unwrap();
         for code in [&there, &elsewhere, &late] {
             assert_is(code.root("main").unwrap(), "changed_replaced");
@@ -97,7 +98,7 @@ fn a_file_that_is_edited_beneath_a_map_changes_what_is_read_and_verify_finds_it(
         write("changed_edited", &path).unwrap();
         in_child(|| {
             let image = check(way(&path));
-            let (there, elsewhere) = (image.open().unwrap(), image.open_elsewhere().unwrap());
+            let (there, elsewhere) = (image.open().unwrap(), program::elsewhere(&image));
             assert_eq!((constant(&there), image.verify()), ("a constant of the program", Ok(())));
             edit(&path);
             // Both share the half without addresses with the file.
@@ -158,7 +159,7 @@ fn a_file_that_is_shortened_beneath_a_map_ends_in_sigbus_at_what_is_gone() {
         // A moved image has the half with addresses for itself.
         write("changed_shortened", &path).unwrap();
         in_child(|| {
-            let code = check(way(&path)).open_elsewhere().unwrap();
+            let code = program::elsewhere(&check(way(&path)));
             shorten(&path, 0);
             let main: &Code<'_> = code.root("main").unwrap();
             assert_eq!((main.mark, main.consts.len()), ('ß', 11));

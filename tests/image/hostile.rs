@@ -1,11 +1,12 @@
 //! soundness S14, S36: nothing of a file is believed.
 
 use crate::program::{self, Code, Const};
-use permacode::image::{Image, ImageError, OpenImage};
+use permacode::CodeArena;
+use permacode::image::{Image, ImageError};
 use std::collections::HashSet;
 
 /// Reads everything that a checked image gives: each value once, however often something leads to it.
-fn read_all(code: &OpenImage) -> usize {
+fn read_all(code: &CodeArena) -> usize {
     let Ok(main) = code.root::<Code<'_>>("main") else { return 0 };
     let mut reader = Reader { seen: HashSet::new(), sum: 0 };
     reader.code(main);
@@ -62,11 +63,11 @@ fn survives(bytes: &[u8]) -> bool {
     let Ok(image) = Image::open_sealed(program::sealed(bytes)) else { return false };
     // A program that knows text alone: it can be refused, but gives nobody a function.
     if let Ok(less) = image.clone().check::<&str>() {
-        let code = less.open_elsewhere().unwrap();
+        let code = program::elsewhere(&less);
         assert!(code.root::<Code<'_>>("main").is_err());
     }
     let Ok(checked) = image.check::<Code<'_>>() else { return false };
-    let (there, elsewhere) = (checked.open().unwrap(), checked.open_elsewhere().unwrap());
+    let (there, elsewhere) = (checked.open().unwrap(), program::elsewhere(&checked));
     assert_eq!(there.why_not_shared(), None);
     assert_eq!(read_all(&there), read_all(&elsewhere), "at its window and moved");
     true
@@ -203,7 +204,7 @@ fn each_way_to_be_no_value_has_its_own_words() {
     assert_eq!(refusal(|parts| parts.field(mark)[2] = 0xff), "a `char` is no character");
     assert_eq!(refusal(|parts| parts.field(kind)[0] = 0), "the tag of an enum is that of no variant");
     assert_eq!(refusal(|parts| parts.field(sites)[3] = 1), "sites are above those of the image");
-    assert_eq!(refusal(|parts| parts.field(sites)[6] |= 1), "sites are those of transient code");
+    assert_eq!(refusal(|parts| parts.field(sites)[6] |= 1), "sites are not those of the image");
     assert_eq!(refusal(|parts| parts.set_word(ops, 0)), "a reference leads to no run");
     assert_eq!(
         refusal(|parts| {

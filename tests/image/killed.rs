@@ -1,7 +1,7 @@
 //! soundness S40: a writer that is killed at a system call, or refused one, leaves the old image or the new one.
 
 use crate::output::{Folder, write};
-use crate::program::Code;
+use crate::program::{self, Code};
 use permacode::image::{Image, ImageError};
 use permacode_witness::filter::{self, When};
 use permacode_witness::{self as witness, Child, End, Stepped, namespace};
@@ -167,7 +167,7 @@ fn a_system_without_unnamed_files_or_without_names_for_them_has_the_new_image_al
     let path = folder.join("image");
     let is_new = |name: &str| {
         assert_eq!(folder.names(), ["image"]);
-        let code = Image::load(&path).unwrap().check::<Code<'_>>().unwrap().open_elsewhere().unwrap();
+        let code = program::elsewhere(&Image::load(&path).unwrap().check::<Code<'_>>().unwrap());
         assert_eq!(code.root::<Code<'_>>("main").unwrap().name, name);
     };
     witness::in_child(|| {

@@ -2,6 +2,7 @@
 #![cfg(all(target_os = "linux", target_pointer_width = "64"))]
 
 mod adversarial;
+mod arena;
 mod changed;
 mod fingerprints;
 mod hostile;
@@ -15,4 +16,5 @@ mod refused;
 mod round_trip;
 mod same_bytes;
 mod shapes;
+mod verifiers;
 mod window;

@@ -3,7 +3,7 @@
 use crate::output::Folder;
 use crate::program::{self, Code, assert_is};
 use permacode::CodeArena;
-use permacode::image::{Image, ImageWriter, OpenImage};
+use permacode::image::{Image, ImageWriter};
 use permacode_model::ImageFile;
 use permacode_witness::{self as witness, Child, End, namespace};
 use std::io::{self, Read, Write};
@@ -68,13 +68,13 @@ fn write(folder: &Folder, name: &str) -> (PathBuf, Range<usize>) {
     (path, start..start + file.linked.len() + file.leaf.len())
 }
 
-fn map(path: &Path) -> OpenImage {
+fn map(path: &Path) -> CodeArena {
     // SAFETY: the test writes the file once.
     unsafe { Image::map(path) }.unwrap().check::<&[&Code<'_>]>().unwrap().open().unwrap()
 }
 
 /// Reads everything that the image has.
-fn read_all(code: &OpenImage, name: &str) {
+fn read_all(code: &CodeArena, name: &str) {
     let all: &&[&Code<'_>] = code.root("all").unwrap();
     assert_eq!(all.len(), 1000);
     for code in *all {
@@ -92,7 +92,7 @@ fn read_all(code: &OpenImage, name: &str) {
 fn together(
     count: usize,
     (window, file): (&Range<usize>, &str),
-    open: impl Fn(usize) -> io::Result<OpenImage>,
+    open: impl Fn(usize) -> io::Result<CodeArena>,
 ) -> Option<Vec<Share>> {
     let mut children = Vec::new();
     for number in 0..count {
@@ -259,7 +259,7 @@ fn containers_on_one_layer_have_each_page_once() {
 fn a_write_to_an_image_ends_the_process() {
     let image = Image::open_sealed(program::sealed(&program::image("written"))).unwrap();
     let image = image.check::<Code<'_>>().unwrap();
-    let (there, elsewhere) = (image.open().unwrap(), image.open_elsewhere().unwrap());
+    let (there, elsewhere) = (image.open().unwrap(), program::elsewhere(&image));
     for code in [&there, &elsewhere] {
         let main: &Code<'_> = code.root("main").unwrap();
         let address = std::ptr::from_ref(main).expose_provenance();

@@ -15,16 +15,20 @@
 //! * the compiler finds the fields, by a pattern without `..`, so it sees what other macros made of the type;
 //! * both fills must match the variant of the tag: then the tag, and nothing else, selects it;
 //! * the description of a field is that of the type which the compiler infers.
+//!
+//! With `#[mappable(check = "verify")]` the whole ends with `.verified(|proven| proven.ask::<Self, _>(|value| verify(value)))`. The inner
+//! function is one for a value at any lifetime, by the signature of `ask`.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 
 use super::item::{Body, Item, Part, Variant};
 use crate::fields::ends;
 
 pub(super) fn generate(item: &Item) -> TokenStream {
-    let Item { name, parameters, bounds, mappable, image, .. } = item;
+    let Item { name, parameters, bounds, mappable, image, fresh, .. } = item;
     let (generics, _) = parameters.split();
     let arguments = parameters.arguments();
     let text = name.unraw().to_string();
@@ -41,6 +45,10 @@ pub(super) fn generate(item: &Item) -> TokenStream {
             quote!(#image::Shape::of_enum::<Self, #tag>(#text, &const { [#(#variants),*] }))
         }
     };
+    let verified = item.check.as_ref().map(|check| {
+        let [proven, value] = ["proven", "value"].map(|base| fresh.ident(base));
+        quote_spanned!(check.span()=> .verified(|#proven| #proven.ask::<Self, _>(|#value| #check(#value))))
+    });
     // A type with parameters is described where it is used; another one here, so that what is wrong is wrong at once.
     let now = (!parameters.has_types() && !parameters.has_consts()).then(|| {
         let statics = parameters.statics();
@@ -52,7 +60,7 @@ pub(super) fn generate(item: &Item) -> TokenStream {
         // that each field at `'x` is its own `At<'x>`.
         #[automatically_derived]
         unsafe impl #generics #mappable for #name #arguments #bounds {
-            const SHAPE: &'static #image::Shape = &#shape;
+            const SHAPE: &'static #image::Shape = &#shape #verified;
         }
         #now
     }

@@ -8,7 +8,7 @@ use syn::{
     TypePath, TypeReference,
 };
 
-use crate::attributes::{self, OfType};
+use crate::attributes::{self, OfImage, OfType};
 use crate::errors::Errors;
 use crate::fresh::Fresh;
 use crate::parameters::Parameters;
@@ -24,6 +24,8 @@ pub(super) struct Item {
     pub(super) image: TokenStream,
     pub(super) core: TokenStream,
     pub(super) fresh: Fresh,
+    /// The path of the author's own check.
+    pub(super) check: Option<syn::Path>,
     pub(super) body: Body,
 }
 
@@ -51,6 +53,7 @@ impl Item {
         let (name, fresh) = (item.ident.clone(), Fresh::new(item.to_token_stream()));
         let core = fresh.ident("core").into_token_stream();
         let of_type = OfType::read(&item.attrs, &mut errors);
+        let check = OfImage::read(&item.attrs, &mut errors).check;
         let krate = of_type.krate.map_or_else(|| quote!(::permacode), ToTokens::into_token_stream);
         let (permanent, mappable, image) = (quote!(#krate::Permanent), quote!(#krate::Mappable), quote!(#krate::image));
         if let Some(packed) = attributes::packed(&item.attrs) {
@@ -73,7 +76,7 @@ impl Item {
             predicates.push(syn::parse_quote!(#ident: #mappable));
         }
         let body = body(item, &mut errors);
-        errors.or(()).and(body).map(|body| Self { name, parameters, bounds, mappable, image, core, fresh, body })
+        errors.or(()).and(body).map(|body| Self { name, parameters, bounds, mappable, image, core, fresh, check, body })
     }
 
     /// Functions with the names of all bindings of the output, as for `Permanent`: they stand before what is in scope under these names.
@@ -82,8 +85,9 @@ impl Item {
             Body::Struct(part) => part.fields.len(),
             Body::Enum(_, variants) => variants.iter().map(|variant| variant.part.fields.len()).max().unwrap_or(0),
         };
-        let names =
-            ["lifetime", "value", "zeros", "ones", "fields", "same"].into_iter().map(|base| self.fresh.ident(base));
+        let names = ["lifetime", "value", "zeros", "ones", "fields", "same", "proven"]
+            .into_iter()
+            .map(|base| self.fresh.ident(base));
         let names = names.chain((0..most).map(|index| self.fresh.field(index)));
         quote! { #(fn #names() {})* }
     }
@@ -91,8 +95,12 @@ impl Item {
 
 fn body(item: &DeriveInput, errors: &mut Errors) -> syn::Result<Body> {
     let name = &item.ident;
+    if let Data::Enum(data) = &item.data {
+        data.variants.iter().for_each(|variant| OfImage::refuse(&variant.attrs, errors));
+    }
     let mut part = |path, fields: &Fields| {
         for field in fields {
+            OfImage::refuse(&field.attrs, errors);
             Unmappable { errors }.visit_type(&field.ty);
         }
         let fields = fields.members().zip(fields).map(|(member, field)| (member, field.ty.clone())).collect();

@@ -26,7 +26,7 @@ pub(crate) fn expand(item: &syn::DeriveInput) -> syn::Result<TokenStream> {
     let (core, lints) = (&item.core, lints::allowed());
     Ok(quote! {
         #lints
-        #[allow(unreachable_patterns)]
+        #[allow(unreachable_patterns, clippy::redundant_closure)]
         const _: () = {
             extern crate core as #core;
 

@@ -1,13 +1,15 @@
 //! One number for the contents of an image, whatever window they are written for.
 //!
 //! ```text
-//!   index ─────▶ ┐
+//!   parent ────▶ ┐
+//!   index ─────▶ │
 //!   linked ──┬─▶ ├─ blake3 ─▶ digest
-//!      marks ┘   │   each marked word less the window
+//!      marks ┘   │   each marked word less the address of the first byte of the chain
 //!   leaf ──────▶ │
 //!   marks ─────▶ ┘
 //! ```
 
+use super::header::Header;
 use super::{WORD, move_marked};
 use core::fmt;
 
@@ -32,6 +34,9 @@ use core::fmt;
 pub struct Digest([u8; 32]);
 
 impl Digest {
+    /// The digest of no image.
+    pub(super) const NONE: Self = Self([0; 32]);
+
     /// Returns the digest with these bytes, to compare with one that was kept.
     ///
     /// ```
@@ -57,16 +62,18 @@ impl Digest {
 /// Bytes of the linked half that are hashed at a time.
 const STEP: usize = 16 << 10;
 
-/// The digest of an image's parts, of which the linked half is written for `window`.
-pub(in crate::image) fn contents(index: &[u8], linked: &[u8], leaf: &[u8], marks: &[u8], window: usize) -> Digest {
+/// The digest of an image's parts, of which the linked half is written for the window that its header has.
+pub(in crate::image) fn contents(index: &[u8], linked: &[u8], leaf: &[u8], marks: &[u8], header: &Header) -> Digest {
     let mut hasher = blake3::Hasher::new();
+    hasher.update(header.parent.unwrap_or(Digest::NONE).as_bytes());
+    hasher.update(&(header.below as u64).to_ne_bytes());
     hasher.update(&(index.len() as u64).to_ne_bytes());
     hasher.update(index);
     let mut buffer = [0; STEP];
     for (chunk, marks) in linked.chunks(STEP).zip(marks.chunks(STEP / WORD / 8)) {
         let copy = &mut buffer[..chunk.len()];
         copy.copy_from_slice(chunk);
-        move_marked(copy, marks, window.wrapping_neg());
+        move_marked(copy, marks, header.base().wrapping_neg());
         hasher.update(copy);
     }
     hasher.update(leaf);
@@ -104,7 +111,23 @@ mod tests {
         each_marked(&marks, |word| {
             moved[word * WORD..][..WORD].copy_from_slice(&(word * 100 + 0x4000_0000).to_ne_bytes());
         });
+        let header = |window, below| Header {
+            page: 4096,
+            index: 0,
+            linked: 0,
+            leaf: 0,
+            window,
+            below,
+            parent: None,
+            sites: 0,
+            tag: 0,
+            digest: Digest::NONE,
+        };
+        let contents = |index: &[u8], linked: &[u8], leaf: &[u8], marks: &[u8], window| {
+            contents(index, linked, leaf, marks, &header(window, 0))
+        };
         let at_zero = contents(b"index", &linked, b"leaf", &marks, 0);
+        assert_ne!(super::contents(b"index", &linked, b"leaf", &marks, &header(4096, 4096)), at_zero);
         assert_eq!(contents(b"index", &moved, b"leaf", &marks, 0x4000_0000), at_zero);
         assert_ne!(contents(b"index", &moved, b"leaf", &marks, 0), at_zero);
         assert_ne!(contents(b"indes", &linked, b"leaf", &marks, 0), at_zero);

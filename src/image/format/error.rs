@@ -1,6 +1,7 @@
 //! [`ImageError`]: why an image was not written, or not opened.
 
 use super::digest::Digest;
+use crate::error::Error;
 use crate::image::shape::Fingerprint;
 use alloc::string::String;
 use core::fmt;
@@ -109,6 +110,15 @@ pub enum ImageError {
         /// The reason.
         why: &'static str,
     },
+    /// The author's own check refused a value: the function that `#[mappable(check = "..")]` names.
+    Refused {
+        /// The type.
+        of: String,
+        /// Bytes from the beginning of the code.
+        at: usize,
+        /// The function's words.
+        why: String,
+    },
     // ── both ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
     /// More than an image, or the address space, holds.
     TooLarge,
@@ -126,6 +136,8 @@ pub enum ImageError {
         /// The system's number for it, or zero.
         code: i32,
     },
+    /// An arena could not be made that begins with the image.
+    Arena(Error),
 }
 
 /// The reason why a file is not trusted.
@@ -221,12 +233,31 @@ impl fmt::Display for ImageError {
             Self::BadValue { of, at, why } => {
                 write!(f, "the image is damaged: at byte {at} of its code, in a `{of}`: {why}")
             }
+            Self::Refused { of, at, why } => write!(
+                f,
+                "the check of `{of}` refused the value at byte {at} of the image's code: {why}. Write the image anew, with the program that reads \
+                 it"
+            ),
             Self::TooLarge => f.write_str("the image is larger than the address space allows"),
             Self::Memory { bytes } => write!(f, "no memory for {bytes} bytes"),
             Self::System { call, kind, code: 0 } => write!(f, "{call} failed: {kind}"),
+            Self::Arena(error) => write!(f, "the arena of the image was not made: {error}"),
             Self::System { call, code, .. } => write!(f, "{call} failed: {}", io::Error::from_raw_os_error(*code)),
         }
     }
 }
 
-impl core::error::Error for ImageError {}
+impl core::error::Error for ImageError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Arena(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<Error> for ImageError {
+    fn from(error: Error) -> Self {
+        Self::Arena(error)
+    }
+}

@@ -17,63 +17,36 @@
 #![forbid(unsafe_code)]
 
 use super::finder::Finder;
+use super::known::KnownTypes;
 use crate::code::value::Sites;
 use crate::image::format::{HEADER, Header, ImageError, Index, Run, WORD, is_marked};
-use crate::image::shape::{Field, Fingerprint, Kind, Shape, TEXT};
+use crate::image::shape::{Field, Kind, Shape, TEXT};
 use alloc::string::String;
-use alloc::vec::Vec;
-use core::any::TypeId;
-use std::collections::{HashMap, HashSet};
 
-/// A type of the file that the program knows.
-#[derive(Clone, Copy)]
-pub(super) struct Known {
-    pub(super) fingerprint: Fingerprint,
-    shape: &'static Shape,
-}
-
-/// Checks all values of a type and of the types that it leads to, if they were not checked before. Returns all types that were checked.
+/// Checks all values of the types that are known, but for those of types that were known `before`.
 pub(super) fn check(
-    shape: &'static Shape,
+    types: &KnownTypes,
+    before: &KnownTypes,
     header: &Header,
     index: &Index,
     code: &[u8],
     marks: &[u8],
-    before: &[Known],
-) -> Result<Vec<Known>, ImageError> {
-    let known = index.types.iter().map(|_| None).collect();
+) -> Result<(), ImageError> {
     let finder = Finder::new(index, code.len());
-    let mut check = Check { header, index, finder, code, marks, numbers: HashMap::new(), known, references: 0 };
-    for known in before {
-        check.learn(known.shape)?;
-    }
-    check.learn(shape)?;
-    let is_new = |number: u32| {
-        let fingerprint = index.types[number as usize].fingerprint;
-        before.iter().all(|known| known.fingerprint != fingerprint)
-    };
+    let mut check = Check { header, index, finder, code, marks, types, references: 0 };
+    let is_new = |number: u32| before.of(number).is_none();
     check.gaps()?;
     for run in index.runs.iter().filter(|run| is_new(run.of)) {
         check.run(run)?;
     }
     for root in index.roots.iter().filter(|root| is_new(root.of)) {
-        if let Some(shape) = check.known(root.of) {
+        if let Some(shape) = types.of(root.of) {
             let (element, count) = flat(shape, 1);
             let why = check.leads_to(root.at, count.unwrap_or(usize::MAX), element).err();
             why.map_or(Ok(()), |why| Err(BadValue { at: root.at, why }.of(shape)))?;
         }
     }
-    // Each type once, though the file may have it in many rows: what comes after looks at all of them.
-    let mut found: Vec<Known> = Vec::new();
-    for (entry, shape) in index.types.iter().zip(&check.known) {
-        match *shape {
-            Some(shape) if found.iter().all(|known| known.fingerprint != entry.fingerprint) => {
-                found.push(Known { fingerprint: entry.fingerprint, shape });
-            }
-            _ => {}
-        }
-    }
-    Ok(found)
+    Ok(())
 }
 
 struct Check<'b> {
@@ -82,10 +55,7 @@ struct Check<'b> {
     finder: Finder,
     code: &'b [u8],
     marks: &'b [u8],
-    /// The number that a type of this program has in the file.
-    numbers: HashMap<TypeId, u32>,
-    /// The description of each type of the file that the program knows.
-    known: Vec<Option<&'static Shape>>,
+    types: &'b KnownTypes,
     /// References that were met in the run.
     references: usize,
 }
@@ -104,40 +74,6 @@ impl BadValue {
 }
 
 impl Check<'_> {
-    fn known(&self, number: u32) -> Option<&'static Shape> {
-        self.known[number as usize]
-    }
-
-    /// Finds the types that a type leads to among those of the file.
-    fn learn(&mut self, shape: &'static Shape) -> Result<(), ImageError> {
-        let mut stack = alloc::vec![shape];
-        let mut seen = HashSet::from([shape.id()]);
-        while let Some(shape) = stack.pop() {
-            if let Kind::Array { element, .. } = shape.kind {
-                // Runs are of what arrays are made of.
-                stack.push(element);
-            }
-            let fingerprint = Fingerprint::of_shape(shape);
-            // Types that the program tells apart may look the same.
-            for (number, entry) in self.index.types.iter().enumerate() {
-                if entry.fingerprint != fingerprint {
-                    continue;
-                }
-                if entry.size != shape.size() {
-                    return Err(ImageError::Index("a type has another size"));
-                }
-                self.numbers.entry(shape.id()).or_insert(number as u32);
-                self.known[number].get_or_insert(shape);
-            }
-            shape.each_target(&mut |target| {
-                if seen.insert(target.id()) {
-                    stack.push(target);
-                }
-            });
-        }
-        Ok(())
-    }
-
     /// Checks that between runs there are zeros, and no marks.
     fn gaps(&self) -> Result<(), ImageError> {
         let ends = self.index.runs.iter().map(|run| run.bytes(&self.index.types).end);
@@ -172,7 +108,7 @@ impl Check<'_> {
     }
 
     fn run(&mut self, run: &Run) -> Result<(), ImageError> {
-        let Some(shape) = self.known(run.of) else { return Ok(()) };
+        let Some(shape) = self.types.of(run.of) else { return Ok(()) };
         let range = run.bytes(&self.index.types);
         let bad = |why| Err(BadValue { at: run.start, why }.of(shape));
         if run.start % shape.align() != 0 || shape.align() > HEADER {
@@ -226,10 +162,10 @@ impl Check<'_> {
             Kind::Sites => {
                 let mut array = [0; 8];
                 array.copy_from_slice(bytes);
-                let (numbers, is_transient) = Sites::read(array);
+                let (numbers, tag) = Sites::read(array);
                 match () {
                     () if numbers.end > self.header.sites => bad("sites are above those of the image"),
-                    () if is_transient => bad("sites are those of transient code"),
+                    () if !numbers.is_empty() && tag != self.header.tag => bad("sites are not those of the image"),
                     () => Ok(()),
                 }
             }
@@ -300,21 +236,14 @@ impl Check<'_> {
         if bytes > range.end - start {
             return Err("a reference leads beyond the end of a run");
         }
-        let Some(shape) = self.known(run.of) else {
+        let Some(shape) = self.types.of(run.of) else {
             return Err("a reference leads to a type that this program does not know");
         };
-        if shape.holds(start - run.start, to, bytes, |one, other| self.same(one, other)) {
+        if shape.holds(start - run.start, to, bytes, |one, other| self.types.same(one, other)) {
             Ok(())
         } else {
             Err("a reference leads to a value of another type")
         }
-    }
-
-    /// Returns `true` for types that the file does not tell apart.
-    fn same(&self, one: &Shape, other: &Shape) -> bool {
-        core::ptr::eq(one, other)
-            || one.id() == other.id()
-            || matches!((self.numbers.get(&one.id()), self.numbers.get(&other.id())), (Some(one), Some(other)) if one == other)
     }
 
     fn word(&self, at: usize) -> usize {
@@ -338,7 +267,7 @@ fn flat(mut shape: &'static Shape, len: usize) -> (&'static Shape, Option<usize>
 }
 
 /// Bytes as a number, 16 at most.
-fn number(bytes: &[u8]) -> u128 {
+pub(super) fn number(bytes: &[u8]) -> u128 {
     let mut wide = [0; 16];
     let from = if cfg!(target_endian = "big") { 16 - bytes.len() } else { 0 };
     wide[from..from + bytes.len()].copy_from_slice(bytes);

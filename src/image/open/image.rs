@@ -1,12 +1,15 @@
 //! [`Image`]: a file, and who has said what of it.
 
 use super::bytes::FileBytes;
-use super::check::{self, Known};
-use super::placed::Placed;
-use super::root::OpenImage;
-use crate::image::format::{self, Digest, Header, ImageError, Index};
+use super::check;
+use super::check_names::check_names;
+use super::known::KnownTypes;
+use super::verify::{self, Verify};
+use crate::code::CodeArena;
+use crate::image::format::{self, Digest, Header, ImageError, Index, TablePlaces, Tables};
 use crate::image::shape::{Mappable, Shape};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 use std::fs::File;
 
@@ -57,6 +60,15 @@ use std::fs::File;
 pub struct Image {
     pub(super) source: Arc<Source>,
     pub(super) values: Values,
+    /// The image that this one stands on.
+    pub(super) parent: Option<Arc<Image>>,
+}
+
+/// An image of a chain.
+#[derive(Clone)]
+pub(super) struct Layer {
+    pub(super) source: Arc<Source>,
+    pub(super) values: Values,
 }
 
 /// A file with an image, whose bytes do not change.
@@ -67,16 +79,37 @@ pub(super) struct Source {
     pub(super) header: Header,
     /// The index, of which only the front was read.
     pub(super) index: Index,
+    /// The places of the rest of it.
+    pub(super) places: TablePlaces,
     pub(super) bytes: FileBytes,
+    /// `true` for a memory file that nobody can change.
+    pub(super) is_sealed: bool,
+}
+
+impl Source {
+    /// The tables of the index that are read where they lie.
+    pub(super) fn tables(&self) -> Tables<'_> {
+        self.places.of(self.bytes.part(self.header.index_range()))
+    }
 }
 
 /// The one who says that bytes are values.
 #[derive(Clone)]
 pub(super) enum Values {
     /// The check, of these types. At first there are none.
-    Checked(Arc<[Known]>),
+    Checked(Arc<[&'static Shape]>),
     /// The user.
     Trusted,
+}
+
+impl Values {
+    /// Returns `true` if values of a type may be read.
+    pub(super) fn cover(&self, shape: &Shape) -> bool {
+        match self {
+            Self::Checked(shapes) => shapes.iter().any(|known| known.id() == shape.id()),
+            Self::Trusted => true,
+        }
+    }
 }
 
 impl Image {
@@ -86,16 +119,24 @@ impl Image {
     /// Call it once for each type of root, or once for a tuple that leads to all: `check::<(&Code, &Table)>()`. If a root leads into the middle
     /// of a value of another type, check that type first.
     ///
-    /// It proves what the compiler relies on. A `bool` is 0 or 1, text is UTF-8, a reference leads to a value of its type. It does not prove what only your interpreter knows, such as jumps that stay within their code. And it does not prove that
-    /// references make no cycle, which a program without [`Link`](crate::Link) could not have made.
+    /// It proves what the compiler relies on. A `bool` is 0 or 1, text is UTF-8, a reference leads to a value of its type. It does not prove that
+    /// references make no cycle, which a program without [`Link`](crate::Link) could not have made. Nor does it prove what only your
+    /// interpreter knows, such as jumps that stay within their code. For that a type names
+    /// [a check of your own](crate::Mappable#a-check-of-your-own), which is called here.
     ///
     /// # Errors
     ///
     /// [`ImageError::BadValue`] says where the first bad value lies, and what is wrong. [`ImageError::Index`] if the tables are damaged.
+    /// [`ImageError::Refused`] has the words of your own check. [`ImageError::System`] if there is no address space to map the image for it.
+    ///
+    /// # Panics
+    ///
+    /// If your own check does.
     ///
     /// # Cost
     ///
-    /// Time in proportion to the file, whoever wrote it, and memory for the tables alone.
+    /// Time in proportion to the file, whoever wrote it, and memory for the tables alone. If a type has a check of your own, the image is mapped
+    /// once more, as by [`open`](Self::open), and unmapped.
     ///
     /// ```
     /// use permacode::{CodeArena, image::{Image, ImageError, ImageWriter}};
@@ -117,16 +158,24 @@ impl Image {
         let Source { header, bytes, .. } = &*self.source;
         let index = Index::read(bytes.part(header.index_range()), header)?;
         let (code, marks) = (bytes.part(header.code_range()), bytes.part(header.marks_range()));
-        let before = match &self.values {
-            Values::Trusted => &[][..],
-            Values::Checked(before) => before,
-        };
-        let known = check::check(shape, header, &index, code, marks, before)?;
+        let mut before = KnownTypes::new(&index);
+        if let Values::Checked(shapes) = &self.values {
+            shapes.iter().try_for_each(|shape| before.learn(shape, &index))?;
+        }
+        let mut types = before.clone();
+        types.learn(shape, &index)?;
+        check::check(&types, &before, header, &index, code, marks)?;
+        check_names(self.source.tables(), &index, code)?;
+        if types.shapes.len() > before.shapes.len() && verify::is_needed(&types) {
+            let arena = CodeArena::builder().image(&self).reservation(1).build()?;
+            // SAFETY: they were checked right above, or before. The arena begins with this image.
+            unsafe { Verify::new(&types, &index, code, &arena) }.all()?;
+        }
         let values = match self.values {
             Values::Trusted => Values::Trusted,
-            Values::Checked(_) => Values::Checked(Arc::from(known)),
+            Values::Checked(_) => Values::Checked(types.shapes.iter().map(|known| known.1).collect()),
         };
-        Ok(Self { source: self.source, values })
+        Ok(Self { values, ..self })
     }
 
     /// Takes your word that all bytes are values.
@@ -149,7 +198,7 @@ impl Image {
     /// ```
     #[must_use]
     pub unsafe fn trust(self) -> Self {
-        Self { source: self.source, values: Values::Trusted }
+        Self { values: Values::Trusted, ..self }
     }
 
     /// Checks that the contents are those of the digest in the header: that no bit has changed since the image was written.
@@ -196,21 +245,16 @@ impl Image {
         let [index, linked, leaf, marks] =
             [header.index_range(), header.linked_range(), header.leaf_range(), header.marks_range()]
                 .map(|range| bytes.part(range));
-        let found = format::contents(index, linked, leaf, marks, header.window);
+        let found = format::contents(index, linked, leaf, marks, header);
         if found == expected { Ok(()) } else { Err(ImageError::Digest { expected, found }) }
     }
 
-    /// Maps the image: at its window, shared with every process that does, or elsewhere, with a part that is this process's own.
-    ///
-    /// A process can have an image at its window once. [`OpenImage::why_not_shared`] says why it lies elsewhere.
+    /// Makes an arena that begins with the image, with all else as [`CodeArena::new`] has it: a short form of
+    /// [`CodeArenaBuilder::image`](crate::code::CodeArenaBuilder::image).
     ///
     /// # Errors
     ///
-    /// [`ImageError::System`] when the system grants no address space or no memory.
-    ///
-    /// # Cost
-    ///
-    /// Two system calls. Elsewhere four, and a copy of the half that has references.
+    /// [`ImageError::Arena`] when the system grants no address space or no memory.
     ///
     /// ```
     /// # use permacode::{CodeArena, image::{Image, ImageWriter}};
@@ -219,49 +263,21 @@ impl Image {
     /// # let number = loader.alloc(7u32)?;
     /// # loader.seal()?;
     /// let image = Image::open_sealed(ImageWriter::new(&arena).root("number", number)?.seal()?)?.check::<u32>()?;
-    /// let (first, second) = (image.open()?, image.open()?);
-    /// assert!(second.why_not_shared().is_some()); // the first has the window
-    /// assert_eq!(first.root::<u32>("number"), second.root::<u32>("number"));
+    /// let arena = image.open()?;
+    /// assert_eq!(arena.root::<u32>("number"), Ok(&7));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn open(&self) -> Result<OpenImage, ImageError> {
-        self.place(true)
+    pub fn open(&self) -> Result<CodeArena, ImageError> {
+        Ok(CodeArena::builder().image(self).build()?)
     }
 
-    /// Maps the image anywhere but at its window.
-    ///
-    /// The window is an address that others can know, if they know the image. Known addresses of data weaken the randomisation of addresses, even if
-    /// the data cannot be written. The price is that the half with references is this process's own.
-    ///
-    /// # Errors
-    ///
-    /// As for [`open`](Self::open).
-    ///
-    /// # Cost
-    ///
-    /// Four system calls, and a copy of the half that has references.
-    ///
-    /// ```
-    /// # use permacode::{CodeArena, image::{Image, ImageWriter, NotShared}};
-    /// # let arena = CodeArena::new()?;
-    /// # let loader = arena.load("m")?;
-    /// # let number = loader.alloc(7u32)?;
-    /// # loader.seal()?;
-    /// let image = Image::open_sealed(ImageWriter::new(&arena).root("number", number)?.seal()?)?.check::<u32>()?;
-    /// let code = image.open_elsewhere()?;
-    /// assert_eq!(code.why_not_shared(), Some(&NotShared::Asked));
-    /// assert_eq!(code.root::<u32>("number"), Ok(&7));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn open_elsewhere(&self) -> Result<OpenImage, ImageError> {
-        self.place(false)
-    }
-
-    fn place(&self, at_window: bool) -> Result<OpenImage, ImageError> {
-        let Source { file, offset, header, bytes, .. } = &*self.source;
-        // SAFETY: the promise of `new`; the source is kept by what is opened.
-        let placed = unsafe { Placed::new(file, *offset, header, bytes, at_window) }?;
-        Ok(OpenImage::new(self.source.clone(), self.values.clone(), placed))
+    /// The images of the chain, the oldest first.
+    pub(super) fn layers(&self) -> Vec<Layer> {
+        let chain = core::iter::successors(Some(self), |image| image.parent.as_deref());
+        let mut layers: Vec<_> =
+            chain.map(|image| Layer { source: image.source.clone(), values: image.values.clone() }).collect();
+        layers.reverse();
+        layers
     }
 
     /// Returns the digest that the header has: the identity of the contents, if they are [verified](Self::verify).

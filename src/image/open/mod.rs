@@ -1,9 +1,9 @@
 //! From an image to values: whose word is taken for what, and where the bytes are mapped.
 //!
 //! ```text
-//!   path ─ trust ─▶ file ─ bytes ─▶ Image { header, index, who vouches } ─ open ─▶ OpenImage ─ root ─▶ &T
-//!                                     │ check: forbid(unsafe_code)          ├ at its window: shared with every process
-//!                                     └ verify, pin: the digest             └ elsewhere: linked half copied and moved by its marks
+//!   path ─ trust ─▶ file ─ bytes ─▶ Image { header, index, who vouches } ─ prefix ─▶ CodeArena ─ root ─▶ &T
+//!                                     │ check: no unsafe code, then verify    placed ├ at its window: shared with every process
+//!                                     └ verify, pin: the digest                      └ elsewhere: linked half copied and moved by its marks
 //! ```
 //!
 //! Two questions, kept apart:
@@ -19,16 +19,19 @@
 //! 2. A root is given out only if its type's fingerprint is that of the file, and by one of the second row.
 //! 3. A fixed mapping replaces nothing but a reservation of its own.
 
+mod arena;
 mod bytes;
 mod check;
+mod check_names;
 mod finder;
 mod image;
+mod known;
 mod neighbours;
 mod placed;
-mod root;
+mod prefix;
 mod source;
 mod trust;
+mod verify;
 
 pub use image::Image;
 pub use placed::NotShared;
-pub use root::OpenImage;

@@ -74,7 +74,7 @@ impl Image {
         let file = pages::read_only(&file).unwrap_or(file);
         let len = trust::len(&file)?;
         // SAFETY: the kernel keeps the seals for as long as the file is there: no byte changes, and none goes away.
-        unsafe { Self::new(file, 0, len) }
+        unsafe { Self::new(file, 0, len, true) }
     }
 
     /// Takes a file as it is, and maps it. All processes that do share its pages.
@@ -110,7 +110,7 @@ impl Image {
     pub unsafe fn map(path: impl AsRef<Path>) -> Result<Self, ImageError> {
         let (file, len) = trust::open(path.as_ref())?;
         // SAFETY: the caller's promise.
-        unsafe { Self::new(file, 0, len) }
+        unsafe { Self::new(file, 0, len, false) }
     }
 
     /// Takes an image that begins at an offset of an open file, and ends with it: behind a program, say. Whose file it is is not asked.
@@ -141,13 +141,13 @@ impl Image {
     pub unsafe fn map_file(file: File, offset: u64) -> Result<Self, ImageError> {
         let len = trust::len(&file)?.saturating_sub(offset);
         // SAFETY: the caller's promise.
-        unsafe { Self::new(file, offset, len) }
+        unsafe { Self::new(file, offset, len, false) }
     }
 
     /// # Safety
     ///
     /// The `len` bytes of the file from `offset` on do not change, and none goes away, while this value and its clones live.
-    unsafe fn new(file: File, offset: u64, len: u64) -> Result<Self, ImageError> {
+    unsafe fn new(file: File, offset: u64, len: u64, is_sealed: bool) -> Result<Self, ImageError> {
         let bytes = usize::try_from(len).map_err(|_| ImageError::TooLarge)?;
         if bytes < HEADER {
             return Err(ImageError::NoImage);
@@ -156,12 +156,12 @@ impl Image {
         let bytes = unsafe { FileBytes::new(&file, offset, bytes) }?;
         let front = bytes.first_chunk().ok_or(ImageError::NoImage)?;
         let header = Header::read(front, len)?;
-        let index = Index::read_front(bytes.part(header.index_range()), &header)?;
+        let (index, places) = Index::read_front(bytes.part(header.index_range()), &header)?;
         let behind = bytes.part(header.index_range().end..header.code_range().start);
         if behind.iter().any(|&byte| byte != 0) {
             return Err(ImageError::Index("something lies behind it"));
         }
-        let source = Source { file, offset, header, index, bytes };
-        Ok(Self { source: Arc::new(source), values: Values::Checked(Arc::from([])) })
+        let source = Source { file, offset, header, index, places, bytes, is_sealed };
+        Ok(Self { source: Arc::new(source), values: Values::Checked(Arc::from([])), parent: None })
     }
 }

@@ -66,6 +66,45 @@ use core::marker::PhantomData;
 /// own. So do not derive the trait on a type of which `unsafe` code relies on more than its fields' types say. The same goes for a
 /// type whose *uniqueness* is an invariant.
 ///
+/// # A check of your own
+///
+/// `#[mappable(check = "path")]` names a function that takes `&Self` and returns `Result<(), E>`, where `E` is anything that can be displayed.
+/// [`Image::check`](crate::image::Image::check) calls it with each value of the type, after it has proved them all. So the function
+/// may follow references.
+///
+/// ```
+/// use permacode::{CodeArena, Mappable, Permanent, image::{Image, ImageError, ImageWriter}};
+///
+/// #[derive(Permanent, Mappable)]
+/// #[mappable(check = "Code::verify")]
+/// struct Code<'a> {
+///     ops: &'a [u8],
+///     start: u32,
+/// }
+///
+/// impl Code<'_> {
+///     fn verify(&self) -> Result<(), &'static str> {
+///         if (self.start as usize) < self.ops.len() { Ok(()) } else { Err("it starts behind its end") }
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let arena = CodeArena::new()?;
+/// let loader = arena.load("m")?;
+/// let code: &Code<'_> = loader.alloc(Code { ops: loader.alloc_slice_copy(&[1, 2])?, start: 7 })?;
+/// loader.seal()?;
+/// let image = Image::open_sealed(ImageWriter::new(&arena).root("code", code)?.seal()?)?;
+/// let refused = image.check::<Code<'_>>().unwrap_err();
+/// assert!(matches!(refused, ImageError::Refused { why, .. } if why == "it starts behind its end"));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// - It is called for values in slices, fields, variants and options too: for those within a value first, and then for the value.
+/// - References may make cycles, by way of [`Link`](crate::Link) at least. A function that follows them bounds its steps.
+/// - A panic is passed on. The image is then not checked.
+/// - A type whose values have no bytes is not asked about: nothing of it comes from a file.
+///
 /// # Why `'static` is refused
 ///
 /// A field of type `&'static T` is `'static` at every lifetime of the type around it. In an image it leads to other parts of the image. These

@@ -10,6 +10,7 @@
 //!   fingerprint               a digest of a description and of all that it leads to
 //!   niche                     where an `Option` says `None`
 //!   probe                     the compiler's own word on a layout
+//!   proven                    a value that the check has proved, for the author's own check
 //!   shape                     the description
 //! ```
 //!
@@ -25,11 +26,15 @@ mod impls;
 mod mappable;
 mod niche;
 mod probe;
+mod proven;
 mod shape;
 
 pub use fingerprint::Fingerprint;
 pub use mappable::Mappable;
 pub use probe::Probe;
+pub use proven::Proven;
 pub use shape::{Field, Shape, Variant};
 
+pub(in crate::image) use niche::Niche;
+pub(in crate::image) use proven::Verifier;
 pub(in crate::image) use shape::{Kind, TEXT};

@@ -7,6 +7,7 @@
 //! ```
 
 use super::niche::Niche;
+use super::proven::Verifier;
 use crate::code::value::Permanent;
 use core::any::TypeId;
 use core::fmt;
@@ -36,6 +37,8 @@ pub struct Shape {
     size: usize,
     align: usize,
     pub(in crate::image) kind: Kind,
+    /// The author's own check of a value.
+    pub(in crate::image) verifier: Option<Verifier>,
 }
 
 /// A way to the description of a type that a reference leads to.
@@ -99,7 +102,7 @@ pub struct Variant {
 impl Shape {
     /// A description of `T` by its kind.
     pub(super) const fn new<T: Permanent>(name: &'static str, kind: Kind) -> Self {
-        Self { id: id_of::<T>, name, size: size_of::<T>(), align: align_of::<T>(), kind }
+        Self { id: id_of::<T>, name, size: size_of::<T>(), align: align_of::<T>(), kind, verifier: None }
     }
 
     /// The description of a struct, for the derive.
@@ -118,6 +121,13 @@ impl Shape {
             i += 1;
         }
         Self::new::<T>(name, Kind::Enum { tag: size_of::<Tag>(), variants })
+    }
+
+    /// The same, with the author's own check of a value, for the derive.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn verified(self, verifier: Verifier) -> Self {
+        Self { verifier: Some(verifier), ..self }
     }
 
     /// Returns the name of the type, without its parameters and its path.
@@ -215,7 +225,7 @@ impl Shape {
 
 /// The bytes of text.
 pub(in crate::image) static TEXT: Shape =
-    Shape { id: TypeId::of::<str>, name: "str", size: 1, align: 1, kind: Kind::TextByte };
+    Shape { id: TypeId::of::<str>, name: "str", size: 1, align: 1, kind: Kind::TextByte, verifier: None };
 
 impl Variant {
     /// The description of a variant, for the derive.

@@ -8,7 +8,7 @@ use super::survey::Survey;
 use crate::base::page::PageSize;
 use crate::code::CodeArena;
 use crate::code::value::Sites;
-use crate::image::format::{self, Digest, Header, ImageError, Index, ModuleEntry, Root, TypeEntry};
+use crate::image::format::{self, Digest, Header, ImageError, Index, ModuleEntry, NameTable, Root, TypeEntry};
 use crate::image::shape::{Fingerprint, Mappable, Shape};
 use crate::pages;
 use alloc::borrow::ToOwned;
@@ -241,6 +241,7 @@ impl<'a> ImageWriter<'a> {
             modules: survey.modules.iter().map(|&name| ModuleEntry { name: name.to_owned() }).collect(),
             roots: roots.collect(),
             runs: layout.runs.clone(),
+            names: names(&survey, &overlay, &layout),
         }
         .write();
         let mut header = Header {
@@ -249,7 +250,10 @@ impl<'a> ImageWriter<'a> {
             linked: layout.linked,
             leaf: layout.leaf,
             window: 0,
+            below: 0,
+            parent: None,
             sites: survey.sites,
+            tag: 0,
             digest: Digest::from_bytes([0; 32]),
         };
         header.fits()?;
@@ -262,14 +266,11 @@ impl<'a> ImageWriter<'a> {
         // SAFETY: what the roots lead to lives as long as the writer's `'a`.
         let sites = unsafe { Copy::all(&survey, &overlay, &layout, code, marks) }?;
 
-        let digest = |code: &[u8], marks: &[u8], window| {
-            let (linked, leaf) = code.split_at(layout.linked);
-            format::contents(&index, linked, leaf, marks, window)
-        };
         // The image's own tag is a function of its tables: of the names, types and sizes of all that is in it.
         let [low, high, ..] = *blake3::hash(&index).as_bytes();
-        Sites::set_tags(code, &sites, u16::from_le_bytes([low, high]));
-        header.digest = digest(code, marks, 0);
+        header.tag = Sites::set_tags(code, &sites, u16::from_le_bytes([low, high]));
+        let (linked, leaf) = code.split_at(layout.linked);
+        header.digest = format::contents(&index, linked, leaf, marks, &header);
         header.window = format::slot(&header.digest, header.code())?;
         format::move_marked(code, marks, header.window);
         let written = header.write();
@@ -289,6 +290,18 @@ impl<'a> ImageWriter<'a> {
 
 /// The alignment that an image has wherever it is mapped: the smallest page of all systems.
 const PAGE: usize = 4096;
+
+/// The names of the arena that go into the image.
+fn names(survey: &Survey<'_>, overlay: &Overlay, layout: &Layout) -> NameTable {
+    let names = survey.names().map(|(piece, text)| {
+        let placement = overlay.placements[piece];
+        (text, layout.places[placement.block as usize] + placement.offset)
+    });
+    let mut names: Vec<_> = names.collect();
+    names.sort_unstable();
+    names.dedup_by_key(|(text, _)| *text);
+    NameTable::new(&names)
+}
 
 fn type_entry(shape: &'static Shape) -> TypeEntry {
     TypeEntry { name: shape.name().to_owned(), fingerprint: Fingerprint::of_shape(shape), size: shape.size() }

@@ -1,0 +1,83 @@
+//! The types of this program that a file has values of.
+//!
+//! ```text
+//!   program   a::Code   b::Code   Const              told apart by their `TypeId`
+//!                 └──┬──┘           │                two that look the same have one number
+//!   file        0: Code          1: Const   2: Old   told apart by nothing but fingerprints; no value that was checked leads to the last
+//! ```
+#![forbid(unsafe_code)]
+
+use crate::image::format::{ImageError, Index};
+use crate::image::shape::{Fingerprint, Kind, Shape};
+use alloc::vec::Vec;
+use core::any::TypeId;
+use std::collections::{HashMap, HashSet};
+
+#[derive(Clone)]
+pub(super) struct KnownTypes {
+    /// In the order in which they were met, each with its number in the file.
+    pub(super) shapes: Vec<(u32, &'static Shape)>,
+    /// The number that a type of this program has in the file.
+    numbers: HashMap<TypeId, u32>,
+    /// The description of each type of the file that the program knows.
+    of_file: Vec<Option<&'static Shape>>,
+}
+
+impl KnownTypes {
+    pub(super) fn new(index: &Index) -> Self {
+        let of_file = index.types.iter().map(|_| None).collect();
+        Self { shapes: Vec::new(), numbers: HashMap::new(), of_file }
+    }
+
+    /// Finds the types that a type leads to among those of the file.
+    pub(super) fn learn(&mut self, shape: &'static Shape, index: &Index) -> Result<(), ImageError> {
+        let mut stack = alloc::vec![shape];
+        let mut seen = HashSet::from([shape.id()]);
+        while let Some(shape) = stack.pop() {
+            if let Kind::Array { element, .. } = shape.kind {
+                // Runs are of what arrays are made of.
+                stack.push(element);
+            }
+            let fingerprint = Fingerprint::of_shape(shape);
+            // Types that the program tells apart may look the same.
+            for (number, entry) in (0u32..).zip(&index.types) {
+                if entry.fingerprint != fingerprint {
+                    continue;
+                }
+                if entry.size != shape.size() {
+                    return Err(ImageError::Index("a type has another size"));
+                }
+                self.numbers.entry(shape.id()).or_insert_with(|| {
+                    self.shapes.push((number, shape));
+                    number
+                });
+                self.of_file[number as usize].get_or_insert(shape);
+            }
+            shape.each_target(&mut |target| {
+                if seen.insert(target.id()) {
+                    stack.push(target);
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// The description of a type of the file.
+    pub(super) fn of(&self, number: u32) -> Option<&'static Shape> {
+        self.of_file[number as usize]
+    }
+
+    /// The descriptions of all types of this program that look like this one, itself among them.
+    pub(super) fn alike(&self, shape: &'static Shape) -> impl Iterator<Item = &'static Shape> {
+        let number = self.numbers.get(&shape.id()).copied();
+        let known = self.shapes.iter().filter(move |known| Some(known.0) == number).map(|known| known.1);
+        known.chain(number.is_none().then_some(shape))
+    }
+
+    /// Returns `true` for types that the file does not tell apart.
+    pub(super) fn same(&self, one: &Shape, other: &Shape) -> bool {
+        core::ptr::eq(one, other)
+            || one.id() == other.id()
+            || matches!((self.numbers.get(&one.id()), self.numbers.get(&other.id())), (Some(one), Some(other)) if one == other)
+    }
+}
