@@ -2,7 +2,8 @@
 
 use crate::program::{self, Program};
 use crate::{archived, decoded};
-use permacode::image::{Image, OpenImage};
+use permacode::CodeArena;
+use permacode::image::Image;
 use std::error::Error;
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -23,7 +24,7 @@ pub(crate) enum Way {
 
 /// A program that can run.
 pub(crate) enum Opened {
-    Image(OpenImage),
+    Image(Box<CodeArena>),
     Archive(Mapping),
     Decoded(Vec<decoded::Code>),
     Copied(Vec<u8>),
@@ -82,14 +83,15 @@ impl Way {
     /// Opens the file of this way in a folder, and reads the first instruction.
     pub(crate) fn open(self, folder: &Path) -> Result<Opened, Box<dyn Error>> {
         let image = folder.join("image");
+        // SAFETY: this program's own file, which it wrote before.
+        let map = || unsafe { Image::map(&image) };
+        // SAFETY: as the writer wrote it.
+        let trusted = || map().map(|image| unsafe { image.trust() });
         let opened = match self {
-            // SAFETY: this program's own file, written before, and as the writer wrote it.
-            Self::Image => Opened::Image(unsafe { Image::map(image)?.trust() }.open()?),
-            // SAFETY: as above.
-            Self::CheckedImage => Opened::Image(unsafe { Image::map(image) }?.check::<Program<'_>>()?.open()?),
-            // SAFETY: as above.
-            Self::MovedImage => Opened::Image(unsafe { Image::map(image)?.trust() }.open_elsewhere()?),
-            Self::LoadedImage => Opened::Image(Image::load(image)?.check::<Program<'_>>()?.open()?),
+            Self::Image => Opened::Image(trusted()?.open()?.into()),
+            Self::CheckedImage => Opened::Image(map()?.check::<Program<'_>>()?.open()?.into()),
+            Self::MovedImage => Opened::Image(CodeArena::builder().image(&trusted()?).anywhere().build()?.into()),
+            Self::LoadedImage => Opened::Image(Image::load(&image)?.check::<Program<'_>>()?.open()?.into()),
             Self::Archive | Self::CheckedArchive => Opened::Archive(Mapping::new(&folder.join("archive"))?),
             Self::Decode => Opened::Decoded(
                 decoded::read(&std::fs::read(folder.join("cache"))?).ok_or("a cache file that is none")?,

@@ -1,5 +1,6 @@
 //! Images of many modules and many types.
 
+use crate::program;
 use permacode::image::{Image, ImageError, ImageWriter};
 use permacode::{CodeArena, Loader, Mappable, Permanent};
 
@@ -172,7 +173,7 @@ fn an_image_above_four_gib_is_written_and_read() {
     // SAFETY: nobody writes to it any more.
     let image = unsafe { Image::map(&path) }.unwrap().check::<Part<'_>>().unwrap();
     image.verify().unwrap();
-    for code in [image.open().unwrap(), image.open_elsewhere().unwrap()] {
+    for code in [image.open().unwrap(), program::elsewhere(&image)] {
         let mut at = Some(code.root::<Part<'_>>("last").unwrap());
         for number in (0..66u8).rev() {
             let part = at.unwrap();

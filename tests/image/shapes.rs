@@ -3,6 +3,7 @@
 // Most types are here for their description alone.
 #![allow(dead_code)]
 
+use crate::program;
 use permacode::{Link, Mappable, Name, Permanent, Sites};
 use std::marker::PhantomData;
 use std::mem::offset_of;
@@ -224,7 +225,7 @@ fn an_option_of_a_value_with_many_places_for_none_is_kept() {
     loader.seal().unwrap();
     let file = permacode::image::ImageWriter::new(&arena).root("values", kept).unwrap().seal().unwrap();
     let image = permacode::image::Image::open_sealed(file).unwrap().check::<&[Option<Mixed<'_>>]>().unwrap();
-    for code in [image.open().unwrap(), image.open_elsewhere().unwrap()] {
+    for code in [image.open().unwrap(), program::elsewhere(&image)] {
         assert_eq!(*code.root::<&[Option<Mixed<'_>>]>("values").unwrap(), values);
     }
 }
