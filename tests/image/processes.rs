@@ -2,10 +2,11 @@
 
 use crate::output::Folder;
 use crate::program::{self, Code, assert_is};
-use permacode::CodeArena;
 use permacode::image::{Image, ImageWriter};
+use permacode::{CodeArena, SideTable};
 use permacode_model::ImageFile;
 use permacode_witness::{self as witness, Child, End, namespace};
+use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::ops::Range;
 use std::os::unix::net::UnixStream;
@@ -73,18 +74,21 @@ fn map(path: &Path) -> CodeArena {
     unsafe { Image::map(path) }.unwrap().check::<&[&Code<'_>]>().unwrap().open().unwrap()
 }
 
-/// Reads everything that the image has.
+/// Reads everything that the image has, and counts each function in a table beside it, as an interpreter that runs does.
 fn read_all(code: &CodeArena, name: &str) {
     let all: &&[&Code<'_>] = code.root("all").unwrap();
     assert_eq!(all.len(), 1000);
-    for code in *all {
-        let sites = code.sites.range();
+    let table: SideTable<'_, Cell<u32>> = SideTable::builder(code).build().unwrap();
+    for (number, code) in (1..).zip(*all) {
         assert_eq!(
-            (&*code.name, code.ops, code.kind, sites.len()),
+            (&*code.name, code.ops, code.kind, code.sites.len()),
             (name, &[1, 2, 3, 4, 5][..], program::Kind::Function, name.len())
         );
         assert!(format!("{:?} {:?} {:?}", code.consts, code.lines, code.doc).len() > 300);
+        table.of(code.sites).unwrap()[0].set(number);
     }
+    let sum: u32 = all.iter().map(|code| table.of(code.sites).unwrap()[0].get()).sum();
+    assert_eq!(sum, 1000 * 1001 / 2);
 }
 
 /// Runs `open` in so many processes, not related but by their parent, and looks at all of them while each has what it opened. `None` if one of them
