@@ -35,7 +35,7 @@ pub(in crate::image) use digest::contents;
 pub use error::{Distrust, ImageError};
 pub(in crate::image) use header::{HEADER, Header};
 pub(in crate::image) use index::{Index, ModuleEntry, Root, Run, TypeEntry};
-pub(in crate::image) use names::NameTable;
+pub(in crate::image) use names::{MOST_OF_BUCKET, NameTable};
 pub(in crate::image) use tables::{TablePlaces, Tables};
 pub(in crate::image) use window::slot;
 
