@@ -145,6 +145,7 @@ fn assert_shared(shares: &[Share], window: &Range<usize>, path: &Path) {
 }
 
 #[test]
+#[cfg_attr(permacode_tsan, ignore = "ThreadSanitizer keeps all windows for itself")]
 fn two_four_and_eight_processes_have_each_page_of_an_image_once() {
     for count in [2, 4, 8] {
         let folder = Folder::new(&format!("together_{count}"));
@@ -161,6 +162,7 @@ fn two_four_and_eight_processes_have_each_page_of_an_image_once() {
 }
 
 #[test]
+#[cfg_attr(permacode_tsan, ignore = "ThreadSanitizer keeps all windows for itself")]
 fn processes_of_two_users_have_each_page_once() {
     // SAFETY: takes nothing.
     if unsafe { libc::geteuid() } != 0 {
@@ -182,6 +184,7 @@ fn processes_of_two_users_have_each_page_once() {
 }
 
 #[test]
+#[cfg_attr(permacode_tsan, ignore = "ThreadSanitizer keeps all windows for itself")]
 fn processes_that_were_given_sealed_memory_have_each_page_once() {
     let folder = Folder::new("given");
     let (path, window) = write(&folder, "given");
@@ -198,6 +201,7 @@ fn processes_that_were_given_sealed_memory_have_each_page_once() {
 }
 
 #[test]
+#[cfg_attr(permacode_tsan, ignore = "ThreadSanitizer keeps all windows for itself")]
 fn forked_children_read_what_their_parent_opened_and_copy_nothing() {
     let folder = Folder::new("forked");
     let (path, window) = write(&folder, "forked");
@@ -228,6 +232,7 @@ fn forked_children_read_what_their_parent_opened_and_copy_nothing() {
 
 /// Two containers, each with mounts and a writable layer of its own, on one layer that has the image.
 #[test]
+#[cfg_attr(permacode_tsan, ignore = "ThreadSanitizer keeps all windows for itself")]
 fn containers_on_one_layer_have_each_page_once() {
     let folder = Folder::new("layers");
     for name in ["lower", "upper0", "work0", "upper1", "work1", "merged"] {
