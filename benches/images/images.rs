@@ -22,8 +22,10 @@ use permacode::image::{Image, ImageWriter};
 use permacode_witness::Stepped;
 use program::Program;
 use std::error::Error;
+use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 use ways::Way;
 
@@ -48,11 +50,19 @@ fn memory() -> Result<[f64; 2], Box<dyn Error>> {
     Ok([own, all - own])
 }
 
+/// A system call that nothing else makes here, for a parent that counts the others.
+fn mark() {
+    // SAFETY: asks for a number.
+    unsafe { libc::getsid(0) };
+}
+
 /// The fresh process: opens in one way, reads everything, and says what that took.
 fn fresh(way: Way, folder: &Path) -> Result<(), Box<dyn Error>> {
     let before = memory()?;
     let (start, busy) = (Instant::now(), Clock::start());
+    mark();
     let opened = way.open(folder)?;
+    mark();
     let (open, busy) = (start.elapsed(), busy.elapsed());
     let start = Clock::start();
     let sum = opened.sum()?;
@@ -69,26 +79,33 @@ fn fresh(way: Way, folder: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// This program, to be run for one way.
+fn command(way: Way, folder: &Path) -> io::Result<Command> {
+    let number = Way::ALL.iter().position(|other| *other == way).unwrap_or_default().to_string();
+    let mut command = Command::new(std::env::current_exe()?);
+    command.env("PERMACODE_WAY", number).env("PERMACODE_FOLDER", folder);
+    Ok(command)
+}
+
 /// What a fresh process says of a way: microseconds by the clock and of the processor until the first instruction, microseconds to read
 /// everything, and kilobytes of its own and of files after that.
 fn in_fresh_process(way: Way, folder: &Path) -> Result<[f64; 5], Box<dyn Error>> {
-    let number = Way::ALL.iter().position(|other| *other == way).unwrap_or_default().to_string();
-    let output =
-        Command::new(std::env::current_exe()?).env("PERMACODE_WAY", number).env("PERMACODE_FOLDER", folder).output()?;
+    let output = command(way, folder)?.output()?;
     let text = String::from_utf8(output.stdout)?;
     let numbers: Vec<f64> = text.split_whitespace().filter_map(|number| number.parse().ok()).collect();
     let error = || format!("{way:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
     numbers.get(..5).and_then(|numbers| numbers.try_into().ok()).ok_or_else(|| error().into())
 }
 
-/// System calls until the first instruction, without those that any process makes here. `None` if they cannot be counted.
+/// System calls of a fresh process until the first instruction. `None` if they cannot be counted.
 fn calls(way: Way, folder: &Path) -> Option<usize> {
-    let count = |body: &dyn Fn()| Stepped::fork(body).and_then(Stepped::calls).map(|calls| calls.len()).ok();
-    let open = || match way.open(folder) {
-        Ok(opened) => std::mem::forget(opened),
-        Err(error) => panic!("{error}"),
+    let run = || {
+        if let Ok(mut command) = command(way, folder) {
+            let _ = command.stdout(Stdio::null()).exec();
+        }
     };
-    Some(count(&open)? - count(&|| {})?)
+    let calls = Stepped::fork(run).and_then(Stepped::calls).ok()?;
+    calls.split(|stop| stop.call == libc::SYS_getsid).nth(1).map(<[_]>::len)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
