@@ -4,10 +4,12 @@
 mod adversarial;
 mod arena;
 mod changed;
+mod checks;
 mod fingerprints;
 mod hostile;
 mod killed;
 mod large;
+mod layers;
 mod model;
 mod output;
 mod processes;
@@ -18,3 +20,4 @@ mod same_bytes;
 mod shapes;
 mod verifiers;
 mod window;
+mod writer;
