@@ -17,6 +17,10 @@ const LINKED: usize = 48;
 const LEAF: usize = 56;
 /// The place of the window in the header.
 pub(crate) const WINDOW: usize = 64;
+/// The place of the bytes of the images that it stands on.
+pub(crate) const BELOW: usize = 72;
+/// The place of the number that says whether there are any.
+pub(crate) const HAS_PARENT: usize = 128;
 const CHECK: usize = HEADER - 32;
 
 /// The parts of an image file.

@@ -6,7 +6,7 @@
 //!
 //! Changes of the first kind know the format: the header's check and the file's length are right afterwards.
 
-use crate::image_file::{HEADER, ImageFile, WINDOW};
+use crate::image_file::{BELOW, HAS_PARENT, HEADER, ImageFile, WINDOW};
 use crate::image_graph::{Code, Other, good, read_all};
 use arbitrary::Arbitrary;
 use permacode::CodeArena;
@@ -45,6 +45,10 @@ pub enum Knows {
 pub enum PartChange {
     /// A number of the header is another one.
     Header(u8, u64),
+    /// The image says that it stands on another one of so many pages.
+    Below(u8),
+    /// A number of the table of names is another one.
+    Name(u8, u32, u32),
     /// The image is written for another window, as if by its writer.
     Window(u64),
     /// The values of a type have another size.
@@ -134,9 +138,16 @@ fn row<T>(rows: &mut [T], number: u8) -> Option<&mut T> {
 impl PartChange {
     fn make(self, file: &mut ImageFile) {
         /// Numbers of the header that are neither sizes nor their check.
-        const NUMBERS: [usize; 7] = [32, WINDOW, 72, 80, 88, 96, 104];
+        const NUMBERS: [usize; 9] = [32, WINDOW, BELOW, 80, 88, 96, 104, HAS_PARENT, 136];
         match self {
             Self::Header(which, number) => file.set_number(NUMBERS[usize::from(which) % NUMBERS.len()], number),
+            Self::Below(pages) => {
+                file.set_number(BELOW, u64::from(pages) * 4096);
+                file.set_number(HAS_PARENT, u64::from(pages != 0));
+            }
+            Self::Name(name, at, len) => {
+                row(&mut file.names, name).into_iter().for_each(|row| (row.at, row.len) = (at.into(), len));
+            }
             Self::Window(to) => file.rebase((to % (1 << 47)) & !4095),
             Self::TypeSize(of, size) => row(&mut file.types, of).into_iter().for_each(|row| row.size = size.into()),
             Self::TypeSwap(one, other) => {

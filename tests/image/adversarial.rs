@@ -186,3 +186,48 @@ fn many_types_that_nobody_knows_with_a_run_each() {
     }
     assert_linear(5_000, make, |image| drop(image.check::<&str>().unwrap().check::<Code<'_>>().unwrap()));
 }
+
+/// An image of many names, of which each second bucket has all.
+fn names_in_few_buckets(count: usize) -> Vec<u8> {
+    let arena = CodeArena::new().unwrap();
+    let loader = arena.load("m").unwrap();
+    let names: Vec<permacode::Name<'_>> = (0..count).map(|i| loader.intern_name(&format!("{i:08}")).unwrap()).collect();
+    let all: &&[permacode::Name<'_>] = loader.alloc(loader.alloc_slice_copy(&names).unwrap()).unwrap();
+    loader.finish();
+    let mut file = ImageFile::of(&image(&arena, all));
+    assert_eq!(file.names.len(), count);
+    for (number, first) in file.buckets.iter_mut().enumerate() {
+        *first = if number % 2 == 0 { 0 } else { count as u32 };
+    }
+    file.bytes()
+}
+
+#[test]
+fn many_names_in_few_buckets_make_no_name_slow_to_look_for() {
+    let look = |count: usize| {
+        let file = program::sealed(&names_in_few_buckets(count));
+        let image = Image::open_sealed(file).unwrap();
+        assert!(matches!(image.clone().check::<&[permacode::Name<'_>]>(), Err(ImageError::Index(_))));
+        // Nobody has to check an image to have an arena begin with it.
+        let arena = program::elsewhere(&image);
+        let loader = arena.load("more").unwrap();
+        let start = now();
+        for i in 0..5000 {
+            loader.intern(&format!("other {i}")).unwrap();
+        }
+        (now() - start).as_secs_f64()
+    };
+    let least = |count| (0..3).map(|_| look(count)).fold(f64::INFINITY, f64::min);
+    let (few, many) = (least(1000), least(32_000));
+    assert!(many < 4.0 * few + 0.002, "{few} s, and {many} s among 32 times as many");
+}
+
+// With one bucket, each name would be looked for among all.
+#[test]
+fn a_table_of_names_with_too_few_buckets_is_refused() {
+    let mut file = ImageFile::of(&program::image("buckets"));
+    assert!(file.names.len() > 1);
+    file.buckets = vec![0];
+    let refused = Image::open_sealed(program::sealed(&file.bytes())).unwrap_err();
+    assert_eq!(refused, ImageError::Index("its table of names has no such number of buckets"));
+}

@@ -134,6 +134,7 @@ fn assert_sigbus(within: &Range<usize>, body: impl FnOnce()) {
 }
 
 #[test]
+#[cfg_attr(permacode_tsan, ignore = "ThreadSanitizer keeps all windows for itself")]
 fn a_file_that_is_shortened_beneath_a_map_ends_in_sigbus_at_what_is_gone() {
     for way in [map, map_file] {
         let folder = Folder::new("changed_shortened");

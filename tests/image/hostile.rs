@@ -257,3 +257,15 @@ fn each_way_to_be_no_value_has_its_own_words() {
     });
     assert_eq!(within, "text begins or ends within a character");
 }
+
+// Found by the fuzzer: code that is to lie behind that of another image lies behind whole pages of it.
+#[test]
+fn an_image_that_stands_on_less_than_a_page_is_refused() {
+    for below in [1, 13, 4095, 4097, 1 << 40 | 8] {
+        let mut file = permacode_model::ImageFile::of(&program::image("below"));
+        file.set_number(72, below);
+        file.set_number(128, 1);
+        let refused = Image::open_sealed(program::sealed(&file.bytes())).unwrap_err();
+        assert_eq!(refused, ImageError::Header("its code does not begin and end with a page"), "{below}");
+    }
+}

@@ -1,5 +1,6 @@
 //! Images of many modules and many types.
 
+use crate::program;
 use permacode::image::{Image, ImageError, ImageWriter};
 use permacode::{CodeArena, Loader, Mappable, Permanent};
 
@@ -119,4 +120,67 @@ fn two_types_that_look_the_same_are_read_as_what_they_were() {
     let both: &Both<'_> = code.root("both").unwrap();
     assert_eq!((both.one, both.other, both.part), (&one::Twin(1), &other::Twin(2), &other::Twin(4)));
     assert!(std::ptr::eq(both.part, &both.pair.1));
+}
+
+/// Bytes that the system can give: memory, and a disk's.
+fn room(folder: &std::path::Path) -> (u64, u64) {
+    use std::os::unix::ffi::OsStrExt;
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap();
+    let line = text.lines().find(|line| line.starts_with("MemAvailable:")).unwrap();
+    let path = std::ffi::CString::new(folder.as_os_str().as_bytes()).unwrap();
+    // SAFETY: all zeros are such a structure; a string that ends with a zero, and a place for what the call writes.
+    let disk = unsafe {
+        let mut disk = std::mem::zeroed::<libc::statvfs>();
+        assert_eq!(libc::statvfs(path.as_ptr(), &mut disk), 0);
+        disk
+    };
+    (line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10, disk.f_bavail * disk.f_frsize)
+}
+
+#[derive(Permanent, Mappable)]
+struct Part<'a> {
+    bytes: &'a [u8],
+    text: &'a str,
+    before: Option<&'a Part<'a>>,
+}
+
+#[test]
+#[ignore = "takes 10 GiB of memory, 4 of a disk, and a minute"]
+fn an_image_above_four_gib_is_written_and_read() {
+    const PART: usize = 64 << 20;
+    let folder = crate::output::Folder::new("four_gib");
+    let (memory, disk) = room(folder.path());
+    if memory < 11 << 30 || disk < 6 << 30 {
+        let why = format!("{} MiB of memory, {} MiB on the disk", memory >> 20, disk >> 20);
+        return permacode_witness::skipped("an image above four GiB", why);
+    }
+    let path = folder.join("image");
+    let arena = CodeArena::builder().reservation(6 << 30).build().unwrap();
+    let mut last: Option<&Part<'_>> = None;
+    // 66 parts, so that the last ones lie above four GiB whatever comes first.
+    for number in 0..66u8 {
+        let loader = arena.load(&format!("part {number}")).unwrap();
+        let mut bytes = vec![number; PART];
+        bytes[PART - 1] = !number;
+        let (bytes, text) =
+            (loader.alloc_slice_copy(&bytes).unwrap(), loader.alloc_str(&format!("part {number}")).unwrap());
+        last = Some(loader.alloc(Part { bytes, text, before: last }).unwrap());
+        loader.finish();
+    }
+    let report = ImageWriter::new(&arena).root("last", last.unwrap()).unwrap().write(&path).unwrap();
+    assert!(report.bytes > 66 * PART && report.bytes as u64 > 1 << 32);
+    drop(arena);
+    // SAFETY: nobody writes to it any more.
+    let image = unsafe { Image::map(&path) }.unwrap().check::<Part<'_>>().unwrap();
+    image.verify().unwrap();
+    for code in [image.open().unwrap(), program::elsewhere(&image)] {
+        let mut at = Some(code.root::<Part<'_>>("last").unwrap());
+        for number in (0..66u8).rev() {
+            let part = at.unwrap();
+            assert_eq!((part.text, part.bytes.len()), (&*format!("part {number}"), PART));
+            assert_eq!([part.bytes[0], part.bytes[PART - 2], part.bytes[PART - 1]], [number, number, !number]);
+            at = part.before;
+        }
+        assert!(at.is_none());
+    }
 }

@@ -2,10 +2,11 @@
 
 use crate::output::Folder;
 use crate::program::{self, Code, assert_is};
-use permacode::CodeArena;
 use permacode::image::{Image, ImageWriter};
+use permacode::{CodeArena, SideTable};
 use permacode_model::ImageFile;
 use permacode_witness::{self as witness, Child, End, namespace};
+use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::ops::Range;
 use std::os::unix::net::UnixStream;
@@ -73,18 +74,21 @@ fn map(path: &Path) -> CodeArena {
     unsafe { Image::map(path) }.unwrap().check::<&[&Code<'_>]>().unwrap().open().unwrap()
 }
 
-/// Reads everything that the image has.
+/// Reads everything that the image has, and counts each function in a table beside it, as an interpreter that runs does.
 fn read_all(code: &CodeArena, name: &str) {
     let all: &&[&Code<'_>] = code.root("all").unwrap();
     assert_eq!(all.len(), 1000);
-    for code in *all {
-        let sites = code.sites.range();
+    let table: SideTable<'_, Cell<u32>> = SideTable::builder(code).build().unwrap();
+    for (number, code) in (1..).zip(*all) {
         assert_eq!(
-            (&*code.name, code.ops, code.kind, sites.len()),
+            (&*code.name, code.ops, code.kind, code.sites.len()),
             (name, &[1, 2, 3, 4, 5][..], program::Kind::Function, name.len())
         );
         assert!(format!("{:?} {:?} {:?}", code.consts, code.lines, code.doc).len() > 300);
+        table.of(code.sites).unwrap()[0].set(number);
     }
+    let sum: u32 = all.iter().map(|code| table.of(code.sites).unwrap()[0].get()).sum();
+    assert_eq!(sum, 1000 * 1001 / 2);
 }
 
 /// Runs `open` in so many processes, not related but by their parent, and looks at all of them while each has what it opened. `None` if one of them
@@ -141,6 +145,7 @@ fn assert_shared(shares: &[Share], window: &Range<usize>, path: &Path) {
 }
 
 #[test]
+#[cfg_attr(permacode_tsan, ignore = "ThreadSanitizer keeps all windows for itself")]
 fn two_four_and_eight_processes_have_each_page_of_an_image_once() {
     for count in [2, 4, 8] {
         let folder = Folder::new(&format!("together_{count}"));
@@ -157,6 +162,7 @@ fn two_four_and_eight_processes_have_each_page_of_an_image_once() {
 }
 
 #[test]
+#[cfg_attr(permacode_tsan, ignore = "ThreadSanitizer keeps all windows for itself")]
 fn processes_of_two_users_have_each_page_once() {
     // SAFETY: takes nothing.
     if unsafe { libc::geteuid() } != 0 {
@@ -178,6 +184,7 @@ fn processes_of_two_users_have_each_page_once() {
 }
 
 #[test]
+#[cfg_attr(permacode_tsan, ignore = "ThreadSanitizer keeps all windows for itself")]
 fn processes_that_were_given_sealed_memory_have_each_page_once() {
     let folder = Folder::new("given");
     let (path, window) = write(&folder, "given");
@@ -194,6 +201,7 @@ fn processes_that_were_given_sealed_memory_have_each_page_once() {
 }
 
 #[test]
+#[cfg_attr(permacode_tsan, ignore = "ThreadSanitizer keeps all windows for itself")]
 fn forked_children_read_what_their_parent_opened_and_copy_nothing() {
     let folder = Folder::new("forked");
     let (path, window) = write(&folder, "forked");
@@ -224,6 +232,7 @@ fn forked_children_read_what_their_parent_opened_and_copy_nothing() {
 
 /// Two containers, each with mounts and a writable layer of its own, on one layer that has the image.
 #[test]
+#[cfg_attr(permacode_tsan, ignore = "ThreadSanitizer keeps all windows for itself")]
 fn containers_on_one_layer_have_each_page_once() {
     let folder = Folder::new("layers");
     for name in ["lower", "upper0", "work0", "upper1", "work1", "merged"] {

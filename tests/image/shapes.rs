@@ -3,6 +3,7 @@
 // Most types are here for their description alone.
 #![allow(dead_code)]
 
+use crate::program;
 use permacode::{Link, Mappable, Name, Permanent, Sites};
 use std::marker::PhantomData;
 use std::mem::offset_of;
@@ -189,4 +190,42 @@ fn names_that_the_output_has_mean_what_they_mean() {
     );
     let named = shape::<hostile::__Lifetime<'_, 3>>();
     assert!(named.contains(" type: &str at ") && named.contains("__value: [bool; 3] at "), "{named}");
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Permanent, Mappable)]
+#[repr(u16)]
+enum Uneven {
+    Short(u8),
+    Long([u8; 24]),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Permanent, Mappable)]
+struct Mixed<'a> {
+    number: u64,
+    uneven: Uneven,
+    text: &'a str,
+    flag: Option<bool>,
+    nested: Option<(char, Option<Uneven>)>,
+}
+
+// Which of several places says `None`, and by which number, is the compiler's choice: another one with another compiler.
+#[test]
+fn an_option_of_a_value_with_many_places_for_none_is_kept() {
+    let arena = permacode::CodeArena::new().unwrap();
+    let loader = arena.load("m").unwrap();
+    let long = Uneven::Long([7; 24]);
+    let mixed = |uneven, flag, nested| Some(Mixed { number: 1, uneven, text: "text", flag, nested });
+    let values = [
+        None,
+        mixed(Uneven::Short(1), None, None),
+        mixed(long, Some(true), Some(('ß', None))),
+        mixed(Uneven::Short(2), Some(false), Some(('x', Some(long)))),
+    ];
+    let kept: &&[Option<Mixed<'_>>] = loader.alloc(loader.alloc_slice_copy(&values).unwrap()).unwrap();
+    loader.seal().unwrap();
+    let file = permacode::image::ImageWriter::new(&arena).root("values", kept).unwrap().seal().unwrap();
+    let image = permacode::image::Image::open_sealed(file).unwrap().check::<&[Option<Mixed<'_>>]>().unwrap();
+    for code in [image.open().unwrap(), program::elsewhere(&image)] {
+        assert_eq!(*code.root::<&[Option<Mixed<'_>>]>("values").unwrap(), values);
+    }
 }

@@ -21,6 +21,7 @@ fn mappings(code: &CodeArena) -> Vec<String> {
 }
 
 #[test]
+#[cfg_attr(permacode_tsan, ignore = "ThreadSanitizer keeps all windows for itself")]
 fn an_image_at_its_window_is_one_shared_mapping_that_cannot_be_written() {
     let code = image("at_its_window").open().unwrap();
     assert_eq!(code.why_not_shared(), None);
@@ -31,6 +32,7 @@ fn an_image_at_its_window_is_one_shared_mapping_that_cannot_be_written() {
 }
 
 #[test]
+#[cfg_attr(permacode_tsan, ignore = "ThreadSanitizer keeps all windows for itself")]
 fn a_second_one_is_moved_and_says_so_and_is_shared_in_half() {
     let image = image("twice");
     let (first, second) = (image.open().unwrap(), image.open().unwrap());
@@ -184,4 +186,16 @@ fn a_large_image_is_loaded_checked_and_opened_or_refused_under_every_limit() {
         Ok(())
     });
     assert!(refused >= 20 && opened >= 20, "{refused} {opened}");
+}
+
+// ThreadSanitizer reserves what lies between its own parts, all windows among it: they are taken, and nothing of it is replaced.
+#[test]
+#[cfg(permacode_tsan)]
+fn under_thread_sanitizer_an_image_is_moved_and_says_who_lies_in_its_window() {
+    let code = image("thread_sanitizer").open().unwrap();
+    let Some(NotShared::WindowTaken { window, by: Some(by) }) = code.why_not_shared() else {
+        panic!("{:?}", code.why_not_shared())
+    };
+    assert!(by.contains("---p") && !code.contains(*window as *const u8), "{by}");
+    assert_is(code.root("main").unwrap(), "thread_sanitizer");
 }

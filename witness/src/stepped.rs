@@ -72,21 +72,27 @@ impl Stepped {
         if set == 0 { Ok(child) } else { Err(io::Error::last_os_error()) }
     }
 
-    /// Runs the child up to the beginning or the end of a system call. `None` if it has ended, as it should.
+    /// Runs the child up to the beginning or the end of a system call. `None` if it has ended, as it should. Signals do not
+    /// get to it, so that it may become another program.
     ///
     /// # Errors
     ///
     /// The child ended otherwise, or the kernel does not tell its calls (before 5.3).
     pub fn step(&mut self) -> io::Result<Option<Stop>> {
-        // SAFETY: this process's own child, which is stopped.
-        if unsafe { libc::ptrace(libc::PTRACE_SYSCALL, self.pid()?, ptr::null_mut::<u8>(), ptr::null_mut::<u8>()) } != 0
-        {
-            return Err(io::Error::last_os_error());
-        }
-        match self.wait()? {
-            Some(0) => Ok(None),
-            Some(end) => Err(io::Error::other(format!("the child ended with {end}"))),
-            None => self.stop().map(Some),
+        loop {
+            let none = ptr::null_mut::<u8>();
+            // SAFETY: this process's own child, which is stopped.
+            if unsafe { libc::ptrace(libc::PTRACE_SYSCALL, self.pid()?, none, none) } != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            match self.wait()? {
+                Some(0) => return Ok(None),
+                Some(end) => return Err(io::Error::other(format!("the child ended with {end}"))),
+                None => {}
+            }
+            if let Some(stop) = self.stop()? {
+                return Ok(Some(stop));
+            }
         }
     }
 
@@ -106,7 +112,8 @@ impl Stepped {
         Ok(calls)
     }
 
-    fn stop(&mut self) -> io::Result<Stop> {
+    /// The call that the child stopped at; `None` if it stopped for a signal.
+    fn stop(&mut self) -> io::Result<Option<Stop>> {
         let mut info = Info::default();
         // SAFETY: this process's own child, which is stopped, and a place for what the call writes.
         let read = unsafe { libc::ptrace(GET_SYSCALL_INFO as _, self.pid()?, size_of::<Info>(), &raw mut info) };
@@ -114,12 +121,12 @@ impl Stepped {
             _ if read <= 0 => return Err(io::Error::last_os_error()),
             ENTRY => None,
             EXIT => Some(info.number),
-            _ => return Err(io::Error::other("the child stopped for another reason")),
+            _ => return Ok(None),
         };
         if returned.is_none() {
             self.call = info.number as libc::c_long;
         }
-        Ok(Stop { call: self.call, returned })
+        Ok(Some(Stop { call: self.call, returned }))
     }
 
     fn pid(&self) -> io::Result<libc::pid_t> {

@@ -163,7 +163,7 @@ impl Header {
         if !page.is_power_of_two() || !(HEADER..=1 << 24).contains(&page) {
             return Err(ImageError::Header("the size of its pages is none"));
         }
-        if [linked, leaf, window].iter().any(|part| part % page != 0) || window <= below {
+        if [linked, leaf, window, below].iter().any(|part| part % page != 0) || window <= below {
             return Err(ImageError::Header("its code does not begin and end with a page"));
         }
         if header.sites > u64::from(u32::MAX) {
@@ -236,6 +236,8 @@ mod tests {
         assert!(matches!(with(|header| header.window = 0), Err(ImageError::Header(_))));
         assert!(matches!(with(|header| header.window = 4097), Err(ImageError::Header(_))));
         assert!(matches!(with(|header| header.linked = 100), Err(ImageError::Header(_))));
+        let below = with(|header| (header.below, header.parent) = (100, Some(header.digest)));
+        assert_eq!(below, Err(ImageError::Header("its code does not begin and end with a page")));
         assert!(matches!(with(|header| header.linked = 4096), Err(ImageError::Length { .. })));
         assert!(matches!(with(|header| header.leaf = usize::MAX & !4095), Err(ImageError::TooLarge)));
         assert!(matches!(with(|header| header.index = isize::MAX as usize / 8), Err(ImageError::Length { .. })));

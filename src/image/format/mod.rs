@@ -37,7 +37,7 @@ pub use error::{Distrust, ImageError};
 pub(in crate::image) use header::{HEADER, Header};
 pub(in crate::image) use index::{Index, ModuleEntry, Root, Run, TypeEntry};
 pub use mismatch::TypeMismatch;
-pub(in crate::image) use names::NameTable;
+pub(in crate::image) use names::{MOST_OF_BUCKET, NameTable};
 pub(in crate::image) use tables::{TablePlaces, Tables};
 pub(in crate::image) use window::{chosen, slot};
 

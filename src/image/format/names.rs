@@ -14,6 +14,9 @@ use super::tables::NamePlace;
 use alloc::vec::Vec;
 use core::hash::{Hasher, SipHasher};
 
+/// Names of a bucket that are looked at. Chance gives a dozen; whoever makes a file of one bucket makes no name slow to find.
+pub(in crate::image) const MOST_OF_BUCKET: usize = 128;
+
 /// The table of names, to be written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::image) struct NameTable {
@@ -36,7 +39,7 @@ impl NameTable {
         }
         let mut key = [0; 16];
         key.copy_from_slice(&all.finalize().as_bytes()[..16]);
-        let buckets = names.len().next_power_of_two();
+        let buckets = bucket_count(names.len());
         let mut entries: Vec<_> = names
             .iter()
             .map(|&(text, at)| {
@@ -72,7 +75,7 @@ pub(super) fn bucket_of(hash: u32, buckets: usize) -> Option<usize> {
     }
 }
 
-/// Returns `true` for a number of buckets that a table may have.
-pub(super) fn is_bucket_count(buckets: usize) -> bool {
-    buckets == 0 || buckets.is_power_of_two() && buckets.ilog2() <= 32
+/// The number of buckets for so many names.
+pub(super) fn bucket_count(names: usize) -> usize {
+    if names == 0 { 0 } else { names.next_power_of_two() }
 }

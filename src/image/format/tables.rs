@@ -71,7 +71,7 @@ impl TablePlaces {
         if u32::try_from(modules).is_err() || u32::try_from(names).is_err() {
             return Err(wrong("it has more modules or names than an arena"));
         }
-        if this.buckets.is_empty() != this.names.is_empty() || !names::is_bucket_count(buckets) {
+        if buckets != names::bucket_count(names) {
             return Err(wrong("its table of names has no such number of buckets"));
         }
         Ok(this)
@@ -169,7 +169,7 @@ impl<'b> Tables<'b> {
             let lies_there = || code.get(name.at..end?);
             name.hash == hash && name.len == text.len() && lies_there() == Some(text.as_bytes())
         };
-        bucket.filter_map(|number| self.name(number)).find(is_it)
+        bucket.take(names::MOST_OF_BUCKET).filter_map(|number| self.name(number)).find(is_it)
     }
 
     /// Returns `true` if a name stands in the bucket of its text.

@@ -4,7 +4,8 @@ use super::digest::Digest;
 use super::error::ImageError;
 use core::ops::Range;
 
-/// Addresses that the kernel, sanitizers and emulators leave free, on each processor.
+/// Addresses that the kernel, AddressSanitizer, valgrind and emulators leave free, on each processor. ThreadSanitizer takes them all: there images
+/// are moved.
 const WINDOWS: Range<usize> = if cfg!(target_arch = "aarch64") {
     0x10_0000_0000..0x28_0000_0000
 } else if cfg!(target_arch = "x86_64") {

@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use super::finder::Finder;
-use crate::image::format::{ImageError, Index, Tables};
+use crate::image::format::{ImageError, Index, MOST_OF_BUCKET, Tables};
 use crate::image::shape::{Fingerprint, TEXT};
 
 /// Checks all names of an image.
@@ -20,6 +20,9 @@ pub(super) fn check_names(tables: Tables<'_>, index: &Index, code: &[u8]) -> Res
             return wrong("the buckets of its names do not ascend");
         };
         next = numbers.end;
+        if numbers.len() > MOST_OF_BUCKET {
+            return wrong("a bucket of names has more than chance gives it");
+        }
         for number in numbers {
             let Some(name) = tables.name(number) else { return wrong("a name is none") };
             let end = name.at.checked_add(name.len);

@@ -6,11 +6,21 @@
 //! ```
 //!
 //! The language defines only some of these. So the compiler is asked. Each part of the value that has bytes which are no value of it is a
-//! candidate: an address of zero, a `bool` of two. The one with which the `Option` matches `None`, whatever the other bytes are, is it.
+//! candidate: an address, a `bool`, a tag. A value gets the bytes that `None` has at such a place. If it says `None` then, that is the place.
+//!
+//! ```text
+//!   Some     ├ u64 ────┼ bool ┼ address ┤     each part a value
+//!   None     ├ ??????? ┼ 2 ───┼ ??????? ┤     undefined, but for the place that is looked for
+//!
+//!   asked    ├ u64 ────┼ bool ┼ ??????? ┤     says `Some`: what is undefined is not looked at
+//!            ├ u64 ────┼ 2 ───┼ address ┤     says `None`
+//! ```
+//!
+//! So no number is read that is none of its type: a compiler may refuse that in a constant, and newer ones do.
 
 use super::Mappable;
-use super::probe::Probe;
-use super::shape::{Field, Kind, Shape, Variant};
+use super::shape::{Field, Kind, Shape};
+use core::mem::MaybeUninit;
 
 /// A number at a place in an `Option` that says `None`.
 #[derive(Clone, Copy)]
@@ -37,15 +47,10 @@ pub(super) const fn niche_of<T: Mappable>() -> Niche {
 
 const fn search<T: Mappable>(shape: &Shape, at: usize) -> Option<Niche> {
     match shape.kind {
-        Kind::Value(_) | Kind::Slice(_) | Kind::Text | Kind::Name => ask::<T>(at, size_of::<usize>(), 0),
-        Kind::NonZero => ask::<T>(at, shape.size(), 0),
-        Kind::Bool => ask::<T>(at, 1, 2),
-        Kind::Char => ask::<T>(at, 4, char::MAX as u128 + 1),
-        Kind::Option { none: Niche { offset, width, none }, .. } => either(
-            ask::<T>(at + offset, width, cut(none.wrapping_add(1), width)),
-            ask::<T>(at + offset, width, cut(none.wrapping_sub(1), width)),
-        ),
-        Kind::Enum { tag, variants } => search_tag::<T>(at, tag, variants),
+        Kind::Value(_) | Kind::Slice(_) | Kind::Text | Kind::Name => ask::<T>(at, size_of::<usize>()),
+        Kind::NonZero | Kind::Bool | Kind::Char => ask::<T>(at, shape.size()),
+        Kind::Option { none: Niche { offset, width, .. }, .. } => ask::<T>(at + offset, width),
+        Kind::Enum { tag, .. } => ask::<T>(at, tag),
         Kind::Struct(fields) => search_fields::<T>(at, fields),
         Kind::Array { element, len } if len > 0 => search::<T>(element, at),
         _ => None,
@@ -64,49 +69,73 @@ const fn search_fields<T: Mappable>(at: usize, fields: &[Field]) -> Option<Niche
     None
 }
 
-/// Tries the numbers right outside of the tags, taken as signed and as unsigned ones.
-const fn search_tag<T: Mappable>(at: usize, width: usize, variants: &[Variant]) -> Option<Niche> {
-    let half = 1u128 << (width * 8 - 1);
-    let [mut least, mut most] = [variants[0].tag as u128; 2];
-    // Signed numbers are in the order of unsigned ones with the upper bit flipped.
-    let [mut lowest, mut highest] = [variants[0].tag as u128 ^ half; 2];
-    let mut i = 1;
-    while i < variants.len() {
-        let tag = variants[i].tag as u128;
-        least = if tag < least { tag } else { least };
-        most = if tag > most { tag } else { most };
-        lowest = if tag ^ half < lowest { tag ^ half } else { lowest };
-        highest = if tag ^ half > highest { tag ^ half } else { highest };
+/// Asks whether a value says `None` with the bytes that `None` has at a place, and for these as a number.
+const fn ask<T: Mappable>(offset: usize, width: usize) -> Option<Niche> {
+    assert!(offset + width <= size_of::<Option<T>>() && width <= size_of::<u128>(), "outside of the value");
+    let none = MaybeUninit::new(None::<T>);
+    let mut probe = MaybeUninit::<Option<T>>::zeroed();
+    fill::<T>(&mut probe, T::SHAPE, 0);
+    let from = none.as_ptr().cast::<u8>();
+    // SAFETY: within both, as was asserted. Bytes of `None` that are undefined are copied as such.
+    unsafe { from.add(offset).copy_to_nonoverlapping(probe.as_mut_ptr().cast::<u8>().add(offset), width) };
+    // SAFETY: part of the constant that describes `Option<T>`; the match reads the tag alone. It lies at a place that is a value's, or at the
+    // one that was copied.
+    if !unsafe { &*probe.as_ptr() }.is_none() {
+        return None;
+    }
+    let mut number = [0; size_of::<u128>()];
+    let mut i = 0;
+    while i < width {
+        let to = if cfg!(target_endian = "big") { number.len() - width + i } else { i };
+        // SAFETY: within the value. These bytes tell `None`, so they are defined.
+        number[to] = unsafe { from.add(offset + i).read() };
         i += 1;
     }
-    either(
-        either(ask::<T>(at, width, cut(most + 1, width)), ask::<T>(at, width, cut(least.wrapping_sub(1), width))),
-        either(
-            ask::<T>(at, width, cut((highest ^ half) + 1, width)),
-            ask::<T>(at, width, cut((lowest ^ half).wrapping_sub(1), width)),
-        ),
-    )
+    Some(Niche { offset, width, none: u128::from_ne_bytes(number) })
 }
 
-/// Asks whether a number at a place says `None`, whatever the other bytes are, and the numbers beside it do not.
-const fn ask<T: Mappable>(offset: usize, width: usize, none: u128) -> Option<Niche> {
-    let says = says_none::<T>(0, offset, width, none) && says_none::<T>(0xff, offset, width, none);
-    let others = says_none::<T>(0, offset, width, none ^ 1) || says_none::<T>(0xff, offset, width, none ^ 1);
-    if says && !others { Some(Niche { offset, width, none }) } else { None }
+/// Makes the bytes at an offset those of some value. They are zeros.
+const fn fill<T: Mappable>(probe: &mut MaybeUninit<Option<T>>, shape: &Shape, at: usize) {
+    match shape.kind {
+        Kind::NonZero => put(probe, at, shape.size(), u128::MAX),
+        Kind::Value(_) | Kind::Slice(_) | Kind::Text | Kind::Name => put(probe, at, size_of::<usize>(), u128::MAX),
+        Kind::Bits | Kind::TextByte | Kind::Bool | Kind::Char | Kind::Link(_) | Kind::Sites => {}
+        Kind::Option { value, .. } => fill(probe, value, at),
+        Kind::Array { element, len } => {
+            // The first alone may say `None`.
+            if len > 0 {
+                fill(probe, element, at);
+            }
+        }
+        Kind::Struct(fields) => fill_fields(probe, fields, at),
+        Kind::Enum { tag, variants } => {
+            if !variants.is_empty() {
+                put(probe, at, tag, variants[0].tag as u128);
+                fill_fields(probe, variants[0].fields, at);
+            }
+        }
+    }
 }
 
-const fn says_none<T: Mappable>(fill: u8, offset: usize, width: usize, number: u128) -> bool {
-    let probe = Probe::<Option<T>>::with_bytes(fill, offset, width, number);
-    // SAFETY: part of the constant that describes `Option<T>`; the match reads the tag alone.
-    unsafe { probe.get() }.is_none()
+const fn fill_fields<T: Mappable>(probe: &mut MaybeUninit<Option<T>>, fields: &[Field], at: usize) {
+    let mut i = 0;
+    while i < fields.len() {
+        fill(probe, fields[i].shape, at + fields[i].offset);
+        i += 1;
+    }
 }
 
-const fn cut(number: u128, width: usize) -> u128 {
-    if width >= 16 { number } else { number & ((1 << (width * 8)) - 1) }
-}
-
-const fn either(one: Option<Niche>, other: Option<Niche>) -> Option<Niche> {
-    if one.is_some() { one } else { other }
+/// Puts the low bytes of a number at an offset.
+const fn put<T>(probe: &mut MaybeUninit<T>, at: usize, width: usize, number: u128) {
+    assert!(at + width <= size_of::<T>() && width <= size_of::<u128>(), "outside of the value");
+    let bytes = number.to_ne_bytes();
+    let from = if cfg!(target_endian = "big") { bytes.len() - width } else { 0 };
+    let mut i = 0;
+    while i < width {
+        // SAFETY: within the value, as was asserted.
+        unsafe { probe.as_mut_ptr().cast::<u8>().add(at + i).write(bytes[from + i]) };
+        i += 1;
+    }
 }
 
 #[cfg(test)]

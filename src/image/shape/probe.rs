@@ -36,21 +36,6 @@ impl<T> Probe<T> {
         probe
     }
 
-    /// The same, with the low bytes of a number at an offset.
-    pub(super) const fn with_bytes(fill: u8, offset: usize, width: usize, number: u128) -> Self {
-        let mut probe = Self::new(fill);
-        assert!(offset + width <= size_of::<T>() && width <= size_of::<u128>(), "outside of the value");
-        let bytes = number.to_ne_bytes();
-        let from = if cfg!(target_endian = "big") { bytes.len() - width } else { 0 };
-        let mut i = 0;
-        while i < width {
-            // SAFETY: within the value, as was asserted.
-            unsafe { probe.0.as_mut_ptr().cast::<u8>().add(offset + i).write(bytes[from + i]) };
-            i += 1;
-        }
-        probe
-    }
-
     /// The bytes as a value, of which only the tag may be read.
     ///
     /// # Safety
