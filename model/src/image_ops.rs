@@ -1,24 +1,81 @@
 //! Changes of a good image, as data: each is refused, or leaves values that can be read, the same at the window and moved.
+//!
+//! ```text
+//!   good image ─ taken apart ─ changes of tables, the window, references ─ put together ─ changes of bytes ─▶ check ─▶ read twice
+//! ```
+//!
+//! Changes of the first kind know the format: the header's check and the file's length are right afterwards.
 
+use crate::image_file::{HEADER, ImageFile, WINDOW};
+use crate::image_graph::{Code, Other, good, read_all};
 use arbitrary::Arbitrary;
-use permacode::image::{Image, ImageWriter, OpenImage};
-use permacode::{CodeArena, Error, Link, Loader, Mappable, Name, Permanent, Sites};
+use permacode::CodeArena;
+use permacode::image::Image;
 use std::fs::File;
 use std::io::Write;
+use std::os::fd::FromRawFd;
 
-/// Bytes of a header, which a check of its own guards.
-const HEADER: usize = 4096;
+/// Changes of one kind that are made at most: what is changed at more places is refused at the first.
+const MOST: usize = 6;
 
 /// Changes that are made one after the other.
 #[derive(Clone, Debug, Arbitrary)]
 pub struct ImageCase {
-    /// The changes.
+    /// Changes of the parts.
+    pub parts: Vec<PartChange>,
+    /// Changes of the bytes, made afterwards.
     pub changes: Vec<ImageChange>,
-    /// `true` for a program that does not know all types of the image.
-    pub knows_less: bool,
+    /// The types of the program that opens it.
+    pub knows: Knows,
 }
 
-/// A change of an image. Places count from the end of the header, and from the beginning again.
+/// The types that a program knows, of those in the image.
+#[derive(Clone, Copy, Debug, Arbitrary)]
+pub enum Knows {
+    /// All of them.
+    All,
+    /// Some of them.
+    Less,
+    /// Some of them, and then all.
+    LessThenAll,
+}
+
+/// A change of the parts of an image. Numbers of rows count from the beginning again.
+#[derive(Clone, Copy, Debug, Arbitrary)]
+pub enum PartChange {
+    /// A number of the header is another one.
+    Header(u8, u64),
+    /// The image is written for another window, as if by its writer.
+    Window(u64),
+    /// The values of a type have another size.
+    TypeSize(u8, u8),
+    /// Two types have each other's fingerprints.
+    TypeSwap(u8, u8),
+    /// A type is there twice.
+    TypeCopy(u8),
+    /// A root is of another type, or lies elsewhere.
+    Root(u8, u8, i16),
+    /// A run is of another type.
+    RunType(u8, u8),
+    /// A run is of another module.
+    RunModule(u8, u32),
+    /// A run begins elsewhere.
+    RunStart(u8, i16),
+    /// A run has more elements, or fewer.
+    RunLen(u8, i8),
+    /// A run becomes two, of which the second may be of another type.
+    RunSplit(u8, u8, u8),
+    /// A run is there no more.
+    RunGone(u8),
+    /// A run is there twice.
+    RunCopy(u8),
+    /// A word leads to an element of a run, and is marked.
+    Refer(u16, u8, u8),
+    /// The half without addresses becomes longer by a page, or the other one.
+    Longer(bool),
+}
+
+/// A change of an image's bytes. Places count from the end of the header, and from the beginning again.
 #[derive(Clone, Copy, Debug, Arbitrary)]
 pub enum ImageChange {
     /// A bit is flipped.
@@ -37,52 +94,116 @@ pub enum ImageChange {
     Cut(u32),
 }
 
-#[derive(Permanent, Mappable)]
-#[repr(u8)]
-enum Const<'a> {
-    Nil,
-    Bool(bool),
-    Char(char),
-    Str(&'a str),
-    Tuple(&'a [Const<'a>]),
-    Code(&'a Code<'a>),
-}
-
-#[derive(Permanent, Mappable)]
-struct Code<'a> {
-    name: Name<'a>,
-    ops: &'a [u8],
-    consts: &'a [Const<'a>],
-    first: Option<&'a Const<'a>>,
-    parent: Link<'a, Code<'a>>,
-    other: Link<'a, Other<'a>>,
-    sites: Sites,
-}
-
-/// A type that some programs do not know.
-#[derive(Permanent, Mappable)]
-struct Other<'a> {
-    text: Option<&'a str>,
-    numbers: [u16; 3],
-}
-
 impl ImageCase {
-    /// Makes the changes, and reads what is left.
+    /// Makes the changes, and reads what is left. Returns `true` if something was left to read.
     ///
     /// # Panics
     ///
-    /// An image that was checked reads otherwise at its window and elsewhere.
-    pub fn check(&self) {
+    /// An image that was checked reads otherwise at its window and elsewhere, or gives a root of a type that was not checked.
+    pub fn check(&self) -> bool {
         let mut bytes = good();
-        self.changes.iter().for_each(|&change| change.make(&mut bytes));
+        if !self.parts.is_empty() {
+            let mut file = ImageFile::of(&bytes);
+            self.parts.iter().take(MOST).for_each(|&change| change.make(&mut file));
+            bytes = file.bytes();
+        }
+        self.changes.iter().take(MOST).for_each(|&change| change.make(&mut bytes));
         // SAFETY: the file has no name, and is not written to any more.
-        let Ok(image) = (unsafe { Image::map_file(file(&bytes), 0) }) else { return };
+        let Ok(image) = (unsafe { Image::map_file(file(&bytes), 0) }) else { return false };
         let _ = image.verify();
-        let checked = if self.knows_less { image.check::<Other<'_>>() } else { image.check::<Code<'_>>() };
-        let Ok(checked) = checked else { return };
-        let (Ok(one), Ok(other)) = (checked.open(), checked.open()) else { return };
+        let checked = match self.knows {
+            Knows::All => image.check::<Code<'_>>(),
+            Knows::Less => image.check::<Other<'_>>(),
+            Knows::LessThenAll => image.check::<Other<'_>>().and_then(Image::check::<Code<'_>>),
+        };
+        let Ok(checked) = checked else { return false };
+        let elsewhere = CodeArena::builder().image(&checked).anywhere().build();
+        let (Ok(one), Ok(other)) = (checked.open(), elsewhere) else { return false };
         assert_eq!(read_all(&one), read_all(&other));
+        assert!(!matches!(self.knows, Knows::Less) || one.root::<Code<'_>>("main").is_err(), "nobody checked it");
+        true
     }
+}
+
+/// The row of this number, counted from the beginning again.
+fn row<T>(rows: &mut [T], number: u8) -> Option<&mut T> {
+    let len = rows.len().max(1);
+    rows.get_mut(usize::from(number) % len)
+}
+
+impl PartChange {
+    fn make(self, file: &mut ImageFile) {
+        /// Numbers of the header that are neither sizes nor their check.
+        const NUMBERS: [usize; 7] = [32, WINDOW, 72, 80, 88, 96, 104];
+        match self {
+            Self::Header(which, number) => file.set_number(NUMBERS[usize::from(which) % NUMBERS.len()], number),
+            Self::Window(to) => file.rebase((to % (1 << 47)) & !4095),
+            Self::TypeSize(of, size) => row(&mut file.types, of).into_iter().for_each(|row| row.size = size.into()),
+            Self::TypeSwap(one, other) => {
+                let [one, other] = [one, other].map(|row| usize::from(row) % file.types.len());
+                let fingerprint = file.types[one].fingerprint;
+                file.types[one].fingerprint = file.types[other].fingerprint;
+                file.types[other].fingerprint = fingerprint;
+            }
+            Self::TypeCopy(of) => {
+                let copy = row(&mut file.types, of).cloned();
+                file.types.extend(copy);
+            }
+            Self::Root(number, of, at) => {
+                if let Some(row) = row(&mut file.roots, number) {
+                    (row.of, row.at) = (of.into(), row.at.wrapping_add_signed(at.into()));
+                }
+            }
+            Self::RunType(run, of) => {
+                let of = u32::from(of) % file.types.len() as u32;
+                row(&mut file.runs, run).into_iter().for_each(|row| row.of = of);
+            }
+            Self::RunModule(run, module) => row(&mut file.runs, run).into_iter().for_each(|row| row.module = module),
+            Self::RunStart(run, by) => {
+                row(&mut file.runs, run)
+                    .into_iter()
+                    .for_each(|row| row.start = row.start.wrapping_add_signed(by.into()));
+            }
+            Self::RunLen(run, by) => {
+                row(&mut file.runs, run).into_iter().for_each(|row| row.len = row.len.wrapping_add_signed(by.into()));
+            }
+            Self::RunSplit(run, at, of) => split(file, run, at, of),
+            Self::RunGone(run) if !file.runs.is_empty() => {
+                file.runs.remove(usize::from(run) % file.runs.len());
+            }
+            Self::RunGone(_) => {}
+            Self::RunCopy(run) => {
+                if let Some(&mut copy) = row(&mut file.runs, run) {
+                    file.runs.insert(usize::from(run) % file.runs.len(), copy);
+                }
+            }
+            Self::Refer(at, run, element) => {
+                let size = |of: u32| file.types.get(of as usize).map_or(0, |row| row.size);
+                let Some(&run) = file.runs.get(usize::from(run) % file.runs.len().max(1)) else { return };
+                let to = run.start.wrapping_add(u64::from(element) % run.len.max(1) * size(run.of));
+                file.refer(usize::from(at) * 8 % file.linked.len().max(8), to);
+            }
+            Self::Longer(leaf) => {
+                let half = if leaf { &mut file.leaf } else { &mut file.linked };
+                half.resize(half.len() + 4096, 0);
+            }
+        }
+    }
+}
+
+/// Makes two runs of one.
+fn split(file: &mut ImageFile, run: u8, at: u8, of: u8) {
+    let Some(number) = usize::from(run).checked_rem(file.runs.len()) else { return };
+    let first = &mut file.runs[number];
+    let (mut second, len) = (*first, u64::from(at).min(first.len));
+    first.len = len;
+    let size = file.types.get(second.of as usize).map_or(0, |row| row.size);
+    (second.start, second.len) = (second.start.wrapping_add(len * size), second.len - len);
+    if let Some(of) = u32::from(of).checked_rem(file.types.len() as u32 * 2).filter(|&of| of < file.types.len() as u32)
+    {
+        second.of = of;
+    }
+    file.runs.insert(number + 1, second);
 }
 
 impl ImageChange {
@@ -91,7 +212,7 @@ impl ImageChange {
             bytes.get(at..at + 8).map_or(0, |word| u64::from_ne_bytes(word.try_into().unwrap()))
         };
         let [page, index, linked, leaf, window] = [32, 40, 48, 56, 64].map(|at| number(bytes, at) as usize);
-        let code = (HEADER + index).next_multiple_of(page.max(1));
+        let code = HEADER.saturating_add(index).checked_next_multiple_of(page.max(1)).unwrap_or(usize::MAX);
         let room = bytes.len().saturating_sub(HEADER + 8).max(1);
         let place = |at: u32| HEADER + at as usize % room;
         let word = |at: u32| place(at) / 8 * 8;
@@ -104,14 +225,14 @@ impl ImageChange {
             Self::Bit(at, bit) => bytes[place(at)] ^= 1 << (bit % 8),
             Self::Byte(at, byte) => bytes[place(at)] = byte,
             Self::Number(at, number) => put(word(at), number),
-            Self::Address(at, to) => put(word(at), (window + to as usize % (linked + leaf).max(1)) as u64),
+            Self::Address(at, to) => put(word(at), window.wrapping_add(to as usize % (linked + leaf).max(1)) as u64),
             Self::Word(at, from) => {
                 let other = number(bytes, word(from));
                 bytes[word(at)..word(at) + 8].copy_from_slice(&other.to_ne_bytes());
             }
             Self::Mark(at) => {
-                let (at, marks) = (at as usize % (linked / 8).max(1), code + linked + leaf);
-                if let Some(byte) = bytes.get_mut(marks + at / 8) {
+                let (at, marks) = (at as usize % (linked / 8).max(1), code.saturating_add(linked + leaf));
+                if let Some(byte) = bytes.get_mut(marks.saturating_add(at / 8)) {
                     *byte ^= 1 << (at % 8);
                 }
             }
@@ -121,91 +242,10 @@ impl ImageChange {
     }
 }
 
-fn good() -> Vec<u8> {
-    let load = || -> Result<Vec<u8>, Error> {
-        let arena = CodeArena::new()?;
-        let loader = arena.load("m")?;
-        let main = lower(&loader)?;
-        loader.finish();
-        let mut bytes = Vec::new();
-        let writer = ImageWriter::new(&arena)
-            .root("main", main)
-            .and_then(|writer| writer.root("other", main.other.get().unwrap()));
-        writer.and_then(|writer| writer.write_to(&mut bytes)).unwrap();
-        Ok(bytes)
-    };
-    load().unwrap()
-}
-
-fn lower<'x>(loader: &Loader<'x>) -> Result<&'x Code<'x>, Error> {
-    let code = |name: &str, consts: &'x [Const<'x>]| {
-        let ops = loader.alloc_slice_copy(name.as_bytes())?;
-        let (name, sites) = (loader.intern_name(name)?, loader.sites(3)?);
-        loader.alloc(Code {
-            name,
-            ops,
-            consts,
-            first: consts.first(),
-            parent: Link::unset(),
-            other: Link::unset(),
-            sites,
-        })
-    };
-    let tuple = loader.alloc_slice_fill_iter([Const::Nil, Const::Bool(true), Const::Char('ß')])?;
-    let inner = code("größer", tuple)?;
-    let text = loader.alloc_str("ein Text")?;
-    let consts = [Const::Str(text), Const::Str(&text[2..5]), Const::Tuple(&tuple[1..]), Const::Code(inner)];
-    let outer = code("outer", loader.alloc_slice_fill_iter(consts)?)?;
-    loader.link(&inner.parent, outer)?;
-    let other = loader.alloc(Other { text: Some(text), numbers: [1, 2, 3] })?;
-    loader.link(&outer.other, other)?;
-    Ok(outer)
-}
-
-/// A file without a name.
+/// A memory file with these bytes.
 fn file(bytes: &[u8]) -> File {
-    static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
-    let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let path = std::env::temp_dir().join(format!("permacode-model-{}-{number}", std::process::id()));
-    let mut file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
-    let _ = std::fs::remove_file(&path);
+    // SAFETY: a string that ends with a zero, and flags. The descriptor is new.
+    let mut file = unsafe { File::from_raw_fd(libc::memfd_create(c"image".as_ptr(), libc::MFD_CLOEXEC)) };
     file.write_all(bytes).unwrap();
     file
-}
-
-fn read_all(image: &OpenImage) -> String {
-    let mut text = String::new();
-    if let Ok(code) = image.root::<Code<'_>>("main") {
-        read(code, 4, &mut text);
-    }
-    if let Ok(other) = image.root::<Other<'_>>("other") {
-        read_other(other, &mut text);
-    }
-    text
-}
-
-fn read(code: &Code<'_>, depth: u32, text: &mut String) {
-    *text += &format!("{:?} {:?} {:?} ", code.name.chars().rev().collect::<String>(), code.ops, code.sites.range());
-    code.consts.iter().take(20).chain(code.first).for_each(|constant| read_const(constant, depth, text));
-    if let (Some(parent), 1..) = (code.parent.get(), depth) {
-        read(parent, depth - 1, text);
-    }
-    code.other.get().into_iter().for_each(|other| read_other(other, text));
-}
-
-fn read_const(constant: &Const<'_>, depth: u32, text: &mut String) {
-    match constant {
-        Const::Nil => *text += "nil ",
-        Const::Bool(flag) => *text += if *flag { "true " } else { "false " },
-        Const::Char(char) => text.push(*char),
-        Const::Str(string) => text.extend(string.chars().rev()),
-        Const::Tuple(tuple) if depth > 0 => tuple.iter().take(20).for_each(|each| read_const(each, depth - 1, text)),
-        Const::Code(code) if depth > 0 => read(code, depth - 1, text),
-        Const::Tuple(_) | Const::Code(_) => {}
-    }
-}
-
-fn read_other(other: &Other<'_>, text: &mut String) {
-    text.extend(other.text.into_iter().flat_map(str::chars));
-    *text += &format!("{:?}", other.numbers);
 }

@@ -9,6 +9,10 @@ mod code_ops;
 mod heap_model;
 mod heap_ops;
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod image_file;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod image_graph;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod image_ops;
 mod ref_model;
 mod ref_ops;
@@ -24,7 +28,9 @@ mod sweep_ops;
 pub use code_ops::{Block, CodeCase, CodeOp};
 pub use heap_ops::{HeapCase, HeapOp, Shape};
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-pub use image_ops::{ImageCase, ImageChange};
+pub use image_file::{ImageFile, RootRow, RunRow, TypeRow};
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+pub use image_ops::{ImageCase, ImageChange, Knows, PartChange};
 pub use ref_ops::{Fuse, RefCase, RefOp};
 pub use reserve::Reserve;
 pub use side_ops::{At, SideCase, SideOp};

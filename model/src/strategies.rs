@@ -53,9 +53,11 @@ pub fn side(reserve: Reserve) -> impl Strategy<Value = SideCase> {
     (any::<u16>(), vec(any_op, 0..200)).prop_map(move |(capacity, ops)| SideCase { reserve, capacity, ops })
 }
 
-/// Makes cases of up to four changes of an image.
+/// Makes cases of up to four changes of an image, of its parts or of its bytes.
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 pub fn image() -> impl Strategy<Value = ImageCase> {
     let change = vec(any::<u8>(), 16).prop_map(|bytes| op(&bytes));
-    (vec(change, 1..5), any::<bool>()).prop_map(|(changes, knows_less)| ImageCase { changes, knows_less })
+    let part = vec(any::<u8>(), 16).prop_map(|bytes| op(&bytes));
+    let knows = vec(any::<u8>(), 4).prop_map(|bytes| op(&bytes));
+    (vec(part, 0..3), vec(change, 0..3), knows).prop_map(|(parts, changes, knows)| ImageCase { parts, changes, knows })
 }

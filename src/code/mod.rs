@@ -29,4 +29,6 @@ pub use value::{OneLifetime, Tracer, shorten};
 pub(crate) use arena::{CodeArena, Counted, Share};
 pub(crate) use load::{BlockNote, BlockSource, Loader};
 pub(crate) use store::Returns;
+#[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
+pub(crate) use store::{Preface, Prefix, PrefixPart, PrefixPlaced};
 pub(crate) use value::{Block, Found, Kind, Permanent, Reference, SiteCounter, SitePool, SiteRange, Sites};

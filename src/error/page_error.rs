@@ -38,6 +38,8 @@ pub enum PageCall {
     SealFile,
     /// The file put in the place of the pages.
     Replace,
+    /// A file mapped, for an arena that begins with an [image](crate::image).
+    MapFile,
     /// The mapping fixed, for the level [`Fixed`](crate::code::Protection::Fixed).
     Fix,
     /// Huge pages.
@@ -87,6 +89,7 @@ impl fmt::Display for PageCall {
             Self::WriteFile => "write to a memory file",
             Self::SealFile => "seal a memory file",
             Self::Replace => "put a sealed memory file in the place of pages",
+            Self::MapFile => "map a file",
             Self::Fix => "fix a mapping for ever",
             Self::Huge => "use huge pages",
             Self::Plain => "use small pages alone",

@@ -1,14 +1,14 @@
 //! Images: loaded code that any process maps as it is, at the address that it was written for.
 //!
-//! [`ImageWriter`] makes one of an arena, [`Image`] is a file whose bytes are proved or vouched for, and [`OpenImage`] is mapped.
-//! [`Mappable`](crate::Mappable) says which types may lie in one.
+//! [`ImageWriter`] makes one of an arena, [`Image`] is a file whose bytes are proved or vouched for, and an arena
+//! [begins](crate::code::CodeArenaBuilder::image) with it. [`Mappable`](crate::Mappable) says which types may lie in one.
 //!
 //! | | |
 //! | --- | --- |
 //! | [`ImageWriter`], [`WriteReport`] | what some roots lead to, written to a file, to sealed memory or to a stream |
 //! | [`WriteProgress`], [`WritePhase`] | how far a writer has come |
-//! | [`Image`], [`CheckOptions`], [`Digest`] | a file with an image: opened, checked, verified |
-//! | [`OpenImage`], [`NotShared`] | its values by name; why it is not shared as a whole |
+//! | [`Image`], [`ImageOptions`], [`CheckOptions`], [`Digest`] | a file with an image: opened, checked, verified |
+//! | [`CodeArena::root`](crate::CodeArena::root), [`NotShared`] | its values by name; why it is not shared as a whole |
 //! | [`Fingerprint`], [`Shape`] | whether two programs lay out a type alike; the description of a type |
 //! | [`ImageError`], [`Distrust`] | why an image was not written, or is not used |
 // shape       what a type looks like, and who may ask
@@ -22,7 +22,7 @@ pub(crate) mod shape;
 pub(crate) mod write;
 
 pub use format::{Digest, Distrust, ImageError};
-pub use open::{CheckOptions, Image, NotShared, OpenImage};
+pub use open::{CheckOptions, Image, ImageOptions, NotShared};
 #[doc(hidden)]
 pub use shape::{Field, Probe, Proven, Variant};
 pub use shape::{Fingerprint, Shape};

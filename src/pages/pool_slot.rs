@@ -70,6 +70,13 @@ impl PoolSlot {
         if fits && self.becomes(SPARE, LIVE) { NonNull::new(self.base.load(Relaxed)) } else { None }
     }
 
+    /// The spare, if it is of this length and lies at this address: the caller's from here on.
+    pub(super) fn take_at(&self, len: usize, address: usize) -> Option<NonNull<u8>> {
+        // Acquire: whoever sees it spare sees where it lies. A place keeps its base, so what is taken then is what was looked at.
+        let fits = self.state.load(Acquire) == SPARE && self.base.load(Relaxed).addr() == address;
+        if fits { self.take(len) } else { None }
+    }
+
     /// The length of the spare, if there is one.
     pub(super) fn spare(&self) -> Option<usize> {
         // Acquire: whoever sees it spare sees its length.

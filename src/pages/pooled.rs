@@ -92,6 +92,18 @@ impl PooledPages {
         Ok(Self { places: all.into_boxed_slice() })
     }
 
+    /// Reserves, and keeps what was reserved if a place is vacant.
+    fn keep(
+        &self,
+        reserve: impl FnOnce() -> Result<NonNull<u8>, PageError>,
+        bytes: usize,
+    ) -> Result<NonNull<u8>, PageError> {
+        let vacant = self.places.iter().find(|place| place.claim());
+        let made = reserve();
+        vacant.iter().for_each(|place| place.made(made.ok().map(|base| (base, bytes))));
+        made
+    }
+
     /// The place of a reservation in use that an address lies in.
     fn place_of(&self, at: NonNull<u8>) -> Option<&PoolSlot> {
         self.places.iter().find(|place| place.holds(at))
@@ -119,16 +131,22 @@ unsafe impl PageSource for PooledPages {
         if let Some(spare) = self.places.iter().find_map(|place| place.take(bytes)) {
             return Ok(spare);
         }
-        let vacant = self.places.iter().find(|place| place.claim());
-        let made = SystemPages.reserve(bytes);
-        vacant.iter().for_each(|place| place.made(made.ok().map(|base| (base, bytes))));
-        made
+        self.keep(|| SystemPages.reserve(bytes), bytes)
+    }
+
+    fn reserve_near(&self, bytes: usize, wish: usize) -> Result<NonNull<u8>, PageError> {
+        if let Some(spare) = self.places.iter().find_map(|place| place.take_at(bytes, wish)) {
+            return Ok(spare);
+        }
+        let made = self.keep(|| SystemPages.reserve_near(bytes, wish), bytes);
+        // Under a limit, what is kept is all that there is.
+        made.or_else(|refused| self.places.iter().find_map(|place| place.take(bytes)).ok_or(refused))
     }
 
     unsafe fn apply(&self, step: Step, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         // Noted before, because a refusal may come half-way. The kernel keeps the advice of `Plain` with the mapping, so that a part which is
         // mapped anew would not merge with the rest.
-        if matches!(step, Step::Commit | Step::Plain) {
+        if matches!(step, Step::Commit | Step::Plain | Step::MapFile { .. }) {
             self.place_of(at).iter().for_each(|place| place.note_use(at, bytes));
         }
         // SAFETY: the caller's contract.

@@ -89,7 +89,18 @@ impl<K> Reservation<K> {
     pub(crate) fn new(source: Source, len: usize) -> Result<Self, Error> {
         let page = source.page_size()?;
         let base = source.pages().reserve(len)?;
-        Ok(Self { base, len, page, source, calls: AtomicUsize::new(1), kind: PhantomData })
+        Ok(Self::of(source, base, len, page))
+    }
+
+    /// Reserves `len` bytes as [`new`](Self::new) does, at an address if that can be had.
+    pub(crate) fn near(source: Source, len: usize, wish: usize) -> Result<Self, Error> {
+        let page = source.page_size()?;
+        let base = source.pages().reserve_near(len, wish)?;
+        Ok(Self::of(source, base, len, page))
+    }
+
+    fn of(source: Source, base: NonNull<u8>, len: usize, page: PageSize) -> Self {
+        Self { base, len, page, source, calls: AtomicUsize::new(1), kind: PhantomData }
     }
 
     #[inline]

@@ -108,6 +108,29 @@ pub unsafe trait PageSource: Send + Sync {
     /// Address space is exhausted or limited (`RLIMIT_AS`).
     fn reserve(&self, bytes: usize) -> Result<NonNull<u8>, PageError>;
 
+    /// Takes address space as [`reserve`](Self::reserve) does: at an address if all of the range is free there, and elsewhere if it is not. Once
+    /// for each arena that begins with an [image](crate::image), which wishes to lie where its file was written for.
+    ///
+    /// It never takes the place of anything. Unless it is implemented, the wish is not heard.
+    ///
+    /// # Errors
+    ///
+    /// As for `reserve`. An address that is taken is none.
+    ///
+    /// ```
+    /// use permacode::pages::{OrdinaryPages, PageSource};
+    ///
+    /// let wish = 0x4000_0000_0000_u64 as usize;
+    /// let at = OrdinaryPages.reserve_near(4096, wish)?; // memory of the global allocator, wherever that is
+    /// // SAFETY: one whole reservation of this source, used by nobody.
+    /// unsafe { OrdinaryPages.release(at, 4096) }?;
+    /// # Ok::<(), permacode::error::PageError>(())
+    /// ```
+    fn reserve_near(&self, bytes: usize, wish: usize) -> Result<NonNull<u8>, PageError> {
+        let _ = wish;
+        self.reserve(bytes)
+    }
+
     /// Takes a step with a range. What it does and what a refusal may leave stands at each [`Step`].
     ///
     /// # Errors

@@ -50,6 +50,17 @@ pub enum Step {
         /// `true` if the pages are executable, and stay so.
         executable: bool,
     },
+    /// Puts pages of a file in the place of reserved ones: read-only for good, and shared with every process that maps them. Asked for when an
+    /// arena begins with an [image](crate::image).
+    ///
+    /// *Safety:* nobody refers to the range. The descriptor is open, and the file has so many bytes from the offset on. None of them changes or
+    /// goes away while they are mapped. *Refused:* the file cannot be mapped there; the range has no access, as before.
+    MapFile {
+        /// The descriptor of a file that can be read.
+        file: i32,
+        /// Bytes in front of the range in the file, whole pages of the system.
+        offset: u64,
+    },
     /// Forbids every change of the mapping of sealed pages: they cannot be released any more. Asked for by
     /// [`CodeArena::harden_forever`](crate::CodeArena::harden_forever) alone, once for each stretch of pages.
     ///
@@ -93,6 +104,7 @@ impl Step {
             Self::Seal => PageCall::Seal,
             Self::SealExecutable => PageCall::SealExecutable,
             Self::Replace { .. } => PageCall::Replace,
+            Self::MapFile { .. } => PageCall::MapFile,
             Self::Fix => PageCall::Fix,
             Self::Huge { .. } => PageCall::Huge,
             Self::Plain => PageCall::Plain,

@@ -70,6 +70,34 @@ impl SystemPages {
         Ok(())
     }
 
+    /// Maps pages of a file in the place of others.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Step::MapFile`].
+    unsafe fn map_file(at: NonNull<u8>, bytes: usize, file: i32, offset: u64) -> Result<(), PageError> {
+        let refused = |code| PageError { call: PageCall::MapFile, bytes, code };
+        let offset = libc::off_t::try_from(offset).map_err(|_| refused(0))?;
+        let flags = libc::MAP_SHARED | libc::MAP_FIXED;
+        // SAFETY: the caller's range, which nobody refers to.
+        let mapped = unsafe { libc::mmap(at.as_ptr().cast(), bytes, libc::PROT_READ, flags, file, offset) };
+        if mapped != libc::MAP_FAILED {
+            return Ok(());
+        }
+        let refusal = refused(last_code());
+        // Kernels take away what was there before they find no memory for their own records. The place is taken again unless somebody else was
+        // first.
+        // SAFETY: a new mapping. The address is a wish, which replaces nothing.
+        unsafe {
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_NORESERVE;
+            let again = libc::mmap(at.as_ptr().cast(), bytes, libc::PROT_NONE, flags, -1, 0);
+            if again != libc::MAP_FAILED && again != at.as_ptr().cast() {
+                libc::munmap(again, bytes);
+            }
+        }
+        Err(refusal)
+    }
+
     /// Faults pages in.
     ///
     /// # Safety
@@ -155,6 +183,20 @@ unsafe impl PageSource for SystemPages {
         Ok(base)
     }
 
+    fn reserve_near(&self, bytes: usize, wish: usize) -> Result<NonNull<u8>, PageError> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_NORESERVE;
+        let hint = core::ptr::without_provenance_mut(wish);
+        // SAFETY: a new mapping. The address is a wish, which replaces nothing. A flag that makes it an order is not used: a sanitizer turns the
+        // refusal of such an order into a mapping at zero.
+        let base = unsafe { libc::mmap(hint, bytes, libc::PROT_NONE, flags, -1, 0) };
+        if base == libc::MAP_FAILED {
+            return Err(PageError { call: PageCall::Reserve, bytes, code: last_code() });
+        }
+        let base = NonNull::new(base.cast()).ok_or(PageError { call: PageCall::Reserve, bytes, code: 0 })?;
+        leak_sanitizer::note(base, bytes);
+        Ok(base)
+    }
+
     unsafe fn apply(&self, step: Step, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         match step {
             Step::Commit => Self::protect(at, bytes, Protection::READ_WRITE, step.call()),
@@ -170,6 +212,8 @@ unsafe impl PageSource for SystemPages {
             #[cfg(all(feature = "std", target_os = "linux"))]
             // SAFETY: the caller's contract.
             Step::Replace { executable } => unsafe { super::memory_file::replace(at, bytes, executable) },
+            // SAFETY: the caller's contract.
+            Step::MapFile { file, offset } => unsafe { Self::map_file(at, bytes, file, offset) },
             #[cfg(all(feature = "std", target_os = "linux", target_pointer_width = "64"))]
             // SAFETY: the caller's contract.
             Step::Fix => unsafe { super::memory_file::fix(at, bytes) },

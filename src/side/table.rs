@@ -129,6 +129,9 @@ pub struct SideTable<'a, T> {
     pub(super) capacity: usize,
     /// The arena's, in its sites.
     tag: u16,
+    /// That of the image that the arena began with, in the sites there. The arena's if it began with none.
+    #[cfg(feature = "image")]
+    older_tag: u16,
     owns: PhantomData<T>,
 }
 
@@ -146,8 +149,28 @@ impl<'a, T: Entry> SideTable<'a, T> {
             assert!(align_of::<T>() <= 64, "no page is smaller than 64 bytes, so the table is aligned to that");
         }
         let base = pages.base().cast();
-        let (committed, tag) = (AtomicUsize::new(0), arena.site_counter().tag());
-        Self { arena, pages, base, committed, capacity, tag, owns: PhantomData }
+        let sites = arena.site_counter();
+        Self {
+            arena,
+            pages,
+            base,
+            committed: AtomicUsize::new(0),
+            capacity,
+            tag: sites.tag(),
+            #[cfg(feature = "image")]
+            older_tag: sites.older_tag(),
+            owns: PhantomData,
+        }
+    }
+
+    /// Returns `true` for sites of the arena, and of an image that it began with.
+    #[inline]
+    fn is_own(&self, sites: Sites) -> bool {
+        #[cfg(feature = "image")]
+        let is_older = sites.tag() == self.older_tag;
+        #[cfg(not(feature = "image"))]
+        let is_older = false;
+        sites.tag() == self.tag || is_older
     }
 
     /// Returns the entries of one code object. Do it once per frame, then index with the instruction's number.
@@ -184,7 +207,7 @@ impl<'a, T: Entry> SideTable<'a, T> {
     #[inline]
     pub fn of(&self, sites: Sites) -> Result<&[T], Error> {
         // Acquire: the pages were made writable before.
-        if sites.range().end > self.committed.load(Acquire) || sites.tag() != self.tag {
+        if sites.range().end > self.committed.load(Acquire) || !self.is_own(sites) {
             return self.admit(sites);
         }
         // SAFETY: below `committed` entries are writable.
@@ -214,7 +237,7 @@ impl<'a, T: Entry> SideTable<'a, T> {
     /// ```
     pub fn present(&self, sites: Sites) -> &[T] {
         let (range, committed) = (sites.range(), self.committed.load(Acquire));
-        if sites.tag() != self.tag || range.start >= committed {
+        if !self.is_own(sites) || range.start >= committed {
             return &[];
         }
         // SAFETY: below `committed` entries are writable.
@@ -237,7 +260,7 @@ impl<'a, T: Entry> SideTable<'a, T> {
     #[cold]
     #[inline(never)]
     fn admit(&self, sites: Sites) -> Result<&[T], Error> {
-        if sites.tag() != self.tag {
+        if !self.is_own(sites) {
             return Err(Error::OtherArena);
         }
         if sites.is_empty() {

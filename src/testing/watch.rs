@@ -56,7 +56,7 @@ impl Pages {
         }
         let fails = self.fails(call);
         let pages = match fails {
-            true if self.fails_halfway() => bytes / self.page_size() / 2,
+            true if self.fails_halfway() && call != PageCall::MapFile => bytes / self.page_size() / 2,
             true => 0,
             false => bytes / self.page_size(),
         };
@@ -84,6 +84,28 @@ impl Pages {
     fn reserved(&self, bytes: usize) -> usize {
         if self.unaligned { bytes.saturating_add(2 * self.page_size()) } else { bytes }
     }
+
+    /// Reserves by a call of the source, unless that call is to fail.
+    fn reserve_by(
+        &self,
+        bytes: usize,
+        reserve: impl FnOnce(usize) -> Result<NonNull<u8>, PageError>,
+    ) -> Result<NonNull<u8>, PageError> {
+        if self.fails(PageCall::Reserve) {
+            return Err(PageError { call: PageCall::Reserve, bytes, code: NO_MEMORY });
+        }
+        let (base, page) = (reserve(self.reserved(bytes))?, self.page_size());
+        let skipped = match base.addr().get() % (2 * page) {
+            _ if !self.unaligned => 0,
+            0 => page,
+            _ => 2 * page,
+        };
+        // SAFETY: as many more pages were reserved than asked for.
+        let base = unsafe { base.add(skipped) };
+        let states = (0..bytes / page).map(|_| AtomicU8::new(NO_ACCESS)).collect();
+        self.reservations.add(base, skipped, states);
+        Ok(base)
+    }
 }
 
 // SAFETY: the source watched keeps the contract, and every call is forwarded as it is, or not at all and then reported as failed. An
@@ -106,32 +128,24 @@ unsafe impl PageSource for Pages {
     }
 
     fn reserve(&self, bytes: usize) -> Result<NonNull<u8>, PageError> {
-        if self.fails(PageCall::Reserve) {
-            return Err(PageError { call: PageCall::Reserve, bytes, code: NO_MEMORY });
-        }
-        let (base, page) = (self.source.reserve(self.reserved(bytes))?, self.page_size());
-        let skipped = match base.addr().get() % (2 * page) {
-            _ if !self.unaligned => 0,
-            0 => page,
-            _ => 2 * page,
-        };
-        // SAFETY: as many more pages were reserved than asked for.
-        let base = unsafe { base.add(skipped) };
-        let states = (0..bytes / page).map(|_| AtomicU8::new(NO_ACCESS)).collect();
-        self.reservations.add(base, skipped, states);
-        Ok(base)
+        self.reserve_by(bytes, |bytes| self.source.reserve(bytes))
+    }
+
+    fn reserve_near(&self, bytes: usize, wish: usize) -> Result<NonNull<u8>, PageError> {
+        self.reserve_by(bytes, |bytes| self.source.reserve_near(bytes, wish))
     }
 
     unsafe fn apply(&self, step: Step, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {
         let legal = |state| match step {
             Step::Commit | Step::Plain | Step::Decommit => !matches!(state, SEALED | PERHAPS_SEALED),
+            Step::MapFile { .. } => state == NO_ACCESS,
             Step::Seal | Step::SealExecutable => state != NO_ACCESS,
             Step::Replace { .. } | Step::Fix | Step::Huge { sealed: true } => state == SEALED,
             Step::Populate | Step::Discard | Step::Huge { sealed: false } => state == COMMITTED,
         };
         let after = |state| match step {
             Step::Commit => COMMITTED,
-            Step::Seal | Step::SealExecutable => SEALED,
+            Step::Seal | Step::SealExecutable | Step::MapFile { .. } => SEALED,
             Step::Decommit => NO_ACCESS,
             _ => state,
         };

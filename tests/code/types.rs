@@ -141,7 +141,7 @@ assert_not_impl_any!(std::mem::MaybeUninit<u8>: Permanent);
 assert_not_impl_any!(SharedBytes: Permanent);
 assert_not_impl_any!(Module<'static>: Permanent);
 
-assert_eq_size!(Module<'static>, [usize; 2], Option<Module<'static>>);
+assert_eq_size!(Module<'static>, [usize; 3], Option<Module<'static>>);
 assert_eq_size!(Sites, u64);
 assert_eq_size!(Link<'static, u64>, usize);
 assert_eq_size!(Link<'static, [u64; 100]>, usize);

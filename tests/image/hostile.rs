@@ -1,53 +1,91 @@
 //! soundness S14, S36: nothing of a file is believed.
 
 use crate::program::{self, Code, Const};
-use permacode::image::{Image, ImageError, OpenImage};
+use permacode::CodeArena;
+use permacode::image::{Image, ImageError};
+use std::collections::HashSet;
 
-/// Reads everything that a checked image gives.
-fn read_all(code: &OpenImage) -> usize {
+/// Reads everything that a checked image gives: each value once, however often something leads to it.
+fn read_all(code: &CodeArena) -> usize {
     let Ok(main) = code.root::<Code<'_>>("main") else { return 0 };
-    let mut sum = 0;
-    read(main, 3, &mut sum);
-    sum
+    let mut reader = Reader { seen: HashSet::new(), sum: 0 };
+    reader.code(main);
+    reader.sum
 }
 
-fn read(code: &Code<'_>, depth: usize, sum: &mut usize) {
-    *sum += code.name.chars().count() + code.ops.iter().map(|&op| usize::from(op)).sum::<usize>();
-    *sum += format!("{:?} {:?} {:?} {:?} {:?}", code.lines, code.flags, code.doc, code.kind, code.mark).len();
-    *sum += code.table.iter().flatten().map(|&entry| usize::from(entry)).sum::<usize>();
-    if depth == 0 {
-        return;
-    }
-    for constant in code.consts.iter().chain(code.first) {
-        read_const(constant, depth, sum);
-    }
-    if let Some(parent) = code.parent.get() {
-        read(parent, depth - 1, sum);
-    }
+struct Reader {
+    /// Where something lies, its elements and their size.
+    seen: HashSet<(usize, usize, usize)>,
+    sum: usize,
 }
 
-fn read_const(constant: &Const<'_>, depth: usize, sum: &mut usize) {
-    match constant {
-        Const::Nil => *sum += 1,
-        Const::Bool(flag) => *sum += usize::from(*flag),
-        Const::Int(number) => *sum += number.unsigned_abs() as usize & 7,
-        Const::Float(number) => *sum += number.is_nan() as usize,
-        Const::Str(text) => *sum += text.chars().count(),
-        Const::Name(name) => *sum += name.chars().count(),
-        Const::Pair { small, large } => *sum += usize::from(*small) + large.map_or(0, |text| text.chars().count()),
-        Const::Tuple(tuple) if depth > 0 => tuple.iter().for_each(|inner| read_const(inner, depth - 1, sum)),
-        Const::Code(code) if depth > 0 => read(code, depth - 1, sum),
-        Const::Tuple(_) | Const::Code(_) => {}
+impl Reader {
+    fn is_new<T>(&mut self, values: &[T]) -> bool {
+        self.seen.insert((values.as_ptr().addr(), values.len(), size_of::<T>()))
+    }
+
+    fn code(&mut self, code: &Code<'_>) {
+        if !self.is_new(std::slice::from_ref(code)) {
+            return;
+        }
+        self.sum += code.name.chars().count() + code.ops.iter().map(|&op| usize::from(op)).sum::<usize>();
+        self.sum += format!("{:?} {:?} {:?} {:?} {:?}", code.lines, code.flags, code.doc, code.kind, code.mark).len();
+        self.sum += code.table.iter().flatten().map(|&entry| usize::from(entry)).sum::<usize>();
+        self.consts(code.consts);
+        code.first.into_iter().for_each(|first| self.consts(std::slice::from_ref(first)));
+        code.parent.get().into_iter().for_each(|parent| self.code(parent));
+    }
+
+    fn consts(&mut self, consts: &[Const<'_>]) {
+        if !self.is_new(consts) {
+            return;
+        }
+        for constant in consts {
+            match constant {
+                Const::Nil => self.sum += 1,
+                Const::Bool(flag) => self.sum += usize::from(*flag),
+                Const::Int(number) => self.sum += number.unsigned_abs() as usize & 7,
+                Const::Float(number) => self.sum += usize::from(number.is_nan()),
+                Const::Str(text) => self.sum += text.chars().count(),
+                Const::Name(name) => self.sum += name.chars().count(),
+                Const::Pair { small, large } => {
+                    self.sum += usize::from(*small) + large.map_or(0, |text| text.chars().count());
+                }
+                Const::Tuple(tuple) => self.consts(tuple),
+                Const::Code(code) => self.code(code),
+            }
+        }
     }
 }
 
 /// Opens, checks and reads bytes; `true` if they were an image.
 fn survives(bytes: &[u8]) -> bool {
     let Ok(image) = Image::open_sealed(program::sealed(bytes)) else { return false };
+    // A program that knows text alone: it can be refused, but gives nobody a function.
+    if let Ok(less) = image.clone().check::<&str>() {
+        let code = program::elsewhere(&less);
+        assert!(code.root::<Code<'_>>("main").is_err());
+    }
     let Ok(checked) = image.check::<Code<'_>>() else { return false };
-    let (first, second) = (checked.open().unwrap(), checked.open().unwrap());
-    assert_eq!(read_all(&first), read_all(&second), "at its window and moved");
+    let (there, elsewhere) = (checked.open().unwrap(), program::elsewhere(&checked));
+    assert_eq!(there.why_not_shared(), None);
+    assert_eq!(read_all(&there), read_all(&elsewhere), "at its window and moved");
     true
+}
+
+/// Flips each bit of a range of bytes; returns how many were refused, and how many left values.
+fn flip_each(good: &[u8], bytes: std::ops::Range<usize>) -> (usize, usize) {
+    let (mut refused, mut values, mut bad) = (0, 0, good.to_vec());
+    for bit in bytes.start * 8..bytes.end * 8 {
+        bad[bit / 8] ^= 1 << (bit % 8);
+        if survives(&bad) {
+            values += 1
+        } else {
+            refused += 1
+        }
+        bad[bit / 8] ^= 1 << (bit % 8);
+    }
+    (refused, values)
 }
 
 /// Bytes of the index of an image.
@@ -56,41 +94,39 @@ fn index_len(bytes: &[u8]) -> usize {
 }
 
 #[test]
-fn each_bit_of_the_header_and_of_what_lies_behind_the_index_is_refused() {
-    let good = program::image("outer");
+fn each_bit_of_the_header_is_refused() {
+    // Another window than that of other tests, which run at the same time.
+    let good = program::image("header");
     assert!(survives(&good));
-    let behind = 4096 + index_len(&good)..8192;
-    for bit in (0..4096 * 8).step_by(61).chain((behind.start * 8..behind.end * 8).step_by(97)) {
-        let mut bad = good.clone();
-        bad[bit / 8] ^= 1 << (bit % 8);
-        assert!(!survives(&bad), "bit {bit}");
-    }
+    assert_eq!(flip_each(&good, 0..4096), (4096 * 8, 0));
 }
 
 #[test]
-fn a_bit_of_the_index_that_is_flipped_is_refused_or_harmless() {
-    let good = program::image("outer");
-    let (mut refused, mut harmless) = (0, 0);
-    for bit in (4096 * 8..(4096 + index_len(&good)) * 8).step_by(3) {
-        let mut bad = good.clone();
-        bad[bit / 8] ^= 1 << (bit % 8);
-        // Names are nobody's business but the digest's.
-        if survives(&bad) { harmless += 1 } else { refused += 1 }
-    }
-    assert!(refused > 10 * harmless / 2 && harmless > 0, "{refused} {harmless}");
+fn each_bit_of_what_lies_behind_the_index_is_refused() {
+    let good = program::image("behind");
+    let behind = 4096 + index_len(&good)..8192;
+    assert_eq!(flip_each(&good, behind.clone()), (behind.len() * 8, 0));
+}
+
+#[test]
+fn each_bit_of_the_index_is_refused_or_harmless() {
+    let good = program::image("index");
+    // Names are nobody's business but the digest's.
+    let (refused, harmless) = flip_each(&good, 4096..4096 + index_len(&good));
+    assert!(refused > 5 * harmless && harmless > 0, "{refused} {harmless}");
 }
 
 #[test]
 fn each_truncation_is_refused() {
-    let good = program::image("outer");
-    for len in (0..good.len()).step_by(397).chain(good.len() - 20..good.len()) {
+    let good = program::image("truncated");
+    for len in 0..good.len() {
         assert!(Image::open_sealed(program::sealed(&good[..len])).is_err(), "{len}");
     }
 }
 
 #[test]
 fn each_byte_of_the_code_and_of_the_marks_that_is_changed_is_refused_or_a_value() {
-    let good = program::image("outer");
+    let good = program::image("changed");
     let (mut refused, mut values) = (0, 0);
     for at in 8192..good.len() {
         for byte in [0, 0xff, good[at] ^ 1, good[at].wrapping_add(8)] {
@@ -168,7 +204,7 @@ fn each_way_to_be_no_value_has_its_own_words() {
     assert_eq!(refusal(|parts| parts.field(mark)[2] = 0xff), "a `char` is no character");
     assert_eq!(refusal(|parts| parts.field(kind)[0] = 0), "the tag of an enum is that of no variant");
     assert_eq!(refusal(|parts| parts.field(sites)[3] = 1), "sites are above those of the image");
-    assert_eq!(refusal(|parts| parts.field(sites)[6] |= 1), "sites are those of transient code");
+    assert_eq!(refusal(|parts| parts.field(sites)[6] |= 1), "sites are not those of the image");
     assert_eq!(refusal(|parts| parts.set_word(ops, 0)), "a reference leads to no run");
     assert_eq!(
         refusal(|parts| {
@@ -217,25 +253,4 @@ fn each_way_to_be_no_value_has_its_own_words() {
         parts.set_word(name + 8, 1);
     });
     assert_eq!(within, "text begins or ends within a character");
-}
-
-// soundness S36: all references lead to one long text, and the time does not grow with the product of both.
-#[test]
-fn a_file_that_is_made_to_take_long_takes_as_long_as_its_size() {
-    use permacode::CodeArena;
-    use permacode::image::ImageWriter;
-    let seconds = |count: usize| {
-        let arena = CodeArena::new().unwrap();
-        let loader = arena.load("m").unwrap();
-        let text = loader.alloc_str(&"x".repeat(count)).unwrap();
-        let all: &[&str] = loader.alloc_slice_fill_iter((0..count).map(|i| &text[i % 2..])).unwrap();
-        let all: &&[&str] = loader.alloc(all).unwrap();
-        loader.seal().unwrap();
-        let image = Image::open_sealed(ImageWriter::new(&arena).root("all", all).unwrap().seal().unwrap()).unwrap();
-        let start = std::time::Instant::now();
-        image.check::<&[&str]>().unwrap();
-        start.elapsed().as_secs_f64()
-    };
-    let (small, large) = (seconds(2_000).max(0.0005), seconds(64_000));
-    assert!(large < small * 32.0 * 8.0, "{small} {large}");
 }

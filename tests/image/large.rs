@@ -1,6 +1,6 @@
 //! Images of many modules and many types.
 
-use permacode::image::{Image, ImageError, ImageWriter, OpenImage};
+use permacode::image::{Image, ImageError, ImageWriter};
 use permacode::{CodeArena, Loader, Mappable, Permanent};
 
 #[derive(Permanent, Mappable)]
@@ -50,7 +50,7 @@ macro_rules! each_pair {
 struct Steps {
     add: for<'a> fn(&Loader<'a>, ImageWriter<'a>) -> ImageWriter<'a>,
     check: fn(Image) -> Result<Image, ImageError>,
-    read: fn(&OpenImage),
+    read: fn(&CodeArena),
 }
 
 impl<const A: usize, const B: usize> Grid<A, B> {
@@ -61,7 +61,7 @@ impl<const A: usize, const B: usize> Grid<A, B> {
         writer.root(&format!("{A} {B}"), grid).unwrap()
     }
 
-    fn read(code: &OpenImage) {
+    fn read(code: &CodeArena) {
         let grid: &Self = code.root(&format!("{A} {B}")).unwrap();
         assert_eq!((grid.wide, grid.small), ([A as u16; A], [B as u8; B]));
         assert_eq!(code.root::<Self>(&format!("{B} {A}")).is_ok(), A == B);

@@ -1,9 +1,13 @@
 //! Images: the types that may lie in one, writing, opening, and what is refused.
 #![cfg(all(target_os = "linux", target_pointer_width = "64"))]
 
+mod adversarial;
+mod arena;
+mod changed;
 mod checks;
 mod fingerprints;
 mod hostile;
+mod killed;
 mod large;
 mod model;
 mod output;

@@ -1,6 +1,6 @@
 //! A program of an interpreter, with everything that an image may hold.
 
-use permacode::image::{Image, ImageWriter, OpenImage};
+use permacode::image::{Image, ImageWriter};
 use permacode::{CodeArena, Error, Link, Loader, Mappable, Name, Permanent, Sites};
 use std::num::NonZero;
 
@@ -109,8 +109,13 @@ pub fn sealed(bytes: &[u8]) -> std::fs::File {
 }
 
 /// The opened image with these bytes, checked.
-pub fn open(bytes: &[u8]) -> OpenImage {
+pub fn open(bytes: &[u8]) -> CodeArena {
     Image::open_sealed(sealed(bytes)).unwrap().check::<Code<'_>>().unwrap().open().unwrap()
+}
+
+/// The image, anywhere but at its window.
+pub fn elsewhere(image: &Image) -> CodeArena {
+    CodeArena::builder().image(image).anywhere().build().unwrap()
 }
 
 /// Compares all that an image holds with what was loaded.

@@ -1,19 +1,22 @@
 //! Where an image is mapped: at its window, or moved.
 
 use crate::program::{self, Code, assert_is};
-use permacode::image::{Image, NotShared, OpenImage};
+use permacode::image::{Image, ImageError, NotShared};
+use permacode::{CodeArena, Error};
+use permacode_witness::{self as witness, Child, End};
 
 fn image(name: &str) -> Image {
     Image::open_sealed(program::sealed(&program::image(name))).unwrap().check::<Code<'_>>().unwrap()
 }
 
-fn mappings(code: &OpenImage) -> Vec<String> {
+fn mappings(code: &CodeArena) -> Vec<String> {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let lies_in = |line: &&str| {
         let (start, _) = line.split_once('-').unwrap();
         code.contains(usize::from_str_radix(start, 16).unwrap() as *const u8)
     };
-    maps.lines().filter(lies_in).map(str::to_owned).collect()
+    // What is reserved and has no access is for code that is loaded later.
+    maps.lines().filter(lies_in).filter(|line| !line.contains("---p")).map(str::to_owned).collect()
 }
 
 #[test]
@@ -80,7 +83,7 @@ fn nothing_that_lies_in_the_window_is_replaced() {
 fn an_image_that_is_dropped_leaves_no_mapping() {
     for elsewhere in [false, true] {
         let image = image("left");
-        let code = if elsewhere { image.open_elsewhere() } else { image.open() }.unwrap();
+        let code = if elsewhere { program::elsewhere(&image) } else { image.open().unwrap() };
         let address = std::ptr::from_ref(code.root::<Code<'_>>("main").unwrap()).addr();
         let is_mapped = || {
             let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
@@ -97,19 +100,87 @@ fn an_image_that_is_dropped_leaves_no_mapping() {
     }
 }
 
-// A limit on address space is an error of the system, not a reason to look for another place.
+/// Opens under every limit on address space from what there is up to `room` more, in steps, in a child each. Returns how often it was refused.
+fn refused_under_limits(room: usize, step: usize, open: impl Fn() -> Result<(), ImageError>) -> (usize, usize) {
+    let (mut refused, mut opened) = (0, 0);
+    for more in (0..room).step_by(step) {
+        let end = Child::run(|| {
+            witness::limit(libc::RLIMIT_AS, witness::status("VmSize:") + more);
+            match open() {
+                Ok(()) => 0,
+                Err(ImageError::System { code: libc::ENOMEM, .. } | ImageError::Memory { .. }) => 7,
+                Err(ImageError::Arena(Error::Pages(_))) => 7,
+                Err(other) => panic!("{other}"),
+            }
+        });
+        match end.unwrap() {
+            End::Code(0) => opened += 1,
+            End::Code(7) => refused += 1,
+            end => panic!("{end:?} with {more} bytes more"),
+        }
+    }
+    (refused, opened)
+}
+
+// A limit on address space is an error of the system, not a reason to look for another place: an image that is opened is where it should be.
 #[test]
-fn an_image_that_there_is_no_address_space_for_is_an_error() {
-    use permacode::image::ImageError;
-    use permacode_witness::in_child;
+fn an_image_that_there_is_no_address_space_for_is_an_error_and_is_not_moved() {
     let image = image("limited");
-    in_child(|| {
-        let status = std::fs::read_to_string("/proc/self/statm").unwrap();
-        let pages: u64 = status.split(' ').next().unwrap().parse().unwrap();
-        let limit = libc::rlimit { rlim_cur: pages * 4096, rlim_max: pages * 4096 };
-        // SAFETY: the child's own limit.
-        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
-        assert!(matches!(image.open(), Err(ImageError::System { code: libc::ENOMEM, .. })));
+    let (refused, opened) = refused_under_limits(100 << 12, 2 << 12, || {
+        let code = CodeArena::builder().image(&image).reservation(4096).build()?;
+        assert_eq!(code.why_not_shared(), None);
+        assert_is(code.root("main").unwrap(), "limited");
+        Ok(())
     });
+    assert!(refused >= 2 && opened >= 8, "{refused} {opened}");
     assert_is(image.open().unwrap().root("main").unwrap(), "limited");
+}
+
+// The other way round: a window that is taken is told as that, or there is an error; never is the one taken for the other.
+#[test]
+fn a_window_that_is_taken_is_told_from_a_limit() {
+    let image = image("limited_and_taken");
+    let first = image.open().unwrap();
+    let (refused, opened) = refused_under_limits(100 << 12, 2 << 12, || {
+        let code = CodeArena::builder().image(&image).reservation(4096).build()?;
+        assert!(matches!(code.why_not_shared(), Some(NotShared::WindowTaken { .. })));
+        assert_is(code.root("main").unwrap(), "limited_and_taken");
+        Ok(())
+    });
+    assert!(refused >= 2 && opened >= 8, "{refused} {opened}");
+    assert_eq!(first.why_not_shared(), None);
+}
+
+// Without a chosen size, what comes behind the image is halved; the image is where it should be.
+#[test]
+fn under_a_limit_the_room_behind_an_image_is_smaller_and_the_image_is_not_moved() {
+    let image = image("limited_and_halved");
+    let (refused, opened) = refused_under_limits(400 << 20, 20 << 20, || {
+        let arena = image.open()?;
+        assert_eq!(arena.why_not_shared(), None);
+        assert!(arena.address_space() < 60 << 20 && arena.load("more")?.alloc(1u8).is_ok());
+        assert_is(arena.root("main").unwrap(), "limited_and_halved");
+        Ok(())
+    });
+    assert!(refused <= 2 && opened >= 18, "{refused} {opened}");
+}
+
+// Nothing on the way from a path to a value ends the process, wherever address space ends.
+#[test]
+fn a_large_image_is_loaded_checked_and_opened_or_refused_under_every_limit() {
+    let folder = crate::output::Folder::new("limited_and_large");
+    let path = folder.join("image");
+    let arena = permacode::CodeArena::new().unwrap();
+    let loader = arena.load("m").unwrap();
+    let texts: Vec<&str> = (0..4000).map(|i| loader.alloc_str(&format!("{i:01000}")).unwrap()).collect();
+    let root: &&[&str] = loader.alloc(loader.alloc_slice_copy(&texts).unwrap()).unwrap();
+    loader.finish();
+    permacode::image::ImageWriter::new(&arena).root("root", root).unwrap().write(&path).unwrap();
+    let (refused, opened) = refused_under_limits(30 << 20, 300_000, || {
+        let code = Image::load(&path)?.check::<&[&str]>()?.open()?;
+        let root: &&[&str] = code.root("root").unwrap();
+        assert!(root.iter().enumerate().all(|(i, text)| text.parse() == Ok(i)));
+        Ok(())
+    });
+    assert!(refused >= 20 && opened >= 20, "{refused} {opened}");
 }

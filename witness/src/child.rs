@@ -39,7 +39,7 @@ pub struct Child {
 
 /// A child of this process that was not waited for, so that the number names it.
 #[derive(Debug)]
-struct Process(i32);
+pub(crate) struct Process(pub(crate) i32);
 
 impl Drop for Process {
     fn drop(&mut self) {

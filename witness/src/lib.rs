@@ -3,7 +3,7 @@
 //! * **The kernel's word** (Linux): [`memory()`], [`resident`] and [`copied`] say what [`permacode::residency::Residency`] reads in `/proc/<pid>`, which
 //!   is not an arena's word. [`Child`] runs a closure in a forked process and tells how it ended; [`in_child`] and [`watched`] do so in a test.
 //!   [`status`] and [`limit`] read and bound what this process has. [`advice_does_nothing`], [`lock_all_memory`], [`filter`] and [`namespace`]
-//!   put it on another kernel or into another world, [`in_memory_of`] into a memory cgroup.
+//!   put it on another kernel or into another world, [`in_memory_of`] into a memory cgroup. A [`Stepped`] child stops at each of its system calls.
 //! * **Things to allocate**: [`code::Blocks`], [`heap::Objects`], [`handles::Node`], and the numbers of [`Random`].
 //! * **Systems that are not this one**: [`PagesOf`] any size, [`Disturbed`] calls, pages whose refusals are [`Taking`] access, the allocator that
 //!   is [`Refusing`], and [`Refusals`], for work that goes on. [`Releasing`] pages call a program back.
@@ -36,6 +36,8 @@ mod refusing;
 mod releasing;
 #[cfg(target_os = "linux")]
 mod said;
+#[cfg(target_os = "linux")]
+mod stepped;
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 mod taking;
 
@@ -60,5 +62,7 @@ pub use random::Random;
 pub use refusals::Refusals;
 pub use refusing::{Refusing, after};
 pub use releasing::Releasing;
+#[cfg(target_os = "linux")]
+pub use stepped::{Stepped, Stop};
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 pub use taking::Taking;

@@ -30,10 +30,20 @@ pub fn own_mounts() -> io::Result<()> {
 ///
 /// The system refuses.
 pub fn mount(what: &Path, at: &Path, kind: &str, flags: libc::c_ulong) -> io::Result<()> {
+    mount_with(what, at, kind, flags, "")
+}
+
+/// Mounts something, with words to its file system, such as `size=64k`.
+///
+/// # Errors
+///
+/// The system refuses.
+pub fn mount_with(what: &Path, at: &Path, kind: &str, flags: libc::c_ulong, words: &str) -> io::Result<()> {
     let text = |bytes: &[u8]| CString::new(bytes).expect("a text without zeros");
     let (what, at, kind) = (text(what.as_os_str().as_bytes()), text(at.as_os_str().as_bytes()), text(kind.as_bytes()));
-    // SAFETY: strings that end with a zero, and no data.
-    done(unsafe { libc::mount(what.as_ptr(), at.as_ptr(), kind.as_ptr(), flags, core::ptr::null()) })
+    let words = text(words.as_bytes());
+    // SAFETY: strings that end with a zero.
+    done(unsafe { libc::mount(what.as_ptr(), at.as_ptr(), kind.as_ptr(), flags, words.as_ptr().cast()) })
 }
 
 /// Makes a folder the root of all paths, with what `/proc` tells in it.

@@ -13,7 +13,7 @@
 
 use super::edges::Edges;
 use super::stats::CodeStats;
-use crate::code::store::{CodeStore, Ground, Returns, StoreOptions};
+use crate::code::store::{CodeStore, Ground, Prefix, Returns, StoreOptions};
 use crate::code::value::{Name, SiteCounter, SitePool};
 use crate::error::Error;
 use core::alloc::Layout;
@@ -71,8 +71,8 @@ impl CodeArena {
 
     /// Returns `true` if an address lies in the arena's code pages: one subtraction and one comparison.
     ///
-    /// True for the whole part of the reservation that is [set aside for code](Self::address_range), used or not. Values of size zero lie
-    /// nowhere, so the answer for them is false.
+    /// True for the whole part of the reservation that is [set aside for code](Self::address_range), used or not. The code of an image that the
+    /// arena began with lies there too. Values of size zero lie nowhere, so the answer for them is false.
     ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;
@@ -83,7 +83,7 @@ impl CodeArena {
     /// ```
     #[inline]
     pub fn contains<T: ?Sized>(&self, ptr: *const T) -> bool {
-        self.store.pages().offset(ptr.cast::<u8>().addr()).is_some()
+        self.store.pages().position(ptr.cast::<u8>().addr()).is_some()
     }
 
     /// Returns the name with this text, if a loader of the arena has interned it.
@@ -107,7 +107,9 @@ impl CodeArena {
         if text.is_empty() {
             return Some(Name::new(""));
         }
-        self.store.names().find(self.store.names().hash(text), text).ok().map(Name::new)
+        let names = self.store.names();
+        let known = self.store.prefixed_name(text).or_else(|| names.find(names.hash(text), text).ok());
+        known.map(Name::new)
     }
 
     /// Returns the address space that is set aside for code, used or not. [`contains`](Self::contains) compares with
@@ -124,8 +126,9 @@ impl CodeArena {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn address_range(&self) -> core::ops::Range<usize> {
-        let start = self.store.pages().at(0).addr().get();
-        start..start + self.store.pages().len()
+        let pages = self.store.pages();
+        let start = pages.prefix_at(0).addr().get();
+        start..start + pages.prefix() + pages.len()
     }
 
     /// Returns the bytes of address space that the arena takes, those for its records and its page table included.
@@ -211,13 +214,23 @@ impl CodeArena {
         &self,
         mut show: impl FnMut(core::ops::Range<usize>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let base = self.address_range().start;
-        self.store.pages().each_sealed(|stretch| show(base + stretch.start..base + stretch.end))
+        let (pages, base) = (self.store.pages(), self.address_range().start);
+        if pages.prefix() != 0 {
+            show(base..base + pages.prefix())?;
+        }
+        let own = base + pages.prefix();
+        pages.each_sealed(|stretch| show(own + stretch.start..own + stretch.end))
+    }
+
+    /// The sealed code that the arena began with.
+    #[cfg_attr(not(all(feature = "image", target_os = "linux", target_pointer_width = "64")), allow(dead_code))]
+    pub(crate) fn prefix(&self) -> Option<&dyn Prefix> {
+        self.store.prefix()
     }
 
     /// Returns the distance of an address from the first byte of the code pages, if it lies in them.
     pub(crate) fn offset_of<T: ?Sized>(&self, ptr: *const T) -> Option<usize> {
-        self.store.pages().offset(ptr.cast::<u8>().addr())
+        self.store.pages().position(ptr.cast::<u8>().addr())
     }
 
     /// Takes a pool of site numbers that its last owner left, or an empty one, with the right to leave it here.

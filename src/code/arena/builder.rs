@@ -1,7 +1,7 @@
 //! Settings of an arena, chosen before it exists.
 
 use super::arena::CodeArena;
-use crate::code::store::{CodeStore, Ground, Protection, StoreOptions, StorePlan};
+use crate::code::store::{CodeStore, Ground, Preface, Protection, StoreOptions, StorePlan};
 use crate::error::Error;
 use crate::pages::{PageSource, Reserve, Source};
 use alloc::sync::Arc;
@@ -31,6 +31,7 @@ pub struct CodeArenaBuilder {
     strict: bool,
     huge: bool,
     source: Source,
+    preface: Option<Arc<dyn Preface>>,
 }
 
 impl CodeArena {
@@ -81,6 +82,7 @@ impl CodeArenaBuilder {
             strict: false,
             huge: false,
             source: Source::default(),
+            preface: None,
         }
     }
 
@@ -233,9 +235,23 @@ impl CodeArenaBuilder {
         self
     }
 
+    /// Has the arena begin with code that is there already.
+    #[cfg_attr(not(all(feature = "image", target_os = "linux", target_pointer_width = "64")), allow(dead_code))]
+    pub(crate) fn preface(mut self, preface: Arc<dyn Preface>) -> Self {
+        self.preface = Some(preface);
+        self
+    }
+
+    /// Has that code lie anywhere but where it wishes to.
+    #[cfg_attr(not(all(feature = "image", target_os = "linux", target_pointer_width = "64")), allow(dead_code))]
+    pub(crate) fn preface_elsewhere(mut self) -> Self {
+        self.preface = self.preface.map(|preface| preface.elsewhere());
+        self
+    }
+
     /// Makes the arena.
     ///
-    /// Costs two system calls; up to two more with [`prefault`](Self::prefault).
+    /// Costs two system calls; up to two more with [`prefault`](Self::prefault), and what an image costs.
     ///
     /// # Errors
     ///
@@ -252,7 +268,8 @@ impl CodeArenaBuilder {
         let ground = match self.reservation {
             Some(bytes) => self.ground(bytes)?,
             None => {
-                let len = |bytes| self.plan(bytes).map(|plan| plan.len);
+                // An image has its own size, whatever is left: that is halved which comes behind it.
+                let len = |bytes| self.plan(bytes).map(|plan| plan.len - plan.prefix);
                 RESERVATION.granted(&self.source, len, |bytes| self.ground(bytes))?
             }
         };
@@ -261,11 +278,17 @@ impl CodeArenaBuilder {
     }
 
     fn plan(&self, bytes: usize) -> Result<StorePlan, Error> {
-        CodeStore::plan(bytes, self.source.page_size()?).ok_or(Error::TooLarge { len: bytes, element: 1 })
+        let prefix = self.preface.as_ref().map_or(0, |preface| preface.bytes());
+        let plan = CodeStore::plan(bytes, prefix, self.source.page_size()?);
+        plan.ok_or(Error::TooLarge { len: bytes.saturating_add(prefix), element: 1 })
     }
 
     fn ground(&self, bytes: usize) -> Result<Ground, Error> {
-        Ground::new(self.source.clone(), self.plan(bytes)?)
+        let (source, plan) = (self.source.clone(), self.plan(bytes)?);
+        match &self.preface {
+            None => Ground::new(source, plan),
+            Some(preface) => Ground::with_prefix(source, plan, &**preface),
+        }
     }
 }
 

@@ -24,7 +24,12 @@ impl CodeArena {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn locate<T: ?Sized>(&self, ptr: *const T) -> Option<Location<'_>> {
-        let offset = self.store().pages().offset(ptr.cast::<u8>().addr())?;
+        let address = ptr.cast::<u8>().addr();
+        if let Some((prefix, offset)) = self.store().in_prefix(address) {
+            let (number, offset) = prefix.locate(offset)?;
+            return Some(Location { module: Module::of_prefix(self, number), offset });
+        }
+        let offset = self.store().pages().offset(address)?;
         let extents = core::iter::successors(self.store().pages().owner(offset), |extent| extent.get().below());
         for extent in extents {
             if let Some(position) = extent.position(offset) {
@@ -38,7 +43,7 @@ impl CodeArena {
         None
     }
 
-    /// Returns the finished modules, in the order in which they were finished.
+    /// Returns the finished modules, in the order in which they were finished. Those of an image that the arena began with come first.
     ///
     /// Costs a load for each step; no lock, no system call, no allocation.
     ///
@@ -52,11 +57,12 @@ impl CodeArena {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn modules(&self) -> Modules<'_> {
-        Modules { arena: self, next: self.store().modules().first() }
+        let prefix = self.store().prefix().map_or(0, |prefix| prefix.modules());
+        Modules { arena: self, prefix: 0..prefix, next: self.store().modules().first() }
     }
 }
 
-/// A finished module: two words, `Copy`, for as long as its arena is borrowed.
+/// A finished module: three words, `Copy`, for as long as its arena is borrowed.
 ///
 /// Nothing can be added to it. Its blocks stay where they are until the arena is dropped.
 ///
@@ -78,12 +84,30 @@ impl CodeArena {
 #[derive(Clone, Copy)]
 pub struct Module<'a> {
     arena: &'a CodeArena,
-    record: Record<'a, ModuleRecord>,
+    known: Known<'a>,
+}
+
+/// The place where a module is known.
+#[derive(Clone, Copy)]
+enum Known<'a> {
+    /// It was loaded: its record.
+    Loaded(Record<'a, ModuleRecord>),
+    /// It was there before: its number in the arena's prefix.
+    Prefixed(u32),
 }
 
 impl<'a> Module<'a> {
     pub(in crate::code) fn new(arena: &'a CodeArena, record: Record<'a, ModuleRecord>) -> Self {
-        Self { arena, record }
+        Self { arena, known: Known::Loaded(record) }
+    }
+
+    fn of_prefix(arena: &'a CodeArena, number: u32) -> Self {
+        Self { arena, known: Known::Prefixed(number) }
+    }
+
+    /// The name and the bytes of a module of the prefix.
+    fn prefixed(&self, number: u32) -> (&'a str, usize) {
+        self.arena.store().prefix().map_or(("", 0), |prefix| prefix.module(number))
     }
 
     /// Returns the name given to [`CodeArena::load`]. Costs nothing.
@@ -95,7 +119,10 @@ impl<'a> Module<'a> {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn name(&self) -> &'a str {
-        self.record.get().name().get()
+        match self.known {
+            Known::Loaded(record) => record.get().name().get(),
+            Known::Prefixed(number) => self.prefixed(number).0,
+        }
     }
 
     /// Returns a number that no other module of this arena has, in the order in which loads began. Costs nothing.
@@ -108,7 +135,10 @@ impl<'a> Module<'a> {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn id(&self) -> u32 {
-        self.record.id()
+        match self.known {
+            Known::Loaded(record) => record.id(),
+            Known::Prefixed(number) => number,
+        }
     }
 
     /// Returns the bytes that the module fills: its blocks and the gaps between them. Costs nothing.
@@ -122,7 +152,10 @@ impl<'a> Module<'a> {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn bytes(&self) -> usize {
-        self.record.bytes()
+        match self.known {
+            Known::Loaded(record) => record.bytes(),
+            Known::Prefixed(number) => self.prefixed(number).1,
+        }
     }
 
     /// Returns the level of protection that holds for every page of the module now. Costs a load per 64 pages, no
@@ -145,7 +178,10 @@ impl<'a> Module<'a> {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn protection(&self) -> Protection {
-        self.arena.store().protection_of(self.record.get().extents())
+        match self.known {
+            Known::Loaded(record) => self.arena.store().protection_of(record.get().extents()),
+            Known::Prefixed(_) => self.arena.store().protection_of_prefix(),
+        }
     }
 
     /// Makes the pages of this module read-only, and no other's that they are not shared with.
@@ -189,7 +225,8 @@ impl<'a> Module<'a> {
     pub fn seal(&self) -> Result<SealReport, Error> {
         let pages = self.arena.store().pages();
         let (mut sealed, mut refused) = (SealReport { pages: 0, held: 0 }, None);
-        for extent in self.record.get().extents() {
+        let Known::Loaded(record) = self.known else { return Ok(sealed) };
+        for extent in record.get().extents() {
             sealed.held += usize::from(!pages.settle(&extent));
             match pages.seal_extent(&extent) {
                 Ok(count) => sealed.pages += count,
@@ -214,7 +251,13 @@ impl<'a> Module<'a> {
 
 impl PartialEq for Module<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.record.same(other.record)
+        match (self.known, other.known) {
+            (Known::Loaded(one), Known::Loaded(other)) => one.same(other),
+            (Known::Prefixed(one), Known::Prefixed(another)) => {
+                one == another && core::ptr::eq(self.arena, other.arena)
+            }
+            _ => false,
+        }
     }
 }
 
@@ -232,7 +275,7 @@ impl fmt::Debug for Module<'_> {
 
 /// The finished modules of an arena, in the order in which they were finished.
 ///
-/// Made by [`CodeArena::modules`]. One that is finished while the iterator runs may or may not come. Two words; a step is one
+/// Made by [`CodeArena::modules`]. One that is finished while the iterator runs may or may not come. Three words; a step is one
 /// load, so a signal handler may take it.
 ///
 /// ```
@@ -251,6 +294,8 @@ impl fmt::Debug for Module<'_> {
 #[derive(Clone)]
 pub struct Modules<'a> {
     arena: &'a CodeArena,
+    /// Those of the prefix that are still to come.
+    prefix: core::ops::Range<u32>,
     next: Option<Record<'a, ModuleRecord>>,
 }
 
@@ -258,6 +303,9 @@ impl<'a> Iterator for Modules<'a> {
     type Item = Module<'a>;
 
     fn next(&mut self) -> Option<Module<'a>> {
+        if let Some(number) = self.prefix.next() {
+            return Some(Module::of_prefix(self.arena, number));
+        }
         let record = self.next?;
         self.next = record.get().next();
         Some(Module::new(self.arena, record))
@@ -273,7 +321,7 @@ impl fmt::Debug for Modules<'_> {
 /// A place in a module: the module, and an offset in it.
 ///
 /// The offset counts the module's bytes in the order in which they were filled, whatever run they lie in. So it is the
-/// same in every process that loads the same code in the same way.
+/// same in every process that loads the same code in the same way. In an image it counts them as they lie in the file.
 ///
 /// ```
 /// let arena = permacode::CodeArena::new()?;

@@ -70,7 +70,9 @@ impl CodeArena {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn harden(&self) -> Result<(), Error> {
-        self.store().pages().replace_sealed().map_err(Error::Pages)
+        let pages = self.store().pages();
+        let prefix = self.store().prefix().map_or(Ok(()), |prefix| pages.replace_prefix(prefix));
+        pages.replace_sealed().and(prefix).map_err(Error::Pages)
     }
 
     /// Makes sealed code unchangeable for as long as the process and its children live:
@@ -108,8 +110,12 @@ impl CodeArena {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn harden_forever(&'static self) -> Result<(), Error> {
+        let pages = self.store().pages();
         // SAFETY: the arena lives as long as the process.
-        unsafe { self.store().pages().fix_sealed() }.map_err(Error::Pages)
+        unsafe {
+            let prefix = self.store().prefix().map_or(Ok(()), |prefix| pages.fix_prefix(prefix));
+            pages.fix_sealed().and(prefix).map_err(Error::Pages)
+        }
     }
 
     /// Returns the last refusal of something that was asked for: a level of protection, or huge pages. `None` if

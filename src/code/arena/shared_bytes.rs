@@ -58,11 +58,11 @@ impl CodeArena {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn share(self: &Arc<Self>, bytes: &[u8]) -> Result<SharedBytes, Error> {
-        let start = self.store().pages().offset(bytes.as_ptr().addr());
-        let inside = start.is_some_and(|start| {
-            let holds = |claimed: &Range<usize>| claimed.contains(&start) && bytes.len() <= claimed.end - start;
-            self.store().pages().claimed_ranges().iter().any(holds)
-        });
+        let (pages, address) = (self.store().pages(), bytes.as_ptr().addr());
+        let holds = |range: &Range<usize>, start| range.contains(&start) && bytes.len() <= range.end - start;
+        let in_prefix = self.store().in_prefix(address).is_some_and(|(_, start)| holds(&(0..pages.prefix()), start));
+        let claimed = |start| pages.claimed_ranges().iter().any(|claimed| holds(claimed, start));
+        let inside = in_prefix || pages.offset(address).is_some_and(claimed);
         if !bytes.is_empty() && !inside {
             return Err(Error::Foreign);
         }

@@ -7,7 +7,8 @@ use core::sync::atomic::Ordering::Relaxed;
 
 /// Counts of a [`CodeArena`](crate::CodeArena), all in bytes unless they say otherwise.
 ///
-/// When no loader is open, `claimed = used + gaps + lost + tails`: no byte is unaccounted for. A copy of the counts
+/// When no loader is open, `claimed = used + gaps + lost + tails`: no byte is unaccounted for. The code of an image that the arena began with counts
+/// as loaded and sealed. What is between its values and behind them counts as gaps. A copy of the counts
 /// that [`CodeArena::stats`](crate::CodeArena::stats) found. That call says what finding costs.
 ///
 /// ```
@@ -69,20 +70,24 @@ impl CodeStats {
     pub(super) fn of(store: &CodeStore) -> Self {
         let (pages, counters) = (store.pages(), store.counters());
         let (claimed, native) = pages.claimed();
+        // An image's code is sealed, and all of it was claimed when the arena was made.
+        let prefix =
+            store.prefix().map_or((0, 0, 0), |prefix| (prefix.used(), prefix.modules() as usize, prefix.parts().len()));
+        let (used_before, modules_before, mappings_before) = prefix;
         Self {
-            reserved: pages.len(),
-            claimed,
+            reserved: pages.prefix() + pages.len(),
+            claimed: pages.prefix() + claimed,
             native,
-            used: counters.used.load(Relaxed),
-            gaps: counters.gaps.load(Relaxed),
+            used: used_before + counters.used.load(Relaxed),
+            gaps: pages.prefix().saturating_sub(used_before) + counters.gaps.load(Relaxed),
             lost: counters.lost.load(Relaxed),
             tails: pages.tails(),
-            pages: counters.pages.load(Relaxed),
+            pages: pages.page().index(pages.prefix()) + counters.pages.load(Relaxed),
             unsealed: pages.unsealed(),
-            mappings: pages.mappings(),
+            mappings: mappings_before + pages.mappings(),
             seals: pages.seals(),
             system_calls: pages.reservation().calls(),
-            modules: counters.modules.load(Relaxed),
+            modules: modules_before + counters.modules.load(Relaxed),
             sites: store.sites().given(),
         }
     }

@@ -295,7 +295,11 @@ impl<'a> Loader<'a> {
                 None => self.alloc_str(text).and_then(|name| growing.remember(name).map(|()| name)),
             };
         }
-        let names = self.arena().store().names();
+        let store = self.arena().store();
+        if let Some(name) = store.prefixed_name(text) {
+            return Ok(name);
+        }
+        let names = store.names();
         let hash = names.hash(text);
         let vacancy = match names.find(hash, text) {
             Ok(name) => return Ok(name),
@@ -307,7 +311,7 @@ impl<'a> Loader<'a> {
         // SAFETY: the bytes of a `str`, in a block of this loader, which fills a module of the arena (1). The block is undone by dropping
         // `copy`: not before `insert` has returned, and then only if it refused the entry (2).
         let entry = unsafe { NameEntry::new(hash, core::str::from_utf8_unchecked(copy.filled())) };
-        match names.insert(vacancy, self.arena().store().record(entry)?) {
+        match names.insert(vacancy, store.record(entry)?) {
             // SAFETY: the bytes of a `str`.
             Ok(()) => Ok(unsafe { core::str::from_utf8_unchecked(copy.finish()) }),
             Err(first) => Ok(first),

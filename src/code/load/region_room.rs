@@ -7,7 +7,7 @@
 use super::bump::Bump;
 use crate::base::hash::HashSet;
 use crate::code::arena::{CodeArena, Share};
-use crate::code::value::Sites;
+use crate::code::value::{Name, Sites};
 use crate::error::Error;
 use alloc::vec::Vec;
 use core::alloc::Layout;
@@ -161,8 +161,7 @@ impl<'a> RegionRoom<'a> {
 
     /// The arena's copy of a name, or the region's.
     pub(in crate::code) fn known(&self, text: &str) -> Option<&'a str> {
-        let names = self.arena.store().names();
-        let permanent = names.find(names.hash(text), text).ok();
+        let permanent = self.arena.interned(text).map(Name::as_str);
         permanent.or_else(|| self.names.borrow().get(text).copied())
     }
 

@@ -51,6 +51,8 @@ const SPARE: usize = 40;
 pub(in crate::code) struct CodePages {
     pub(in crate::code) reservation: Reservation<Sealable>,
     pub(in crate::code) table: PageTable,
+    /// The start of all code in the reservation: of the prefix, if there is one.
+    first: usize,
     /// The start of the code pages in the reservation.
     start: usize,
     /// Bytes of code pages in the reservation.
@@ -132,6 +134,7 @@ impl CodePages {
         let shelves = unsafe { [Shelf::new(page), Shelf::new(page)] };
         Self {
             table,
+            first: geometry.first(),
             start: geometry.start,
             len: geometry.code,
             end: AtomicUsize::new(geometry.code),
@@ -155,8 +158,11 @@ impl CodePages {
         }
     }
 
-    /// Bytes of code pages to be writable from the beginning.
+    /// Bytes of code pages to be writable from the beginning. Behind a prefix they would take a call of their own.
     pub(in crate::code) fn ready(reservation: &Reservation<Sealable>, geometry: StorePlan) -> usize {
+        if geometry.prefix != 0 {
+            return 0;
+        }
         reservation.page().ceil(FIRST_RUN).map_or(geometry.code, |bytes| bytes.min(geometry.code))
     }
 
@@ -201,9 +207,39 @@ impl CodePages {
         (offset < self.len()).then_some(offset)
     }
 
-    /// Bytes of the reservation before and behind the code pages.
+    /// The offset of an address from the beginning of all code, that of a prefix too.
+    #[inline]
+    pub(in crate::code) fn position(&self, address: usize) -> Option<usize> {
+        let position = address.wrapping_sub(self.reservation.base().addr().get() + self.first);
+        (position < self.prefix() + self.len()).then_some(position)
+    }
+
+    /// Bytes of the prefix, whole pages.
+    #[inline]
+    pub(in crate::code) fn prefix(&self) -> usize {
+        self.start - self.first
+    }
+
+    /// The byte of the prefix at an offset, which is at most its length.
+    pub(in crate::code) fn prefix_at(&self, offset: usize) -> NonNull<u8> {
+        assert!(offset <= self.prefix());
+        // SAFETY: it lies in the reservation, in front of the code pages.
+        unsafe { self.reservation.at(self.first + offset) }
+    }
+
+    /// Bytes of the reservation before and behind all code.
     pub(in crate::code) fn around(&self) -> (usize, usize) {
-        (self.start, self.reservation.len() - self.start - self.len())
+        (self.first, self.reservation.len() - self.start - self.len())
+    }
+
+    /// Takes a step with whole pages of the prefix.
+    ///
+    /// # Safety
+    ///
+    /// What the [step](Step) asks for under *Safety*.
+    pub(super) unsafe fn apply_to_prefix(&self, step: Step, pages: Range<usize>) -> Result<(), PageError> {
+        // SAFETY: the caller's promise.
+        unsafe { self.reservation.apply(step, self.first + pages.start..self.first + pages.end) }
     }
 
     /// Takes a step with whole pages of code.
@@ -396,7 +432,7 @@ impl Memory for CodePages {
         // Code never takes the bytes behind the last whole unit.
         let units = bytes.saturating_sub(self.len % self.grain).div_ceil(self.grain);
         // A first run is left, so that a loader that has records can go on where they fill what there is.
-        let all = (self.len / self.grain).saturating_sub(self.ready.div_ceil(self.grain));
+        let all = (self.len / self.grain).saturating_sub(FIRST_RUN.min(self.len).div_ceil(self.grain));
         let has = bytes <= self.len - self.len() || self.watermark.reach(units, all);
         if has {
             self.end.fetch_min((self.len / self.grain - units) * self.grain, Relaxed);

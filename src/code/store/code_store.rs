@@ -9,6 +9,7 @@ use super::module_list::{ModuleList, ModuleRecord};
 use super::name_trie::NameTrie;
 use super::page_groups::PageGroups;
 use super::plan::StorePlan;
+use super::prefix::{Prefix, PrefixPlaced};
 use super::protection::Protection;
 use super::record::Record;
 use super::shelf::{Board, Spot};
@@ -34,20 +35,23 @@ pub(in crate::code) struct CodeStore {
     ledger: Ledger,
     next_module: AtomicU32,
     counters: Counters,
+    /// The sealed code in front of the code pages, if there is some.
+    prefix: Option<PrefixPlaced>,
     /// Dropped last: all of the above may point into it.
     pages: CodePages,
 }
 
 impl CodeStore {
     /// Returns where the parts of a reservation for `code` bytes lie, with at least one chunk of records.
-    pub(in crate::code) fn plan(code: usize, page: PageSize) -> Option<StorePlan> {
-        StorePlan::new(code, page, CHUNK, PageGroups::bytes)
+    /// In front of them there is room for a prefix.
+    pub(in crate::code) fn plan(code: usize, prefix: usize, page: PageSize) -> Option<StorePlan> {
+        StorePlan::new(code, prefix, page, CHUNK, PageGroups::bytes)
     }
 
     /// Makes an empty store.
     pub(in crate::code) fn new(ground: Ground, options: StoreOptions) -> Self {
-        let (reservation, plan) = ground.into_parts();
-        let ledger = Ledger::new(plan.table..plan.start, plan.rest, plan.back);
+        let (reservation, plan, prefix) = ground.into_parts();
+        let ledger = Ledger::new(plan.table..plan.first(), plan.rest, plan.back);
         // SAFETY: the parts of a ground: the reservation was made for this plan; the page table's part and the first code are committed and
         // untouched. Every record that the pages are told of is of this store's ledger.
         let pages = unsafe { CodePages::new(reservation, plan, options) };
@@ -56,15 +60,20 @@ impl CodeStore {
         // SAFETY: the list is this store's, and `take_spare_sites` hands it records of this store only.
         let spare_sites = unsafe { SpareSites::new() };
         let birth = Birth::now();
+        let (first_module, sites) = match &prefix {
+            None => (0, SiteCounter::new(birth)),
+            Some(prefix) => (prefix.modules(), SiteCounter::behind(birth, prefix.sites())),
+        };
         Self {
             birth,
             modules,
             names: NameTrie::new(),
-            sites: SiteCounter::new(birth),
+            sites,
             spare_sites,
             ledger,
-            next_module: AtomicU32::new(0),
+            next_module: AtomicU32::new(first_module),
             counters: Counters::default(),
+            prefix,
             pages,
         }
     }
@@ -85,6 +94,33 @@ impl CodeStore {
 
     pub(in crate::code) fn names(&self) -> &NameTrie {
         &self.names
+    }
+
+    /// The sealed code in front of the arena's own.
+    pub(in crate::code) fn prefix(&self) -> Option<&dyn Prefix> {
+        self.prefix.as_deref()
+    }
+
+    /// The offset in the prefix of an address that lies there.
+    pub(in crate::code) fn in_prefix(&self, address: usize) -> Option<(&dyn Prefix, usize)> {
+        let prefix = self.prefix()?;
+        let offset = self.pages.position(address).filter(|&position| position < self.pages.prefix())?;
+        Some((prefix, offset))
+    }
+
+    /// The name of the prefix with this text.
+    #[inline]
+    pub(in crate::code) fn prefixed_name(&self, text: &str) -> Option<&str> {
+        self.prefix().and_then(|prefix| self.name_in(prefix, text))
+    }
+
+    fn name_in<'p>(&'p self, prefix: &dyn Prefix, text: &str) -> Option<&'p str> {
+        let place = prefix.interned(text)?;
+        let (start, end) = (self.pages.prefix_at(place.start), self.pages.prefix_at(place.end));
+        let len = end.addr().get().checked_sub(start.addr().get())?;
+        // SAFETY: the promise of `Prefix`: readable bytes of the reservation that never change, and UTF-8. The reservation stays while the store
+        // is borrowed.
+        Some(unsafe { core::str::from_utf8_unchecked(core::slice::from_raw_parts(start.as_ptr(), len)) })
     }
 
     pub(in crate::code) fn sites(&self) -> &SiteCounter {
@@ -188,6 +224,12 @@ impl CodeStore {
         let pages = module.get().extents().map(|extent| self.pages.fresh(&extent)).sum();
         self.counters.add(filled, gaps, lost, pages);
         self.modules.append(module);
+    }
+
+    /// Returns what holds for every page of the prefix.
+    pub(in crate::code) fn protection_of_prefix(&self) -> Protection {
+        let parts = self.prefix().map_or(&[][..], Prefix::parts);
+        parts.iter().map(|part| part.level()).min().unwrap_or(Protection::ReadOnly)
     }
 
     /// Returns what holds for every page of these extents.

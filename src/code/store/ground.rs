@@ -2,13 +2,17 @@
 
 use super::code_pages::CodePages;
 use super::plan::StorePlan;
+use super::prefix::{Preface, PrefixPlaced};
 use crate::error::Error;
 use crate::pages::{Reservation, Sealable, Source, Step};
 
 /// A reservation, made for a plan, with its first pages committed: those in front of the code, and the first of the code. Nothing was written there.
+///
+/// With a prefix, that is in its place, and of the code behind it no page is committed.
 pub(in crate::code) struct Ground {
     reservation: Reservation<Sealable>,
     plan: StorePlan,
+    prefix: Option<PrefixPlaced>,
 }
 
 impl Ground {
@@ -18,10 +22,23 @@ impl Ground {
         let first = 0..plan.start + CodePages::ready(&reservation, plan);
         // SAFETY: whole pages of a reservation that nothing was done with yet.
         unsafe { reservation.apply(Step::Commit, first) }?;
-        Ok(Self { reservation, plan })
+        Ok(Self { reservation, plan, prefix: None })
     }
 
-    pub(super) fn into_parts(self) -> (Reservation<Sealable>, StorePlan) {
-        (self.reservation, self.plan)
+    /// Reserves and commits what the plan says, and puts code in front.
+    pub(in crate::code) fn with_prefix(source: Source, plan: StorePlan, preface: &dyn Preface) -> Result<Self, Error> {
+        let first = plan.first();
+        let reservation = match preface.wish().and_then(|wish| wish.checked_sub(first)) {
+            Some(wish) => Reservation::near(source, plan.len, wish)?,
+            None => Reservation::new(source, plan.len)?,
+        };
+        let prefix = preface.place(&reservation, first..plan.start)?;
+        // SAFETY: whole pages of a reservation with which nothing was done but for what lies behind them.
+        unsafe { reservation.apply(Step::Commit, 0..first) }?;
+        Ok(Self { reservation, plan, prefix: Some(prefix) })
+    }
+
+    pub(super) fn into_parts(self) -> (Reservation<Sealable>, StorePlan, Option<PrefixPlaced>) {
+        (self.reservation, self.plan, self.prefix)
     }
 }

@@ -10,6 +10,7 @@
 //!   shelf · tail · watermark                 room that waits for a loader, or is held by one; what is claimed
 //!   spare_sites · berth                      pools of site numbers, left by one owner for the next
 //!   plan · ground                            where the parts of the reservation lie; the reservation itself
+//!   prefix                                   sealed code in front of the arena's own: an image's
 //! ```
 
 mod berth;
@@ -25,6 +26,7 @@ mod name_trie;
 mod page_groups;
 mod page_table;
 mod plan;
+mod prefix;
 mod protection;
 mod record;
 mod refusal;
@@ -44,6 +46,9 @@ pub(in crate::code) use ground::Ground;
 pub(in crate::code) use module_list::ModuleRecord;
 pub(in crate::code) use name_trie::NameEntry;
 pub(in crate::code) use plan::StorePlan;
+pub(crate) use prefix::{Preface, Prefix};
+#[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
+pub(crate) use prefix::{PrefixPart, PrefixPlaced};
 pub(in crate::code) use record::Record;
 pub(in crate::code) use shelf::Spot;
 pub(crate) use spare_sites::Returns;

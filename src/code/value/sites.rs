@@ -93,19 +93,20 @@ impl Sites {
         bytes
     }
 
-    /// Gives all ranges at these places of an image the tag with these bits.
+    /// Gives all ranges at these places of an image the tag with these bits, and returns it.
     #[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
-    pub(crate) fn set_tags(image: &mut [u8], places: &[usize], bits: u16) {
+    pub(crate) fn set_tags(image: &mut [u8], places: &[usize], bits: u16) -> u16 {
         let tag = bits & !TRANSIENT;
         places.iter().for_each(|&place| image[place + 6..place + 8].copy_from_slice(&tag.to_ne_bytes()));
+        tag
     }
 
-    /// Reads the bytes of a range in an image: the numbers, and `true` for those of transient code.
+    /// Reads the bytes of a range in an image: the numbers, and the tag.
     #[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
-    pub(crate) fn read(bytes: [u8; 8]) -> (Range<u64>, bool) {
+    pub(crate) fn read(bytes: [u8; 8]) -> (Range<u64>, u16) {
         let [a, b, c, d, e, f, g, h] = bytes;
         let start = u64::from(u32::from_ne_bytes([a, b, c, d]));
-        (start..start + u64::from(u16::from_ne_bytes([e, f])), u16::from_ne_bytes([g, h]) & TRANSIENT != 0)
+        (start..start + u64::from(u16::from_ne_bytes([e, f])), u16::from_ne_bytes([g, h]))
     }
 
     /// Returns `true` if there are none, as in a block without caches. Costs nothing.
@@ -127,12 +128,21 @@ impl Sites {
 pub(crate) struct SiteCounter {
     next: AtomicU32,
     tag: u16,
+    /// That of the numbers below the first: of code that the arena began with. The arena's own if it began with none.
+    #[cfg_attr(not(feature = "image"), allow(dead_code))]
+    older: u16,
 }
 
 impl SiteCounter {
     /// A counter whose tag differs from those of the 32,767 arenas made before.
     pub(in crate::code) fn new(birth: Birth) -> Self {
-        Self { next: AtomicU32::new(0), tag: birth.low_bits() << 1 }
+        let tag = birth.low_bits() << 1;
+        Self { next: AtomicU32::new(0), tag, older: tag }
+    }
+
+    /// A counter behind so many numbers, which have a tag of their own.
+    pub(in crate::code) fn behind(birth: Birth, (first, older): (u32, u16)) -> Self {
+        Self { next: AtomicU32::new(first), tag: birth.low_bits() << 1, older: older & !TRANSIENT }
     }
 
     pub(crate) fn take(&self, asked: usize) -> Result<Sites, Error> {
@@ -160,6 +170,12 @@ impl SiteCounter {
         self.tag
     }
 
+    /// The tag of the sites that the arena began with; its own if there were none.
+    #[cfg_attr(not(feature = "image"), allow(dead_code))]
+    pub(crate) fn older_tag(&self) -> u16 {
+        self.older
+    }
+
     pub(crate) fn given(&self) -> usize {
         self.next.load(Relaxed) as usize
     }
@@ -171,7 +187,7 @@ mod tests {
 
     #[test]
     fn too_many_sites_are_refused_and_none_are_lost() {
-        let counter = SiteCounter { next: AtomicU32::new(u32::MAX - 10), tag: 6 };
+        let counter = SiteCounter { next: AtomicU32::new(u32::MAX - 10), tag: 6, older: 6 };
         assert_eq!(counter.take(70_000), Err(Error::Sites { asked: 70_000, left: 10 }));
         assert_eq!(counter.take(11), Err(Error::Sites { asked: 11, left: 10 }));
         assert_eq!(counter.take(10).map(|sites| sites.len()), Ok(10));
@@ -181,7 +197,7 @@ mod tests {
 
     #[test]
     fn too_many_numbers_for_later_are_refused_and_none_are_lost() {
-        let counter = SiteCounter { next: AtomicU32::new(u32::MAX - 10), tag: 6 };
+        let counter = SiteCounter { next: AtomicU32::new(u32::MAX - 10), tag: 6, older: 6 };
         for asked in [11, u32::MAX as usize, usize::MAX] {
             assert_eq!(counter.number(asked), Err(Error::Sites { asked, left: 10 }));
         }
@@ -202,7 +218,7 @@ mod tests {
     // soundness S17: of two arenas with one tag, the permanent numbers of one are never taken for the other's transient ones.
     #[test]
     fn numbers_say_whether_they_are_used_again_and_which_arena_they_are_of() {
-        let counter = SiteCounter { next: AtomicU32::new(5), tag: SiteCounter::new(Birth::now()).tag };
+        let counter = SiteCounter { next: AtomicU32::new(5), ..SiteCounter::new(Birth::now()) };
         let (permanent, transient) = (counter.take(3).unwrap(), counter.part(5, 3));
         assert_eq!((permanent.range(), permanent.tag()), (transient.range(), transient.tag()));
         assert_eq!((permanent.is_transient(), transient.is_transient()), (false, true));

@@ -182,6 +182,6 @@ impl<'a> Loader<'a> {
         // SAFETY: a `T::At<'x>` of the time that ends with the last share in its memory. That memory is the loader's own arena, which is borrowed
         // for 'a, or it is kept from now on as long as what the loader fills, which is good for 'a. So 'a lies within that time. Its links are not
         // this loader's to set: `link` asks `filled`, which is part of this proof too. ARCHITECTURE.md, "Owners of code".
-        Ok(unsafe { T::of_label(owned.root()).as_ref() })
+        Ok(unsafe { T::of_label(owned.place()).as_ref() })
     }
 }

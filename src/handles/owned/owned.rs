@@ -104,11 +104,12 @@ impl<T: Held + ?Sized> Owned<T> {
     /// # Safety
     ///
     /// It is a `T::At<'x>` of the time 'x that ends with the last share there: step 1 of the proof in ARCHITECTURE.md, "Owners of code".
-    pub(in crate::handles) unsafe fn from_parts(root: NonNull<T>, share: Share) -> Self {
+    pub(crate) unsafe fn from_parts(root: NonNull<T>, share: Share) -> Self {
         Self { root, share }
     }
 
-    pub(in crate::handles) fn root(&self) -> NonNull<T> {
+    /// The place of the root.
+    pub(in crate::handles) fn place(&self) -> NonNull<T> {
         self.root
     }
 

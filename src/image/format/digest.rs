@@ -1,13 +1,15 @@
 //! One number for the contents of an image, whatever window they are written for.
 //!
 //! ```text
-//!   index ─────▶ ┐
-//!   linked ──┬─▶ ├─ blake3 ─▶ digest
-//!      marks ┘   │   each marked word less the window
-//!   leaf ──────▶ │
-//!   marks ─────▶ ┘
+//!   linked ──┬─▶ ┐
+//!      marks ┘   │   each marked word less the address of the first byte of the chain
+//!   leaf ──────▶ ├─ blake3 ─▶ digest
+//!   marks ─────▶ │
+//!   index ─────▶ │
+//!   sizes, parent┘
 //! ```
 
+use super::header::Header;
 use super::{WORD, move_marked};
 use core::fmt;
 
@@ -32,6 +34,9 @@ use core::fmt;
 pub struct Digest([u8; 32]);
 
 impl Digest {
+    /// The digest of no image.
+    pub(super) const NONE: Self = Self([0; 32]);
+
     /// Returns the digest with these bytes, to compare with one that was kept.
     ///
     /// ```
@@ -57,14 +62,14 @@ impl Digest {
 /// Bytes of the linked half that are hashed at a time.
 const STEP: usize = 64 << 10;
 
-/// The parts of an image, of which the linked half is written for `window`.
+/// The parts of an image, of which the linked half is written for the window that its header has.
 #[derive(Clone, Copy)]
 pub(in crate::image) struct Contents<'b> {
     pub(in crate::image) index: &'b [u8],
     pub(in crate::image) linked: &'b [u8],
     pub(in crate::image) leaf: &'b [u8],
     pub(in crate::image) marks: &'b [u8],
-    pub(in crate::image) window: usize,
+    pub(in crate::image) header: &'b Header,
 }
 
 impl Contents<'_> {
@@ -73,7 +78,7 @@ impl Contents<'_> {
     /// The halves come first: they are whole pages, and the hash is fast where its steps lie at multiples of their own size. The sizes of all
     /// parts come last, so none can be taken for another.
     pub(in crate::image) fn digest(&self, mut show: impl FnMut(usize)) -> Digest {
-        let Self { index, linked, leaf, marks, window } = *self;
+        let Self { index, linked, leaf, marks, header } = *self;
         let (mut hasher, mut buffer, mut done) = (blake3::Hasher::new(), [0; STEP], 0);
         let mut add = |bytes: &[u8]| {
             hasher.update(bytes);
@@ -81,17 +86,19 @@ impl Contents<'_> {
             show(done);
         };
         for (chunk, marks) in linked.chunks(STEP).zip(marks.chunks(STEP / WORD / 8)) {
-            if window == 0 {
+            if header.base() == 0 {
                 add(chunk);
                 continue;
             }
             let copy = &mut buffer[..chunk.len()];
             copy.copy_from_slice(chunk);
-            move_marked(copy, marks, window.wrapping_neg());
+            move_marked(copy, marks, header.base().wrapping_neg());
             add(copy);
         }
         [leaf, marks, index].into_iter().flat_map(|part| part.chunks(STEP)).for_each(&mut add);
-        [index, linked, leaf, marks].into_iter().for_each(|part| add(&(part.len() as u64).to_ne_bytes()));
+        let sizes = [index.len(), linked.len(), leaf.len(), marks.len(), header.below];
+        sizes.into_iter().for_each(|size| add(&(size as u64).to_ne_bytes()));
+        add(header.parent.unwrap_or(Digest::NONE).as_bytes());
         Digest(*hasher.finalize().as_bytes())
     }
 }
@@ -126,10 +133,24 @@ mod tests {
         each_marked(&marks, |word| {
             moved[word * WORD..][..WORD].copy_from_slice(&(word * 100 + 0x4000_0000).to_ne_bytes());
         });
-        let contents = |index: &[u8], linked: &[u8], leaf: &[u8], window| {
-            Contents { index, linked, leaf, marks: &marks, window }.digest(|_| ())
+        let header = |window, below| Header {
+            page: 4096,
+            index: 0,
+            linked: 0,
+            leaf: 0,
+            window,
+            below,
+            parent: None,
+            sites: 0,
+            tag: 0,
+            digest: Digest::NONE,
         };
+        let with = |index: &[u8], linked: &[u8], leaf: &[u8], header| {
+            Contents { index, linked, leaf, marks: &marks, header: &header }.digest(|_| ())
+        };
+        let contents = |index: &[u8], linked: &[u8], leaf: &[u8], window| with(index, linked, leaf, header(window, 0));
         let at_zero = contents(b"index", &linked, b"leaf", 0);
+        assert_ne!(with(b"index", &linked, b"leaf", header(4096, 4096)), at_zero);
         assert_eq!(contents(b"index", &moved, b"leaf", 0x4000_0000), at_zero);
         assert_ne!(contents(b"index", &moved, b"leaf", 0), at_zero);
         assert_ne!(contents(b"indes", &linked, b"leaf", 0), at_zero);

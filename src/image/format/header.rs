@@ -30,8 +30,14 @@ pub(in crate::image) struct Header {
     pub(in crate::image) leaf: usize,
     /// The address of the first linked byte.
     pub(in crate::image) window: usize,
-    /// Site numbers: they are `0..sites`.
+    /// Bytes of code of the images that this one stands on, which lie in front of its window.
+    pub(in crate::image) below: usize,
+    /// The digest of the image that it stands on, if it stands on one.
+    pub(in crate::image) parent: Option<Digest>,
+    /// Site numbers, those of the images below too: they are `0..sites`.
     pub(in crate::image) sites: u64,
+    /// The tag of all of them.
+    pub(in crate::image) tag: u16,
     pub(in crate::image) digest: Digest,
 }
 
@@ -60,6 +66,11 @@ impl Header {
     pub(in crate::image) fn marks_range(&self) -> Range<usize> {
         let start = self.code_range().end;
         start..start.saturating_add(self.marks())
+    }
+
+    /// The address of the first byte of the oldest image that this one stands on, or of its own.
+    pub(in crate::image) fn base(&self) -> usize {
+        self.window - self.below
     }
 
     /// Bytes of code.
@@ -91,11 +102,14 @@ impl Header {
         writer.number(ENDIANNESS);
         writer.number(FORMAT);
         writer.number(WORD as u64);
-        for number in [self.page, self.index, self.linked, self.leaf, self.window] {
+        for number in [self.page, self.index, self.linked, self.leaf, self.window, self.below] {
             writer.number(number as u64);
         }
         writer.number(self.sites);
+        writer.number(self.tag.into());
         writer.bytes(self.digest.as_bytes());
+        writer.number(self.parent.is_some().into());
+        writer.bytes(self.parent.unwrap_or(Digest::NONE).as_bytes());
         let mut bytes = writer.finish();
         bytes.resize(HEADER - CHECK, 0);
         let check = blake3::hash(&bytes);
@@ -128,20 +142,28 @@ impl Header {
             let number = reader.number()?;
             usize::try_from(number).ok().filter(|&size| size <= isize::MAX as usize / 8).ok_or(ImageError::TooLarge)
         };
-        let [page, index, linked, leaf, window] = [size()?, size()?, size()?, size()?, size()?];
-        let header = Self {
+        let [page, index, linked, leaf, window, below] = [size()?, size()?, size()?, size()?, size()?, size()?];
+        let mut header = Self {
             page,
             index,
             linked,
             leaf,
             window,
+            below,
+            parent: None,
             sites: reader.number()?,
+            tag: u16::try_from(reader.number()?).map_err(|_| ImageError::Header("its sites have no such tag"))?,
             digest: Digest::from_bytes(reader.array()?),
         };
+        let (has_parent, parent) = (reader.number()?, Digest::from_bytes(reader.array()?));
+        header.parent = (has_parent == 1).then_some(parent);
+        if has_parent > 1 || header.parent.is_some() != (below != 0) {
+            return Err(ImageError::Header("it stands on an image without code, or on code without an image"));
+        }
         if !page.is_power_of_two() || !(HEADER..=1 << 24).contains(&page) {
             return Err(ImageError::Header("the size of its pages is none"));
         }
-        if [linked, leaf, window].iter().any(|part| part % page != 0) || window == 0 {
+        if [linked, leaf, window].iter().any(|part| part % page != 0) || window <= below {
             return Err(ImageError::Header("its code does not begin and end with a page"));
         }
         if header.sites > u64::from(u32::MAX) {
@@ -164,7 +186,18 @@ mod tests {
 
     fn header() -> Header {
         let digest = Digest::from_bytes([7; 32]);
-        Header { page: 4096, index: 100, linked: 8192, leaf: 4096, window: 1 << 46, sites: 3, digest }
+        Header {
+            page: 4096,
+            index: 100,
+            linked: 8192,
+            leaf: 4096,
+            window: 1 << 46,
+            below: 0,
+            parent: None,
+            sites: 3,
+            tag: 8,
+            digest,
+        }
     }
 
     fn read(bytes: &[u8], len: usize) -> Result<Header, ImageError> {

@@ -1,11 +1,15 @@
 //! The tables of an image: types, runs, modules, roots, and the text of its author.
 //!
-//! What opening needs stands in front: an image of a thousand modules is opened without a look at their runs, which only a check needs.
+//! What opening needs stands in front. Modules, runs and names stand behind it, in tables that are read where they lie (`tables.rs`). An image of
+//! a thousand modules is opened without a look at them.
 
 use super::error::ImageError;
 use super::header::Header;
+use super::names::NameTable;
 use super::scroll::{Reader, Writer};
+use super::tables::{self, TablePlaces};
 use crate::image::shape::Fingerprint;
+use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -21,6 +25,8 @@ pub(in crate::image) struct Index {
     pub(in crate::image) modules: Vec<ModuleEntry>,
     /// Sorted by name, each of another.
     pub(in crate::image) roots: Vec<Root>,
+    /// To be written. A reader finds them in the tables.
+    pub(in crate::image) names: NameTable,
 }
 
 /// A type that runs are of.
@@ -81,22 +87,16 @@ impl Index {
             writer.number(root.at as u64);
             writer.text(&root.name);
         }
-        writer.number(self.modules.len() as u64);
-        for entry in &self.modules {
-            writer.text(&entry.name);
-        }
-        writer.number(self.runs.len() as u64);
-        for run in &self.runs {
-            writer.number(u64::from(run.of) | u64::from(run.module) << 32);
-            writer.number(run.start as u64);
-            writer.number(run.len as u64);
-        }
+        tables::write(&mut writer, self);
         writer.finish()
     }
 
-    /// Reads what stands in front: the version, the types and the roots. Runs and modules are left out.
-    pub(in crate::image) fn read_front(bytes: &[u8], header: &Header) -> Result<Self, ImageError> {
-        Self::front(&mut Reader(bytes), header)
+    /// Reads what stands in front: the version, the types and the roots. Of the rest it finds where it stands.
+    pub(in crate::image) fn read_front(bytes: &[u8], header: &Header) -> Result<(Self, TablePlaces), ImageError> {
+        let mut reader = Reader(bytes);
+        let front = Self::front(&mut reader, header)?;
+        let places = TablePlaces::new(bytes, bytes.len() - reader.0.len())?;
+        Ok((front, places))
     }
 
     fn front(reader: &mut Reader<'_>, header: &Header) -> Result<Self, ImageError> {
@@ -119,24 +119,34 @@ impl Index {
     /// Reads the index of a file with this header. What it returns keeps the promises of the types in this file.
     pub(in crate::image) fn read(bytes: &[u8], header: &Header) -> Result<Self, ImageError> {
         let wrong = |what| Err(ImageError::Index(what));
-        let mut reader = Reader(bytes);
-        let front = Self::front(&mut reader, header)?;
-        let types = &front.types;
-        let modules = reader.table(8, |reader| Ok(ModuleEntry { name: reader.text()? }))?;
-        let runs = reader.table(24, |reader| {
-            let both = reader.number()?;
-            let (start, len) = (place(reader.number()?, header)?, place(reader.number()?, header)?);
-            Ok(Run { of: both as u32, module: (both >> 32) as u32, start, len })
-        })?;
-        if !reader.0.is_empty() {
-            return wrong("something lies behind its tables");
+        let (front, places) = Self::read_front(bytes, header)?;
+        let (types, tables) = (&front.types, places.of(bytes));
+        let memory = |_| ImageError::Memory { bytes: bytes.len() };
+        let (mut modules, mut runs) = (Vec::new(), Vec::new());
+        modules.try_reserve_exact(tables.modules() as usize).map_err(memory)?;
+        for number in 0..tables.modules() {
+            let (name, bytes) = tables.module(number).ok_or(ImageError::Index("the name of a module is none"))?;
+            modules.push((ModuleEntry { name: name.to_owned() }, bytes));
         }
+        runs.try_reserve_exact(tables.runs()).map_err(memory)?;
+        let mut bytes_of = alloc::vec![0usize; modules.len()];
+        for number in 0..tables.runs() {
+            let (run, before) = tables.run(number).ok_or(ImageError::Index("a place lies outside of the code"))?;
+            let Some(module) = bytes_of.get_mut(run.module as usize) else { return wrong("a run is of no module") };
+            if before != *module {
+                return wrong("the sizes of a module's runs do not add up");
+            }
+            *module = module.saturating_add(run.bytes(types).len());
+            runs.push(run);
+        }
+        let used = bytes_of.iter().fold(0usize, |all, &bytes| all.saturating_add(bytes));
+        if used != places.used || modules.iter().map(|(_, bytes)| bytes).ne(&bytes_of) {
+            return wrong("the sizes of its modules do not add up");
+        }
+        let modules: Vec<_> = modules.into_iter().map(|(module, _)| module).collect();
         let mut end = 0;
         for run in &runs {
             let Some(of) = types.get(run.of as usize) else { return wrong("a run is of no type") };
-            if run.module as usize >= modules.len() {
-                return wrong("a run is of no module");
-            }
             let bytes = run.len.checked_mul(of.size).and_then(|bytes| run.start.checked_add(bytes));
             match bytes {
                 Some(bytes) if run.start >= end && bytes > run.start && bytes <= header.code() => end = bytes,
@@ -169,7 +179,18 @@ mod tests {
 
     fn header() -> Header {
         let digest = Digest::from_bytes([0; 32]);
-        Header { page: 4096, index: 0, linked: 8192, leaf: 4096, window: 1 << 46, sites: 0, digest }
+        Header {
+            page: 4096,
+            index: 0,
+            linked: 8192,
+            leaf: 4096,
+            window: 1 << 46,
+            below: 0,
+            parent: None,
+            sites: 0,
+            tag: 0,
+            digest,
+        }
     }
 
     fn index() -> Index {
@@ -184,6 +205,7 @@ mod tests {
             runs: vec![Run { of: 0, module: 0, start: 0, len: 3 }, Run { of: 1, module: 1, start: 8192, len: 4096 }],
             modules: vec![ModuleEntry { name: "a".into() }, ModuleEntry { name: "b".into() }],
             roots: vec![Root { name: "main".into(), of: 0, at: 64 }],
+            names: NameTable::default(),
         }
     }
 

@@ -3,7 +3,7 @@
 //! ```text
 //!   0          4096                                     page                        page             page
 //!   ├─ header ──┼─ index ─────────────────────── zeros ──┼─ linked runs ─────── zeros ─┼─ leaf runs ─ zeros ─┼─ marks ─┤
-//!     sizes       types · runs · modules · roots · text   ◀────────────── code, at the window ─────────────▶   1 bit a word
+//!     sizes       types · roots · modules · runs · names  ◀────────────── code, at the window ─────────────▶   1 bit a word
 //! ```
 //!
 //! - A **run** is an array of values of one type. Runs ascend, and do not overlap. Between them are zeros.
@@ -13,7 +13,7 @@
 //!
 //! ```text
 //!   header   what begins, where it ends, the window, the digest, a check of its own
-//!   index    the tables
+//!   index    what opening needs: types, roots (names · tables: what is read where it lies)
 //!   scroll   numbers and text, one behind the other, in bytes
 //!   window   addresses that an image may be written for
 //!   error    why an image was not written, or is not used
@@ -25,7 +25,9 @@ mod digest;
 mod error;
 mod header;
 mod index;
+mod names;
 mod scroll;
+mod tables;
 mod window;
 
 pub(in crate::image) use digest::Contents;
@@ -33,6 +35,8 @@ pub use digest::Digest;
 pub use error::{Distrust, ImageError};
 pub(in crate::image) use header::{HEADER, Header};
 pub(in crate::image) use index::{Index, ModuleEntry, Root, Run, TypeEntry};
+pub(in crate::image) use names::NameTable;
+pub(in crate::image) use tables::{TablePlaces, Tables};
 pub(in crate::image) use window::{chosen, slot};
 
 /// Bytes of an address.

@@ -244,10 +244,12 @@ impl PortionOfValues<'_, '_> {
             Kind::Sites => {
                 let mut array = [0; 8];
                 array.copy_from_slice(bytes);
-                let (numbers, is_transient) = Sites::read(array);
+                let (numbers, tag) = Sites::read(array);
                 match () {
                     () if numbers.end > self.check.header.sites => bad("sites are above those of the image"),
-                    () if is_transient => bad("sites are those of transient code"),
+                    () if !numbers.is_empty() && tag != self.check.header.tag => {
+                        bad("sites are not those of the image")
+                    }
                     () => Ok(()),
                 }
             }

@@ -2,15 +2,16 @@
 
 use super::bytes::FileBytes;
 use super::check;
+use super::check_names::check_names;
 use super::check_options::CheckOptions;
 use super::cycles;
 use super::known::KnownTypes;
-use super::placed::Placed;
-use super::root::OpenImage;
 use super::verify::{self, Verify};
-use crate::image::format::{Contents, Digest, Header, ImageError, Index};
+use crate::code::CodeArena;
+use crate::image::format::{Contents, Digest, Header, ImageError, Index, TablePlaces, Tables};
 use crate::image::shape::{Mappable, Shape};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 use std::fs::File;
 
@@ -61,6 +62,15 @@ use std::fs::File;
 pub struct Image {
     pub(super) source: Arc<Source>,
     pub(super) values: Values,
+    /// The image that this one stands on.
+    pub(super) parent: Option<Arc<Image>>,
+}
+
+/// An image of a chain.
+#[derive(Clone)]
+pub(super) struct Layer {
+    pub(super) source: Arc<Source>,
+    pub(super) values: Values,
 }
 
 /// A file with an image, whose bytes do not change.
@@ -71,7 +81,18 @@ pub(super) struct Source {
     pub(super) header: Header,
     /// The index, of which only the front was read.
     pub(super) index: Index,
+    /// The places of the rest of it.
+    pub(super) places: TablePlaces,
     pub(super) bytes: FileBytes,
+    /// `true` for a memory file that nobody can change.
+    pub(super) is_sealed: bool,
+}
+
+impl Source {
+    /// The tables of the index that are read where they lie.
+    pub(super) fn tables(&self) -> Tables<'_> {
+        self.places.of(self.bytes.part(self.header.index_range()))
+    }
 }
 
 /// The one who says that bytes are values.
@@ -161,19 +182,20 @@ impl Image {
         let mut types = before.clone();
         types.learn(shape, &index)?;
         check::check(&types, &before, header, &index, code, marks, options.threads)?;
+        check_names(self.source.tables(), &index, code)?;
         if options.acyclic {
             cycles::refuse(&types, header, &index, code)?;
         }
         if types.shapes.len() > before.shapes.len() && verify::is_needed(&types) {
-            let placed = self.placed(true)?;
-            // SAFETY: they were checked right above, or before. Both are bytes of this source.
-            unsafe { Verify::new(&types, &index, code, &placed) }.all(options.threads)?;
+            let arena = CodeArena::builder().image(&self).reservation(1).build()?;
+            // SAFETY: they were checked right above, or before. The arena begins with this image.
+            unsafe { Verify::new(&types, &index, code, &arena) }.all(options.threads)?;
         }
         let values = match self.values {
             Values::Trusted => Values::Trusted,
             Values::Checked(_) => Values::Checked(types.shapes.iter().map(|known| known.1).collect()),
         };
-        Ok(Self { source: self.source, values })
+        Ok(Self { values, ..self })
     }
 
     /// Takes your word that all bytes are values.
@@ -196,7 +218,7 @@ impl Image {
     /// ```
     #[must_use]
     pub unsafe fn trust(self) -> Self {
-        Self { source: self.source, values: Values::Trusted }
+        Self { values: Values::Trusted, ..self }
     }
 
     /// Checks that the contents are those of the digest in the header: that no bit has changed since the image was written.
@@ -243,21 +265,16 @@ impl Image {
         let [index, linked, leaf, marks] =
             [header.index_range(), header.linked_range(), header.leaf_range(), header.marks_range()]
                 .map(|range| bytes.part(range));
-        let found = Contents { index, linked, leaf, marks, window: header.window }.digest(|_| ());
+        let found = Contents { index, linked, leaf, marks, header }.digest(|_| ());
         if found == expected { Ok(()) } else { Err(ImageError::Digest { expected, found }) }
     }
 
-    /// Maps the image: at its window, shared with every process that does, or elsewhere, with a part that is this process's own.
-    ///
-    /// A process can have an image at its window once. [`OpenImage::why_not_shared`] says why it lies elsewhere.
+    /// Makes an arena that begins with the image, with all else as [`CodeArena::new`] has it: a short form of
+    /// [`CodeArenaBuilder::image`](crate::code::CodeArenaBuilder::image).
     ///
     /// # Errors
     ///
-    /// [`ImageError::System`] when the system grants no address space or no memory.
-    ///
-    /// # Cost
-    ///
-    /// Two system calls. Elsewhere four, and a copy of the half that has references.
+    /// [`ImageError::Arena`] when the system grants no address space or no memory.
     ///
     /// ```
     /// # use permacode::{CodeArena, image::{Image, ImageWriter}};
@@ -266,54 +283,21 @@ impl Image {
     /// # let number = loader.alloc(7u32)?;
     /// # loader.seal()?;
     /// let image = Image::open_sealed(ImageWriter::new(&arena).root("number", number)?.seal()?)?.check::<u32>()?;
-    /// let (first, second) = (image.open()?, image.open()?);
-    /// assert!(second.why_not_shared().is_some()); // the first has the window
-    /// assert_eq!(first.root::<u32>("number"), second.root::<u32>("number"));
+    /// let arena = image.open()?;
+    /// assert_eq!(arena.root::<u32>("number"), Ok(&7));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn open(&self) -> Result<OpenImage, ImageError> {
-        self.place(true)
+    pub fn open(&self) -> Result<CodeArena, ImageError> {
+        Ok(CodeArena::builder().image(self).build()?)
     }
 
-    /// Maps the image anywhere but at its window.
-    ///
-    /// The window is an address that others can know, if they know the image. Known addresses of data weaken the randomisation of addresses, even if
-    /// the data cannot be written. The price is that the half with references is this process's own.
-    ///
-    /// # Errors
-    ///
-    /// As for [`open`](Self::open).
-    ///
-    /// # Cost
-    ///
-    /// Four system calls, and a copy of the half that has references.
-    ///
-    /// ```
-    /// # use permacode::{CodeArena, image::{Image, ImageWriter, NotShared}};
-    /// # let arena = CodeArena::new()?;
-    /// # let loader = arena.load("m")?;
-    /// # let number = loader.alloc(7u32)?;
-    /// # loader.seal()?;
-    /// let image = Image::open_sealed(ImageWriter::new(&arena).root("number", number)?.seal()?)?.check::<u32>()?;
-    /// let code = image.open_elsewhere()?;
-    /// assert_eq!(code.why_not_shared(), Some(&NotShared::Asked));
-    /// assert_eq!(code.root::<u32>("number"), Ok(&7));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn open_elsewhere(&self) -> Result<OpenImage, ImageError> {
-        self.place(false)
-    }
-
-    fn place(&self, at_window: bool) -> Result<OpenImage, ImageError> {
-        let placed = self.placed(at_window)?;
-        Ok(OpenImage::new(self.source.clone(), self.values.clone(), placed))
-    }
-
-    /// Maps the code. The source outlives what is returned.
-    fn placed(&self, at_window: bool) -> Result<Placed, ImageError> {
-        let Source { file, offset, header, bytes, .. } = &*self.source;
-        // SAFETY: the promise of `new`; the callers keep the source for longer.
-        unsafe { Placed::new(file, *offset, header, bytes, at_window) }
+    /// The images of the chain, the oldest first.
+    pub(super) fn layers(&self) -> Vec<Layer> {
+        let chain = core::iter::successors(Some(self), |image| image.parent.as_deref());
+        let mut layers: Vec<_> =
+            chain.map(|image| Layer { source: image.source.clone(), values: image.values.clone() }).collect();
+        layers.reverse();
+        layers
     }
 
     /// Returns the digest that the header has: the identity of the contents, if they are [verified](Self::verify).

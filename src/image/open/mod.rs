@@ -1,9 +1,9 @@
 //! From an image to values: whose word is taken for what, and where the bytes are mapped.
 //!
 //! ```text
-//!   path ─ trust ─▶ file ─ bytes ─▶ Image { header, index, who vouches } ─ open ─▶ OpenImage ─ root ─▶ &T
-//!                                     │ check: no unsafe code, then verify   ├ at its window: shared with every process
-//!                                     └ verify, pin: the digest             └ elsewhere: linked half copied and moved by its marks
+//!   path ─ trust ─▶ file ─ bytes ─▶ Image { header, index, who vouches } ─ prefix ─▶ CodeArena ─ root ─▶ &T
+//!                                     │ check: no unsafe code, then verify    placed ├ at its window: shared with every process
+//!                                     └ verify, pin: the digest                      └ elsewhere: linked half copied and moved by its marks
 //! ```
 //!
 //! Two questions, kept apart:
@@ -19,23 +19,26 @@
 //! 2. A root is given out only if its type's fingerprint is that of the file, and by one of the second row.
 //! 3. A fixed mapping replaces nothing but a reservation of its own.
 
+mod arena;
 mod ascii;
 mod bytes;
 mod check;
+mod check_names;
 mod check_options;
 mod cycles;
 mod finder;
 mod image;
 mod known;
 mod neighbours;
+mod options;
 mod placed;
 mod portions;
-mod root;
+mod prefix;
 mod source;
 mod trust;
 mod verify;
 
 pub use check_options::CheckOptions;
 pub use image::Image;
+pub use options::ImageOptions;
 pub use placed::NotShared;
-pub use root::OpenImage;

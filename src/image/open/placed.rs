@@ -1,36 +1,47 @@
-//! The code of an image in this process: at its window, shared, or elsewhere, with a linked half of its own.
+//! The code of an image in a reservation of an arena: at its window, shared, or elsewhere, with a linked half of this process's own.
 //!
 //! ```text
-//!   at its window   ├───────── linked ─────────┼──────── leaf ────────┤   the file's pages, shared
-//!   elsewhere       ├ copy, each mark moved ┄┄┄┼──────── leaf ────────┤   the linked half is this process's own
+//!   at its window   │ linked ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄ leaf ┄┄┄┄┄┄┄┄┄┄┄│   the file's pages, shared: one mapping
+//!   elsewhere       │ copy, each mark moved ┄┄│ leaf ┄┄┄┄┄┄┄┄┄┄┄│   the linked half is this process's own
+//!   larger pages    │ copy, each mark moved ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄│   so is all of it
 //! ```
 //!
-//! The window is reserved with its address as a hint, and compared. So nothing is ever replaced, whatever lies there (soundness S37). A flag for
-//! that is not used: a sanitizer turns a refusal of it into a mapping at zero.
+//! A chain of images lies in one range, the oldest first, each right behind the one that it stands on.
+//!
+//! The reservation was made with the window as a wish. So nothing is ever replaced, whatever lies there (soundness S37).
 
-use super::bytes::FileBytes;
+use super::image::Layer;
 use super::neighbours;
-use crate::image::format::{Header, ImageError, move_marked};
-use crate::pages;
+use crate::code::{PrefixPart, Protection};
+use crate::error::{Error, PageError};
+use crate::image::format::move_marked;
+use crate::pages::{Reservation, Sealable, Step};
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
-use core::ptr::NonNull;
-use std::fs::File;
-use std::io;
+use core::ops::Range;
 use std::os::fd::AsRawFd;
 
-/// The reason why an image is not where it was written for, so that its linked half is this process's own.
+/// The reason why an image is not where it was written for, so that a part of it is this process's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NotShared {
-    /// It was [asked for](crate::image::Image::open_elsewhere).
+    /// It was [asked for](crate::code::CodeArenaBuilder::anywhere).
     Asked,
     /// Something lies there, such as the same image, opened a second time.
     WindowTaken {
         /// The first address of the window.
         window: usize,
-        /// The mapping that lies there, as `/proc/self/maps` has it, if that can be read.
+        /// The mapping that lies there, or where the arena's further code would lie, as `/proc/self/maps` has it. `None` if that cannot be read,
+        /// or if the source of pages hears no [wishes](crate::pages::PageSource::reserve_near).
         by: Option<String>,
+    },
+    /// An image that this one stands on was [written for another window](crate::image::Image::rebase) than this one was.
+    ParentElsewhere {
+        /// The address that the first image of the chain was written for.
+        parent: usize,
+        /// The address that this image expects it at.
+        expected: usize,
     },
     /// Pages are larger here than where the image was written. Both halves are copied.
     LargerPages {
@@ -39,6 +50,8 @@ pub enum NotShared {
         /// Bytes of a page there.
         there: usize,
     },
+    /// The source of pages maps no files, or the system refused to map this one. Both halves are copied.
+    NotMappable(PageError),
 }
 
 impl fmt::Display for NotShared {
@@ -51,143 +64,155 @@ impl fmt::Display for NotShared {
             Self::WindowTaken { window, by: None } => {
                 write!(f, "the image was written for {window:#x}, where something else lies")
             }
+            Self::ParentElsewhere { parent, expected } => write!(
+                f,
+                "the image stands on one that was written for {parent:#x}, and expects it at {expected:#x}: write both for one window"
+            ),
             Self::LargerPages { here, there } => {
                 write!(f, "pages have {here} bytes here, and {there} where the image was written")
             }
+            Self::NotMappable(refusal) => write!(f, "the file cannot be mapped here: {refusal}"),
         }
     }
 }
 
-/// Mapped code.
-pub(super) struct Placed {
-    at: NonNull<u8>,
-    len: usize,
+/// Images in a range of a reservation, while they are put there.
+pub(super) struct Placing<'r> {
+    reservation: &'r Reservation<Sealable>,
+    range: Range<usize>,
+    /// The address of the range.
+    address: usize,
+    pub(super) parts: Vec<PrefixPart>,
     pub(super) why_not_shared: Option<NotShared>,
 }
 
-// SAFETY: nobody writes there once it is placed, and the mapping is this value's own.
-unsafe impl Send for Placed {}
-// SAFETY: as above.
-unsafe impl Sync for Placed {}
-
-impl Placed {
-    /// Maps the code of an image that begins at an offset of a file: at its window if that can be had, and is wanted.
-    ///
-    /// # Safety
-    ///
-    /// The bytes of the image do not change while this value lives.
-    pub(super) unsafe fn new(
-        file: &File,
-        offset: u64,
-        header: &Header,
-        bytes: &FileBytes,
-        at_window: bool,
-    ) -> Result<Self, ImageError> {
-        let page = pages::page_of_system();
-        let len = header.code().checked_next_multiple_of(page).ok_or(ImageError::TooLarge)?;
-        let mut this = Self::reserve(if at_window { header.window } else { 0 }, len)?;
-        let why = match () {
-            () if header.page % page != 0 => Some(NotShared::LargerPages { here: page, there: header.page }),
-            () if this.at.addr().get() == header.window => None,
-            () if !at_window => Some(NotShared::Asked),
-            () => {
-                let by = neighbours::within(header.window..header.window + len);
-                Some(NotShared::WindowTaken { window: header.window, by })
-            }
-        };
-        let code = header.code_range();
-        let file_at = |place: usize| offset + place as u64;
-        match &why {
-            // SAFETY: the reservation, which is this value's own.
-            None => unsafe { this.share(0, header.code(), file, file_at(code.start)) }?,
-            Some(NotShared::WindowTaken { .. } | NotShared::Asked) => {
-                // SAFETY: as above.
-                unsafe { this.share(header.linked, header.leaf, file, file_at(header.leaf_range().start)) }?;
-                this.copy(0, header.linked, bytes.part(header.linked_range()), header, bytes)?;
-            }
-            Some(NotShared::LargerPages { .. }) => this.copy(0, len, bytes.part(code), header, bytes)?,
+impl<'r> Placing<'r> {
+    /// Puts the code of images into a range: at its window if it is wanted there.
+    pub(super) fn new(
+        reservation: &'r Reservation<Sealable>,
+        range: Range<usize>,
+        layers: &[Layer],
+        wish: Option<usize>,
+    ) -> Result<Self, Error> {
+        // SAFETY: the range lies in the reservation.
+        let address = unsafe { reservation.at(range.start) }.addr().get();
+        let mut this = Self { reservation, range, address, parts: Vec::new(), why_not_shared: None };
+        let here = reservation.page().bytes();
+        if let Some(there) = layers.iter().map(|layer| layer.source.header.page).find(|there| there % here != 0) {
+            this.note(NotShared::LargerPages { here, there });
+            this.copy_all(layers)?;
+            return Ok(this);
         }
-        this.why_not_shared = why;
+        for layer in layers {
+            this.place(layer, wish)?;
+        }
         Ok(this)
     }
 
-    /// Takes address space, if it can be had at this address.
-    fn reserve(window: usize, len: usize) -> Result<Self, ImageError> {
-        let hint = core::ptr::without_provenance_mut(window);
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        // SAFETY: a new mapping; the address is a wish that replaces nothing.
-        let at = unsafe { libc::mmap(hint, len, libc::PROT_NONE, flags, -1, 0) };
-        match NonNull::new(at.cast::<u8>()) {
-            Some(reserved) if at != libc::MAP_FAILED => Ok(Self { at: reserved, len, why_not_shared: None }),
-            _ => Err(refused("reserving the window of the image")),
+    fn note(&mut self, why: NotShared) {
+        self.why_not_shared.get_or_insert(why);
+    }
+
+    fn place(&mut self, layer: &Layer, wish: Option<usize>) -> Result<(), Error> {
+        let header = &layer.source.header;
+        let linked = header.below..header.below + header.linked;
+        let leaf = linked.end..linked.end + header.leaf;
+        let base = header.base();
+        if base == self.address {
+            return match self.share(layer, linked.start..leaf.end, header.code_range().start) {
+                Ok(()) => Ok(()),
+                Err(refusal) => self.copy_halves(layer, refusal),
+            };
+        }
+        self.note(match wish {
+            None => NotShared::Asked,
+            Some(wish) if wish != base => NotShared::ParentElsewhere { parent: wish, expected: base },
+            Some(wish) => {
+                // The image itself, and all that the arena reserves around it.
+                let start = wish.saturating_sub(self.range.start);
+                let around = start..start.saturating_add(self.reservation.len());
+                let by = neighbours::within(wish..wish + self.range.len()).or_else(|| neighbours::within(around));
+                NotShared::WindowTaken { window: wish, by }
+            }
+        });
+        match self.share(layer, leaf, header.leaf_range().start) {
+            Ok(()) => self.copy(layer, linked, header.linked_range()),
+            Err(refusal) => self.copy_halves(layer, refusal),
         }
     }
 
-    /// Maps bytes of the file over a part of the reservation. Whole pages.
-    ///
-    /// # Safety
-    ///
-    /// Nobody refers to that part.
-    unsafe fn share(&mut self, from: usize, bytes: usize, file: &File, offset: u64) -> Result<(), ImageError> {
-        if bytes == 0 {
+    fn copy_halves(&mut self, layer: &Layer, refusal: PageError) -> Result<(), Error> {
+        self.note(NotShared::NotMappable(refusal));
+        let header = &layer.source.header;
+        self.copy(layer, header.below..header.below + header.code(), header.code_range())
+    }
+
+    /// Maps bytes of the file over a part of the range. Whole pages.
+    fn share(&mut self, layer: &Layer, part: Range<usize>, from: usize) -> Result<(), PageError> {
+        if part.is_empty() {
             return Ok(());
         }
-        assert!(from + bytes <= self.len, "within the reservation");
-        let offset = libc::off_t::try_from(offset).map_err(|_| ImageError::TooLarge)?;
-        // SAFETY: within this value's own reservation, of which the caller promises that nobody refers to it.
-        let at = unsafe {
-            let flags = libc::MAP_SHARED | libc::MAP_FIXED;
-            libc::mmap(self.at.as_ptr().add(from).cast(), bytes, libc::PROT_READ, flags, file.as_raw_fd(), offset)
+        let source = &layer.source;
+        let step = Step::MapFile { file: source.file.as_raw_fd(), offset: source.offset + from as u64 };
+        // SAFETY: within the range, with which nothing was done and to which nobody refers. The file is open, as long as the bytes that were
+        // mapped of it to read its header, and by the promise of its source no byte changes or goes away.
+        unsafe { self.reservation.apply(step, self.at(&part)) }?;
+        let level = if source.is_sealed { Protection::SealedFile } else { Protection::ReadOnly };
+        self.parts.push(PrefixPart::new(part, true, level));
+        Ok(())
+    }
+
+    /// Copies code of the file into a part of the range, moves the addresses in it by the marks, and seals it. Whole pages.
+    fn copy(&mut self, layer: &Layer, part: Range<usize>, from: Range<usize>) -> Result<(), Error> {
+        if part.is_empty() {
+            return Ok(());
+        }
+        self.commit(&part)?;
+        self.fill(layer, part.start, from);
+        self.seal(part)
+    }
+
+    /// Copies all code of all images, as one part: their borders are within pages.
+    fn copy_all(&mut self, layers: &[Layer]) -> Result<(), Error> {
+        let part = 0..self.range.len();
+        self.commit(&part)?;
+        for layer in layers {
+            self.fill(layer, layer.source.header.below, layer.source.header.code_range());
+        }
+        self.seal(part)
+    }
+
+    fn commit(&self, part: &Range<usize>) -> Result<(), Error> {
+        // SAFETY: within the range, with which nothing was done.
+        Ok(unsafe { self.reservation.apply(Step::Commit, self.at(part)) }?)
+    }
+
+    /// Copies code to a place of the range that was committed.
+    fn fill(&self, layer: &Layer, start: usize, from: Range<usize>) {
+        let source = &layer.source;
+        let code = source.bytes.part(from);
+        assert!(start + code.len() <= self.range.len(), "within the range");
+        // SAFETY: within the range of the reservation: writable since just now, and nobody else's.
+        let copy = unsafe {
+            let at = self.reservation.at(self.range.start + start);
+            core::slice::from_raw_parts_mut(at.as_ptr(), code.len())
         };
-        if at == libc::MAP_FAILED { Err(refused("mapping the code of the image")) } else { Ok(()) }
-    }
-
-    /// Copies code to the beginning of the reservation, and moves the addresses in it by the marks.
-    fn copy(
-        &mut self,
-        from: usize,
-        room: usize,
-        code: &[u8],
-        header: &Header,
-        bytes: &FileBytes,
-    ) -> Result<(), ImageError> {
-        if room == 0 {
-            return Ok(());
-        }
-        assert!(from + room <= self.len && code.len() <= room, "within the reservation");
-        // SAFETY: within this value's own reservation.
-        let protect = |access| unsafe { libc::mprotect(self.at.as_ptr().add(from).cast(), room, access) };
-        if protect(libc::PROT_READ | libc::PROT_WRITE) != 0 {
-            return Err(refused("making room for the image"));
-        }
-        // SAFETY: writable memory of this value's own, to which nobody refers yet.
-        let copy = unsafe { core::slice::from_raw_parts_mut(self.at.as_ptr().add(from), code.len()) };
         copy.copy_from_slice(code);
-        let moved = self.at.addr().get().wrapping_sub(header.window);
-        move_marked(copy, bytes.part(header.marks_range()), moved);
-        if protect(libc::PROT_READ) == 0 { Ok(()) } else { Err(refused("sealing the image")) }
+        let moved = self.address.wrapping_sub(source.header.base());
+        move_marked(copy, source.bytes.part(source.header.marks_range()), moved);
     }
 
-    /// The byte at an offset of the code, which is at most its length.
-    pub(super) fn at(&self, offset: usize) -> NonNull<u8> {
-        assert!(offset <= self.len, "within the code");
-        // SAFETY: within the mapping, or its end.
-        unsafe { self.at.add(offset) }
+    fn seal(&mut self, part: Range<usize>) -> Result<(), Error> {
+        // SAFETY: committed and filled, and nobody writes there from now on.
+        unsafe { self.reservation.apply(Step::Seal, self.at(&part)) }?;
+        let level = if self.reservation.protects() { Protection::ReadOnly } else { Protection::TypeOnly };
+        self.parts.push(PrefixPart::new(part, false, level));
+        Ok(())
     }
 
-    /// Returns `true` if an address lies in the code.
-    pub(super) fn contains(&self, address: usize) -> bool {
-        address.wrapping_sub(self.at.addr().get()) < self.len
+    /// The bytes of a part in the reservation.
+    fn at(&self, part: &Range<usize>) -> Range<usize> {
+        assert!(part.end <= self.range.len(), "within the range");
+        self.range.start + part.start..self.range.start + part.end
     }
-}
-
-impl Drop for Placed {
-    fn drop(&mut self) {
-        // SAFETY: this value's own mapping, which nobody refers to any more.
-        unsafe { libc::munmap(self.at.as_ptr().cast(), self.len) };
-    }
-}
-
-fn refused(call: &'static str) -> ImageError {
-    ImageError::system(call, &io::Error::last_os_error())
 }

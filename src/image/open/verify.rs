@@ -9,8 +9,8 @@
 
 use super::check::number;
 use super::known::KnownTypes;
-use super::placed::Placed;
 use super::portions;
+use crate::code::CodeArena;
 use crate::image::format::{ImageError, Index};
 use crate::image::shape::{Field, Kind, Niche, Proven, Shape, Verifier};
 use alloc::string::String;
@@ -21,7 +21,7 @@ pub(super) struct Verify<'b> {
     types: &'b KnownTypes,
     index: &'b Index,
     code: &'b [u8],
-    placed: &'b Placed,
+    arena: &'b CodeArena,
 }
 
 /// Returns `true` if a type of those that are known has a check of its author's, or has a value in it that does.
@@ -32,9 +32,9 @@ pub(super) fn is_needed(types: &KnownTypes) -> bool {
 impl<'b> Verify<'b> {
     /// # Safety
     ///
-    /// Of all types that are known, the runs of `code` are values, with all that they lead to. `placed` is the same code, mapped.
-    pub(super) unsafe fn new(types: &'b KnownTypes, index: &'b Index, code: &'b [u8], placed: &'b Placed) -> Self {
-        Self { types, index, code, placed }
+    /// Of all types that are known, the runs of `code` are values, with all that they lead to. `arena` begins with this image.
+    pub(super) unsafe fn new(types: &'b KnownTypes, index: &'b Index, code: &'b [u8], arena: &'b CodeArena) -> Self {
+        Self { types, index, code, arena }
     }
 
     /// Asks about all values. Returns the refusal of the lowest.
@@ -56,7 +56,7 @@ impl<'b> Verify<'b> {
         plan.inner.iter().try_for_each(|inner| self.inside(inner, at))?;
         plan.verifiers.iter().try_for_each(|&(shape, verifier)| {
             // SAFETY: a value of this type lies there, by the promise of `new`: it is that of a run, or lies in one where its description is.
-            let value = unsafe { Proven::new(self.placed.at(at), shape) };
+            let value = unsafe { Proven::new(self.arena.byte_of_image(at), shape) };
             verifier(value).map_err(|why| ImageError::Refused { of: String::from(shape.name()), at, why })
         })
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   unnamed file in the folder ─ write ─ fsync ─ link as .name.5f3a.tmp ─ rename to name ─ fsync of the folder
-//!   └ or, where the file system has none: create .name.5f3a.tmp
+//!   └ or, where the file system has none, or none can be named: create .name.5f3a.tmp
 //! ```
 //!
 //! Until the rename the old file is what the path leads to. A process that is killed leaves nothing, or a file that begins with a dot.
@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 const MODE: u32 = 0o644;
 
 /// Puts what `write` writes into the place of the file at `path`.
-pub(super) fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), ImageError> {
+pub(super) fn replace(path: &Path, mut write: impl FnMut(&mut &File) -> io::Result<()>) -> Result<(), ImageError> {
     let failed = |call: &'static str| move |error: io::Error| ImageError::system(call, &error);
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -40,19 +40,27 @@ pub(super) fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<(
     let temporary = Temporary(folder.join(hidden));
 
     let unnamed = OpenOptions::new().write(true).mode(MODE).custom_flags(libc::O_TMPFILE).open(folder);
-    let create = || OpenOptions::new().write(true).create_new(true).mode(MODE).open(&temporary.0);
-    let (mut file, is_unnamed) = match unnamed {
-        Ok(file) => (file, true),
-        Err(_) => (create().map_err(failed("creating the image"))?, false),
+    let is_named = match unnamed {
+        Ok(file) => {
+            fill(&file, &mut write)?;
+            link(&file, &temporary.0).is_ok()
+        }
+        Err(_) => false,
     };
-    write(&mut file).map_err(failed("writing the image"))?;
-    file.sync_all().map_err(failed("synchronising the image"))?;
-    if is_unnamed {
-        link(&file, &temporary.0).map_err(failed("naming the image"))?;
+    if !is_named {
+        // The file system has no unnamed files, or there is no `/proc` to name one by.
+        let file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&temporary.0);
+        fill(&file.map_err(failed("creating the image"))?, &mut write)?;
     }
     fs::rename(&temporary.0, path).map_err(failed("renaming the image"))?;
     let folder = File::open(folder).map_err(failed("opening the folder of the image"))?;
     folder.sync_all().map_err(failed("synchronising the folder of the image"))
+}
+
+/// Writes the image, and waits until it is on the disk.
+fn fill(mut file: &File, write: &mut impl FnMut(&mut &File) -> io::Result<()>) -> Result<(), ImageError> {
+    write(&mut file).map_err(|error| ImageError::system("writing the image", &error))?;
+    file.sync_all().map_err(|error| ImageError::system("synchronising the image", &error))
 }
 
 /// A name that is gone in the end, unless the file has another by then.

@@ -269,6 +269,21 @@ impl<'a> Survey<'a> {
         self.pieces.get(piece as usize + 1).map_or(self.targets.len(), |next| next.targets as usize)
     }
 
+    /// The pieces that are interned names of the arena, each with its text.
+    pub(super) fn names(&self) -> impl Iterator<Item = (usize, &'a [u8])> {
+        self.pieces.iter().enumerate().filter_map(|(number, piece)| {
+            let is_text = matches!(self.types[piece.of as usize].kind, Kind::TextByte);
+            if !is_text || piece.is_foreign {
+                return None;
+            }
+            // SAFETY: a piece is so many live bytes of text.
+            let bytes = unsafe { core::slice::from_raw_parts(piece.at, piece.len) };
+            let text = core::str::from_utf8(bytes).ok()?;
+            let name = self.arena.interned(text)?;
+            (name.as_str().as_ptr() == piece.at).then_some((number, bytes))
+        })
+    }
+
     /// The numbers that a range of sites has in the image.
     pub(super) fn renumbered(&self, sites: Sites) -> u32 {
         if sites.is_empty() { 0 } else { self.site_numbers.get(&sites.range().start).copied().unwrap_or(0) }
@@ -297,7 +312,8 @@ impl Parts for Survey<'_> {
         if sites.is_empty() {
             return Ok(());
         }
-        if sites.is_transient() || sites.tag() != self.arena.site_counter().tag() {
+        let counter = self.arena.site_counter();
+        if sites.is_transient() || ![counter.tag(), counter.older_tag()].contains(&sites.tag()) {
             return Err(ImageError::ForeignSites);
         }
         let next = self.sites;

@@ -9,7 +9,9 @@ use super::survey::Survey;
 use crate::base::page::PageSize;
 use crate::code::CodeArena;
 use crate::code::value::Sites;
-use crate::image::format::{self, Contents, Digest, Header, ImageError, Index, ModuleEntry, Root, TypeEntry};
+use crate::image::format::{
+    self, Contents, Digest, Header, ImageError, Index, ModuleEntry, NameTable, Root, TypeEntry,
+};
 use crate::image::shape::{Fingerprint, Mappable, Shape};
 use crate::pages;
 use alloc::borrow::ToOwned;
@@ -127,7 +129,8 @@ impl<'a> ImageWriter<'a> {
 
     /// Chooses the address that the image is written for, in place of one that its contents determine.
     ///
-    /// Images that are mapped together need windows that do not overlap. What is chosen does not count in the digest.
+    /// An arena that begins with the image has its reservation behind it. Leave room for that between images that are mapped together. What is
+    /// chosen does not count in the digest.
     ///
     /// An address that cannot be one is refused when the image is written, by [`ImageError::Window`], which says what can.
     ///
@@ -204,6 +207,7 @@ impl<'a> ImageWriter<'a> {
     ///
     /// [`ImageError::StillOpen`], [`ImageError::ForeignSites`], [`ImageError::Interior`], [`ImageError::Alignment`],
     /// [`ImageError::Window`], [`ImageError::TooLarge`] and [`ImageError::Memory`] for what cannot be written. [`ImageError::System`] when the system refuses. The old file stays then.
+    /// There is one exception: if the folder cannot be synchronised, the new file is in its place, and may be gone after a power cut.
     ///
     /// ```
     /// # let folder = std::env::temp_dir().join(format!("permacode-write-{}", std::process::id()));
@@ -291,6 +295,7 @@ impl<'a> ImageWriter<'a> {
             modules: survey.modules.iter().map(|&name| ModuleEntry { name: name.to_owned() }).collect(),
             roots: roots.collect(),
             runs: layout.runs.clone(),
+            names: names(&survey, &layout),
         }
         .write();
         let mut header = Header {
@@ -299,7 +304,10 @@ impl<'a> ImageWriter<'a> {
             linked: layout.linked,
             leaf: layout.leaf,
             window: 0,
+            below: 0,
+            parent: None,
             sites: survey.sites,
+            tag: 0,
             digest: Digest::from_bytes([0; 32]),
         };
         header.fits()?;
@@ -308,10 +316,10 @@ impl<'a> ImageWriter<'a> {
         let sites = unsafe { Copy::new(&survey, &overlay, &layout, &mut code, &mut marks).all(&mut self.progress) }?;
         // The image's own tag is a function of its tables: of the names, types and sizes of all that is in it.
         let [low, high, ..] = *blake3::hash(&index).as_bytes();
-        Sites::set_tags(&mut code, &sites, u16::from_le_bytes([low, high]));
+        header.tag = Sites::set_tags(&mut code, &sites, u16::from_le_bytes([low, high]));
         let (linked, leaf) = code.split_at(layout.linked);
         let all = header.len();
-        header.digest = Contents { index: &index, linked, leaf, marks: &marks, window: 0 }
+        header.digest = Contents { index: &index, linked, leaf, marks: &marks, header: &header }
             .digest(|done| self.progress.show(WritePhase::Digest, done, || all));
         header.window = match self.window {
             Some(window) => format::chosen(window, header.code())?,
@@ -367,6 +375,15 @@ fn zeros(count: usize) -> Result<Vec<u8>, ImageError> {
 
 /// The alignment that an image has wherever it is mapped: the smallest page of all systems.
 const PAGE: usize = 4096;
+
+/// The names of the arena that go into the image.
+fn names(survey: &Survey<'_>, layout: &Layout) -> NameTable {
+    let names = survey.names().map(|(piece, text)| (text, layout.places[piece]));
+    let mut names: Vec<_> = names.collect();
+    names.sort_unstable();
+    names.dedup_by_key(|(text, _)| *text);
+    NameTable::new(&names)
+}
 
 fn type_entry(shape: &'static Shape) -> TypeEntry {
     TypeEntry { name: shape.name().to_owned(), fingerprint: Fingerprint::of_shape(shape), size: shape.size() }

@@ -1,0 +1,297 @@
+//! An image file taken apart, and put together again with sizes and a check that match: the format, read a second time.
+//!
+//! ```text
+//!   header (4096)                                             index                         code, marks
+//!   magic · endianness · format · word · page · sizes …       version · types · roots ·     linked │ leaf │ marks
+//!   … window · sites · digest ………………………………… check              modules · runs · the rest
+//! ```
+//!
+//! Whatever is put into the parts, the header's check and the length of the file are right. So what a change meets is the code behind these.
+
+/// Bytes of the header.
+pub(crate) const HEADER: usize = 4096;
+/// Places of numbers in the header.
+const PAGE: usize = 32;
+const INDEX: usize = 40;
+const LINKED: usize = 48;
+const LEAF: usize = 56;
+/// The place of the window in the header.
+pub(crate) const WINDOW: usize = 64;
+const CHECK: usize = HEADER - 32;
+
+/// The parts of an image file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageFile {
+    /// The header as it is, of which `bytes` sets the sizes and the check anew.
+    pub header: Vec<u8>,
+    /// The author's text.
+    pub version: Vec<u8>,
+    /// Types that runs are of.
+    pub types: Vec<TypeRow>,
+    /// Values that have names.
+    pub roots: Vec<RootRow>,
+    /// Names of modules.
+    pub modules: Vec<Vec<u8>>,
+    /// Arrays of values.
+    pub runs: Vec<RunRow>,
+    /// The key of the names' hash.
+    pub key: [u8; 16],
+    /// The first name of each bucket.
+    pub buckets: Vec<u32>,
+    /// Names of the program.
+    pub names: Vec<NameRow>,
+    /// What lies in the index behind its tables.
+    pub rest: Vec<u8>,
+    /// Values with addresses.
+    pub linked: Vec<u8>,
+    /// Values without.
+    pub leaf: Vec<u8>,
+    /// A bit for each word of the linked half.
+    pub marks: Vec<u8>,
+}
+
+/// An entry of the table of types.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypeRow {
+    /// Its fingerprint.
+    pub fingerprint: [u8; 32],
+    /// Bytes of a value.
+    pub size: u64,
+    /// Its name.
+    pub name: Vec<u8>,
+}
+
+/// An entry of the table of roots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootRow {
+    /// The number of its type.
+    pub of: u64,
+    /// Bytes from the beginning of the code.
+    pub at: u64,
+    /// Its name.
+    pub name: Vec<u8>,
+}
+
+/// An entry of the table of runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunRow {
+    /// The number of its type.
+    pub of: u32,
+    /// The number of its module.
+    pub module: u32,
+    /// Bytes from the beginning of the code.
+    pub start: u64,
+    /// Elements.
+    pub len: u64,
+}
+
+/// An entry of the table of names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NameRow {
+    /// Bytes from the beginning of the code.
+    pub at: u64,
+    /// Bytes of its text.
+    pub len: u32,
+    /// The hash of its text.
+    pub hash: u32,
+}
+
+/// Bytes that are read from the front.
+struct Reader<'b>(&'b [u8]);
+
+impl<'b> Reader<'b> {
+    fn bytes(&mut self, count: usize) -> &'b [u8] {
+        let (taken, rest) = self.0.split_at(count);
+        self.0 = rest;
+        taken
+    }
+
+    fn number(&mut self) -> u64 {
+        u64::from_ne_bytes(self.bytes(8).try_into().unwrap())
+    }
+
+    fn half(&mut self) -> u32 {
+        u32::from_ne_bytes(self.bytes(4).try_into().unwrap())
+    }
+
+    fn text(&mut self) -> Vec<u8> {
+        let len = self.number() as usize;
+        self.bytes(len).to_vec()
+    }
+
+    fn table<T>(&mut self, mut row: impl FnMut(&mut Self) -> T) -> Vec<T> {
+        (0..self.number()).map(|_| row(self)).collect()
+    }
+}
+
+impl ImageFile {
+    /// Takes a good image apart.
+    ///
+    /// # Panics
+    ///
+    /// It is none.
+    pub fn of(bytes: &[u8]) -> Self {
+        let (header, mut rest) = (bytes[..HEADER].to_vec(), Reader(&bytes[HEADER..]));
+        let number = |at: usize| u64::from_ne_bytes(header[at..at + 8].try_into().unwrap()) as usize;
+        let mut index = Reader(rest.bytes(number(INDEX)));
+        let (version, types) = (index.text(), {
+            index.table(|index| {
+                let fingerprint = index.bytes(32).try_into().unwrap();
+                TypeRow { fingerprint, size: index.number(), name: index.text() }
+            })
+        });
+        let roots = index.table(|index| RootRow { of: index.number(), at: index.number(), name: index.text() });
+        let (key, _) = (index.bytes(16).try_into().unwrap(), index.number());
+        let [modules, runs, buckets, names, text] = [(); 5].map(|()| index.number() as usize);
+        let places: Vec<_> =
+            (0..modules).map(|_| (index.number() as usize, index.number() as usize, index.number())).collect();
+        let runs = (0..runs).map(|_| {
+            let run = RunRow { of: index.half(), module: index.half(), start: index.number(), len: index.number() };
+            index.number();
+            run
+        });
+        let runs = runs.collect();
+        let buckets = (0..buckets).map(|_| index.half()).collect();
+        let names = (0..names).map(|_| NameRow { at: index.number(), len: index.half(), hash: index.half() }).collect();
+        let text = index.bytes(text);
+        let modules = places.into_iter().map(|(start, len, _)| text[start..start + len].to_vec()).collect();
+        rest.bytes((HEADER + number(INDEX)).next_multiple_of(number(PAGE)) - HEADER - number(INDEX));
+        let (linked, leaf) = (rest.bytes(number(LINKED)).to_vec(), rest.bytes(number(LEAF)).to_vec());
+        let (rest, marks) = (index.0.to_vec(), rest.0.to_vec());
+        Self { version, types, roots, modules, runs, key, buckets, names, rest, linked, leaf, marks, header }
+    }
+
+    /// Puts the file together. Halves are filled up to whole pages.
+    pub fn bytes(&self) -> Vec<u8> {
+        // Larger pages than these make a file of another length than its header says.
+        let page = self.number(PAGE).clamp(1, 1 << 16) as usize;
+        let index = self.index();
+        let [linked, leaf] = [&self.linked, &self.leaf].map(|half| half.len().next_multiple_of(page));
+        let marks = linked / 64;
+        let mut bytes = self.header.clone();
+        for (at, size) in [(INDEX, index.len()), (LINKED, linked), (LEAF, leaf)] {
+            put(&mut bytes, at, size as u64);
+        }
+        let check = blake3::hash(&bytes[..CHECK]);
+        bytes[CHECK..].copy_from_slice(check.as_bytes());
+        bytes.extend(index);
+        let mut end = bytes.len().next_multiple_of(page);
+        for (part, len) in [(&self.linked, linked), (&self.leaf, leaf), (&self.marks, marks)] {
+            bytes.resize(end, 0);
+            bytes.extend(&part[..part.len().min(len)]);
+            end += len;
+        }
+        bytes.resize(end, 0);
+        bytes
+    }
+
+    fn index(&self) -> Vec<u8> {
+        let mut index = Vec::new();
+        let number = |index: &mut Vec<u8>, number: u64| index.extend(number.to_ne_bytes());
+        let text = |index: &mut Vec<u8>, text: &[u8]| {
+            index.extend((text.len() as u64).to_ne_bytes());
+            index.extend(text);
+        };
+        text(&mut index, &self.version);
+        number(&mut index, self.types.len() as u64);
+        for row in &self.types {
+            index.extend(row.fingerprint);
+            number(&mut index, row.size);
+            text(&mut index, &row.name);
+        }
+        number(&mut index, self.roots.len() as u64);
+        for row in &self.roots {
+            number(&mut index, row.of);
+            number(&mut index, row.at);
+            text(&mut index, &row.name);
+        }
+        // Sizes add up, whatever the runs are.
+        let mut sizes = vec![0u64; self.modules.len()];
+        let before: Vec<u64> = self
+            .runs
+            .iter()
+            .map(|run| {
+                let size = self.types.get(run.of as usize).map_or(0, |row| row.size);
+                let Some(bytes) = sizes.get_mut(run.module as usize) else { return 0 };
+                let before = *bytes;
+                *bytes = before.saturating_add(run.len.saturating_mul(size));
+                before
+            })
+            .collect();
+        index.extend(self.key);
+        number(&mut index, sizes.iter().fold(0, |sum: u64, &size| sum.saturating_add(size)));
+        let text: usize = self.modules.iter().map(Vec::len).sum();
+        for count in [self.modules.len(), self.runs.len(), self.buckets.len(), self.names.len(), text] {
+            number(&mut index, count as u64);
+        }
+        let mut start = 0;
+        for (name, bytes) in self.modules.iter().zip(sizes) {
+            for field in [start, name.len() as u64, bytes] {
+                number(&mut index, field);
+            }
+            start += name.len() as u64;
+        }
+        for (row, before) in self.runs.iter().zip(before) {
+            index.extend([row.of, row.module].map(u32::to_ne_bytes).concat());
+            for field in [row.start, row.len, before] {
+                number(&mut index, field);
+            }
+        }
+        self.buckets.iter().for_each(|first| index.extend(first.to_ne_bytes()));
+        for row in &self.names {
+            number(&mut index, row.at);
+            index.extend([row.len, row.hash].map(u32::to_ne_bytes).concat());
+        }
+        self.modules.iter().for_each(|name| index.extend(name));
+        index.extend(&self.rest);
+        index
+    }
+
+    /// A number of the header.
+    fn number(&self, at: usize) -> u64 {
+        u64::from_ne_bytes(self.header[at..at + 8].try_into().unwrap())
+    }
+
+    /// Sets a number of the header.
+    pub fn set_number(&mut self, at: usize, number: u64) {
+        put(&mut self.header, at, number);
+    }
+
+    /// The address that the first linked byte is written for.
+    pub fn window(&self) -> u64 {
+        self.number(WINDOW)
+    }
+
+    /// Writes it for another window: each marked word goes with it.
+    pub fn rebase(&mut self, window: u64) {
+        let distance = window.wrapping_sub(self.window());
+        for word in
+            (0..self.linked.len() / 8).filter(|word| self.marks.get(word / 8).unwrap_or(&0) >> (word % 8) & 1 != 0)
+        {
+            let word = &mut self.linked[word * 8..][..8];
+            let moved = u64::from_ne_bytes((&*word).try_into().unwrap()).wrapping_add(distance);
+            word.copy_from_slice(&moved.to_ne_bytes());
+        }
+        self.set_number(WINDOW, window);
+    }
+
+    /// Marks a word of the linked half, or takes its mark away.
+    pub fn set_mark(&mut self, at: usize, is_address: bool) {
+        let bit = 1 << (at / 8 % 8);
+        self.marks.resize(self.marks.len().max(at / 64 + 1), 0);
+        let byte = &mut self.marks[at / 64];
+        *byte = *byte & !bit | if is_address { bit } else { 0 };
+    }
+
+    /// Makes a word of the linked half an address in the code, and marks it.
+    pub fn refer(&mut self, at: usize, to: u64) {
+        let address = self.window().wrapping_add(to);
+        put(&mut self.linked, at, address);
+        self.set_mark(at, true);
+    }
+}
+
+/// Puts a number into bytes.
+fn put(bytes: &mut [u8], at: usize, number: u64) {
+    bytes[at..at + 8].copy_from_slice(&number.to_ne_bytes());
+}

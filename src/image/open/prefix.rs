@@ -1,0 +1,148 @@
+//! An image as the sealed prefix of an arena: what the arena asks of it.
+//!
+//! ```text
+//!   Foreword { layers, wish } ── place ──▶ Front { layers, address, parts, why_not_shared }
+//!     what a builder holds                   what an arena holds: modules, names and sites, read from the tables in the file
+//! ```
+//!
+//! Nothing is built when an arena is made, whatever the size of the image. Each question is answered by a look into the mapped tables.
+
+use super::image::{Image, Layer};
+use super::placed::{NotShared, Placing};
+use crate::code::{Preface, Prefix, PrefixPart, PrefixPlaced};
+use crate::error::Error;
+use crate::pages::{Reservation, Sealable};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::any::Any;
+use core::ops::Range;
+use core::ptr::NonNull;
+
+/// Images that an arena is to begin with: a chain, the oldest first.
+pub(super) struct Foreword {
+    layers: Arc<[Layer]>,
+    is_at_window: bool,
+}
+
+impl Foreword {
+    pub(super) fn new(image: &Image, is_at_window: bool) -> Self {
+        Self { layers: Arc::from(image.layers()), is_at_window }
+    }
+}
+
+// SAFETY: what is placed is a `Front`.
+unsafe impl Preface for Foreword {
+    fn bytes(&self) -> usize {
+        self.layers.last().map_or(0, |newest| newest.source.header.below + newest.source.header.code())
+    }
+
+    fn wish(&self) -> Option<usize> {
+        let oldest = self.layers.first().filter(|_| self.is_at_window)?;
+        Some(oldest.source.header.window)
+    }
+
+    fn elsewhere(&self) -> Arc<dyn Preface> {
+        Arc::new(Self { layers: self.layers.clone(), is_at_window: false })
+    }
+
+    fn place(&self, reservation: &Reservation<Sealable>, range: Range<usize>) -> Result<PrefixPlaced, Error> {
+        // SAFETY: the range lies in the reservation.
+        let at = unsafe { reservation.at(range.start) };
+        let Placing { parts, why_not_shared, .. } = Placing::new(reservation, range, &self.layers, self.wish())?;
+        let modules = self.layers.iter().map(|layer| layer.source.tables().modules());
+        let modules = modules.scan(0u32, |all, of| {
+            *all = all.saturating_add(of);
+            Some(*all)
+        });
+        Ok(Box::new(Front { layers: self.layers.clone(), modules: modules.collect(), at, parts, why_not_shared }))
+    }
+}
+
+/// Images in front of an arena's own code.
+pub(super) struct Front {
+    pub(super) layers: Arc<[Layer]>,
+    /// The number of the modules of each, and of all below it.
+    modules: Vec<u32>,
+    /// The first byte of the oldest.
+    at: NonNull<u8>,
+    parts: Vec<PrefixPart>,
+    pub(super) why_not_shared: Option<NotShared>,
+}
+
+// SAFETY: the bytes there are only read.
+unsafe impl Send for Front {}
+// SAFETY: as above.
+unsafe impl Sync for Front {}
+
+impl Front {
+    /// The code of an image, where it lies in this process.
+    fn code(&self, layer: &Layer) -> &[u8] {
+        let header = &layer.source.header;
+        // SAFETY: it was placed there, and the reservation stays for as long as this is asked.
+        unsafe { core::slice::from_raw_parts(self.at.as_ptr().add(header.below), header.code()) }
+    }
+
+    /// The byte at an offset of the code of an image, which is at most its length.
+    pub(super) fn byte(&self, layer: &Layer, offset: usize) -> NonNull<u8> {
+        let header = &layer.source.header;
+        assert!(offset <= header.code(), "within the code");
+        // SAFETY: within what was placed, or its end.
+        unsafe { self.at.add(header.below + offset) }
+    }
+
+    /// The image that has a module of this number, and the number there.
+    fn layer_of(&self, module: u32) -> Option<(&Layer, u32)> {
+        let index = self.modules.partition_point(|&below| below <= module);
+        let before = index.checked_sub(1).map_or(0, |below| self.modules[below]);
+        Some((self.layers.get(index)?, module - before))
+    }
+}
+
+// SAFETY:
+// 1. All bytes were mapped from files that do not change, or copied and sealed. What lies between is reserved and sealed zeros.
+// 2. A name is a place in the code of an image where the very bytes of the text stand, which is UTF-8. Nothing else is believed of the tables.
+unsafe impl Prefix for Front {
+    fn modules(&self) -> u32 {
+        self.modules.last().copied().unwrap_or(0)
+    }
+
+    fn module(&self, number: u32) -> (&str, usize) {
+        let found = self.layer_of(number).and_then(|(layer, number)| layer.source.tables().module(number));
+        found.unwrap_or(("", 0))
+    }
+
+    fn locate(&self, offset: usize) -> Option<(u32, usize)> {
+        let index = self.layers.partition_point(|layer| layer.source.header.below <= offset).checked_sub(1)?;
+        let source = &self.layers.get(index)?.source;
+        let inside = offset - source.header.below;
+        let (run, before) = source.tables().run_at(&source.index.types, inside)?;
+        let modules = index.checked_sub(1).map_or(0, |below| self.modules[below]);
+        Some((modules.checked_add(run.module)?, before.checked_add(inside - run.start)?))
+    }
+
+    fn interned(&self, text: &str) -> Option<Range<usize>> {
+        self.layers.iter().find_map(|layer| {
+            let name = layer.source.tables().find(self.code(layer), text)?;
+            let start = layer.source.header.below + name.at;
+            Some(start..start + name.len)
+        })
+    }
+
+    fn sites(&self) -> (u32, u16) {
+        let header = self.layers.last().map(|newest| &newest.source.header);
+        header.map_or((0, 0), |header| (u32::try_from(header.sites).unwrap_or(u32::MAX), header.tag))
+    }
+
+    fn used(&self) -> usize {
+        self.layers.iter().map(|layer| layer.source.places.used).fold(0, usize::saturating_add)
+    }
+
+    fn parts(&self) -> &[PrefixPart] {
+        &self.parts
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
