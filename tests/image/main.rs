@@ -5,6 +5,7 @@ mod adversarial;
 mod arena;
 mod changed;
 mod checks;
+mod errors;
 mod fingerprints;
 mod hostile;
 mod killed;

@@ -2,8 +2,8 @@
 
 use alloc::boxed::Box;
 
-/// The part of its work that a writer is at, and how far it has come: what the function that is given to
-/// [`ImageWriter::progress`](crate::image::ImageWriter::progress) is told.
+/// The part of its work that a writer is at, and how far it has come. A function that is given to
+/// [`ImageWriter::progress`](crate::image::ImageWriter::progress) is told it.
 ///
 /// ```
 /// use permacode::image::{WritePhase, WriteProgress};
