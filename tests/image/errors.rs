@@ -241,6 +241,7 @@ fn every_error_says_what_is_wrong_and_what_to_do() {
     for (error, what, then) in [
         (ImageError::StillOpen, "a module that is still open", "finish or seal it first"),
         (ImageError::ForeignSites, "sites of another arena", "promote it"),
+        (ImageError::OtherArena { of: "A", module: "m".into() }, "a `A` in the module \"m\" of another", "promote it"),
         (ImageError::DuplicateRoot("a".into()), "two roots are called \"a\"", "give each a name of its own"),
         (ImageError::Interior { of: "A", to: "B" }, "a `&B` leads into the middle of a `A`", "let the value hold"),
         (ImageError::Alignment { of: "A", align: 8192 }, "alignment of 8192 bytes", "ask for a page at most"),

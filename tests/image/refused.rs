@@ -188,3 +188,35 @@ fn files_that_others_may_have_written_are_refused() {
         println!("not run: only root gives files away");
     }
 }
+
+// Names and text as much as values: a copy would be another block, and nothing would say so.
+#[test]
+fn blocks_of_an_arena_that_is_kept_are_refused_with_the_type_and_the_module() {
+    use permacode::Owned;
+    use std::sync::Arc;
+    type Words<'a> = (&'a str, &'a [u16]);
+    let arenas = [(); 3].map(|()| Arc::new(CodeArena::new().unwrap()));
+    let core: Owned<str> = Owned::load(&arenas[0], "core", |loader| loader.alloc_str("print")).unwrap();
+    let numbers: Owned<[u16]> = Owned::load(&arenas[1], "numbers", |loader| {
+        loader.at(&core)?;
+        loader.alloc_slice_copy(&[1, 2])
+    })
+    .unwrap();
+    let loader = arenas[2].load("m").unwrap();
+    let both: &Words<'_> = loader.alloc((loader.at(&core).unwrap(), loader.at(&numbers).unwrap())).unwrap();
+    let own: &Words<'_> = loader.alloc((loader.alloc_str("own").unwrap(), &[3, 4][..])).unwrap();
+    loader.seal().unwrap();
+    let write = |root| ImageWriter::new(&arenas[2]).root("root", root).unwrap().write_to(&mut Vec::new());
+    assert_eq!(write(own).map(|report| report.copied), Ok(1), "a constant of the program");
+    let refused = write(both).unwrap_err();
+    assert_eq!(refused, ImageError::OtherArena { of: "str", module: "core".into() });
+
+    // Those that a kept arena keeps, too: the second keeps the first, and the third one the second.
+    let third = Arc::new(CodeArena::new().unwrap());
+    let loader = third.load("m").unwrap();
+    loader.at(&numbers).unwrap();
+    let text: &&str = loader.alloc(both.0).unwrap();
+    loader.seal().unwrap();
+    let refused = ImageWriter::new(&third).root("text", text).unwrap().write_to(&mut Vec::new()).unwrap_err();
+    assert_eq!(refused, ImageError::OtherArena { of: "str", module: "core".into() });
+}

@@ -30,6 +30,13 @@ pub enum ImageError {
     StillOpen,
     /// A root leads to sites of another arena, or of transient code.
     ForeignSites,
+    /// A root leads to a block of another arena, which this one [keeps](crate::Loader::at). A copy of it would be another block.
+    OtherArena {
+        /// The type of the block.
+        of: &'static str,
+        /// The module of the other arena that the block is in.
+        module: String,
+    },
     /// Two roots have this name.
     DuplicateRoot(String),
     /// A reference leads into the middle of a value, where the value's description has no such type: into a variant of an enum, say.
@@ -212,6 +219,10 @@ impl fmt::Display for ImageError {
             Self::StillOpen => f.write_str("a root leads to a module that is still open: finish or seal it first"),
             Self::ForeignSites => f.write_str(
                 "a root leads to sites of another arena or of transient code: promote it into this arena first",
+            ),
+            Self::OtherArena { of, module } => write!(
+                f,
+                "a root leads to a `{of}` in the module {module:?} of another arena: load or promote it into this arena first, and write that one"
             ),
             Self::DuplicateRoot(name) => write!(f, "two roots are called {name:?}: give each a name of its own"),
             Self::Interior { of, to } => write!(

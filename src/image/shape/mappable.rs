@@ -136,7 +136,7 @@ pub unsafe trait Mappable: Permanent {
     /// ```
     const SHAPE: &'static Shape;
 
-    /// What is wrong with the type, if its description would not compile: for the derive, which says it at the field.
+    /// The reason why the description of the type would not compile, if it would not. The derive says it at the field.
     #[doc(hidden)]
     const PROBLEM: Option<&'static str> = None;
 

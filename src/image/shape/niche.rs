@@ -28,7 +28,7 @@ pub(super) const fn niche_of<T: Mappable>() -> Niche {
     }
 }
 
-/// What is wrong with an `Option<T>`, if something is.
+/// The reason why an `Option<T>` cannot be described, if it cannot.
 pub(super) const fn problem_of<T: Mappable>() -> Option<&'static str> {
     match find::<T>() {
         Ok(_) => None,

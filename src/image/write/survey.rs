@@ -16,6 +16,7 @@ use crate::code::CodeArena;
 use crate::code::value::Sites;
 use crate::image::format::ImageError;
 use crate::image::shape::{Kind, Shape};
+use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::any::TypeId;
@@ -45,6 +46,8 @@ pub(super) struct Piece {
 /// All that was met.
 pub(super) struct Survey<'a> {
     arena: &'a CodeArena,
+    /// The arenas that it keeps, and those that they keep.
+    kept: Vec<&'a CodeArena>,
     pub(super) types: Vec<&'static Shape>,
     type_numbers: HashMap<TypeId, u32, BuildHasherDefault<AddressHasher>>,
     /// The numbers of types that were asked for last, by the place of their description.
@@ -87,6 +90,7 @@ impl<'a> Survey<'a> {
     pub(super) fn new(arena: &'a CodeArena) -> Self {
         Self {
             arena,
+            kept: all_kept(arena),
             types: Vec::new(),
             type_numbers: HashMap::default(),
             last_types: [(None, 0); 16],
@@ -240,7 +244,10 @@ impl<'a> Survey<'a> {
     /// The number of the module that an address lies in. A value that lies outside of the arena goes to the module that refers to it. So
     /// does text: an interned name lies in the module that was the first to have it, which depends on the order of loading.
     fn module_of(&mut self, at: *const u8, shape: &Shape, from: u32, is_foreign: bool) -> Result<u32, ImageError> {
-        self.copied += usize::from(is_foreign);
+        if is_foreign {
+            self.refuse_kept(at, shape)?;
+            self.copied += 1;
+        }
         if (is_foreign || matches!(shape.kind, Kind::TextByte)) && from != NO_MODULE {
             return Ok(from);
         }
@@ -255,6 +262,17 @@ impl<'a> Survey<'a> {
             self.modules.len() as u32 - 1
         });
         Ok(*number)
+    }
+
+    /// Refuses a block of an arena that this one keeps: a copy of it would be another block.
+    fn refuse_kept(&self, at: *const u8, shape: &Shape) -> Result<(), ImageError> {
+        match self.kept.iter().find(|arena| arena.contains(at)) {
+            None => Ok(()),
+            Some(arena) => {
+                let module = arena.locate(at).map_or("", |found| found.module.name());
+                Err(ImageError::OtherArena { of: shape.name(), module: module.to_owned() })
+            }
+        }
     }
 
     /// Gives back the memory of what only a survey needs.
@@ -327,6 +345,22 @@ impl Parts for Survey<'_> {
     fn unset(&mut self, _: usize) {
         self.unset += 1;
     }
+}
+
+/// The arenas that an arena keeps, and those that they keep, each once.
+fn all_kept(arena: &CodeArena) -> Vec<&CodeArena> {
+    let (mut all, mut next) = (Vec::<&CodeArena>::new(), 0);
+    let mut from = Some(arena);
+    while let Some(arena) = from {
+        for kept in arena.kept() {
+            if !all.iter().any(|known| core::ptr::eq(*known, kept)) {
+                all.push(kept);
+            }
+        }
+        from = all.get(next).copied();
+        next += 1;
+    }
+    all
 }
 
 /// Arrays are what they are made of: a reference to one may lead into a slice.
