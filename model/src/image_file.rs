@@ -57,6 +57,8 @@ pub struct TypeRow {
     pub fingerprint: [u8; 32],
     /// Bytes of a value.
     pub size: u64,
+    /// The alignment of its runs, if no type says it, or 0.
+    pub align: u64,
     /// Its name.
     pub name: Vec<u8>,
 }
@@ -137,7 +139,7 @@ impl ImageFile {
         let (version, types) = (index.text(), {
             index.table(|index| {
                 let fingerprint = index.bytes(32).try_into().unwrap();
-                TypeRow { fingerprint, size: index.number(), name: index.text() }
+                TypeRow { fingerprint, size: index.number(), align: index.number(), name: index.text() }
             })
         });
         let roots = index.table(|index| RootRow { of: index.number(), at: index.number(), name: index.text() });
@@ -197,6 +199,7 @@ impl ImageFile {
         for row in &self.types {
             index.extend(row.fingerprint);
             number(&mut index, row.size);
+            number(&mut index, row.align);
             text(&mut index, &row.name);
         }
         number(&mut index, self.roots.len() as u64);

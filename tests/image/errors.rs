@@ -99,7 +99,7 @@ fn with_number(at: usize, number: u64) -> &'static str {
 
 /// Where the numbers of rows stand in the index, and where its modules begin.
 fn counts(file: &ImageFile) -> (usize, usize) {
-    let types: usize = file.types.iter().map(|row| 48 + row.name.len()).sum();
+    let types: usize = file.types.iter().map(|row| 56 + row.name.len()).sum();
     let roots: usize = file.roots.iter().map(|row| 24 + row.name.len()).sum();
     let counts = 4096 + 8 + file.version.len() + 8 + types + 8 + roots + 16 + 8;
     (counts, counts + 5 * 8)
@@ -143,6 +143,7 @@ fn reached() -> Vec<&'static str> {
         with_number(4096, u64::MAX),
         with_number(4096 + 8 + file.version.len(), u64::MAX),
         with(|file| file.version = b"\xff".to_vec()),
+        with(|file| file.types[0].align = 3),
         with(|file| file.roots[0].of = 1000),
         with(|file| file.roots[0].at = u64::MAX),
         with(|file| file.roots.swap(0, 1)),

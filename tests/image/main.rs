@@ -12,6 +12,7 @@ mod killed;
 mod large;
 mod model;
 mod output;
+mod padded;
 mod processes;
 mod program;
 mod refused;

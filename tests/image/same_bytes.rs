@@ -113,5 +113,5 @@ fn the_bytes_are_the_same_in_every_build() {
     loader.seal().unwrap();
     let mut bytes = Vec::new();
     let report = ImageWriter::new(&arena).version("1").root("first", first).unwrap().write_to(&mut bytes).unwrap();
-    assert_eq!(report.digest.to_string(), "382c15a98137f87ba3f1eb6d8452083732f7b3d4e627f595166ab071f7e429c5");
+    assert_eq!(report.digest.to_string(), "0a2da2691b8738fee9778a78b0455790444637d87b7f83972508d737bd810c1c");
 }

@@ -21,6 +21,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::any::TypeId;
 use core::hash::{BuildHasherDefault, Hasher};
+use core::ops::Range;
 use std::collections::HashMap;
 
 /// Values that references lead to.
@@ -48,6 +49,10 @@ pub(super) struct Survey<'a> {
     arena: &'a CodeArena,
     /// The arenas that it keeps, and those that they keep.
     kept: Vec<&'a CodeArena>,
+    /// The ends and alignments of the arena's blocks whose alignment no type says, by their beginnings.
+    aligned: BTreeMap<usize, (usize, usize)>,
+    /// The alignments of pieces that are such blocks.
+    pub(super) aligns: BTreeMap<u32, usize>,
     pub(super) types: Vec<&'static Shape>,
     type_numbers: HashMap<TypeId, u32, BuildHasherDefault<AddressHasher>>,
     /// The numbers of types that were asked for last, by the place of their description.
@@ -91,6 +96,8 @@ impl<'a> Survey<'a> {
         Self {
             arena,
             kept: all_kept(arena),
+            aligned: arena.aligned_blocks().map(|(block, align)| (block.start, (block.end, align))).collect(),
+            aligns: BTreeMap::new(),
             types: Vec::new(),
             type_numbers: HashMap::default(),
             last_types: [(None, 0); 16],
@@ -154,6 +161,13 @@ impl<'a> Survey<'a> {
             },
             _ => None,
         };
+        let around = if is_foreign { None } else { self.aligned_around(to, shape) };
+        if let Some((block, _)) = around.clone().filter(|(block, _)| (block.start, block.len()) != (to.addr(), len)) {
+            // First the block as a whole, with the zeros behind what is referred to.
+            let whole = Reference { to: to.with_addr(block.start), len: block.len(), shape, is_slice: true };
+            // SAFETY: a block of so many bytes that the arena made, which lives as long as the arena is borrowed.
+            unsafe { self.visit(Met { reference: whole, target: NONE, ..met }) }?;
+        }
         let (mut next, mut known) = (NONE, NONE);
         if let Some(bytes) = constant {
             if let Some(&piece) = self.constants.get(&(of, bytes)) {
@@ -180,6 +194,9 @@ impl<'a> Survey<'a> {
             self.constants.insert((of, bytes), piece);
             return Ok(Some(piece));
         }
+        if let Some((_, align)) = around.filter(|(block, _)| block.len() == len) {
+            self.aligns.insert(piece, align);
+        }
         *self.places.head(to.addr())? = piece;
         if known != NONE {
             self.shorter.insert(piece, known);
@@ -196,6 +213,17 @@ impl<'a> Survey<'a> {
         // What was met first is walked first.
         self.stack[below..].reverse();
         Ok(Some(piece))
+    }
+
+    /// The addresses of the block of bytes that an address lies in, and its alignment, if no type says it.
+    fn aligned_around(&self, to: *const u8, shape: &Shape) -> Option<(Range<usize>, usize)> {
+        if !matches!(shape.kind, Kind::Bits) || shape.size() != 1 {
+            return None;
+        }
+        let before = self.aligned.range(..=to.addr()).next_back();
+        let own =
+            before.map(|(&start, &(end, align))| (start..end, align)).filter(|(block, _)| block.contains(&to.addr()));
+        own.or_else(|| self.arena.aligned_in_prefix(to.addr()))
     }
 
     /// The last piece of a type at an address, in a list of those near it.

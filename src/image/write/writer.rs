@@ -1,7 +1,7 @@
 //! [`ImageWriter`]: roots, a version, and where the image goes.
 
 use super::copy::Copy;
-use super::layout::Layout;
+use super::layout::{Layout, PAGE};
 use super::output;
 use super::overlay::Overlay;
 use super::progress::{Progress, WritePhase, WriteProgress};
@@ -59,7 +59,6 @@ use std::path::Path;
 ///
 /// # What is left behind
 ///
-/// - The alignment and the zeros that [`alloc_padded`](crate::Loader::alloc_padded) adds to bytes: an image aligns values as their type asks.
 /// - Blocks that no root leads to.
 /// - Numbers of [`Sites`]: those of the image are `0..n`, in the order in which they are met.
 ///
@@ -290,9 +289,11 @@ impl<'a> ImageWriter<'a> {
             of,
             at: piece.map_or(0, place),
         });
+        let aligned_types =
+            layout.aligned_types.iter().map(|&(of, align)| type_entry(survey.types[of as usize], align));
         let index = Index {
             version: self.version.clone(),
-            types: survey.types.iter().map(|&shape| type_entry(shape)).collect(),
+            types: survey.types.iter().map(|&shape| type_entry(shape, 0)).chain(aligned_types).collect(),
             modules: survey.modules.iter().map(|&name| ModuleEntry { name: name.to_owned() }).collect(),
             roots: roots.collect(),
             runs: layout.runs.clone(),
@@ -374,9 +375,6 @@ fn zeros(count: usize) -> Result<Vec<u8>, ImageError> {
     Ok(zeros)
 }
 
-/// The alignment that an image has wherever it is mapped: the smallest page of all systems.
-const PAGE: usize = 4096;
-
 /// The names of the arena that go into the image.
 fn names(survey: &Survey<'_>, layout: &Layout) -> NameTable {
     let names = survey.names().map(|(piece, text)| (text, layout.places[piece]));
@@ -386,8 +384,8 @@ fn names(survey: &Survey<'_>, layout: &Layout) -> NameTable {
     NameTable::new(&names)
 }
 
-fn type_entry(shape: &'static Shape) -> TypeEntry {
-    TypeEntry { name: shape.name().to_owned(), fingerprint: Fingerprint::of_shape(shape), size: shape.size() }
+fn type_entry(shape: &'static Shape, align: usize) -> TypeEntry {
+    TypeEntry { name: shape.name().to_owned(), fingerprint: Fingerprint::of_shape(shape), size: shape.size(), align }
 }
 
 impl fmt::Debug for ImageWriter<'_> {
