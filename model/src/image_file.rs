@@ -61,6 +61,8 @@ pub struct TypeRow {
     pub fingerprint: [u8; 32],
     /// Bytes of a value.
     pub size: u64,
+    /// The alignment of its runs, if no type says it, or 0.
+    pub align: u64,
     /// Its name.
     pub name: Vec<u8>,
     /// Its description, for people.
@@ -143,7 +145,8 @@ impl ImageFile {
         let (version, types) = (index.text(), {
             index.table(|index| {
                 let fingerprint = index.bytes(32).try_into().unwrap();
-                TypeRow { fingerprint, size: index.number(), name: index.text(), layout: index.text() }
+                let (fingerprint, size, align) = (fingerprint, index.number(), index.number());
+                TypeRow { fingerprint, size, align, name: index.text(), layout: index.text() }
             })
         });
         let roots = index.table(|index| RootRow { of: index.number(), at: index.number(), name: index.text() });
@@ -203,6 +206,7 @@ impl ImageFile {
         for row in &self.types {
             index.extend(row.fingerprint);
             number(&mut index, row.size);
+            number(&mut index, row.align);
             text(&mut index, &row.name);
             text(&mut index, &row.layout);
         }

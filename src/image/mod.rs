@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | [`ImageWriter`], [`WriteReport`], [`Rebase`] | what some roots lead to, written to a file, to sealed memory or to a stream |
 //! | [`WriteProgress`], [`WritePhase`] | how far a writer has come |
-//! | [`Image`], [`CheckOptions`], [`Digest`] | a file with an image: opened, checked, verified |
+//! | [`Image`], [`ImageOptions`], [`CheckOptions`], [`Digest`] | a file with an image: opened, checked, verified |
 //! | [`CodeArena::root`](crate::CodeArena::root), [`NotShared`] | its values by name; why it is not shared as a whole |
 //! | [`Fingerprint`], [`Shape`] | whether two programs lay out a type alike; the description of a type |
 //! | [`ImageError`], [`TypeMismatch`], [`Distrust`] | why an image was not written, or is not used |
@@ -24,7 +24,7 @@ pub(crate) mod shape;
 pub(crate) mod write;
 
 pub use format::{Digest, Distrust, ImageError, TypeMismatch};
-pub use open::{CheckOptions, Image, NotShared};
+pub use open::{CheckOptions, Image, ImageOptions, NotShared};
 #[doc(hidden)]
 pub use shape::{Field, Probe, Proven, Variant};
 pub use shape::{Fingerprint, Shape};

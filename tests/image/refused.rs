@@ -174,42 +174,53 @@ fn files_that_others_may_have_written_are_refused() {
     // SAFETY: takes nothing.
     if unsafe { libc::geteuid() } == 0 {
         std::os::unix::fs::chown(&path, Some(12345), None).unwrap();
-        assert_eq!(Image::load(&path).unwrap_err(), ImageError::Untrusted(Distrust::Owner { found: 12345 }));
+        let refused = ImageError::Untrusted(Distrust::Owner { found: 12345 });
+        assert_eq!(Image::load(&path).unwrap_err(), refused);
+        let others = Image::options().trust_owner(4711);
+        assert_eq!(others.load(&path).unwrap_err(), refused);
+        let trusted = others.trust_owner(12345);
+        assert!(trusted.load(&path).is_ok());
+        // SAFETY: nobody writes to it.
+        unsafe {
+            assert!(trusted.map(&path).is_ok());
+            assert_eq!(Image::map(&path).unwrap_err(), refused);
+        }
+        mode(0o464);
+        let writable = ImageError::Untrusted(Distrust::Writable { mode: 0o100_464 });
+        assert_eq!(trusted.load(&path).unwrap_err(), writable, "an owner is trusted, and nobody else");
     } else {
         println!("not run: only root gives files away");
     }
 }
 
+// Names and text as much as values: a copy would be another block, and nothing would say so.
 #[test]
-fn every_error_is_a_sentence() {
-    let digest = Digest::from_bytes([0; 32]);
-    for (error, expected) in [
-        (ImageError::StillOpen, "finish or seal it"),
-        (ImageError::ForeignSites, "promote it"),
-        (ImageError::DuplicateRoot("a".into()), "\"a\""),
-        (ImageError::Interior { of: "A", to: "B" }, "middle of a `A`"),
-        (ImageError::Alignment { of: "A", align: 8192 }, "8192"),
-        (ImageError::NoImage, "not an image"),
-        (ImageError::Endianness, "write it anew"),
-        (ImageError::Format { expected: 1, found: 2 }, "format 2, expected 1"),
-        (ImageError::Word { expected: 8, found: 4 }, "4 bytes, expected 8"),
-        (ImageError::Length { expected: 8, found: 4 }, "has 4 bytes, expected 8"),
-        (ImageError::Header("x"), "header of the image is damaged"),
-        (ImageError::Index("x"), "index of the image is damaged"),
-        (ImageError::Digest { expected: digest, found: digest }, "has the digest 00"),
-        (ImageError::Untrusted(Distrust::SymbolicLink), "name the file itself"),
-        (ImageError::Untrusted(Distrust::Owner { found: 5 }), "the user 5"),
-        (ImageError::NotSealed, "sealed against writing"),
-        (ImageError::NoRoot("a".into()), "no root called \"a\""),
-        (ImageError::NotChecked { of: "A" }, "call `check`"),
-        (ImageError::BadValue { of: "A".into(), at: 3, why: "w" }, "at byte 3"),
-        (ImageError::TooLarge, "address space"),
-        (ImageError::Memory { bytes: 7 }, "no memory for 7 bytes"),
-        (
-            ImageError::System { call: "c", kind: std::io::ErrorKind::Other, code: libc::ENOSPC },
-            "c failed: No space left",
-        ),
-    ] {
-        assert!(error.to_string().contains(expected), "{error}");
-    }
+fn blocks_of_an_arena_that_is_kept_are_refused_with_the_type_and_the_module() {
+    use permacode::Owned;
+    use std::sync::Arc;
+    type Words<'a> = (&'a str, &'a [u16]);
+    let arenas = [(); 3].map(|()| Arc::new(CodeArena::new().unwrap()));
+    let core: Owned<str> = Owned::load(&arenas[0], "core", |loader| loader.alloc_str("print")).unwrap();
+    let numbers: Owned<[u16]> = Owned::load(&arenas[1], "numbers", |loader| {
+        loader.at(&core)?;
+        loader.alloc_slice_copy(&[1, 2])
+    })
+    .unwrap();
+    let loader = arenas[2].load("m").unwrap();
+    let both: &Words<'_> = loader.alloc((loader.at(&core).unwrap(), loader.at(&numbers).unwrap())).unwrap();
+    let own: &Words<'_> = loader.alloc((loader.alloc_str("own").unwrap(), &[3, 4][..])).unwrap();
+    loader.seal().unwrap();
+    let write = |root| ImageWriter::new(&arenas[2]).root("root", root).unwrap().write_to(&mut Vec::new());
+    assert_eq!(write(own).map(|report| report.copied), Ok(1), "a constant of the program");
+    let refused = write(both).unwrap_err();
+    assert_eq!(refused, ImageError::OtherArena { of: "str", module: "core".into() });
+
+    // Those that a kept arena keeps, too: the second keeps the first, and the third one the second.
+    let third = Arc::new(CodeArena::new().unwrap());
+    let loader = third.load("m").unwrap();
+    loader.at(&numbers).unwrap();
+    let text: &&str = loader.alloc(both.0).unwrap();
+    loader.seal().unwrap();
+    let refused = ImageWriter::new(&third).root("text", text).unwrap().write_to(&mut Vec::new()).unwrap_err();
+    assert_eq!(refused, ImageError::OtherArena { of: "str", module: "core".into() });
 }

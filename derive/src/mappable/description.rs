@@ -14,7 +14,8 @@
 //!
 //! * the compiler finds the fields, by a pattern without `..`, so it sees what other macros made of the type;
 //! * both fills must match the variant of the tag: then the tag, and nothing else, selects it;
-//! * the description of a field is that of the type which the compiler infers.
+//! * the description of a field is that of the type which the compiler infers. What has none, such as an `Option` of a number behind an alias,
+//!   is an error at the field, before the description is asked for.
 //!
 //! With `#[mappable(check = "verify")]` the whole ends with `.verified(|proven| proven.ask::<Self, _>(|value| verify(value)))`. The inner
 //! function is one for a value at any lifetime, by the signature of `ask`.
@@ -114,9 +115,14 @@ fn matched(part: &Part, probe: &syn::Ident, otherwise: Option<&TokenStream>, ite
             syn::Member::Unnamed(index) => index.index.to_string(),
         };
         let (first, _) = ends(ty);
+        let (mut here, mut of) = (probe.clone(), binding.clone());
+        [&mut here, &mut of].into_iter().for_each(|ident| ident.set_span(first));
         quote_spanned! {first=>
-            // SAFETY: a field of the value that is made of this probe.
-            unsafe { #probe.field(#name, #binding) }
+            {
+                #here.assert(#of);
+                // SAFETY: a field of the value that is made of this probe.
+                unsafe { #here.field(#name, #of) }
+            }
         }
     });
     quote! {

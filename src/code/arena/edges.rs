@@ -62,6 +62,14 @@ impl CodeArena {
     }
 }
 
+#[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
+impl CodeArena {
+    /// The arenas that this one keeps itself, the newest edge first.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = &CodeArena> {
+        self.edges.all().filter_map(|edge| edge.share.arena())
+    }
+}
+
 impl Edges {
     /// A list of none.
     pub(super) const fn new() -> Self {

@@ -5,9 +5,12 @@
 //!   edges over share                what an arena keeps alive; a counted share in an arena
 //!   seal                            making what is finished read-only
 //!   modules                         what is left of a load
+//!   aligned                         blocks whose alignment no type says
 //!   arena over stats                what a user holds, and what can be asked
 //! ```
 
+#[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
+mod aligned;
 mod arena;
 mod builder;
 mod edges;

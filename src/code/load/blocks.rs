@@ -6,7 +6,7 @@
 use super::loader::Loader;
 use super::region_room::BlockNote;
 use super::slice_guard::SliceGuard;
-use crate::code::store::NameEntry;
+use crate::code::store::{AlignedBlock, NameEntry};
 use crate::code::value::{Link, Name, Permanent, Sites};
 use crate::error::{Error, LinkError};
 use core::alloc::Layout;
@@ -175,7 +175,7 @@ impl<'a> Loader<'a> {
     /// Copies bytes to an address that is a multiple of `align`, with `zeros` zero bytes behind them; the slice holds both.
     ///
     /// For virtual machines that read past the end of their code, or want it at a word's or a page's boundary. Costs those of
-    /// [`alloc_slice_copy`](Self::alloc_slice_copy); the bytes skipped for an alignment above a page are address space, not memory.
+    /// [`alloc_slice_copy`](Self::alloc_slice_copy), and a record of four words; the bytes skipped for an alignment above a page are address space, not memory.
     ///
     /// # Errors
     ///
@@ -194,26 +194,36 @@ impl<'a> Loader<'a> {
     /// ```
     #[inline]
     pub fn alloc_padded(&self, bytes: &[u8], align: usize, zeros: usize) -> Result<&'a [u8], Error> {
-        let size = bytes.len().saturating_add(zeros);
-        let layout = Layout::from_size_align(size, align).map_err(|_| match align.is_power_of_two() {
-            true => Error::TooLarge { len: size, element: 1 },
-            false => Error::Alignment { align },
-        })?;
+        let layout = padded(bytes.len().saturating_add(zeros), align)?;
         let at = self.place_aligned(layout)?;
-        // SAFETY: as in `alloc_slice_copy`; the bytes behind the copy are zero, because nobody wrote there yet (invariant 7).
-        unsafe {
-            at.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len());
-            Ok(NonNull::slice_from_raw_parts(at, size).as_ref())
-        }
+        // SAFETY: placed just now, for this block.
+        Ok(unsafe { fill(at, layout.size(), bytes) })
+    }
+
+    /// The same for machine code, which is not copied: nothing is noted for each function.
+    pub(in crate::code) fn alloc_native(&self, code: &[u8], align: usize) -> Result<&'a [u8], Error> {
+        let layout = padded(code.len(), align)?;
+        let at = self.place(layout)?;
+        // SAFETY: as above.
+        Ok(unsafe { fill(at, layout.size(), code) })
     }
 
     /// As [`place`](Self::place), for an alignment that no type says: a copy of the block should have it too.
     pub(crate) fn place_aligned(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
         let at = self.place(layout)?;
-        if let Some(growing) = self.region() {
-            growing
-                .region()
-                .note(BlockNote::Aligned(NonNull::slice_from_raw_parts(at, layout.size()), layout.align()))?;
+        match self.region() {
+            Some(growing) => {
+                let block = NonNull::slice_from_raw_parts(at, layout.size());
+                growing.region().note(BlockNote::Aligned(block, layout.align()))?;
+            }
+            None if layout.size() == 0 => {}
+            None => {
+                let block = AlignedBlock { start: at.addr().get(), len: layout.size(), align: layout.align() };
+                self.arena().store().note_aligned(block).inspect_err(|_| {
+                    // SAFETY: placed just now, untouched, and nobody has it.
+                    unsafe { self.undo(at, layout.size(), 0) }
+                })?;
+            }
         }
         Ok(at)
     }
@@ -387,5 +397,26 @@ impl<'a> Loader<'a> {
         // SAFETY: 1. `filled`: this loader made the block, and is open, so nobody sealed its page. 2. The proof in ARCHITECTURE.md, "One
         // lifetime a block": step 4 is about this call, and rests on `filled` too.
         unsafe { at.set(to) }.map_err(Error::Link)
+    }
+}
+
+/// The layout of so many bytes with an alignment of the caller's.
+fn padded(size: usize, align: usize) -> Result<Layout, Error> {
+    Layout::from_size_align(size, align).map_err(|_| match align.is_power_of_two() {
+        true => Error::TooLarge { len: size, element: 1 },
+        false => Error::Alignment { align },
+    })
+}
+
+/// Copies bytes to the beginning of a new block of `size` bytes.
+///
+/// # Safety
+///
+/// The block was placed for this, in the arena of 'a, and has room for the bytes.
+unsafe fn fill<'a>(at: NonNull<u8>, size: usize, bytes: &[u8]) -> &'a [u8] {
+    // SAFETY: as in `alloc_slice_copy`; the bytes behind the copy are zero, because nobody wrote there yet (invariant 7).
+    unsafe {
+        at.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len());
+        NonNull::slice_from_raw_parts(at, size).as_ref()
     }
 }

@@ -77,7 +77,7 @@ impl<'a> NativeModule<'a> {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn alloc(&self, code: &[u8], align: usize) -> Result<&'a [u8], Error> {
-        self.0.alloc_padded(code, align, 0)
+        self.0.alloc_native(code, align)
     }
 
     /// Closes the module and makes its pages executable, and read-only for good.

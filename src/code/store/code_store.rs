@@ -1,5 +1,6 @@
 //! The state that loaders and arenas share: pages, records, and the tables over them.
 
+use super::aligned::{AlignedBlock, AlignedBlocks, AlignedRecord};
 use super::code_pages::{CodePages, SealBy, StoreOptions};
 use super::counters::Counters;
 use super::extent::Extent;
@@ -32,6 +33,7 @@ pub(in crate::code) struct CodeStore {
     names: NameTrie,
     sites: SiteCounter,
     spare_sites: SpareSites,
+    aligned: AlignedBlocks,
     ledger: Ledger,
     next_module: AtomicU32,
     counters: Counters,
@@ -59,6 +61,8 @@ impl CodeStore {
         let modules = unsafe { ModuleList::new() };
         // SAFETY: the list is this store's, and `take_spare_sites` hands it records of this store only.
         let spare_sites = unsafe { SpareSites::new() };
+        // SAFETY: the list is this store's, and `note_aligned` hands it records of this store only.
+        let aligned = unsafe { AlignedBlocks::new() };
         let birth = Birth::now();
         let (first_module, sites) = match &prefix {
             None => (0, SiteCounter::new(birth)),
@@ -73,6 +77,7 @@ impl CodeStore {
             names: NameTrie::new(),
             sites,
             spare_sites,
+            aligned,
             ledger,
             next_module: AtomicU32::new(first_module),
             counters: Counters::default(),
@@ -164,6 +169,19 @@ impl CodeStore {
     /// Puts a record into the ledger.
     pub(in crate::code) fn record<T: Sync>(&self, value: T) -> Result<Record<'_, T>, Error> {
         self.ledger.insert(&self.pages, value)
+    }
+
+    /// Notes a block whose alignment no type says.
+    pub(in crate::code) fn note_aligned(&self, block: AlignedBlock) -> Result<(), Error> {
+        // SAFETY: the record goes to this store's ledger, and to its own list.
+        self.aligned.push(self.record(unsafe { AlignedRecord::new(block) })?);
+        Ok(())
+    }
+
+    /// The blocks whose alignment no type says, but for those of the prefix.
+    #[cfg_attr(not(all(feature = "image", target_os = "linux", target_pointer_width = "64")), allow(dead_code))]
+    pub(in crate::code) fn aligned(&self) -> impl Iterator<Item = AlignedBlock> {
+        self.aligned.all()
     }
 
     /// The record of a new module called `name`.

@@ -8,11 +8,13 @@
 //!   extent                                   what a module fills (protection: how hard that is to change; counters: sums)
 //!   ledger · record                          where records lie, and how they are found
 //!   shelf · tail · watermark                 room that waits for a loader, or is held by one; what is claimed
+//!   aligned                                  blocks whose alignment no type says
 //!   spare_sites · berth                      pools of site numbers, left by one owner for the next
 //!   plan · ground                            where the parts of the reservation lie; the reservation itself
 //!   prefix                                   sealed code in front of the arena's own: an image's
 //! ```
 
+mod aligned;
 mod berth;
 mod claims;
 mod code_pages;
@@ -39,6 +41,7 @@ mod watermark;
 
 pub use protection::Protection;
 
+pub(in crate::code) use aligned::AlignedBlock;
 pub(in crate::code) use code_pages::{CodePages, SealBy, StoreOptions};
 pub(in crate::code) use code_store::CodeStore;
 pub(in crate::code) use extent::Extent;

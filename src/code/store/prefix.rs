@@ -68,6 +68,9 @@ pub(crate) unsafe trait Prefix: Send + Sync + UnwindSafe + RefUnwindSafe {
     /// The name with this text.
     fn interned(&self, text: &str) -> Option<Range<usize>>;
 
+    /// The block that an offset lies in, and its alignment, if no type says it.
+    fn aligned(&self, offset: usize) -> Option<(Range<usize>, usize)>;
+
     /// The number of sites, which are `0..n`, and the tag that they have.
     fn sites(&self) -> (u32, u16);
 

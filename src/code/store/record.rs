@@ -90,6 +90,19 @@ impl<T> AtomicRecord<T> {
         }
     }
 
+    /// Publishes `record` here, and what was here in its own place for the one behind it. Nobody has that record yet.
+    pub(in crate::code) fn push(&self, record: Record<'_, T>, behind: impl Fn(&T) -> &Self) {
+        let mut found = self.0.load(Relaxed);
+        loop {
+            behind(record.0).0.store(found, Relaxed);
+            // Release: whoever finds the record finds it whole, and all behind it, which were put there by such exchanges.
+            match self.0.compare_exchange_weak(found, Self::raw(Some(record)), Release, Relaxed) {
+                Ok(_) => return,
+                Err(now) => found = now,
+            }
+        }
+    }
+
     fn raw(record: Option<Record<'_, T>>) -> *mut T {
         record.map_or(ptr::null_mut(), |record| ptr::from_ref(record.0).cast_mut())
     }

@@ -1,12 +1,12 @@
 //! One number for the contents of an image, whatever window they are written for.
 //!
 //! ```text
-//!   parent ────▶ ┐
-//!   index ─────▶ │
-//!   linked ──┬─▶ ├─ blake3 ─▶ digest
+//!   linked ──┬─▶ ┐
 //!      marks ┘   │   each marked word less the address of the first byte of the chain
-//!   leaf ──────▶ │
-//!   marks ─────▶ ┘
+//!   leaf ──────▶ ├─ blake3 ─▶ digest
+//!   marks ─────▶ │
+//!   index ─────▶ │
+//!   sizes, parent┘
 //! ```
 
 use super::{WORD, move_marked};

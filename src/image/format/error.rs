@@ -31,6 +31,13 @@ pub enum ImageError {
     StillOpen,
     /// A root leads to sites of another arena, or of transient code.
     ForeignSites,
+    /// A root leads to a block of another arena, which this one [keeps](crate::Loader::at). A copy of it would be another block.
+    OtherArena {
+        /// The type of the block.
+        of: &'static str,
+        /// The module of the other arena that the block is in.
+        module: String,
+    },
     /// Two roots have this name.
     DuplicateRoot(String),
     /// A reference leads into the middle of a value, where the value's description has no such type: into a variant of an enum, say.
@@ -169,7 +176,7 @@ pub enum ImageError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Distrust {
-    /// It belongs neither to the effective user nor to root.
+    /// It belongs neither to the effective user nor to root, nor to an [owner who is trusted](crate::image::ImageOptions::trust_owner).
     Owner {
         /// The user that it belongs to.
         found: u32,
@@ -189,11 +196,19 @@ impl fmt::Display for Distrust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Owner { found } => {
-                write!(f, "it belongs to the user {found}, expected the effective user of this process or root")
+                write!(
+                    f,
+                    "it belongs to the user {found}, expected the effective user of this process, root, or an owner that the program trusts by \
+                     name: change its owner, or see `ImageOptions::trust_owner`"
+                )
             }
-            Self::Writable { mode } => write!(f, "its group or others may write to it (mode {:o})", mode & 0o7777),
+            Self::Writable { mode } => write!(
+                f,
+                "its group or others may write to it (mode {:o}): take that right away from them",
+                mode & 0o7777
+            ),
             Self::SymbolicLink => f.write_str("the path ends with a symbolic link: name the file itself"),
-            Self::NotAFile => f.write_str("it is not a regular file"),
+            Self::NotAFile => f.write_str("it is a folder, a device or a pipe: name a regular file"),
         }
     }
 }
@@ -212,21 +227,28 @@ impl fmt::Display for ImageError {
             Self::ForeignSites => f.write_str(
                 "a root leads to sites of another arena or of transient code: promote it into this arena first",
             ),
-            Self::DuplicateRoot(name) => write!(f, "two roots are called {name:?}"),
+            Self::OtherArena { of, module } => write!(
+                f,
+                "a root leads to a `{of}` in the module {module:?} of another arena: load or promote it into this arena first, and write that one"
+            ),
+            Self::DuplicateRoot(name) => write!(f, "two roots are called {name:?}: give each a name of its own"),
             Self::Interior { of, to } => write!(
                 f,
                 "a `&{to}` leads into the middle of a `{of}`, where its description has no `{to}` (as within a variant of an enum): let the \
                  value hold a reference, or copy it"
             ),
             Self::Alignment { of, align } => {
-                write!(f, "`{of}` asks for an alignment of {align} bytes: an image has pages, and no more")
+                write!(
+                    f,
+                    "`{of}` asks for an alignment of {align} bytes, and an image is aligned to 4096: ask for a page at most"
+                )
             }
             Self::Window { asked, from, to, align } => write!(
                 f,
                 "the image cannot be written for {asked:#x}: choose a multiple of {align:#x} with room for it in {from:#x}..{to:#x}, or leave \
                  the choice to the writer"
             ),
-            Self::NoImage => f.write_str("this is not an image"),
+            Self::NoImage => f.write_str("this is not an image: name a file that `ImageWriter` wrote"),
             Self::Endianness => {
                 f.write_str("the image was written on a machine of the other endianness: write it anew here")
             }
@@ -240,16 +262,22 @@ impl fmt::Display for ImageError {
                 write!(f, "the image has addresses of {found} bytes, expected {expected}: write it anew here")
             }
             Self::Length { expected, found } => {
-                write!(f, "the image is damaged: the file has {found} bytes, expected {expected}")
+                write!(f, "the image is damaged: the file has {found} bytes, expected {expected}. Copy it again, or write it anew")
             }
-            Self::Header(what) => write!(f, "the header of the image is damaged: {what}"),
-            Self::Index(what) => write!(f, "the index of the image is damaged: {what}"),
-            Self::Digest { expected, found } => write!(f, "the image has the digest {found}, expected {expected}"),
+            Self::Header(what) => write!(f, "the header of the image is damaged: {what}. Copy it again, or write it anew"),
+            Self::Index(what) => write!(f, "the index of the image is damaged: {what}. Copy it again, or write it anew"),
+            Self::Digest { expected, found } => write!(
+                f,
+                "the image has the digest {found}, expected {expected}: it was changed, or is another. Copy it again, or write it anew"
+            ),
             Self::Untrusted(why) => write!(f, "the image is not trusted: {why}"),
             Self::NotSealed => {
-                f.write_str("the file is not a memory file that is sealed against writing, growing and shrinking")
+                f.write_str(
+                    "the file is not a memory file that is sealed against writing, growing and shrinking: take one that `ImageWriter::seal` \
+                     made, or `Image::load` for a file with a path",
+                )
             }
-            Self::NoRoot(name) => write!(f, "the image has no root called {name:?}"),
+            Self::NoRoot(name) => write!(f, "the image has no root called {name:?}: `Image::roots` has those that there are"),
             Self::Type(mismatch) => mismatch.fmt(f),
             Self::Parent { expected: Some(expected), found } => {
                 write!(f, "the image stands on the one with the digest {expected}, and was put on {found}")
@@ -270,7 +298,10 @@ impl fmt::Display for ImageError {
                 write!(f, "no value of type `{of}` was checked: call `check` with it, or with a type that leads to it")
             }
             Self::BadValue { of, at, why } => {
-                write!(f, "the image is damaged: at byte {at} of its code, in a `{of}`: {why}")
+                write!(
+                    f,
+                    "the image is damaged: at byte {at} of its code, in a `{of}`: {why}. Copy it again, or write it anew"
+                )
             }
             Self::Refused { of, at, why } => write!(
                 f,
@@ -282,8 +313,8 @@ impl fmt::Display for ImageError {
                 "the references of the `{of}` at byte {at} of the image's code lead back to it: use a `Link` for one of them, or check without \
                  `acyclic`"
             ),
-            Self::TooLarge => f.write_str("the image is larger than the address space allows"),
-            Self::Memory { bytes } => write!(f, "no memory for {bytes} bytes"),
+            Self::TooLarge => f.write_str("the image is larger than the address space allows: write it in parts"),
+            Self::Memory { bytes } => write!(f, "no memory for {bytes} bytes: raise the limit of the process, or write fewer roots"),
             Self::System { call, kind, code: 0 } => write!(f, "{call} failed: {kind}"),
             Self::Arena(error) => write!(f, "the arena of the image was not made: {error}"),
             Self::System { call, code, .. } => write!(f, "{call} failed: {}", io::Error::from_raw_os_error(*code)),

@@ -4,7 +4,7 @@
 //! a thousand modules is opened without a look at them.
 
 use super::error::ImageError;
-use super::header::Header;
+use super::header::{HEADER, Header};
 use super::names::NameTable;
 use super::scroll::{Reader, Writer};
 use super::tables::{self, TablePlaces};
@@ -37,6 +37,8 @@ pub(in crate::image) struct TypeEntry {
     pub(in crate::image) layout: String,
     pub(in crate::image) fingerprint: Fingerprint,
     pub(in crate::image) size: usize,
+    /// The alignment of its runs, each of which is one block whose alignment no type says. 0 for runs of the type's own.
+    pub(in crate::image) align: usize,
 }
 
 /// An array of values of one type.
@@ -81,6 +83,7 @@ impl Index {
         for entry in &self.types {
             writer.bytes(entry.fingerprint.as_bytes());
             writer.number(entry.size as u64);
+            writer.number(entry.align as u64);
             writer.text(&entry.name);
             writer.text(&entry.layout);
         }
@@ -106,7 +109,9 @@ impl Index {
         let version = reader.text()?;
         let types = reader.table(56, |reader| {
             let (fingerprint, size) = (Fingerprint::from_bytes(reader.array()?), place(reader.number()?, header)?);
-            Ok(TypeEntry { fingerprint, size, name: reader.text()?, layout: reader.text()? })
+            let align = usize::try_from(reader.number()?).ok().filter(|&align| align == 0 || is_align(align));
+            let align = align.ok_or(ImageError::Index("the alignment of a type is none"))?;
+            Ok(TypeEntry { fingerprint, size, align, name: reader.text()?, layout: reader.text()? })
         })?;
         let roots = reader.table(24, |reader| {
             let of = u32::try_from(reader.number()?).ok().filter(|&of| (of as usize) < types.len());
@@ -174,6 +179,11 @@ fn root_place(number: u64, header: &Header) -> Result<usize, ImageError> {
     number.ok_or(ImageError::Index("a root lies outside of the code"))
 }
 
+/// Returns `true` for an alignment that runs may have wherever an image lies.
+fn is_align(align: usize) -> bool {
+    align.is_power_of_two() && align <= HEADER
+}
+
 /// Reads a place in the code, or a size of something there.
 fn place(number: u64, header: &Header) -> Result<usize, ImageError> {
     let number = usize::try_from(number).ok().filter(|&number| number <= header.code());
@@ -208,6 +218,7 @@ mod tests {
             layout: alloc::format!("{name} ({size} bytes)"),
             fingerprint: Fingerprint::from_bytes([size as u8; 32]),
             size,
+            align: 0,
         };
         Index {
             version: "v 1".into(),

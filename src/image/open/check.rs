@@ -176,7 +176,8 @@ impl Check<'_> {
         let place = |element: usize| run.start + element * shape.size();
         let range = place(portion.elements.start)..place(portion.elements.end);
         let bad = |at, why| Err(BadValue { at, why }.of(shape));
-        if run.start % shape.align() != 0 || shape.align() > HEADER {
+        let align = self.index.types[run.of as usize].align.max(shape.align());
+        if run.start % align != 0 || shape.align() > HEADER {
             // Code begins with a page, of which this is the smallest.
             return bad(run.start, "the run is not aligned");
         }

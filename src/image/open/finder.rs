@@ -56,7 +56,7 @@ mod tests {
         let fingerprint = Fingerprint::of::<u32>();
         let run = |start, len| Run { of: 0, module: 0, start, len };
         let index = Index {
-            types: alloc::vec![TypeEntry { name: "u32".into(), layout: "u32".into(), fingerprint, size: 4 }],
+            types: alloc::vec![TypeEntry { name: "u32".into(), layout: "u32".into(), fingerprint, size: 4, align: 0 }],
             runs: alloc::vec![run(0, 1), run(8, 1), run(16, 3000), run(12_016, 2), run(20_480, 1024)],
             ..Index::default()
         };

@@ -31,6 +31,7 @@ mod finder;
 mod image;
 mod known;
 mod neighbours;
+mod options;
 mod placed;
 mod portions;
 mod prefix;
@@ -40,6 +41,7 @@ mod verify;
 
 pub use check_options::CheckOptions;
 pub use image::Image;
+pub use options::ImageOptions;
 pub use placed::NotShared;
 #[cfg(permacode_begin_with_image)]
 pub(in crate::image) use prefix::Foreword;

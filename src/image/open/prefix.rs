@@ -134,6 +134,15 @@ unsafe impl Prefix for Front {
         })
     }
 
+    fn aligned(&self, offset: usize) -> Option<(Range<usize>, usize)> {
+        let index = self.layers.partition_point(|layer| layer.source.header.below <= offset).checked_sub(1)?;
+        let source = &self.layers.get(index)?.source;
+        let below = source.header.below;
+        let (run, _) = source.tables().run_at(&source.index.types, offset - below)?;
+        let entry = source.index.types.get(run.of as usize).filter(|entry| entry.align != 0)?;
+        Some((below + run.start..below + run.bytes(&source.index.types).end, entry.align))
+    }
+
     fn sites(&self) -> (u32, u16) {
         let header = self.layers.last().map(|newest| &newest.source.header);
         header.map_or((0, 0), |header| (u32::try_from(header.sites).unwrap_or(u32::MAX), header.tag))

@@ -7,9 +7,7 @@ use crate::image::format::{HEADER, Header, ImageError, Index};
 use crate::pages;
 use alloc::sync::Arc;
 use std::fs::File;
-use std::io::{self, Read};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 impl Image {
@@ -17,9 +15,9 @@ impl Image {
     ///
     /// # Errors
     ///
-    /// [`ImageError::Untrusted`] unless the file belongs to the effective user or to root, and neither its group nor others may write to it. A
-    /// symbolic link at the end of the path is refused; hard links are not, since they give nobody the right to write. Other errors say
-    /// why the file is not an image of this machine, or which call the system refused.
+    /// [`ImageError::Untrusted`] unless the file belongs to the effective user or to root, and neither its group nor others may write to it.
+    /// [`options`](Self::options) trusts further owners. A symbolic link at the end of the path is refused. Hard links are not, since they give
+    /// nobody the right to write. Other errors say why the file is not an image of this machine, or which call the system refused.
     ///
     /// # Cost
     ///
@@ -31,19 +29,7 @@ impl Image {
     /// assert!(matches!(Image::load("/nowhere/mylang.image"), Err(ImageError::System { .. })));
     /// ```
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ImageError> {
-        let (file, len) = trust::open(path.as_ref())?;
-        let bytes = usize::try_from(len).map_err(|_| ImageError::TooLarge)?;
-        // A file that is no image is not copied.
-        let mut front = [0; HEADER];
-        if bytes < front.len() {
-            return Err(ImageError::NoImage);
-        }
-        file.read_exact_at(&mut front, 0).map_err(|error| ImageError::system("reading the image", &error))?;
-        Header::read(&front, len)?;
-        // The kernel copies, where it can: no byte comes to this process.
-        let file = pages::sealed_file(bytes, |memory| io::copy(&mut (&file).take(len), memory).map(drop));
-        let file = file.map_err(|error| ImageError::system("copying the image to sealed memory", &error))?;
-        Self::open_sealed(file)
+        Self::options().load(path)
     }
 
     /// Takes a memory file that is sealed against writing, growing and shrinking, such as
@@ -111,9 +97,8 @@ impl Image {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub unsafe fn map(path: impl AsRef<Path>) -> Result<Self, ImageError> {
-        let (file, len) = trust::open(path.as_ref())?;
         // SAFETY: the caller's promise.
-        unsafe { Self::new(file, 0, len, false) }
+        unsafe { Self::options().map(path) }
     }
 
     /// Takes an image that begins at an offset of an open file, and ends with it: behind a program, say. Whose file it is is not asked.
@@ -150,7 +135,7 @@ impl Image {
     /// # Safety
     ///
     /// The `len` bytes of the file from `offset` on do not change, and none goes away, while this value and its clones live.
-    unsafe fn new(file: File, offset: u64, len: u64, is_sealed: bool) -> Result<Self, ImageError> {
+    pub(super) unsafe fn new(file: File, offset: u64, len: u64, is_sealed: bool) -> Result<Self, ImageError> {
         let bytes = usize::try_from(len).map_err(|_| ImageError::TooLarge)?;
         if bytes < HEADER {
             return Err(ImageError::NoImage);

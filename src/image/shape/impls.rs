@@ -1,7 +1,7 @@
 //! [`Mappable`] for the types of `core` and of this crate.
 
 use super::Mappable;
-use super::niche::niche_of;
+use super::niche::{niche_of, problem_of};
 use super::shape::{Field, Kind, Shape, shape_of};
 use crate::code::value::{Link, Name, Sites};
 use core::marker::PhantomData;
@@ -59,11 +59,13 @@ unsafe impl<T: Mappable> Mappable for PhantomData<T> {
 // SAFETY: a reference is an address, not zero. `At` is at the lifetime asked for.
 unsafe impl<T: Mappable> Mappable for &T {
     const SHAPE: &'static Shape = &Shape::new::<Self>("&", Kind::Value(shape_of::<T>));
+    const PROBLEM: Option<&'static str> = T::PROBLEM;
 }
 
 // SAFETY: as for `&T`; the constant above asks the compiler for the order of the two words.
 unsafe impl<T: Mappable> Mappable for &[T] {
     const SHAPE: &'static Shape = &Shape::new::<Self>("&[]", Kind::Slice(shape_of::<T>));
+    const PROBLEM: Option<&'static str> = T::PROBLEM;
 }
 
 // SAFETY: as for `&[u8]`, of bytes that are UTF-8.
@@ -79,17 +81,32 @@ unsafe impl Mappable for Name<'_> {
 // SAFETY: laid out as a pointer, which is null or a reference.
 unsafe impl<T: Mappable> Mappable for Link<'_, T> {
     const SHAPE: &'static Shape = &Shape::new::<Self>("Link", Kind::Link(shape_of::<T>));
+    const PROBLEM: Option<&'static str> = T::PROBLEM;
 }
 
 // SAFETY: an array is its elements, one behind the other.
 unsafe impl<T: Mappable, const N: usize> Mappable for [T; N] {
     const SHAPE: &'static Shape = &Shape::new::<Self>("[]", Kind::Array { element: T::SHAPE, len: N });
+    const PROBLEM: Option<&'static str> = T::PROBLEM;
 }
 
 // SAFETY: as large as its value, so `None` is bytes that are none of its values. `niche_of` asks the compiler which.
 unsafe impl<T: Mappable> Mappable for Option<T> {
     const SHAPE: &'static Shape =
         &Shape::new::<Self>("Option", Kind::Option { value: T::SHAPE, none: niche_of::<T>() });
+    const PROBLEM: Option<&'static str> = match T::PROBLEM {
+        None => problem_of::<T>(),
+        problem => problem,
+    };
+}
+
+/// The first of these.
+const fn first_of(problems: &[Option<&'static str>]) -> Option<&'static str> {
+    match problems {
+        [] => None,
+        [Some(problem), ..] => Some(problem),
+        [None, rest @ ..] => first_of(rest),
+    }
 }
 
 macro_rules! tuples {
@@ -99,6 +116,7 @@ macro_rules! tuples {
             const SHAPE: &'static Shape = &Shape::of_struct::<Self>($name, &[$(
                 Field { name: stringify!($i), offset: offset_of!(Self, $i), shape: $T::SHAPE }
             ),+]);
+            const PROBLEM: Option<&'static str> = first_of(&[$($T::PROBLEM),+]);
         }
     )* };
 }

@@ -136,6 +136,10 @@ pub unsafe trait Mappable: Permanent {
     /// ```
     const SHAPE: &'static Shape;
 
+    /// The reason why the description of the type would not compile, if it would not. The derive says it at the field.
+    #[doc(hidden)]
+    const PROBLEM: Option<&'static str> = None;
+
     /// Compiles for fields that are of no other type at `'x`, for the derive. It is a method so that nothing else can be called in its place.
     #[doc(hidden)]
     fn field_must_not_be_static<'x, F: Permanent<At<'x> = F>>(_: PhantomData<&'x ()>, _: &mut F) {}

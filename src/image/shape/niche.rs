@@ -32,15 +32,31 @@ pub(in crate::image) struct Niche {
 
 /// Finds the place for an `Option<T>`; a compile error if there is none.
 pub(super) const fn niche_of<T: Mappable>() -> Niche {
-    assert!(
-        size_of::<Option<T>>() == size_of::<T>(),
-        "this `Option` is larger than its value, so the language does not say where its tag lies: in an image, use an enum of your own \
-         with `#[repr(u8)]`, or `Option<NonZero<..>>` for a number"
-    );
+    match find::<T>() {
+        Ok(niche) => niche,
+        Err(problem) => panic!("{}", problem),
+    }
+}
+
+/// The reason why an `Option<T>` cannot be described, if it cannot.
+pub(super) const fn problem_of<T: Mappable>() -> Option<&'static str> {
+    match find::<T>() {
+        Ok(_) => None,
+        Err(problem) => Some(problem),
+    }
+}
+
+const fn find<T: Mappable>() -> Result<Niche, &'static str> {
+    if size_of::<Option<T>>() != size_of::<T>() {
+        return Err(
+            "this `Option` is larger than its value, so the language does not say where its tag lies: in an image, write \
+             `Option<NonZero<..>>` in place of an option of a number, or an enum of your own with `#[repr(u8)]`",
+        );
+    }
     match search::<T>(T::SHAPE, 0) {
-        Some(niche) => niche,
-        None => panic!(
-            "nobody knows where this `Option` says `None`: in an image, use an enum of your own with `#[repr(u8)]`"
+        Some(niche) => Ok(niche),
+        None => Err(
+            "nobody knows where this `Option` says `None`: in an image, write an enum of your own with `#[repr(u8)]` in its place",
         ),
     }
 }

@@ -46,6 +46,13 @@ impl<T> Probe<T> {
         unsafe { &*self.0.as_ptr() }
     }
 
+    /// A compile error if the type of a field has no description. It says why, and what to write instead.
+    pub const fn assert<F: Mappable>(&self, _field: &F) {
+        if let Some(problem) = F::PROBLEM {
+            panic!("{}", problem)
+        }
+    }
+
     /// The description of a field of this value.
     ///
     /// # Safety

@@ -2,7 +2,7 @@
 
 use super::copy::Copying;
 use super::footing::Footing;
-use super::layout::Layout;
+use super::layout::{Layout, PAGE};
 use super::overlay::Overlay;
 use super::progress::{Progress, WritePhase};
 use super::survey::Survey;
@@ -64,9 +64,11 @@ impl Built {
             // Of a root without bytes any place will do.
             at: piece.and_then(place).or_else(|| footing.place(at.addr())).unwrap_or(0),
         });
+        let aligned_types =
+            layout.aligned_types.iter().map(|&(of, align)| type_entry(survey.types[of as usize], align));
         let index = Index {
             version: version.to_owned(),
-            types: survey.types.iter().map(|&shape| type_entry(shape)).collect(),
+            types: survey.types.iter().map(|&shape| type_entry(shape, 0)).chain(aligned_types).collect(),
             modules: survey.modules.iter().map(|&name| ModuleEntry { name: name.to_owned() }).collect(),
             roots: roots.collect(),
             runs: layout.runs.clone(),
@@ -145,9 +147,6 @@ fn zeros(count: usize) -> Result<Vec<u8>, ImageError> {
     Ok(zeros)
 }
 
-/// The alignment that an image has wherever it is mapped: the smallest page of all systems.
-const PAGE: usize = 4096;
-
 /// The names of the arena that go into the image.
 fn names(survey: &Survey<'_>, layout: &Layout) -> NameTable {
     let mut names: Vec<_> = survey.names().map(|(piece, text)| (text, layout.places[piece])).collect();
@@ -156,7 +155,7 @@ fn names(survey: &Survey<'_>, layout: &Layout) -> NameTable {
     NameTable::new(&names)
 }
 
-fn type_entry(shape: &'static Shape) -> TypeEntry {
-    let fingerprint = Fingerprint::of_shape(shape);
-    TypeEntry { name: shape.name().to_owned(), layout: shape.to_string(), fingerprint, size: shape.size() }
+fn type_entry(shape: &'static Shape, align: usize) -> TypeEntry {
+    let (name, layout) = (shape.name().to_owned(), shape.to_string());
+    TypeEntry { name, layout, fingerprint: Fingerprint::of_shape(shape), size: shape.size(), align }
 }

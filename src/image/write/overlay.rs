@@ -34,6 +34,8 @@ pub(super) struct Block {
     pub(super) first: u32,
     pub(super) of: u32,
     pub(super) bytes: usize,
+    /// Its alignment if no type says it, or 0.
+    pub(super) align: usize,
 }
 
 pub(super) struct Overlay {
@@ -63,7 +65,7 @@ impl Overlay {
         this.blocks.try_reserve(pieces.len()).map_err(memory)?;
         for (number, piece) in (0u32..).zip(pieces).filter(|(_, piece)| piece.is_foreign && !piece.is_part) {
             // Where constants lie is the linker's choice.
-            this.begin(number, piece.of, 0..bytes(piece));
+            this.begin(number, piece.of, 0..bytes(piece), 0);
         }
         let (mut open, mut near) = (None, Vec::new());
         for head in survey.places.ascending() {
@@ -99,7 +101,8 @@ impl Overlay {
         let same = |one: &Shape, other: &Shape| one.id() == other.id();
         let shape = types[piece.of as usize];
         let Some(around) = open.as_mut().filter(|around| range.start < around.end) else {
-            *open = Some(self.begin(number, piece.of, range));
+            let align = survey.aligns.get(&number).copied().unwrap_or(0);
+            *open = Some(self.begin(number, piece.of, range, align));
             return Ok(());
         };
         let (outer, offset) = (types[around.of as usize], range.start - around.start);
@@ -119,14 +122,14 @@ impl Overlay {
         } else if shape.is_linked() {
             return Err(ImageError::Interior { of: outer.name(), to: shape.name() });
         } else {
-            self.begin(number, piece.of, range);
+            self.begin(number, piece.of, range, 0);
         }
         Ok(())
     }
 
-    fn begin(&mut self, piece: u32, of: u32, range: Range<usize>) -> Open {
+    fn begin(&mut self, piece: u32, of: u32, range: Range<usize>, align: usize) -> Open {
         let block = self.blocks.len() as u32;
-        self.blocks.push(Block { first: piece, of, bytes: range.len() });
+        self.blocks.push(Block { first: piece, of, bytes: range.len(), align });
         self.placements[piece as usize] = Placement { block, offset: 0, is_copied: true };
         Open { start: range.start, end: range.end, of, block, piece }
     }

@@ -17,10 +17,12 @@ use crate::code::CodeArena;
 use crate::code::value::Sites;
 use crate::image::format::ImageError;
 use crate::image::shape::{Kind, Shape};
+use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::any::TypeId;
 use core::hash::{BuildHasherDefault, Hasher};
+use core::ops::Range;
 use std::collections::HashMap;
 
 /// Values that references lead to.
@@ -47,6 +49,12 @@ pub(super) struct Piece {
 pub(super) struct Survey<'a> {
     arena: &'a CodeArena,
     pub(super) footing: Footing,
+    /// The arenas that it keeps, and those that they keep.
+    kept: Vec<&'a CodeArena>,
+    /// The ends and alignments of the arena's blocks whose alignment no type says, by their beginnings.
+    aligned: BTreeMap<usize, (usize, usize)>,
+    /// The alignments of pieces that are such blocks.
+    pub(super) aligns: BTreeMap<u32, usize>,
     pub(super) types: Vec<&'static Shape>,
     type_numbers: HashMap<TypeId, u32, BuildHasherDefault<AddressHasher>>,
     /// The numbers of types that were asked for last, by the place of their description.
@@ -90,6 +98,9 @@ impl<'a> Survey<'a> {
         Self {
             arena,
             footing,
+            kept: all_kept(arena),
+            aligned: arena.aligned_blocks().map(|(block, align)| (block.start, (block.end, align))).collect(),
+            aligns: BTreeMap::new(),
             types: Vec::new(),
             type_numbers: HashMap::default(),
             last_types: [(None, 0); 16],
@@ -156,6 +167,13 @@ impl<'a> Survey<'a> {
             },
             _ => None,
         };
+        let around = if is_foreign { None } else { self.aligned_around(to, shape) };
+        if let Some((block, _)) = around.clone().filter(|(block, _)| (block.start, block.len()) != (to.addr(), len)) {
+            // First the block as a whole, with the zeros behind what is referred to.
+            let whole = Reference { to: to.with_addr(block.start), len: block.len(), shape, is_slice: true };
+            // SAFETY: a block of so many bytes that the arena made, which lives as long as the arena is borrowed.
+            unsafe { self.visit(Met { reference: whole, target: NONE, ..met }) }?;
+        }
         let (mut next, mut known) = (NONE, NONE);
         if let Some(bytes) = constant {
             if let Some(&piece) = self.constants.get(&(of, bytes)) {
@@ -182,6 +200,9 @@ impl<'a> Survey<'a> {
             self.constants.insert((of, bytes), piece);
             return Ok(Some(piece));
         }
+        if let Some((_, align)) = around.filter(|(block, _)| block.len() == len) {
+            self.aligns.insert(piece, align);
+        }
         *self.places.head(to.addr())? = piece;
         if known != NONE {
             self.shorter.insert(piece, known);
@@ -198,6 +219,17 @@ impl<'a> Survey<'a> {
         // What was met first is walked first.
         self.stack[below..].reverse();
         Ok(Some(piece))
+    }
+
+    /// The addresses of the block of bytes that an address lies in, and its alignment, if no type says it.
+    fn aligned_around(&self, to: *const u8, shape: &Shape) -> Option<(Range<usize>, usize)> {
+        if !matches!(shape.kind, Kind::Bits) || shape.size() != 1 {
+            return None;
+        }
+        let before = self.aligned.range(..=to.addr()).next_back();
+        let own =
+            before.map(|(&start, &(end, align))| (start..end, align)).filter(|(block, _)| block.contains(&to.addr()));
+        own.or_else(|| self.arena.aligned_in_prefix(to.addr()))
     }
 
     /// The last piece of a type at an address, in a list of those near it.
@@ -246,7 +278,10 @@ impl<'a> Survey<'a> {
     /// The number of the module that an address lies in. A value that lies outside of the arena goes to the module that refers to it. So
     /// does text: an interned name lies in the module that was the first to have it, which depends on the order of loading.
     fn module_of(&mut self, at: *const u8, shape: &Shape, from: u32, is_foreign: bool) -> Result<u32, ImageError> {
-        self.copied += usize::from(is_foreign);
+        if is_foreign {
+            self.refuse_kept(at, shape)?;
+            self.copied += 1;
+        }
         if (is_foreign || matches!(shape.kind, Kind::TextByte)) && from != NO_MODULE {
             return Ok(from);
         }
@@ -261,6 +296,17 @@ impl<'a> Survey<'a> {
             self.modules.len() as u32 - 1
         });
         Ok(*number)
+    }
+
+    /// Refuses a block of an arena that this one keeps: a copy of it would be another block.
+    fn refuse_kept(&self, at: *const u8, shape: &Shape) -> Result<(), ImageError> {
+        match self.kept.iter().find(|arena| arena.contains(at)) {
+            None => Ok(()),
+            Some(arena) => {
+                let module = arena.locate(at).map_or("", |found| found.module.name());
+                Err(ImageError::OtherArena { of: shape.name(), module: module.to_owned() })
+            }
+        }
     }
 
     /// Gives back the memory of what only a survey needs.
@@ -338,6 +384,22 @@ impl Parts for Survey<'_> {
     fn unset(&mut self, _: usize) {
         self.unset += 1;
     }
+}
+
+/// The arenas that an arena keeps, and those that they keep, each once.
+fn all_kept(arena: &CodeArena) -> Vec<&CodeArena> {
+    let (mut all, mut next) = (Vec::<&CodeArena>::new(), 0);
+    let mut from = Some(arena);
+    while let Some(arena) = from {
+        for kept in arena.kept() {
+            if !all.iter().any(|known| core::ptr::eq(*known, kept)) {
+                all.push(kept);
+            }
+        }
+        from = all.get(next).copied();
+        next += 1;
+    }
+    all
 }
 
 /// Arrays are what they are made of: a reference to one may lead into a slice.

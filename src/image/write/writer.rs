@@ -21,7 +21,8 @@ use std::path::Path;
 /// Writes an image: a snapshot of what some roots lead to, in the form in which any process can map it.
 ///
 /// The types are those of the arena, with `#[derive(Mappable)]` beside `#[derive(Permanent)]`. Cycles, sharing, parts of slices, and
-/// references into structs and arrays are kept. Values outside of the arena, such as constants of the program, are copied in.
+/// references into structs and arrays are kept. Values outside of the arena, such as constants of the program, are copied in and counted.
+/// Blocks of another arena that this one keeps are refused.
 ///
 /// ```
 /// use permacode::{CodeArena, Mappable, Permanent, image::ImageWriter};
@@ -52,7 +53,6 @@ use std::path::Path;
 ///
 /// # What is left behind
 ///
-/// - The alignment and the zeros that [`alloc_padded`](crate::Loader::alloc_padded) adds to bytes: an image aligns values as their type asks.
 /// - Blocks that no root leads to.
 /// - Numbers of [`Sites`](crate::Sites): those of the image are `0..n`, in the order in which they are met.
 ///
@@ -230,7 +230,7 @@ impl<'a> ImageWriter<'a> {
     ///
     /// # Errors
     ///
-    /// [`ImageError::StillOpen`], [`ImageError::ForeignSites`], [`ImageError::Interior`], [`ImageError::Alignment`],
+    /// [`ImageError::StillOpen`], [`ImageError::ForeignSites`], [`ImageError::OtherArena`], [`ImageError::Interior`], [`ImageError::Alignment`],
     /// [`ImageError::Window`], [`ImageError::TooLarge`] and [`ImageError::Memory`] for what cannot be written. [`ImageError::System`] when the system refuses. The old file stays then.
     /// There is one exception: if the folder cannot be synchronised, the new file is in its place, and may be gone after a power cut.
     ///
