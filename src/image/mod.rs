@@ -8,18 +8,22 @@
 //! | [`ImageWriter`], [`WriteReport`] | what some roots lead to, written to a file, to sealed memory or to a stream |
 //! | [`Image`], [`Digest`] | a file with an image: opened, checked, verified |
 //! | [`CodeArena::root`](crate::CodeArena::root), [`NotShared`] | its values by name; why it is not shared as a whole |
+//! | [`ImageCache`], [`Cached`] | a folder of images that are built when they are first asked for |
 //! | [`Fingerprint`], [`Shape`] | whether two programs lay out a type alike; the description of a type |
 //! | [`ImageError`], [`Distrust`] | why an image was not written, or is not used |
 // shape       what a type looks like, and who may ask
 // format      the bytes of a file
 // write       from an arena to an image
 // open        from an image to values
+// cache       a folder of images, which builds what is not there
 
+pub(crate) mod cache;
 pub(crate) mod format;
 pub(crate) mod open;
 pub(crate) mod shape;
 pub(crate) mod write;
 
+pub use cache::{CacheOutcome, Cached, ImageCache, NotKept};
 pub use format::{Digest, Distrust, ImageError};
 pub use open::{Image, NotShared};
 #[doc(hidden)]

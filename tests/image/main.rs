@@ -3,6 +3,8 @@
 
 mod adversarial;
 mod arena;
+mod cache;
+mod cache_at_once;
 mod changed;
 mod fingerprints;
 mod hostile;

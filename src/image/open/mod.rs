@@ -32,6 +32,7 @@ mod prefix;
 mod source;
 mod trust;
 mod verify;
+mod whole;
 
 pub use image::Image;
 pub use placed::NotShared;

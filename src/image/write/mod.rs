@@ -24,4 +24,5 @@ mod survey;
 mod walk;
 mod writer;
 
+pub(in crate::image) use output::replace;
 pub use writer::{ImageWriter, WriteReport};

@@ -15,7 +15,7 @@ use core::hash::BuildHasher;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::hash::RandomState;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
@@ -24,8 +24,8 @@ use std::path::{Path, PathBuf};
 /// Its owner may write, others may read.
 const MODE: u32 = 0o644;
 
-/// Puts bytes into the place of the file at `path`.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), ImageError> {
+/// Puts what `write` writes into the place of the file at `path`. It is called again if what it wrote to cannot be given a name.
+pub(in crate::image) fn replace(path: &Path, write: impl Fn(&mut File) -> io::Result<()>) -> Result<(), ImageError> {
     let failed = |call: &'static str| move |error: io::Error| ImageError::system(call, &error);
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -41,8 +41,8 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), ImageError> {
 
     let unnamed = OpenOptions::new().write(true).mode(MODE).custom_flags(libc::O_TMPFILE).open(folder);
     let is_named = match unnamed {
-        Ok(file) => {
-            fill(&file, bytes)?;
+        Ok(mut file) => {
+            fill(&mut file, &write)?;
             link(&file, &temporary.0).is_ok()
         }
         Err(_) => false,
@@ -50,16 +50,16 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), ImageError> {
     if !is_named {
         // The file system has no unnamed files, or there is no `/proc` to name one by.
         let file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&temporary.0);
-        fill(&file.map_err(failed("creating the image"))?, bytes)?;
+        fill(&mut file.map_err(failed("creating the image"))?, &write)?;
     }
     fs::rename(&temporary.0, path).map_err(failed("renaming the image"))?;
     let folder = File::open(folder).map_err(failed("opening the folder of the image"))?;
     folder.sync_all().map_err(failed("synchronising the folder of the image"))
 }
 
-/// Writes bytes, and waits until they are on the disk.
-fn fill(mut file: &File, bytes: &[u8]) -> Result<(), ImageError> {
-    file.write_all(bytes).map_err(|error| ImageError::system("writing the image", &error))?;
+/// Writes, and waits until the bytes are on the disk.
+fn fill(file: &mut File, write: impl Fn(&mut File) -> io::Result<()>) -> Result<(), ImageError> {
+    write(file).map_err(|error| ImageError::system("writing the image", &error))?;
     file.sync_all().map_err(|error| ImageError::system("synchronising the image", &error))
 }
 

@@ -170,7 +170,7 @@ impl<'a> ImageWriter<'a> {
     /// ```
     pub fn write(self, path: impl AsRef<Path>) -> Result<WriteReport, ImageError> {
         let (bytes, report) = self.build()?;
-        output::replace(path.as_ref(), &bytes)?;
+        output::replace(path.as_ref(), |file| file.write_all(&bytes))?;
         Ok(report)
     }
 
