@@ -16,8 +16,10 @@
 // write       from an arena to an image
 // open        from an image to values
 // cache       a folder of images, which builds what is not there
+// embed       an image in the file of a program
 
 pub(crate) mod cache;
+pub(crate) mod embed;
 pub(crate) mod format;
 pub(crate) mod open;
 pub(crate) mod shape;

@@ -20,6 +20,13 @@ pub fn load<'a>(arena: &'a CodeArena, name: &str) -> Result<ImageWriter<'a>, Ima
     ImageWriter::new(arena).root("main", code)
 }
 
+/// A cache that copies what it opens, and one that maps it.
+fn both(folder: &Path) -> [ImageCache; 2] {
+    // SAFETY: nobody but the caches of this test writes there.
+    let mapped = unsafe { ImageCache::new(folder).mapped() };
+    [ImageCache::new(folder), mapped]
+}
+
 fn open(cache: &ImageCache, name: &str) -> Cached {
     cache.open_or_build::<Code<'_>, ImageError>(name, |arena| load(arena, name)).unwrap()
 }
@@ -44,10 +51,7 @@ fn only_image(folder: &Folder) -> PathBuf {
 #[test]
 fn an_image_is_built_once_for_each_key_and_each_type() {
     let folder = Folder::new("cache_keys");
-    // SAFETY: nobody but the cache writes there.
-    for (round, cache) in
-        [ImageCache::new(folder.path()), unsafe { ImageCache::new(folder.path()).mapped() }].iter().enumerate()
-    {
+    for (round, cache) in both(folder.path()).iter().enumerate() {
         for name in ["one", "two", "a/../key with\0 anything"] {
             let cached = open(cache, name);
             assert_eq!(cached.outcome, if round == 0 { BUILT } else { CacheOutcome::Found });
@@ -104,7 +108,8 @@ fn a_file_that_is_damaged_or_of_other_types_or_not_trusted_is_built_anew() {
         ImageWriter::new(&arena).root("main", seven).unwrap().write_to(&mut bytes).unwrap();
         bytes
     };
-    let damages: [(&[u8], u32, fn(&ImageError) -> bool); 5] = [
+    type Expected = fn(&ImageError) -> bool;
+    let damages: [(&[u8], u32, Expected); 5] = [
         (&flipped, 0o644, |why| matches!(why, ImageError::Digest { .. })),
         (&good[..good.len() - 1], 0o644, |why| matches!(why, ImageError::Length { .. })),
         (b"", 0o644, |why| matches!(why, ImageError::NoImage)),
@@ -165,8 +170,7 @@ fn one_who_loses_patience_builds_for_itself() {
 fn assert_not_kept(folder: &Path, code: i32, prepare: impl FnOnce()) {
     witness::in_child(|| {
         prepare();
-        // SAFETY: nobody but the cache writes there.
-        for cache in [ImageCache::new(folder), unsafe { ImageCache::new(folder).mapped() }] {
+        for cache in both(folder) {
             let cached = open(&cache, "new");
             assert!(
                 matches!(&cached.outcome, CacheOutcome::NotKept(NotKept::Refused(ImageError::System { code: found, .. })) if *found == code),

@@ -6,6 +6,7 @@ mod arena;
 mod cache;
 mod cache_at_once;
 mod changed;
+mod embedded;
 mod fingerprints;
 mod hostile;
 mod killed;

@@ -174,7 +174,7 @@ mod tests {
         let own = folder.image("own", 0);
         let (held, free) = (folder.image("held", 999), folder.image("free", 999));
         let temporary = |name: &Name| format!(".{}.7.tmp", name.file);
-        [&own, &held, &free].map(|name| folder.file(&temporary(name), 0));
+        [&own, &held, &free].iter().for_each(|name| folder.file(&temporary(name), 0));
         let (locks, theirs) = (Locks::open(&folder.0).unwrap(), Locks::open(&folder.0).unwrap());
         let _held = (locks.try_hold(own.slot).unwrap().unwrap(), theirs.try_hold(held.slot).unwrap().unwrap());
         clear(&folder.0, &own, &locks, true);
