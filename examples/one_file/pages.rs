@@ -1,7 +1,6 @@
 //! The pages that a process has of its image, by the kernel's word.
 
 use std::io;
-use std::path::Path;
 
 /// Kilobytes of shared mappings of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,16 +15,15 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Reads those of a process. A program's own parts are mapped privately, so they do not count.
-    pub fn of(process: u32, program: &Path) -> io::Result<Self> {
-        let program = program.to_string_lossy();
+    /// Reads those of a process, of a file by its name. A program's own parts are mapped privately, so they do not count.
+    pub fn of(process: u32, file: &str) -> io::Result<Self> {
         let mut pages = Self::default();
         let mut counts = false;
         for line in std::fs::read_to_string(format!("/proc/{process}/smaps"))?.lines() {
             let mut words = line.split_whitespace();
             let (first, second) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
             if first.contains('-') {
-                counts = second == "r--s" && line.ends_with(&*program);
+                counts = second == "r--s" && line.ends_with(file);
                 continue;
             }
             let kilobytes = second.parse().unwrap_or(0);

@@ -88,7 +88,7 @@ fn show(program: &Path) -> Result<Vec<Pages>, Box<dyn StdError>> {
         assert_eq!(line.trim(), expected.to_string(), "the image's functions are those of the sources");
     }
     for worker in &workers {
-        pages.push(Pages::of(worker.id(), program)?);
+        pages.push(Pages::of(worker.id(), &program.to_string_lossy())?);
     }
     for mut worker in workers {
         drop(worker.stdin.take());

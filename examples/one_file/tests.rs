@@ -39,7 +39,7 @@ fn the_program_has_the_image_that_it_carries_and_shares_it() {
         worker.stdout = Some(said.into_inner());
     }
     for worker in &workers {
-        let pages = Pages::of(worker.id(), &program).unwrap();
+        let pages = Pages::of(worker.id(), &program.to_string_lossy()).unwrap();
         assert!(pages.resident > 2000 && pages.shared == pages.resident, "{pages:?}");
         assert_eq!((pages.private, pages.anonymous), (0, 0));
     }
