@@ -23,9 +23,9 @@ impl Image {
     ///
     /// | | |
     /// | --- | --- |
-    /// | a copy, an archive, a package | has the image |
-    /// | `strip`, `objcopy`, `patchelf` | write the program anew, without it: embed last |
-    /// | a signature, or anything else that is added behind it | hides it: sign a program in a way that adds nothing, or before |
+    /// | a copy, an archive | has the image |
+    /// | `strip`, which makers of packages run, and `objcopy` | write the program anew, without it: embed last |
+    /// | a signature, or anything else that is added behind it | hides it: sign a program in a way that adds nothing |
     ///
     /// # Errors
     ///
