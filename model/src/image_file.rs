@@ -59,6 +59,8 @@ pub struct TypeRow {
     pub size: u64,
     /// Its name.
     pub name: Vec<u8>,
+    /// Its description, for people.
+    pub layout: Vec<u8>,
 }
 
 /// An entry of the table of roots.
@@ -137,7 +139,7 @@ impl ImageFile {
         let (version, types) = (index.text(), {
             index.table(|index| {
                 let fingerprint = index.bytes(32).try_into().unwrap();
-                TypeRow { fingerprint, size: index.number(), name: index.text() }
+                TypeRow { fingerprint, size: index.number(), name: index.text(), layout: index.text() }
             })
         });
         let roots = index.table(|index| RootRow { of: index.number(), at: index.number(), name: index.text() });
@@ -198,6 +200,7 @@ impl ImageFile {
             index.extend(row.fingerprint);
             number(&mut index, row.size);
             text(&mut index, &row.name);
+            text(&mut index, &row.layout);
         }
         number(&mut index, self.roots.len() as u64);
         for row in &self.roots {
@@ -260,6 +263,11 @@ impl ImageFile {
     /// The address that the first linked byte is written for.
     pub fn window(&self) -> u64 {
         self.number(WINDOW)
+    }
+
+    /// Bytes of code of the images that it stands on.
+    pub fn below(&self) -> u64 {
+        self.number(WINDOW + 8)
     }
 
     /// Writes it for another window: each marked word goes with it.

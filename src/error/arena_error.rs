@@ -87,6 +87,8 @@ pub enum Error {
     /// Code was to refer to code of an arena that was made later. An arena keeps alive only arenas that were made before it, so that no two
     /// keep each other. Make the arena of the code that refers after the arena that it refers to, or load both into one.
     Younger,
+    /// An arena was to begin with an image that stands on another one, and was not put `on` it.
+    NoParent,
     /// A side table has no room for sites of such high numbers.
     SideTable {
         /// Entries that it would need.
@@ -160,6 +162,7 @@ impl fmt::Display for Error {
                      same arena, and promote code that threads share first",
                 )
             }
+            Self::NoParent => f.write_str("the image stands on another one: open that, and put this one `on` it"),
             Self::Younger => {
                 f.write_str(
                     "the code lies in an arena that was made after the arena that is to refer to it, and an arena keeps only older ones: make the \

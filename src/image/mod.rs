@@ -5,12 +5,13 @@
 //!
 //! | | |
 //! | --- | --- |
-//! | [`ImageWriter`], [`WriteReport`] | what some roots lead to, written to a file, to sealed memory or to a stream |
-//! | [`Image`], [`Digest`] | a file with an image: opened, checked, verified |
+//! | [`ImageWriter`], [`WriteReport`], [`Rebase`] | what some roots lead to, written to a file, to sealed memory or to a stream |
+//! | [`WriteProgress`], [`WritePhase`] | how far a writer has come |
+//! | [`Image`], [`CheckOptions`], [`Digest`] | a file with an image: opened, checked, verified |
 //! | [`CodeArena::root`](crate::CodeArena::root), [`NotShared`] | its values by name; why it is not shared as a whole |
 //! | [`ImageCache`], [`Cached`] | a folder of images that are built when they are first asked for |
 //! | [`Fingerprint`], [`Shape`] | whether two programs lay out a type alike; the description of a type |
-//! | [`ImageError`], [`Distrust`] | why an image was not written, or is not used |
+//! | [`ImageError`], [`TypeMismatch`], [`Distrust`] | why an image was not written, or is not used |
 // shape       what a type looks like, and who may ask
 // format      the bytes of a file
 // write       from an arena to an image
@@ -26,9 +27,9 @@ pub(crate) mod shape;
 pub(crate) mod write;
 
 pub use cache::{CacheOutcome, Cached, ImageCache, NotKept};
-pub use format::{Digest, Distrust, ImageError};
-pub use open::{Image, NotShared};
+pub use format::{Digest, Distrust, ImageError, TypeMismatch};
+pub use open::{CheckOptions, Image, NotShared};
 #[doc(hidden)]
 pub use shape::{Field, Probe, Proven, Variant};
 pub use shape::{Fingerprint, Shape};
-pub use write::{ImageWriter, WriteReport};
+pub use write::{ImageWriter, Rebase, WritePhase, WriteProgress, WriteReport};

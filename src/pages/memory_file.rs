@@ -84,15 +84,24 @@ impl Drop for Trial {
 
 /// A memory file that holds `contents` and that nobody can change.
 pub(super) fn sealed_copy(contents: &[u8], executable: bool) -> Result<File, PageError> {
-    let failed = |call| PageError { call, bytes: contents.len(), code: last_code() };
-    if !may_be_as_long(contents.len()) {
-        return Err(PageError { call: PageCall::WriteFile, bytes: contents.len(), code: libc::EFBIG });
+    sealed_file(contents.len(), executable, |file| file.write_all(contents))
+}
+
+/// A memory file that holds so many bytes, which `write` writes, and that nobody can change.
+pub(super) fn sealed_file(
+    bytes: usize,
+    executable: bool,
+    write: impl FnOnce(&mut File) -> std::io::Result<()>,
+) -> Result<File, PageError> {
+    let failed = |call| PageError { call, bytes, code: last_code() };
+    if !may_be_as_long(bytes) {
+        return Err(PageError { call: PageCall::WriteFile, bytes, code: libc::EFBIG });
     }
     let file = create(executable).ok_or_else(|| failed(PageCall::CreateFile))?;
     let mut file = File::from(file);
-    if let Err(error) = file.write_all(contents) {
+    if let Err(error) = write(&mut file) {
         let code = error.raw_os_error().unwrap_or(if error.kind() == ErrorKind::WriteZero { libc::ENOSPC } else { 0 });
-        return Err(PageError { call: PageCall::WriteFile, bytes: contents.len(), code });
+        return Err(PageError { call: PageCall::WriteFile, bytes, code });
     }
     // SAFETY: an open file; both commands take or give an integer.
     let (added, seals) = unsafe {

@@ -82,10 +82,13 @@ pub(crate) type DefaultPages = OrdinaryPages;
 #[cfg(not(all(any(target_os = "linux", target_os = "android"), not(miri), not(permacode_ordinary_pages))))]
 pub(crate) fn keep_out_of_dumps(_base: core::ptr::NonNull<u8>, _bytes: usize) {}
 
-/// Makes a memory file with these contents that nobody can change.
+/// Makes a memory file of so many bytes, which a function writes, that nobody can change.
 #[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
-pub(crate) fn sealed_copy(contents: &[u8]) -> std::io::Result<std::fs::File> {
-    memory_file::sealed_copy(contents, false).map_err(|error| std::io::Error::from_raw_os_error(error.code))
+pub(crate) fn sealed_file(
+    bytes: usize,
+    write: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>,
+) -> std::io::Result<std::fs::File> {
+    memory_file::sealed_file(bytes, false, write).map_err(|error| std::io::Error::from_raw_os_error(error.code))
 }
 
 /// Opens a memory file anew so that it cannot be written to. Kernels before 6.7 map a sealed one by such a descriptor only.

@@ -90,3 +90,55 @@ fn a_fingerprint_is_the_same_in_every_build() {
     );
     assert_ne!(Fingerprint::of::<Even<'_>>(), Fingerprint::of::<Odd<'_>>());
 }
+
+// A type that is another one is refused with the field that differs, also where it lies below the root's type.
+#[test]
+fn a_root_of_another_layout_says_which_field_differs() {
+    mod there {
+        #[derive(permacode::Permanent, permacode::Mappable)]
+        #[repr(C)]
+        pub struct Line {
+            pub number: u16,
+            pub column: u16,
+        }
+
+        #[derive(permacode::Permanent, permacode::Mappable)]
+        #[repr(C)]
+        pub struct Code<'a> {
+            pub name: &'a str,
+            pub lines: &'a [Line],
+        }
+    }
+    mod here {
+        #[derive(permacode::Permanent, permacode::Mappable)]
+        #[repr(C)]
+        pub struct Line {
+            pub number: u32,
+            pub column: u16,
+        }
+
+        #[derive(permacode::Permanent, permacode::Mappable)]
+        #[repr(C)]
+        pub struct Code<'a> {
+            pub name: &'a str,
+            pub lines: &'a [Line],
+        }
+    }
+    use permacode::CodeArena;
+    use permacode::image::{Image, ImageError, ImageWriter};
+    let arena = CodeArena::new().unwrap();
+    let loader = arena.load("m").unwrap();
+    let lines = loader.alloc_slice_fill_iter([there::Line { number: 1, column: 2 }]).unwrap();
+    let code = loader.alloc(there::Code { name: "m", lines }).unwrap();
+    loader.seal().unwrap();
+    let image = Image::open_sealed(ImageWriter::new(&arena).root("main", code).unwrap().seal().unwrap()).unwrap();
+    let opened = image.check::<there::Code<'_>>().unwrap().open().unwrap();
+    assert_eq!(opened.root::<there::Code<'_>>("main").unwrap().lines[0].column, 2);
+    let refused = opened.root::<here::Code<'_>>("main").err().unwrap();
+    assert!(matches!(&refused, ImageError::Type(mismatch) if mismatch.differs.is_some()));
+    assert_eq!(
+        refused.to_string(),
+        "the root is another `Code` than this program's: `Line` has `number: u16 at 0` in the image, and \
+         `number: u32 at 0` here. Write the image anew with this program"
+    );
+}

@@ -111,9 +111,12 @@ fn each_bit_of_what_lies_behind_the_index_is_refused() {
 #[test]
 fn each_bit_of_the_index_is_refused_or_harmless() {
     let good = program::image("index");
-    // Names are nobody's business but the digest's.
+    // Names, and descriptions for people, are nobody's business but the digest's: bits of these are harmless.
+    let file = permacode_model::ImageFile::of(&good);
+    let text: usize =
+        file.types.iter().map(|row| row.name.len() + row.layout.len()).sum::<usize>() + file.version.len();
     let (refused, harmless) = flip_each(&good, 4096..4096 + index_len(&good));
-    assert!(refused > 5 * harmless && harmless > 0, "{refused} {harmless}");
+    assert!(harmless > 0 && harmless < 8 * (text + 200), "{refused} {harmless} {text}");
 }
 
 #[test]

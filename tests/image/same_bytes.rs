@@ -113,5 +113,5 @@ fn the_bytes_are_the_same_in_every_build() {
     loader.seal().unwrap();
     let mut bytes = Vec::new();
     let report = ImageWriter::new(&arena).version("1").root("first", first).unwrap().write_to(&mut bytes).unwrap();
-    assert_eq!(report.digest.to_string(), "f5d5039097e886bc4ac2fd5c5d04a2a520d83a82e5be5ed43ef64147cf07dd3a");
+    assert_eq!(report.digest.to_string(), "6f9c774ba9d874edd8982b77a6ec6ea7fb9ea961d1948ee2ba57c01ba92e8ed4");
 }

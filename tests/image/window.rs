@@ -4,6 +4,7 @@ use crate::program::{self, Code, assert_is};
 use permacode::image::{Image, ImageError, NotShared};
 use permacode::{CodeArena, Error};
 use permacode_witness::{self as witness, Child, End};
+use std::os::fd::AsRawFd;
 
 fn image(name: &str) -> Image {
     Image::open_sealed(program::sealed(&program::image(name))).unwrap().check::<Code<'_>>().unwrap()
@@ -53,12 +54,12 @@ fn a_second_one_is_moved_and_says_so_and_is_shared_in_half() {
 fn nothing_that_lies_in_the_window_is_replaced() {
     let image = image("in_the_way");
     let opened = image.open().unwrap();
-    let start: *const Code<'_> = opened.root("main").unwrap();
-    let pages: Vec<usize> = {
-        let first = start.addr() & !4095;
-        let last = (first..).step_by(4096).find(|&page| !opened.contains(page as *const u8)).unwrap() - 4096;
-        vec![first, first + (last - first) / 2 / 4096 * 4096, last]
-    };
+    let path = format!("/proc/self/fd/{}", image.file().as_raw_fd());
+    let file = permacode_model::ImageFile::of(&std::fs::read(path).unwrap());
+    let (first, len) = (file.window() as usize, file.linked.len() + file.leaf.len());
+    assert!(opened.contains(first as *const u8) && len >= 2 * 4096);
+    // Its first, its last, the one in front of it, where records lie, and the one behind it, where code is loaded.
+    let pages = [first, first + len - 4096, first - 4096, first + len];
     drop(opened);
     for page in pages {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;

@@ -270,7 +270,7 @@ impl CodeArenaBuilder {
             None => {
                 // An image has its own size, whatever is left: that is halved which comes behind it.
                 let len = |bytes| self.plan(bytes).map(|plan| plan.len - plan.prefix);
-                RESERVATION.granted(&self.source, len, |bytes| self.ground(bytes))?
+                RESERVATION.granted(&self.source, len, |bytes| self.ground_or_smaller(bytes))?
             }
         };
         let options = StoreOptions { limit: self.limit, level: self.protection, strict: self.strict, huge: self.huge };
@@ -289,6 +289,20 @@ impl CodeArenaBuilder {
             None => Ground::new(source, plan),
             Some(preface) => Ground::with_prefix(source, plan, &**preface),
         }
+    }
+
+    /// As [`ground`](Self::ground), or smaller where that lets a prefix lie where it wishes to: something may lie close behind it.
+    fn ground_or_smaller(&self, bytes: usize) -> Result<Ground, Error> {
+        if let Some(preface) = &self.preface {
+            let mut size = bytes;
+            while size >= RESERVATION.least {
+                if let Some(ground) = Ground::at_wish(self.source.clone(), self.plan(size)?, &**preface)? {
+                    return Ok(ground);
+                }
+                size /= 2;
+            }
+        }
+        self.ground(bytes)
     }
 }
 

@@ -27,11 +27,29 @@ impl Ground {
 
     /// Reserves and commits what the plan says, and puts code in front.
     pub(in crate::code) fn with_prefix(source: Source, plan: StorePlan, preface: &dyn Preface) -> Result<Self, Error> {
-        let first = plan.first();
-        let reservation = match preface.wish().and_then(|wish| wish.checked_sub(first)) {
+        let reservation = match wish(plan, preface) {
             Some(wish) => Reservation::near(source, plan.len, wish)?,
             None => Reservation::new(source, plan.len)?,
         };
+        Self::place(reservation, plan, preface)
+    }
+
+    /// The same, if the code lies where it wishes to. `None` if it has no such wish, or something lies there.
+    pub(in crate::code) fn at_wish(
+        source: Source,
+        plan: StorePlan,
+        preface: &dyn Preface,
+    ) -> Result<Option<Self>, Error> {
+        let Some(wish) = wish(plan, preface) else { return Ok(None) };
+        let reservation = Reservation::near(source, plan.len, wish)?;
+        if reservation.base().addr().get() != wish {
+            return Ok(None);
+        }
+        Self::place(reservation, plan, preface).map(Some)
+    }
+
+    fn place(reservation: Reservation<Sealable>, plan: StorePlan, preface: &dyn Preface) -> Result<Self, Error> {
+        let first = plan.first();
         let prefix = preface.place(&reservation, first..plan.start)?;
         // SAFETY: whole pages of a reservation with which nothing was done but for what lies behind them.
         unsafe { reservation.apply(Step::Commit, 0..first) }?;
@@ -41,4 +59,9 @@ impl Ground {
     pub(super) fn into_parts(self) -> (Reservation<Sealable>, StorePlan, Option<PrefixPlaced>) {
         (self.reservation, self.plan, self.prefix)
     }
+}
+
+/// The address that a reservation should have, for code in front of its own.
+fn wish(plan: StorePlan, preface: &dyn Preface) -> Option<usize> {
+    preface.wish()?.checked_sub(plan.first())
 }

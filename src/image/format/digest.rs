@@ -9,7 +9,6 @@
 //!   marks ─────▶ ┘
 //! ```
 
-use super::header::Header;
 use super::{WORD, move_marked};
 use core::fmt;
 
@@ -60,25 +59,52 @@ impl Digest {
 }
 
 /// Bytes of the linked half that are hashed at a time.
-const STEP: usize = 16 << 10;
+const STEP: usize = 64 << 10;
 
-/// The digest of an image's parts, of which the linked half is written for the window that its header has.
-pub(in crate::image) fn contents(index: &[u8], linked: &[u8], leaf: &[u8], marks: &[u8], header: &Header) -> Digest {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(header.parent.unwrap_or(Digest::NONE).as_bytes());
-    hasher.update(&(header.below as u64).to_ne_bytes());
-    hasher.update(&(index.len() as u64).to_ne_bytes());
-    hasher.update(index);
-    let mut buffer = [0; STEP];
-    for (chunk, marks) in linked.chunks(STEP).zip(marks.chunks(STEP / WORD / 8)) {
-        let copy = &mut buffer[..chunk.len()];
-        copy.copy_from_slice(chunk);
-        move_marked(copy, marks, header.base().wrapping_neg());
-        hasher.update(copy);
+/// The parts of an image.
+#[derive(Clone, Copy)]
+pub(in crate::image) struct Contents<'b> {
+    pub(in crate::image) index: &'b [u8],
+    pub(in crate::image) linked: &'b [u8],
+    pub(in crate::image) leaf: &'b [u8],
+    pub(in crate::image) marks: &'b [u8],
+    /// The address that the linked half is written for: of its own first byte, or of the first byte of the images below.
+    pub(in crate::image) base: usize,
+    /// The image that it stands on, and the bytes of code below it.
+    pub(in crate::image) below: (Option<Digest>, usize),
+}
+
+impl Contents<'_> {
+    /// The digest of the parts. `show` is told now and then of how many bytes it is by now.
+    ///
+    /// The halves come first: they are whole pages, and the hash is fast where its steps lie at multiples of their own size. The sizes of all
+    /// parts come last, so none can be taken for another.
+    pub(in crate::image) fn digest(&self, mut show: impl FnMut(usize)) -> Digest {
+        let Self { index, linked, leaf, marks, base, below: (parent, below) } = *self;
+        let (mut hasher, mut buffer, mut done) = (blake3::Hasher::new(), [0; STEP], 0);
+        let mut add = |bytes: &[u8]| {
+            hasher.update(bytes);
+            done += bytes.len();
+            show(done);
+        };
+        for (chunk, marks) in linked.chunks(STEP).zip(marks.chunks(STEP / WORD / 8)) {
+            if base == 0 {
+                add(chunk);
+                continue;
+            }
+            let copy = &mut buffer[..chunk.len()];
+            copy.copy_from_slice(chunk);
+            move_marked(copy, marks, base.wrapping_neg());
+            add(copy);
+        }
+        [leaf, marks, index].into_iter().flat_map(|part| part.chunks(STEP)).for_each(&mut add);
+        [index, linked, leaf, marks].into_iter().for_each(|part| add(&(part.len() as u64).to_ne_bytes()));
+        if let Some(parent) = parent {
+            add(parent.as_bytes());
+            add(&(below as u64).to_ne_bytes());
+        }
+        Digest(*hasher.finalize().as_bytes())
     }
-    hasher.update(leaf);
-    hasher.update(marks);
-    Digest(*hasher.finalize().as_bytes())
 }
 
 impl fmt::Display for Digest {
@@ -111,28 +137,20 @@ mod tests {
         each_marked(&marks, |word| {
             moved[word * WORD..][..WORD].copy_from_slice(&(word * 100 + 0x4000_0000).to_ne_bytes());
         });
-        let header = |window, below| Header {
-            page: 4096,
-            index: 0,
-            linked: 0,
-            leaf: 0,
-            window,
-            below,
-            parent: None,
-            sites: 0,
-            tag: 0,
-            digest: Digest::NONE,
+        let contents = |index: &[u8], linked: &[u8], leaf: &[u8], base| {
+            Contents { index, linked, leaf, marks: &marks, base, below: (None, 0) }.digest(|_| ())
         };
-        let contents = |index: &[u8], linked: &[u8], leaf: &[u8], marks: &[u8], window| {
-            contents(index, linked, leaf, marks, &header(window, 0))
-        };
-        let at_zero = contents(b"index", &linked, b"leaf", &marks, 0);
-        assert_ne!(super::contents(b"index", &linked, b"leaf", &marks, &header(4096, 4096)), at_zero);
-        assert_eq!(contents(b"index", &moved, b"leaf", &marks, 0x4000_0000), at_zero);
-        assert_ne!(contents(b"index", &moved, b"leaf", &marks, 0), at_zero);
-        assert_ne!(contents(b"indes", &linked, b"leaf", &marks, 0), at_zero);
-        assert_ne!(contents(b"index", &linked, b"leag", &marks, 0), at_zero);
+        let at_zero = contents(b"index", &linked, b"leaf", 0);
+        assert_eq!(contents(b"index", &moved, b"leaf", 0x4000_0000), at_zero);
+        assert_ne!(contents(b"index", &moved, b"leaf", 0), at_zero);
+        assert_ne!(contents(b"indes", &linked, b"leaf", 0), at_zero);
+        assert_ne!(contents(b"index", &linked, b"leag", 0), at_zero);
+        let below = |below| Contents { index: b"index", linked: &linked, leaf: b"leaf", marks: &marks, base: 0, below };
+        assert_ne!(below((Some(at_zero), 4096)).digest(|_| ()), at_zero);
+        assert_ne!(below((Some(at_zero), 4096)).digest(|_| ()), below((Some(at_zero), 8192)).digest(|_| ()));
+        // A byte that goes from one part to another.
+        assert_ne!(contents(b"ndex", &linked, b"leaf", 0), contents(b"dex", &linked, b"leaf", 0));
         linked[64] ^= 1;
-        assert_ne!(contents(b"index", &linked, b"leaf", &marks, 0), at_zero);
+        assert_ne!(contents(b"index", &linked, b"leaf", 0), at_zero);
     }
 }

@@ -1,8 +1,9 @@
 //! [`ImageError`]: why an image was not written, or not opened.
 
 use super::digest::Digest;
+use super::mismatch::TypeMismatch;
 use crate::error::Error;
-use crate::image::shape::Fingerprint;
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 use std::io;
@@ -44,6 +45,17 @@ pub enum ImageError {
         /// The type.
         of: &'static str,
         /// Its alignment, in bytes.
+        align: usize,
+    },
+    /// The [window](crate::image::ImageWriter::at_window) that was asked for cannot be one.
+    Window {
+        /// The address that was asked for.
+        asked: usize,
+        /// The first address of the range in which the code must lie.
+        from: usize,
+        /// The end of that range.
+        to: usize,
+        /// The number that the address must be a multiple of.
         align: usize,
     },
     // ── opening ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -90,12 +102,18 @@ pub enum ImageError {
     /// The image has no root of this name.
     NoRoot(String),
     /// The root is of another type, or of one that is laid out otherwise.
-    Type {
-        /// The name of the type that was asked for, and its fingerprint.
-        expected: (&'static str, Fingerprint),
-        /// Those of the root's type.
-        found: (String, Fingerprint),
+    Type(Box<TypeMismatch>),
+    /// The image stands on another one than this.
+    Parent {
+        /// The digest of the image that it stands on, if it stands on one.
+        expected: Option<Digest>,
+        /// That of the image that it was put on.
+        found: Digest,
     },
+    /// The image stands on the one with this digest, and was not put [on](crate::image::Image::on) it.
+    NoParent(Digest),
+    /// The arena did not begin with an image, so what is written of it cannot be a [layer](crate::image::ImageWriter::layer) on one.
+    NoImageBelow,
     /// Nobody has said that the values are values: call [`check`](crate::image::Image::check) for this type.
     NotChecked {
         /// The type that was asked for.
@@ -118,6 +136,13 @@ pub enum ImageError {
         at: usize,
         /// The function's words.
         why: String,
+    },
+    /// References make a cycle, of which the check was [asked](crate::image::CheckOptions::acyclic) to prove that there is none.
+    Cycle {
+        /// The type of a value on the cycle.
+        of: String,
+        /// Bytes from the beginning of the code to that value.
+        at: usize,
     },
     // ── both ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
     /// More than an image, or the address space, holds.
@@ -196,6 +221,11 @@ impl fmt::Display for ImageError {
             Self::Alignment { of, align } => {
                 write!(f, "`{of}` asks for an alignment of {align} bytes: an image has pages, and no more")
             }
+            Self::Window { asked, from, to, align } => write!(
+                f,
+                "the image cannot be written for {asked:#x}: choose a multiple of {align:#x} with room for it in {from:#x}..{to:#x}, or leave \
+                 the choice to the writer"
+            ),
             Self::NoImage => f.write_str("this is not an image"),
             Self::Endianness => {
                 f.write_str("the image was written on a machine of the other endianness: write it anew here")
@@ -220,13 +250,22 @@ impl fmt::Display for ImageError {
                 f.write_str("the file is not a memory file that is sealed against writing, growing and shrinking")
             }
             Self::NoRoot(name) => write!(f, "the image has no root called {name:?}"),
-            Self::Type { expected, found } if expected.0 == found.0 => write!(
-                f,
-                "the root is a `{}` with the fingerprint {}, expected {}: its fields, or the compiler that laid them out, are others. Write the \
-                 image anew",
-                found.0, found.1, expected.1
-            ),
-            Self::Type { expected, found } => write!(f, "the root is a `{}`, expected a `{}`", found.0, expected.0),
+            Self::Type(mismatch) => mismatch.fmt(f),
+            Self::Parent { expected: Some(expected), found } => {
+                write!(f, "the image stands on the one with the digest {expected}, and was put on {found}")
+            }
+            Self::Parent { expected: None, .. } => {
+                f.write_str("the image stands on no other one: open it by itself, or write it as a layer")
+            }
+            Self::NoParent(digest) => {
+                write!(
+                    f,
+                    "the image stands on the one with the digest {digest}: open that one, and put this one `on` it"
+                )
+            }
+            Self::NoImageBelow => {
+                f.write_str("a layer stands on the image that its arena began with, and this arena began with none")
+            }
             Self::NotChecked { of } => {
                 write!(f, "no value of type `{of}` was checked: call `check` with it, or with a type that leads to it")
             }
@@ -237,6 +276,11 @@ impl fmt::Display for ImageError {
                 f,
                 "the check of `{of}` refused the value at byte {at} of the image's code: {why}. Write the image anew, with the program that reads \
                  it"
+            ),
+            Self::Cycle { of, at } => write!(
+                f,
+                "the references of the `{of}` at byte {at} of the image's code lead back to it: use a `Link` for one of them, or check without \
+                 `acyclic`"
             ),
             Self::TooLarge => f.write_str("the image is larger than the address space allows"),
             Self::Memory { bytes } => write!(f, "no memory for {bytes} bytes"),

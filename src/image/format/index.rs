@@ -33,6 +33,8 @@ pub(in crate::image) struct Index {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::image) struct TypeEntry {
     pub(in crate::image) name: String,
+    /// Its description as text, for people.
+    pub(in crate::image) layout: String,
     pub(in crate::image) fingerprint: Fingerprint,
     pub(in crate::image) size: usize,
 }
@@ -59,7 +61,7 @@ pub(in crate::image) struct ModuleEntry {
 pub(in crate::image) struct Root {
     pub(in crate::image) name: String,
     pub(in crate::image) of: u32,
-    /// Bytes from the beginning of the code.
+    /// Bytes from the beginning of the code, that of the images below too.
     pub(in crate::image) at: usize,
 }
 
@@ -80,6 +82,7 @@ impl Index {
             writer.bytes(entry.fingerprint.as_bytes());
             writer.number(entry.size as u64);
             writer.text(&entry.name);
+            writer.text(&entry.layout);
         }
         writer.number(self.roots.len() as u64);
         for root in &self.roots {
@@ -101,14 +104,14 @@ impl Index {
 
     fn front(reader: &mut Reader<'_>, header: &Header) -> Result<Self, ImageError> {
         let version = reader.text()?;
-        let types = reader.table(48, |reader| {
+        let types = reader.table(56, |reader| {
             let (fingerprint, size) = (Fingerprint::from_bytes(reader.array()?), place(reader.number()?, header)?);
-            Ok(TypeEntry { fingerprint, size, name: reader.text()? })
+            Ok(TypeEntry { fingerprint, size, name: reader.text()?, layout: reader.text()? })
         })?;
         let roots = reader.table(24, |reader| {
             let of = u32::try_from(reader.number()?).ok().filter(|&of| (of as usize) < types.len());
             let of = of.ok_or(ImageError::Index("a root is of no type"))?;
-            Ok(Root { of, at: place(reader.number()?, header)?, name: reader.text()? })
+            Ok(Root { of, at: root_place(reader.number()?, header)?, name: reader.text()? })
         })?;
         if roots.windows(2).any(|pair| pair[0].name >= pair[1].name) {
             return Err(ImageError::Index("its roots are not sorted by name"));
@@ -165,6 +168,12 @@ impl Index {
     }
 }
 
+/// Reads a place in the code of an image or of those below it.
+fn root_place(number: u64, header: &Header) -> Result<usize, ImageError> {
+    let number = usize::try_from(number).ok().filter(|&number| number <= header.below + header.code());
+    number.ok_or(ImageError::Index("a root lies outside of the code"))
+}
+
 /// Reads a place in the code, or a size of something there.
 fn place(number: u64, header: &Header) -> Result<usize, ImageError> {
     let number = usize::try_from(number).ok().filter(|&number| number <= header.code());
@@ -196,6 +205,7 @@ mod tests {
     fn index() -> Index {
         let entry = |name: &str, size| TypeEntry {
             name: name.into(),
+            layout: alloc::format!("{name} ({size} bytes)"),
             fingerprint: Fingerprint::from_bytes([size as u8; 32]),
             size,
         };

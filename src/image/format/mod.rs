@@ -16,7 +16,7 @@
 //!   index    what opening needs: types, roots (names · tables: what is read where it lies)
 //!   scroll   numbers and text, one behind the other, in bytes
 //!   window   addresses that an image may be written for
-//!   error    why an image was not written, or is not used
+//!   error    why an image was not written, or is not used (mismatch: of a type)
 //!   digest   one number for the contents, whatever window they are written for
 //! ```
 #![forbid(unsafe_code)]
@@ -25,19 +25,21 @@ mod digest;
 mod error;
 mod header;
 mod index;
+mod mismatch;
 mod names;
 mod scroll;
 mod tables;
 mod window;
 
+pub(in crate::image) use digest::Contents;
 pub use digest::Digest;
-pub(in crate::image) use digest::contents;
 pub use error::{Distrust, ImageError};
 pub(in crate::image) use header::{HEADER, Header};
 pub(in crate::image) use index::{Index, ModuleEntry, Root, Run, TypeEntry};
+pub use mismatch::TypeMismatch;
 pub(in crate::image) use names::NameTable;
 pub(in crate::image) use tables::{TablePlaces, Tables};
-pub(in crate::image) use window::slot;
+pub(in crate::image) use window::{chosen, slot};
 
 /// Bytes of an address.
 pub(in crate::image) const WORD: usize = size_of::<usize>();

@@ -13,6 +13,9 @@ const WINDOWS: Range<usize> = if cfg!(target_arch = "aarch64") {
     0x10_0000_0000..0x20_0000_0000
 };
 
+/// A window is a multiple of this, which every page divides.
+const ALIGN: usize = 64 << 10;
+
 /// The distance between windows. An image is followed by what an arena loads later.
 const STEP: usize = if cfg!(target_arch = "x86_64") { 4 << 30 } else { 1 << 30 };
 
@@ -22,6 +25,16 @@ pub(in crate::image) fn slot(digest: &Digest, code: usize) -> Result<usize, Imag
     let slots = slots.ok_or(ImageError::TooLarge)? as u64;
     let [a, b, c, d, e, f, g, h, ..] = *digest.as_bytes();
     Ok(WINDOWS.start + (u64::from_le_bytes([a, b, c, d, e, f, g, h]) % slots) as usize * STEP)
+}
+
+/// The window that was asked for, if `code` bytes can lie there.
+pub(in crate::image) fn chosen(window: usize, code: usize) -> Result<usize, ImageError> {
+    let end = window.checked_add(code);
+    if window % ALIGN == 0 && window >= WINDOWS.start && end.is_some_and(|end| end <= WINDOWS.end) {
+        Ok(window)
+    } else {
+        Err(ImageError::Window { asked: window, from: WINDOWS.start, to: WINDOWS.end, align: ALIGN })
+    }
 }
 
 #[cfg(test)]
@@ -43,5 +56,16 @@ mod tests {
         }
         assert_ne!(slot(&digest(0), 4096).unwrap(), slot(&digest(1), 4096).unwrap());
         assert_eq!(slot(&digest(0), WINDOWS.len()), Err(ImageError::TooLarge));
+    }
+
+    #[test]
+    fn a_window_is_chosen_within_the_range_and_at_pages_of_any_size() {
+        let (from, to) = (WINDOWS.start, WINDOWS.end);
+        assert_eq!(chosen(from, 4096), Ok(from));
+        assert_eq!(chosen(to - ALIGN, ALIGN), Ok(to - ALIGN));
+        for bad in [0, from - ALIGN, from + 4096, to - ALIGN + 1, to, usize::MAX & !(ALIGN - 1)] {
+            assert_eq!(chosen(bad, 4096), Err(ImageError::Window { asked: bad, from, to, align: ALIGN }));
+        }
+        assert!(chosen(to - ALIGN, ALIGN + 1).is_err());
     }
 }

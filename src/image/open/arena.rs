@@ -1,14 +1,16 @@
 //! Arenas that begin with an image, and its roots.
 
+use super::differs::first_difference;
 use super::image::{Image, Layer};
 use super::placed::NotShared;
 use super::prefix::{Foreword, Front};
 use crate::code::value::Permanent;
 use crate::code::{CodeArena, CodeArenaBuilder, Share};
 use crate::handles::owned::Owned;
-use crate::image::format::{ImageError, Root};
+use crate::image::format::{Header, ImageError, Root, TypeMismatch};
 use crate::image::shape::{Fingerprint, Mappable, Shape};
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::ptr::NonNull;
 
@@ -118,7 +120,7 @@ impl CodeArena {
     pub(super) fn place_of_root(&self, name: &str, shape: &'static Shape) -> Result<NonNull<u8>, ImageError> {
         let find = |front: &'_ Front| {
             let found = front.layers.iter().rev().find_map(|layer| Some((layer, layer.source.index.root(name)?)));
-            found.map(|(layer, root)| read(layer, root, shape).map(|()| front.byte(layer, root.at)))
+            found.map(|(layer, root)| read(layer, root, shape).map(|()| front.place(root.at)))
         };
         self.front().and_then(find).ok_or_else(|| ImageError::NoRoot(name.to_owned()))?
     }
@@ -146,8 +148,14 @@ impl CodeArena {
 
     /// The byte at an offset of the code of the image that the arena began with, the newest of a chain.
     pub(super) fn byte_of_image(&self, offset: usize) -> NonNull<u8> {
-        let byte = |front: &Front| front.layers.last().map(|layer| front.byte(layer, offset));
+        let byte = |front: &Front| front.layers.last().map(|newest| front.place(newest.source.header.below + offset));
         self.front().and_then(byte).unwrap_or(NonNull::dangling())
+    }
+
+    /// The address of the lowest image that the arena began with, and the header of the highest.
+    pub(in crate::image) fn image_below(&self) -> Option<(usize, &Header)> {
+        let front = self.front()?;
+        Some((front.place(0).addr().get(), &front.layers.last()?.source.header))
     }
 
     fn front(&self) -> Option<&Front> {
@@ -199,10 +207,10 @@ fn read(layer: &Layer, root: &Root, shape: &'static Shape) -> Result<(), ImageEr
     let fingerprint = Fingerprint::of_shape(shape);
     let found = &layer.source.index.types[root.of as usize];
     if found.fingerprint != fingerprint {
-        return Err(ImageError::Type {
-            expected: (shape.name(), fingerprint),
-            found: (found.name.clone(), found.fingerprint),
-        });
+        let expected = (shape.name(), fingerprint);
+        let found = (found.name.clone(), found.fingerprint);
+        let differs = first_difference(shape, &layer.source.index);
+        return Err(ImageError::Type(Box::new(TypeMismatch { expected, found, differs })));
     }
     if layer.values.cover(shape) { Ok(()) } else { Err(ImageError::NotChecked { of: shape.name() }) }
 }

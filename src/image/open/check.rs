@@ -13,36 +13,81 @@
 //!
 //! Runs of types that the program does not know are skipped. No value that was checked leads to them.
 //!
+//! An image may stand on others. A reference into one of these is right by the same arithmetic, if the type that it leads to was checked there.
+//! None leads up, so what was checked there stays so. Places are counted from the beginning of the lowest.
+//!
 //! The index is small beside the code. What is done for each type and each root looks at all types.
 #![forbid(unsafe_code)]
 
+use super::ascii::Ascii;
 use super::finder::Finder;
+use super::image::Source;
 use super::known::KnownTypes;
+use super::portions::{self, Portion};
 use crate::code::value::Sites;
 use crate::image::format::{HEADER, Header, ImageError, Index, Run, WORD, is_marked};
 use crate::image::shape::{Field, Kind, Shape, TEXT};
 use alloc::string::String;
+use alloc::sync::Arc;
+use core::ops::Range;
+
+/// An image that the one which is checked stands on.
+pub(super) struct Below {
+    source: Arc<Source>,
+    /// The types that were checked there.
+    types: KnownTypes,
+}
+
+impl Below {
+    pub(super) fn new(source: Arc<Source>, types: KnownTypes) -> Self {
+        Self { source, types }
+    }
+
+    /// Returns `true` if a place lies in its code.
+    fn has(&self, place: usize) -> bool {
+        let header = &self.source.header;
+        place.wrapping_sub(header.below) < header.code()
+    }
+
+    /// The same as [`Check::run_at`].
+    fn run_at(&self, place: usize) -> Option<(Range<usize>, Option<&'static Shape>, &KnownTypes)> {
+        let (header, types) = (&self.source.header, &self.source.index.types);
+        let (run, _) = self.source.tables().run_at(types, place - header.below)?;
+        let range = run.bytes(types);
+        let shape = (range.end <= header.code()).then(|| self.types.of(run.of)).flatten();
+        Some((header.below + range.start..header.below + range.end, shape, &self.types))
+    }
+
+    fn byte(&self, place: usize) -> Option<u8> {
+        let header = &self.source.header;
+        self.source.bytes.part(header.code_range()).get(place - header.below).copied()
+    }
+}
 
 /// Checks all values of the types that are known, but for those of types that were known `before`.
+#[allow(clippy::too_many_arguments)] // each is one thing that is looked at
 pub(super) fn check(
     types: &KnownTypes,
     before: &KnownTypes,
+    below: &[Below],
     header: &Header,
     index: &Index,
     code: &[u8],
     marks: &[u8],
+    threads: usize,
 ) -> Result<(), ImageError> {
-    let finder = Finder::new(index, code.len());
-    let mut check = Check { header, index, finder, code, marks, types, references: 0 };
+    let finder = Finder::new(index, code.len())?;
+    let is_text = |run: &&Run| types.of(run.of).is_some_and(|shape| matches!(shape.kind, Kind::TextByte));
+    let ascii = Ascii::new(code, index.runs.iter().filter(is_text).map(|run| run.bytes(&index.types)))?;
+    let check = Check { header, index, finder, ascii, code, marks, types, below };
     let is_new = |number: u32| before.of(number).is_none();
     check.gaps()?;
-    for run in index.runs.iter().filter(|run| is_new(run.of)) {
-        check.run(run)?;
-    }
+    let portions = portions::of_runs(index, |of| is_new(of) && types.of(of).is_some())?;
+    portions::each(&portions, threads, |hits: &mut Hits, portion| check.portion(portion, hits))?;
     for root in index.roots.iter().filter(|root| is_new(root.of)) {
         if let Some(shape) = types.of(root.of) {
             let (element, count) = flat(shape, 1);
-            let why = check.leads_to(root.at, count.unwrap_or(usize::MAX), element).err();
+            let why = check.leads_to(root.at, count.unwrap_or(usize::MAX), element, &mut Hits::default()).err();
             why.map_or(Ok(()), |why| Err(BadValue { at: root.at, why }.of(shape)))?;
         }
     }
@@ -53,11 +98,29 @@ struct Check<'b> {
     header: &'b Header,
     index: &'b Index,
     finder: Finder,
+    ascii: Ascii,
     code: &'b [u8],
     marks: &'b [u8],
     types: &'b KnownTypes,
-    /// References that were met in the run.
-    references: usize,
+    below: &'b [Below],
+}
+
+/// Runs to which references led, by their type: the next one of that type often leads there too.
+#[derive(Default)]
+struct Hits([Hit; 16]);
+
+#[derive(Clone, Copy, Default)]
+struct Hit {
+    of: Option<&'static Shape>,
+    start: usize,
+    end: usize,
+}
+
+impl Hits {
+    fn of(&mut self, shape: &'static Shape) -> &mut Hit {
+        let address = core::ptr::from_ref(shape).addr();
+        &mut self.0[(address >> 4 ^ address >> 8) % 16]
+    }
 }
 
 /// A place where a value is none.
@@ -107,43 +170,122 @@ impl Check<'_> {
         count
     }
 
-    fn run(&mut self, run: &Run) -> Result<(), ImageError> {
+    fn portion(&self, portion: &Portion, hits: &mut Hits) -> Result<(), ImageError> {
+        let run = &self.index.runs[portion.run];
         let Some(shape) = self.types.of(run.of) else { return Ok(()) };
-        let range = run.bytes(&self.index.types);
-        let bad = |why| Err(BadValue { at: run.start, why }.of(shape));
+        let place = |element: usize| run.start + element * shape.size();
+        let range = place(portion.elements.start)..place(portion.elements.end);
+        let bad = |at, why| Err(BadValue { at, why }.of(shape));
         if run.start % shape.align() != 0 || shape.align() > HEADER {
             // Code begins with a page, of which this is the smallest.
-            return bad("the run is not aligned");
+            return bad(run.start, "the run is not aligned");
         }
         if shape.is_linked() != (run.start < self.header.linked) {
-            return bad("the run lies in the wrong half");
+            return bad(run.start, "the run lies in the wrong half");
         }
         match shape.kind {
             Kind::Bits => return Ok(()),
+            Kind::TextByte if self.ascii.is_in(&range) => return Ok(()),
             Kind::TextByte => {
-                let text = core::str::from_utf8(&self.code[range]);
-                return text.map_or_else(
-                    |error| bad_at(run.start + error.valid_up_to(), "text is not UTF-8", shape),
-                    |_| Ok(()),
-                );
+                let range = self.between_characters(run, range.start)..self.between_characters(run, range.end);
+                let text = core::str::from_utf8(&self.code[range.clone()]);
+                return text
+                    .map_or_else(|error| bad(range.start + error.valid_up_to(), "text is not UTF-8"), |_| Ok(()));
             }
             _ => {}
         }
-        self.references = 0;
+        let mut values = PortionOfValues { check: self, references: 0, hits };
         for at in range.clone().step_by(shape.size()) {
-            self.value(shape, at).map_err(|bad| bad.of(shape))?;
+            values.value(shape, at).map_err(|bad| bad.of(shape))?;
         }
         // Each reference that was met is marked.
-        if self.marked(range) != self.references {
-            return bad("something in the run is marked that is no reference");
+        if self.marked(range.clone()) != values.references {
+            return bad(range.start, "something in the run is marked that is no reference");
         }
         Ok(())
     }
 
+    /// A place near this one, between portions of a run of text. If the text is UTF-8, it lies between characters.
+    fn between_characters(&self, run: &Run, at: usize) -> usize {
+        let end = run.start + run.len;
+        if at == run.start {
+            at
+        } else {
+            (at..end.min(at + 3)).find(|&at| self.is_boundary(at)).unwrap_or(end.min(at + 3))
+        }
+    }
+
+    /// Returns `true` if no character of UTF-8 goes on at this byte, which is text.
+    fn is_boundary(&self, at: usize) -> bool {
+        self.ascii.is_at(at) || (self.code[at] as i8) >= -0x40
+    }
+
+    /// The same of a place, which may lie below.
+    fn is_boundary_at(&self, place: usize) -> bool {
+        match place.checked_sub(self.header.below) {
+            Some(at) => self.is_boundary(at),
+            None => {
+                let byte = self.below.iter().find(|below| below.has(place)).and_then(|below| below.byte(place));
+                byte.is_some_and(|byte| (byte as i8) >= -0x40)
+            }
+        }
+    }
+
+    /// The run that a place lies in, its type if it is known, and who knows it.
+    fn run_at(&self, place: usize) -> Option<(Range<usize>, Option<&'static Shape>, &KnownTypes)> {
+        let Some(at) = place.checked_sub(self.header.below) else {
+            return self.below.iter().find(|below| below.has(place))?.run_at(place);
+        };
+        let run = self.finder.run_at(self.index, at)?;
+        let range = run.bytes(&self.index.types);
+        let range = self.header.below + range.start..self.header.below + range.end;
+        Some((range, self.types.of(run.of), self.types))
+    }
+
+    /// Checks that so many values of a type lie at a place. Returns the end of the run.
+    fn leads_to(&self, start: usize, len: usize, to: &'static Shape, hits: &mut Hits) -> Result<usize, &'static str> {
+        let Some(bytes) = len.checked_mul(to.size()) else { return Err("a slice is longer than the address space") };
+        if bytes == 0 {
+            return Ok(start);
+        }
+        let hit = hits.of(to);
+        if hit.of.is_some_and(|of| core::ptr::eq(of, to))
+            && (hit.start..hit.end).contains(&start)
+            && bytes <= hit.end - start
+            && (start - hit.start) % to.size() == 0
+        {
+            return Ok(hit.end);
+        }
+        let Some((range, shape, types)) = self.run_at(start) else { return Err("a reference leads to no run") };
+        if bytes > range.end - start {
+            return Err("a reference leads beyond the end of a run");
+        }
+        let Some(shape) = shape else {
+            return Err("a reference leads to a type that this program does not know");
+        };
+        if !shape.holds(start - range.start, to, bytes, |one, other| types.same(one, other)) {
+            return Err("a reference leads to a value of another type");
+        }
+        if types.same(shape, to) {
+            *hit = Hit { of: Some(to), start: range.start, end: range.end };
+        }
+        Ok(range.end)
+    }
+}
+
+/// Values that are checked one behind the other.
+struct PortionOfValues<'c, 'b> {
+    check: &'c Check<'b>,
+    /// References that were met.
+    references: usize,
+    hits: &'c mut Hits,
+}
+
+impl PortionOfValues<'_, '_> {
     /// Checks a value at a place that is aligned for it.
     fn value(&mut self, shape: &'static Shape, at: usize) -> Result<(), BadValue> {
         let bad = |why| Err(BadValue { at, why });
-        let bytes = &self.code[at..at + shape.size()];
+        let bytes = &self.check.code[at..at + shape.size()];
         match shape.kind {
             Kind::Bits | Kind::TextByte => Ok(()),
             Kind::Bool if bytes[0] > 1 => bad("a `bool` is neither 0 nor 1"),
@@ -154,18 +296,23 @@ impl Check<'_> {
             },
             Kind::NonZero if bytes.iter().all(|&byte| byte == 0) => bad("a `NonZero` is zero"),
             Kind::NonZero => Ok(()),
-            Kind::Value(target) => self.reference(at, self.word(at), 1, target()),
-            Kind::Link(_) if self.word(at) == 0 => Ok(()),
-            Kind::Link(target) => self.reference(at, self.word(at), 1, target()),
-            Kind::Slice(target) => self.reference(at, self.word(at), self.word(at + WORD), target()),
-            Kind::Text | Kind::Name => self.text(at, self.word(at), self.word(at + WORD)),
+            Kind::Value(target) => self.reference(at, word(self.check.code, at), 1, target()).map(drop),
+            Kind::Link(_) if word(self.check.code, at) == 0 => Ok(()),
+            Kind::Link(target) => self.reference(at, word(self.check.code, at), 1, target()).map(drop),
+            Kind::Slice(target) => {
+                let (to, len) = (word(self.check.code, at), word(self.check.code, at + WORD));
+                self.reference(at, to, len, target()).map(drop)
+            }
+            Kind::Text | Kind::Name => self.text(at, word(self.check.code, at), word(self.check.code, at + WORD)),
             Kind::Sites => {
                 let mut array = [0; 8];
                 array.copy_from_slice(bytes);
                 let (numbers, tag) = Sites::read(array);
                 match () {
-                    () if numbers.end > self.header.sites => bad("sites are above those of the image"),
-                    () if !numbers.is_empty() && tag != self.header.tag => bad("sites are not those of the image"),
+                    () if numbers.end > self.check.header.sites => bad("sites are above those of the image"),
+                    () if !numbers.is_empty() && tag != self.check.header.tag => {
+                        bad("sites are not those of the image")
+                    }
                     () => Ok(()),
                 }
             }
@@ -188,25 +335,26 @@ impl Check<'_> {
     }
 
     fn text(&mut self, at: usize, address: usize, len: usize) -> Result<(), BadValue> {
-        self.reference(at, address, len, &TEXT)?;
-        if len == 0 {
-            return Ok(());
-        }
-        let start = address.wrapping_sub(self.header.window);
-        let run = self.finder.run_at(self.index, start).map_or(0..0, |run| run.bytes(&self.index.types));
+        let Some(end) = self.reference(at, address, len, &TEXT)? else { return Ok(()) };
+        let start = address.wrapping_sub(self.check.header.base());
         // All of the run is UTF-8.
-        let is_boundary = |at: usize| at == run.end || (self.code[at] as i8) >= -0x40;
-        if is_boundary(start) && is_boundary(start + len) {
+        if self.check.is_boundary_at(start) && (start + len == end || self.check.is_boundary_at(start + len)) {
             Ok(())
         } else {
             Err(BadValue { at, why: "text begins or ends within a character" })
         }
     }
 
-    /// Checks a reference in the word at `at`.
-    fn reference(&mut self, at: usize, address: usize, len: usize, to: &'static Shape) -> Result<(), BadValue> {
+    /// Checks a reference in the word at `at`. Returns the end of the run that it leads to, if it leads anywhere.
+    fn reference(
+        &mut self,
+        at: usize,
+        address: usize,
+        len: usize,
+        to: &'static Shape,
+    ) -> Result<Option<usize>, BadValue> {
         let bad = |why| Err(BadValue { at, why });
-        let is_marked = at % WORD == 0 && is_marked(self.marks, at / WORD);
+        let is_marked = at % WORD == 0 && is_marked(self.check.marks, at / WORD);
         let (element, count) = flat(to, len);
         if element.size() == 0 || count == Some(0) {
             return match () {
@@ -214,7 +362,7 @@ impl Check<'_> {
                 () if address == 0 || address % to.align() != 0 => {
                     bad("a reference to nothing is null, or is not aligned")
                 }
-                () => Ok(()),
+                () => Ok(None),
             };
         }
         if !is_marked {
@@ -222,43 +370,20 @@ impl Check<'_> {
         }
         self.references += 1;
         let Some(count) = count else { return bad("a slice is longer than the address space") };
-        self.leads_to(address.wrapping_sub(self.header.window), count, element).or_else(bad)
-    }
-
-    /// Checks that so many values of a type lie at a place.
-    fn leads_to(&self, start: usize, len: usize, to: &'static Shape) -> Result<(), &'static str> {
-        let Some(bytes) = len.checked_mul(to.size()) else { return Err("a slice is longer than the address space") };
-        if bytes == 0 {
-            return Ok(());
-        }
-        let Some(run) = self.finder.run_at(self.index, start) else { return Err("a reference leads to no run") };
-        let range = run.bytes(&self.index.types);
-        if bytes > range.end - start {
-            return Err("a reference leads beyond the end of a run");
-        }
-        let Some(shape) = self.types.of(run.of) else {
-            return Err("a reference leads to a type that this program does not know");
-        };
-        if shape.holds(start - run.start, to, bytes, |one, other| self.types.same(one, other)) {
-            Ok(())
-        } else {
-            Err("a reference leads to a value of another type")
-        }
-    }
-
-    fn word(&self, at: usize) -> usize {
-        let mut word = [0; WORD];
-        word.copy_from_slice(&self.code[at..at + WORD]);
-        usize::from_ne_bytes(word)
+        let start = address.wrapping_sub(self.check.header.base());
+        self.check.leads_to(start, count, element, self.hits).map(Some).or_else(bad)
     }
 }
 
-fn bad_at(at: usize, why: &'static str, shape: &Shape) -> Result<(), ImageError> {
-    Err(BadValue { at, why }.of(shape))
+/// The word at a place.
+pub(super) fn word(code: &[u8], at: usize) -> usize {
+    let mut word = [0; WORD];
+    word.copy_from_slice(&code[at..at + WORD]);
+    usize::from_ne_bytes(word)
 }
 
 /// Arrays are what they are made of. `None` for more elements than can be counted.
-fn flat(mut shape: &'static Shape, len: usize) -> (&'static Shape, Option<usize>) {
+pub(super) fn flat(mut shape: &'static Shape, len: usize) -> (&'static Shape, Option<usize>) {
     let mut count = Some(len);
     while let Kind::Array { element, len } = shape.kind {
         (shape, count) = (element, count.and_then(|count| count.checked_mul(len)));
@@ -268,6 +393,12 @@ fn flat(mut shape: &'static Shape, len: usize) -> (&'static Shape, Option<usize>
 
 /// Bytes as a number, 16 at most.
 pub(super) fn number(bytes: &[u8]) -> u128 {
+    // The widths of most tags, without a copy of a length that the compiler does not know.
+    match *bytes {
+        [byte] => return byte.into(),
+        [a, b, c, d, e, f, g, h] => return u64::from_ne_bytes([a, b, c, d, e, f, g, h]).into(),
+        _ => {}
+    }
     let mut wide = [0; 16];
     let from = if cfg!(target_endian = "big") { 16 - bytes.len() } else { 0 };
     wide[from..from + bytes.len()].copy_from_slice(bytes);

@@ -13,7 +13,7 @@ pub(super) fn check_names(tables: Tables<'_>, index: &Index, code: &[u8]) -> Res
     let wrong = |what| Err(ImageError::Index(what));
     let text = Fingerprint::of_shape(&TEXT);
     let is_text = |of: u32| index.types.get(of as usize).is_some_and(|entry| entry.fingerprint == text);
-    let finder = Finder::new(index, code.len());
+    let finder = Finder::new(index, code.len())?;
     let (mut next, mut bytes) = (0, 0usize);
     for bucket in 0..tables.buckets() {
         let Some(numbers) = tables.bucket(bucket).filter(|numbers| numbers.start == next && numbers.end >= next) else {

@@ -6,7 +6,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
-use crate::image::format::{Index, Run};
+use crate::image::format::{ImageError, Index, Run};
 use alloc::vec::Vec;
 
 const PAGE: usize = 4096;
@@ -17,25 +17,31 @@ pub(super) struct Finder {
 }
 
 impl Finder {
-    pub(super) fn new(index: &Index, code: usize) -> Self {
-        let mut run = 0;
-        let first = (0..code.div_ceil(PAGE) + 1).map(|page| {
+    pub(super) fn new(index: &Index, code: usize) -> Result<Self, ImageError> {
+        let (mut run, pages) = (0, code.div_ceil(PAGE) + 1);
+        let mut first = Vec::new();
+        first.try_reserve_exact(pages).map_err(|_| ImageError::Memory { bytes: pages * size_of::<u32>() })?;
+        first.extend((0..pages).map(|page| {
             while index.runs.get(run).is_some_and(|run| run.bytes(&index.types).end <= page * PAGE) {
                 run += 1;
             }
             run as u32
-        });
-        Self { first: first.collect() }
+        }));
+        Ok(Self { first })
     }
 
     /// The run that holds a byte of the code, if one does.
     pub(super) fn run_at<'i>(&self, index: &'i Index, offset: usize) -> Option<&'i Run> {
+        self.number_at(index, offset).map(|number| &index.runs[number])
+    }
+
+    /// The number of that run.
+    pub(super) fn number_at(&self, index: &Index, offset: usize) -> Option<usize> {
         let first = *self.first.get(offset / PAGE)? as usize;
         let last = *self.first.get(offset / PAGE + 1)? as usize;
         let runs = index.runs.get(first..index.runs.len().min(last + 1))?;
-        let behind = runs.partition_point(|run| run.start <= offset);
-        let run = runs.get(behind.checked_sub(1)?)?;
-        run.bytes(&index.types).contains(&offset).then_some(run)
+        let before = runs.partition_point(|run| run.start <= offset).checked_sub(1)?;
+        runs[before].bytes(&index.types).contains(&offset).then_some(first + before)
     }
 }
 
@@ -50,11 +56,11 @@ mod tests {
         let fingerprint = Fingerprint::of::<u32>();
         let run = |start, len| Run { of: 0, module: 0, start, len };
         let index = Index {
-            types: alloc::vec![TypeEntry { name: "u32".into(), fingerprint, size: 4 }],
+            types: alloc::vec![TypeEntry { name: "u32".into(), layout: "u32".into(), fingerprint, size: 4 }],
             runs: alloc::vec![run(0, 1), run(8, 1), run(16, 3000), run(12_016, 2), run(20_480, 1024)],
             ..Index::default()
         };
-        let finder = Finder::new(&index, 24_576);
+        let finder = Finder::new(&index, 24_576).unwrap();
         for offset in 0..24_600 {
             let slow = index.runs.iter().position(|run| (run.start..run.start + run.len * 4).contains(&offset));
             let fast =

@@ -1,12 +1,15 @@
 //! [`Image`]: a file, and who has said what of it.
 
 use super::bytes::FileBytes;
-use super::check;
+use super::check::{self, Below};
 use super::check_names::check_names;
+use super::check_options::CheckOptions;
+use super::cycles;
 use super::known::KnownTypes;
 use super::verify::{self, Verify};
+use crate::base::align;
 use crate::code::CodeArena;
-use crate::image::format::{self, Digest, Header, ImageError, Index, TablePlaces, Tables};
+use crate::image::format::{Contents, Digest, Header, ImageError, Index, TablePlaces, Tables};
 use crate::image::shape::{Mappable, Shape};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -151,38 +154,152 @@ impl Image {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn check<T: Mappable>(self) -> Result<Self, ImageError> {
-        self.check_shape(T::SHAPE)
+        self.check_with::<T>(CheckOptions::new())
     }
 
-    fn check_shape(self, shape: &'static Shape) -> Result<Self, ImageError> {
-        let Source { header, bytes, .. } = &*self.source;
-        let index = Index::read(bytes.part(header.index_range()), header)?;
-        let (code, marks) = (bytes.part(header.code_range()), bytes.part(header.marks_range()));
-        let mut before = KnownTypes::new(&index);
-        if let Values::Checked(shapes) = &self.values {
-            shapes.iter().try_for_each(|shape| before.learn(shape, &index))?;
-        }
-        let mut types = before.clone();
-        types.learn(shape, &index)?;
-        check::check(&types, &before, header, &index, code, marks)?;
-        check_names(self.source.tables(), &index, code)?;
-        if types.shapes.len() > before.shapes.len() && verify::is_needed(&types) {
-            let arena = CodeArena::builder().image(&self).reservation(1).build()?;
-            // SAFETY: they were checked right above, or before. The arena begins with this image.
-            unsafe { Verify::new(&types, &index, code, &arena) }.all()?;
-        }
-        let values = match self.values {
+    /// Does the same as [`check`](Self::check), on several threads, or with a proof that references make no cycle.
+    ///
+    /// # Errors
+    ///
+    /// As for [`check`](Self::check). [`ImageError::Cycle`] if cycles are looked for, and there is one.
+    ///
+    /// # Panics
+    ///
+    /// If your own check does.
+    ///
+    /// See [`CheckOptions`] for an example, and for what it costs.
+    pub fn check_with<T: Mappable>(self, options: CheckOptions) -> Result<Self, ImageError> {
+        self.check_shape(T::SHAPE, options)
+    }
+
+    fn check_shape(self, shape: &'static Shape, options: CheckOptions) -> Result<Self, ImageError> {
+        self.stands()?;
+        // Those below first: what this one leads to there is proved then.
+        let parent = match self.parent.clone() {
+            Some(parent) if parent.is_known(shape)? => Some(parent),
+            Some(parent) => Some(Arc::new(Self::clone(&parent).check_shape(shape, options)?)),
+            None => None,
+        };
+        let this = Self { parent, ..self };
+        let types = this.known_types(Some(shape))?;
+        this.check_types(&types, options)?;
+        let values = match this.values {
             Values::Trusted => Values::Trusted,
             Values::Checked(_) => Values::Checked(types.shapes.iter().map(|known| known.1).collect()),
         };
-        Ok(Self { values, ..self })
+        Ok(Self { values, ..this })
+    }
+
+    /// The types that were checked, and those that one more leads to.
+    fn known_types(&self, shape: Option<&'static Shape>) -> Result<KnownTypes, ImageError> {
+        let index = &self.source.index;
+        let mut types = KnownTypes::new(index);
+        if let Values::Checked(shapes) = &self.values {
+            shapes.iter().try_for_each(|shape| types.learn(shape, index))?;
+        }
+        shape.map_or(Ok(()), |shape| types.learn(shape, index))?;
+        Ok(types)
+    }
+
+    /// Returns `true` if there is nothing to be checked for a type: somebody has vouched for it, or all that it leads to was checked.
+    fn is_known(&self, shape: &'static Shape) -> Result<bool, ImageError> {
+        let (before, after) = (self.known_types(None)?.shapes.len(), self.known_types(Some(shape))?.shapes.len());
+        Ok(matches!(self.values, Values::Trusted) || before == after && before != 0)
+    }
+
+    /// Checks the values of types, but for those that were checked.
+    fn check_types(&self, types: &KnownTypes, options: CheckOptions) -> Result<(), ImageError> {
+        let Source { header, bytes, .. } = &*self.source;
+        let index = Index::read(bytes.part(header.index_range()), header)?;
+        let (code, marks) = (bytes.part(header.code_range()), bytes.part(header.marks_range()));
+        let before = self.known_types(None)?;
+        let below = self.below(types)?;
+        check::check(types, &before, &below, header, &index, code, marks, options.threads)?;
+        check_names(self.source.tables(), &index, code)?;
+        if options.acyclic {
+            cycles::refuse(types, header, &index, code)?;
+        }
+        if types.shapes.len() > before.shapes.len() && verify::is_needed(types) {
+            let arena = CodeArena::builder().image(self).reservation(1).build()?;
+            // SAFETY: they were checked right above, or before. The arena begins with this image.
+            unsafe { Verify::new(types, &index, code, &arena) }.all(options.threads)?;
+        }
+        Ok(())
+    }
+
+    /// The images below, with the types that are proved there or vouched for, of those that this program asks for.
+    fn below(&self, types: &KnownTypes) -> Result<Vec<Below>, ImageError> {
+        let images = core::iter::successors(self.parent.as_deref(), |image| image.parent.as_deref());
+        let below = images.map(|image| {
+            let mut known = image.known_types(None)?;
+            if let Values::Trusted = image.values {
+                types.asked.iter().try_for_each(|shape| known.learn(shape, &image.source.index))?;
+            }
+            Ok(Below::new(image.source.clone(), known))
+        });
+        below.collect()
+    }
+
+    /// Puts the image onto the one that it stands on, which may stand on another.
+    ///
+    /// An image that was written as a [layer](crate::image::ImageWriter::layer) has what its arena loaded behind its own image, and names that one
+    /// by its digest. It is checked and opened with it, and [`check`](Self::check) checks both. An arena that begins with it begins with all
+    /// images of the chain, one behind the other.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError::Parent`] if it stands on another image, or on none.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, image::{Image, ImageError, ImageWriter}};
+    ///
+    /// let arena = CodeArena::new()?;
+    /// let loader = arena.load("library")?;
+    /// let print: &&str = loader.alloc(loader.intern("print")?)?;
+    /// loader.seal()?;
+    /// let library = Image::open_sealed(ImageWriter::new(&arena).root("print", print)?.seal()?)?.check::<&str>()?;
+    ///
+    /// // A program on the library, written without it.
+    /// let arena = CodeArena::builder().image(&library).build()?;
+    /// let loader = arena.load("program")?;
+    /// let main: &(&&str, u32) = loader.alloc((arena.root::<&str>("print")?, 7))?;
+    /// loader.seal()?;
+    /// let program = Image::open_sealed(ImageWriter::new(&arena).layer()?.root("main", main)?.seal()?)?;
+    /// assert!(matches!(program.clone().check::<(&&str, u32)>(), Err(ImageError::NoParent(_))));
+    ///
+    /// let arena = program.on(&library)?.check::<(&&str, u32)>()?.open()?;
+    /// let main: &(&&str, u32) = arena.root("main")?;
+    /// assert!(std::ptr::eq(main.0, arena.root("print")?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on(self, parent: &Self) -> Result<Self, ImageError> {
+        parent.stands()?;
+        let (own, below) = (&self.source.header, &parent.source.header);
+        let expected = own.parent;
+        if expected != Some(below.digest) {
+            return Err(ImageError::Parent { expected, found: below.digest });
+        }
+        let end = below.below + below.code();
+        if align::align_up(end, own.page) != Some(own.below) || own.sites < below.sites || own.tag != below.tag {
+            return Err(ImageError::Header("it does not fit the image that it stands on"));
+        }
+        Ok(Self { parent: Some(Arc::new(parent.clone())), ..self })
+    }
+
+    /// Checks that the image has what it stands on.
+    pub(super) fn stands(&self) -> Result<(), ImageError> {
+        match self.source.header.parent {
+            Some(digest) if self.parent.is_none() => Err(ImageError::NoParent(digest)),
+            _ => Ok(()),
+        }
     }
 
     /// Takes your word that all bytes are values.
     ///
     /// # Safety
     ///
-    /// The image is as [`ImageWriter`](crate::image::ImageWriter) wrote it. A digest that you know proves it: see [`pin`](Self::pin).
+    /// 1. The image is as [`ImageWriter`](crate::image::ImageWriter) wrote it. A digest that you know proves it: see [`pin`](Self::pin).
+    /// 2. If it stands [on others](Self::on), they are those that it was written on, and they are so too.
     ///
     /// ```
     /// # use permacode::{CodeArena, image::{Image, ImageWriter}};
@@ -245,7 +362,8 @@ impl Image {
         let [index, linked, leaf, marks] =
             [header.index_range(), header.linked_range(), header.leaf_range(), header.marks_range()]
                 .map(|range| bytes.part(range));
-        let found = format::contents(index, linked, leaf, marks, header);
+        let below = (header.parent, header.below);
+        let found = Contents { index, linked, leaf, marks, base: header.base(), below }.digest(|_| ());
         if found == expected { Ok(()) } else { Err(ImageError::Digest { expected, found }) }
     }
 
@@ -254,7 +372,8 @@ impl Image {
     ///
     /// # Errors
     ///
-    /// [`ImageError::Arena`] when the system grants no address space or no memory.
+    /// [`ImageError::Arena`] when the system grants no address space or no memory. [`ImageError::NoParent`] if it stands on an image that it was
+    /// not put [on](Self::on).
     ///
     /// ```
     /// # use permacode::{CodeArena, image::{Image, ImageWriter}};
@@ -268,6 +387,7 @@ impl Image {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn open(&self) -> Result<CodeArena, ImageError> {
+        self.stands()?;
         Ok(CodeArena::builder().image(self).build()?)
     }
 
@@ -278,6 +398,19 @@ impl Image {
             chain.map(|image| Layer { source: image.source.clone(), values: image.values.clone() }).collect();
         layers.reverse();
         layers
+    }
+
+    /// Returns the address that the image was written for, of its first byte of code. If it stands on others, it is that of the lowest.
+    ///
+    /// See [`Rebase`](crate::image::Rebase) for an example.
+    pub fn window(&self) -> usize {
+        self.source.header.base()
+    }
+
+    /// The header, and the index, the code and the marks.
+    pub(in crate::image) fn parts(&self) -> (&Header, [&[u8]; 3]) {
+        let Source { header, bytes, .. } = &*self.source;
+        (header, [header.index_range(), header.code_range(), header.marks_range()].map(|range| bytes.part(range)))
     }
 
     /// Returns the digest that the header has: the identity of the contents, if they are [verified](Self::verify).

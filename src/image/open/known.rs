@@ -17,6 +17,8 @@ use std::collections::{HashMap, HashSet};
 pub(super) struct KnownTypes {
     /// In the order in which they were met, each with its number in the file.
     pub(super) shapes: Vec<(u32, &'static Shape)>,
+    /// The types that were learnt, and that the file may not have.
+    pub(super) asked: Vec<&'static Shape>,
     /// The number that a type of this program has in the file.
     numbers: HashMap<TypeId, u32>,
     /// The description of each type of the file that the program knows.
@@ -26,11 +28,12 @@ pub(super) struct KnownTypes {
 impl KnownTypes {
     pub(super) fn new(index: &Index) -> Self {
         let of_file = index.types.iter().map(|_| None).collect();
-        Self { shapes: Vec::new(), numbers: HashMap::new(), of_file }
+        Self { shapes: Vec::new(), asked: Vec::new(), numbers: HashMap::new(), of_file }
     }
 
     /// Finds the types that a type leads to among those of the file.
     pub(super) fn learn(&mut self, shape: &'static Shape, index: &Index) -> Result<(), ImageError> {
+        self.asked.push(shape);
         let mut stack = alloc::vec![shape];
         let mut seen = HashSet::from([shape.id()]);
         while let Some(shape) = stack.pop() {

@@ -20,19 +20,25 @@
 //! 3. A fixed mapping replaces nothing but a reservation of its own.
 
 mod arena;
+mod ascii;
 mod bytes;
 mod check;
 mod check_names;
+mod check_options;
+mod cycles;
+mod differs;
 mod finder;
 mod image;
 mod known;
 mod neighbours;
 mod placed;
+mod portions;
 mod prefix;
 mod source;
 mod trust;
 mod verify;
 mod whole;
 
+pub use check_options::CheckOptions;
 pub use image::Image;
 pub use placed::NotShared;

@@ -23,11 +23,13 @@ use core::ptr::NonNull;
 pub(super) struct Foreword {
     layers: Arc<[Layer]>,
     is_at_window: bool,
+    /// `true` unless the oldest stands on one that is not there.
+    stands: bool,
 }
 
 impl Foreword {
     pub(super) fn new(image: &Image, is_at_window: bool) -> Self {
-        Self { layers: Arc::from(image.layers()), is_at_window }
+        Self { layers: Arc::from(image.layers()), is_at_window, stands: image.stands().is_ok() }
     }
 }
 
@@ -39,14 +41,17 @@ unsafe impl Preface for Foreword {
 
     fn wish(&self) -> Option<usize> {
         let oldest = self.layers.first().filter(|_| self.is_at_window)?;
-        Some(oldest.source.header.window)
+        Some(oldest.source.header.base())
     }
 
     fn elsewhere(&self) -> Arc<dyn Preface> {
-        Arc::new(Self { layers: self.layers.clone(), is_at_window: false })
+        Arc::new(Self { layers: self.layers.clone(), is_at_window: false, stands: self.stands })
     }
 
     fn place(&self, reservation: &Reservation<Sealable>, range: Range<usize>) -> Result<PrefixPlaced, Error> {
+        if !self.stands {
+            return Err(Error::NoParent);
+        }
         // SAFETY: the range lies in the reservation.
         let at = unsafe { reservation.at(range.start) };
         let Placing { parts, why_not_shared, .. } = Placing::new(reservation, range, &self.layers, self.wish())?;
@@ -83,12 +88,12 @@ impl Front {
         unsafe { core::slice::from_raw_parts(self.at.as_ptr().add(header.below), header.code()) }
     }
 
-    /// The byte at an offset of the code of an image, which is at most its length.
-    pub(super) fn byte(&self, layer: &Layer, offset: usize) -> NonNull<u8> {
-        let header = &layer.source.header;
-        assert!(offset <= header.code(), "within the code");
+    /// The byte at a place in the code of the images, which is at most its end.
+    pub(super) fn place(&self, at: usize) -> NonNull<u8> {
+        let end = self.layers.last().map_or(0, |newest| newest.source.header.below + newest.source.header.code());
+        assert!(at <= end, "within the code");
         // SAFETY: within what was placed, or its end.
-        unsafe { self.at.add(header.below + offset) }
+        unsafe { self.at.add(at) }
     }
 
     /// The image that has a module of this number, and the number there.

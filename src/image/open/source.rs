@@ -6,10 +6,10 @@ use super::trust;
 use crate::image::format::{HEADER, Header, ImageError, Index};
 use crate::pages;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 impl Image {
@@ -23,7 +23,7 @@ impl Image {
     ///
     /// # Cost
     ///
-    /// A copy of the file in memory of this process's own, which a fork shares.
+    /// A copy of the file in memory of this process's own, which a fork shares. The kernel makes it, so there is no other copy meanwhile.
     ///
     /// ```
     /// use permacode::image::{Image, ImageError};
@@ -31,15 +31,18 @@ impl Image {
     /// assert!(matches!(Image::load("/nowhere/mylang.image"), Err(ImageError::System { .. })));
     /// ```
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ImageError> {
-        let (mut file, len) = trust::open(path.as_ref())?;
-        let len = usize::try_from(len).map_err(|_| ImageError::TooLarge)?;
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(len).map_err(|_| ImageError::Memory { bytes: len })?;
-        let read = Read::by_ref(&mut file).take(len as u64).read_to_end(&mut bytes);
-        read.map_err(|error| ImageError::system("reading the image", &error))?;
-        let file =
-            pages::sealed_copy(&bytes).map_err(|error| ImageError::system("sealing the image in memory", &error))?;
-        drop(bytes);
+        let (file, len) = trust::open(path.as_ref())?;
+        let bytes = usize::try_from(len).map_err(|_| ImageError::TooLarge)?;
+        // A file that is no image is not copied.
+        let mut front = [0; HEADER];
+        if bytes < front.len() {
+            return Err(ImageError::NoImage);
+        }
+        file.read_exact_at(&mut front, 0).map_err(|error| ImageError::system("reading the image", &error))?;
+        Header::read(&front, len)?;
+        // The kernel copies, where it can: no byte comes to this process.
+        let file = pages::sealed_file(bytes, |memory| io::copy(&mut (&file).take(len), memory).map(drop));
+        let file = file.map_err(|error| ImageError::system("copying the image to sealed memory", &error))?;
         Self::open_sealed(file)
     }
 

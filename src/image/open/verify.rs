@@ -9,8 +9,9 @@
 
 use super::check::number;
 use super::known::KnownTypes;
+use super::portions;
 use crate::code::CodeArena;
-use crate::image::format::{ImageError, Index, Run};
+use crate::image::format::{ImageError, Index};
 use crate::image::shape::{Field, Kind, Niche, Proven, Shape, Verifier};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -36,20 +37,19 @@ impl<'b> Verify<'b> {
         Self { types, index, code, arena }
     }
 
-    /// Asks about all values, the lowest first.
-    pub(super) fn all(&self) -> Result<(), ImageError> {
-        let plans = self.index.types.iter().zip(0..).map(|(_, number)| Plan::new(self.types.of(number)?, self.types));
+    /// Asks about all values. Returns the refusal of the lowest.
+    pub(super) fn all(&self, threads: usize) -> Result<(), ImageError> {
+        let plans = (0u32..).zip(&self.index.types).map(|(number, _)| Plan::new(self.types.of(number)?, self.types));
         let plans: Vec<Option<Plan>> = plans.collect();
-        self.index.runs.iter().try_for_each(|run| match &plans[run.of as usize] {
-            Some(plan) => self.run(run, plan),
-            None => Ok(()),
+        let portions = portions::of_runs(self.index, |of| plans[of as usize].is_some())?;
+        portions::each(&portions, threads, |_: &mut (), portion| {
+            let run = &self.index.runs[portion.run];
+            let size = run.bytes(&self.index.types).len() / run.len;
+            let plan = plans[run.of as usize].as_ref();
+            plan.map_or(Ok(()), |plan| {
+                portion.elements.clone().try_for_each(|element| self.value(plan, run.start + element * size))
+            })
         })
-    }
-
-    fn run(&self, run: &Run, plan: &Plan) -> Result<(), ImageError> {
-        let range = run.bytes(&self.index.types);
-        let size = range.len() / run.len.max(1);
-        range.step_by(size.max(1)).try_for_each(|at| self.value(plan, at))
     }
 
     fn value(&self, plan: &Plan, at: usize) -> Result<(), ImageError> {

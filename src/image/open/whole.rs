@@ -1,8 +1,10 @@
 //! An image as a whole: its bytes, and the types of all its roots.
 
+use super::differs::first_difference;
 use super::image::{Image, Values};
-use crate::image::format::ImageError;
+use crate::image::format::{ImageError, TypeMismatch};
 use crate::image::shape::{Fingerprint, Mappable};
+use alloc::boxed::Box;
 
 impl Image {
     /// All bytes of the file.
@@ -18,10 +20,12 @@ impl Image {
         let is_covered = |fingerprint| shapes.iter().any(|shape| Fingerprint::of_shape(shape) == fingerprint);
         match of_root.find(|found| !is_covered(found.fingerprint)) {
             None => Ok(()),
-            Some(found) => Err(ImageError::Type {
-                expected: (T::SHAPE.name(), Fingerprint::of::<T>()),
-                found: (found.name.clone(), found.fingerprint),
-            }),
+            Some(found) => {
+                let expected = (T::SHAPE.name(), Fingerprint::of::<T>());
+                let found = (found.name.clone(), found.fingerprint);
+                let differs = first_difference(T::SHAPE, index);
+                Err(ImageError::Type(Box::new(TypeMismatch { expected, found, differs })))
+            }
         }
     }
 }

@@ -6,52 +6,85 @@ use crate::base::align;
 use crate::base::page::PageSize;
 use crate::image::format::ImageError;
 use crate::image::format::Run;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 pub(super) struct Layout {
     pub(super) runs: Vec<Run>,
-    /// The place of each block, from the beginning of the code.
+    /// The place of each piece, from the beginning of the code.
     pub(super) places: Vec<usize>,
     /// Bytes of both halves, whole pages.
     pub(super) linked: usize,
     pub(super) leaf: usize,
 }
 
+/// Blocks that make a run.
+#[derive(Clone, Copy, Default)]
+struct Group {
+    bytes: usize,
+    /// The place of the next of them.
+    next: usize,
+}
+
 impl Layout {
     pub(super) fn new(survey: &Survey<'_>, overlay: &Overlay, page: PageSize) -> Result<Self, ImageError> {
-        let memory = |_| ImageError::Memory { bytes: size_of_val(&*overlay.blocks) };
         let is_leaf: Vec<bool> = survey.types.iter().map(|shape| !shape.is_linked()).collect();
-        // The half, the module, the type, and the order in which blocks of these were met.
-        let mut order: Vec<((bool, u32, u32), u32, u32)> = Vec::new();
-        order.try_reserve_exact(overlay.blocks.len()).map_err(memory)?;
-        order.extend((0u32..).zip(&overlay.blocks).map(|(number, block)| {
-            let module = survey.pieces[block.first as usize].module;
-            ((is_leaf[block.of as usize], module, block.of), block.first, number)
-        }));
-        order.sort_unstable();
-        let mut places = Vec::new();
-        places.try_reserve_exact(overlay.blocks.len()).map_err(memory)?;
-        places.resize(overlay.blocks.len(), 0);
+        // The half, the module, the type; and the number of the group.
+        let mut numbers = BTreeMap::<(bool, u32, u32), usize>::new();
+        let (mut groups, mut of_block) = (Vec::<Group>::new(), reserved::<u32>(overlay.blocks.len())?);
+        // For each type, the module and the group of the block before.
+        let mut last = alloc::vec![(u32::MAX, 0); survey.types.len()];
+        for block in &overlay.blocks {
+            let (of, module) = (block.of as usize, survey.pieces[block.first as usize].module);
+            if last[of].0 != module {
+                let number = *numbers.entry((is_leaf[of], module, block.of)).or_insert(groups.len());
+                groups.resize(groups.len().max(number + 1), Group::default());
+                last[of] = (module, number);
+            }
+            let group = &mut groups[last[of].1];
+            group.bytes = group.bytes.checked_add(block.bytes).ok_or(ImageError::TooLarge)?;
+            of_block.push(last[of].1 as u32);
+        }
         let (mut runs, mut at, mut linked) = (Vec::<Run>::new(), 0, None);
-        for group in order.chunk_by(|one, other| one.0 == other.0) {
-            let (leaf, module, of) = group[0].0;
-            let shape = survey.types[of as usize];
+        for (&(leaf, module, of), &number) in &numbers {
+            let (shape, group) = (survey.types[of as usize], &mut groups[number]);
             if leaf && linked.is_none() {
                 at = page.ceil(at).ok_or(ImageError::TooLarge)?;
                 linked = Some(at);
             }
             at = align::align_up(at, shape.align()).ok_or(ImageError::TooLarge)?;
-            let start = at;
-            for &(_, _, number) in group {
-                places[number as usize] = at;
-                at = at.checked_add(overlay.blocks[number as usize].bytes).ok_or(ImageError::TooLarge)?;
-            }
-            runs.push(Run { of, module, start, len: (at - start) / shape.size() });
+            runs.push(Run { of, module, start: at, len: group.bytes / shape.size() });
+            group.next = at;
+            at = at.checked_add(group.bytes).ok_or(ImageError::TooLarge)?;
         }
         let end = page.ceil(at).ok_or(ImageError::TooLarge)?;
         let linked = linked.unwrap_or(end);
         // At least a page, so that there is something to map.
         let leaf = if end == 0 { page.bytes() } else { end - linked };
-        Ok(Self { runs, places, linked, leaf })
+        Ok(Self { runs, places: places(overlay, &of_block, &mut groups)?, linked, leaf })
     }
+}
+
+/// The places of all pieces. Blocks of a group follow each other in the order in which they were met, each with its first piece.
+fn places(overlay: &Overlay, of_block: &[u32], groups: &mut [Group]) -> Result<Vec<usize>, ImageError> {
+    let mut of_blocks = reserved(overlay.blocks.len())?;
+    of_blocks.resize(overlay.blocks.len(), 0);
+    let mut places = reserved(overlay.placements.len())?;
+    for (piece, placement) in (0u32..).zip(&overlay.placements) {
+        let number = placement.block as usize;
+        let block = &overlay.blocks[number];
+        if block.first == piece {
+            let group = &mut groups[of_block[number] as usize];
+            of_blocks[number] = group.next;
+            group.next += block.bytes;
+        }
+        places.push(of_blocks[number] + placement.offset);
+    }
+    Ok(places)
+}
+
+fn reserved<T>(count: usize) -> Result<Vec<T>, ImageError> {
+    let mut vec = Vec::new();
+    vec.try_reserve_exact(count).map_err(|_| ImageError::Memory { bytes: count.saturating_mul(size_of::<T>()) })?;
+    Ok(vec)
 }

@@ -25,7 +25,10 @@ use std::path::{Path, PathBuf};
 const MODE: u32 = 0o644;
 
 /// Puts what `write` writes into the place of the file at `path`. It is called again if what it wrote to cannot be given a name.
-pub(in crate::image) fn replace(path: &Path, write: impl Fn(&mut File) -> io::Result<()>) -> Result<(), ImageError> {
+pub(in crate::image) fn replace(
+    path: &Path,
+    mut write: impl FnMut(&mut File) -> io::Result<()>,
+) -> Result<(), ImageError> {
     let failed = |call: &'static str| move |error: io::Error| ImageError::system(call, &error);
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -42,7 +45,7 @@ pub(in crate::image) fn replace(path: &Path, write: impl Fn(&mut File) -> io::Re
     let unnamed = OpenOptions::new().write(true).mode(MODE).custom_flags(libc::O_TMPFILE).open(folder);
     let is_named = match unnamed {
         Ok(mut file) => {
-            fill(&mut file, &write)?;
+            fill(&mut file, &mut write)?;
             link(&file, &temporary.0).is_ok()
         }
         Err(_) => false,
@@ -50,15 +53,15 @@ pub(in crate::image) fn replace(path: &Path, write: impl Fn(&mut File) -> io::Re
     if !is_named {
         // The file system has no unnamed files, or there is no `/proc` to name one by.
         let file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&temporary.0);
-        fill(&mut file.map_err(failed("creating the image"))?, &write)?;
+        fill(&mut file.map_err(failed("creating the image"))?, &mut write)?;
     }
     fs::rename(&temporary.0, path).map_err(failed("renaming the image"))?;
     let folder = File::open(folder).map_err(failed("opening the folder of the image"))?;
     folder.sync_all().map_err(failed("synchronising the folder of the image"))
 }
 
-/// Writes, and waits until the bytes are on the disk.
-fn fill(file: &mut File, write: impl Fn(&mut File) -> io::Result<()>) -> Result<(), ImageError> {
+/// Fills a file, and waits until its bytes are on the disk.
+fn fill(file: &mut File, write: &mut impl FnMut(&mut File) -> io::Result<()>) -> Result<(), ImageError> {
     write(file).map_err(|error| ImageError::system("writing the image", &error))?;
     file.sync_all().map_err(|error| ImageError::system("synchronising the image", &error))
 }
@@ -84,7 +87,7 @@ fn link(file: &File, path: &Path) -> io::Result<()> {
     if linked == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// A memory file with these bytes that nobody can change.
-pub(super) fn sealed(bytes: &[u8]) -> Result<File, ImageError> {
-    pages::sealed_copy(bytes).map_err(|error| ImageError::system("sealing the image in memory", &error))
+/// A memory file with so many bytes, which `write` writes, that nobody can change.
+pub(super) fn sealed(bytes: usize, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<File, ImageError> {
+    pages::sealed_file(bytes, write).map_err(|error| ImageError::system("sealing the image in memory", &error))
 }

@@ -11,11 +11,12 @@
 //! Some pieces lie in another one whose description has no such type there. Such a piece is written for itself if it leads nowhere: only its
 //! address tells the two apart. If it leads on, it may be something whose address is its identity, and is refused.
 
-use super::survey::Piece;
+use super::survey::{Piece, Survey};
 use crate::image::format::ImageError;
 use crate::image::shape::Shape;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
+use core::ops::Range;
 
 /// The place of a piece: a block, and the distance from its beginning.
 #[derive(Clone, Copy, Default)]
@@ -52,56 +53,78 @@ struct Open {
 }
 
 impl Overlay {
-    pub(super) fn new(pieces: &[Piece], types: &[&'static Shape]) -> Result<Self, ImageError> {
-        let memory = |_| ImageError::Memory { bytes: size_of_val(pieces) };
-        let bytes = |piece: &Piece| piece.len * types[piece.of as usize].size();
-        // Longer ones first; of those alike, the one that was met first.
-        let mut order = Vec::new();
-        order.try_reserve_exact(pieces.len()).map_err(memory)?;
-        order.extend((0u32..).zip(pieces).map(|(number, piece)| (piece.at.addr(), Reverse(bytes(piece)), number)));
-        order.sort_unstable();
+    pub(super) fn new(survey: &Survey<'_>) -> Result<Self, ImageError> {
+        let pieces = &survey.pieces;
+        let memory = |_| ImageError::Memory { bytes: size_of_val(&**pieces) };
+        let bytes = |piece: &Piece| piece.len * survey.types[piece.of as usize].size();
         let mut this = Self { blocks: Vec::new(), placements: Vec::new() };
         this.placements.try_reserve_exact(pieces.len()).map_err(memory)?;
         this.placements.resize(pieces.len(), Placement::default());
         this.blocks.try_reserve(pieces.len()).map_err(memory)?;
-        let same = |one: &Shape, other: &Shape| one.id() == other.id();
-        let mut open: Option<Open> = None;
-        for (start, Reverse(bytes), number) in order {
-            let (piece, end) = (&pieces[number as usize], start + bytes);
-            let shape = types[piece.of as usize];
-            if piece.is_foreign {
-                // Where constants lie is the linker's choice.
-                this.begin(number, piece.of, start..end);
-                continue;
+        for (number, piece) in (0u32..).zip(pieces).filter(|(_, piece)| piece.is_foreign && !piece.is_part) {
+            // Where constants lie is the linker's choice.
+            this.begin(number, piece.of, 0..bytes(piece));
+        }
+        let (mut open, mut near) = (None, Vec::new());
+        for head in survey.places.ascending() {
+            let list = core::iter::successors(pieces.get(head as usize), |piece| pieces.get(piece.next as usize));
+            let numbers = core::iter::once(head).chain(list.clone().map(|piece| piece.next));
+            let own = list.zip(numbers).filter(|(piece, _)| !piece.is_foreign);
+            // Longer ones first; of those alike, the one that was met first.
+            near.clear();
+            near.try_reserve(own.clone().count()).map_err(memory)?;
+            near.extend(own.map(|(piece, number)| (piece.at.addr(), Reverse(bytes(piece)), number)));
+            near.sort_unstable();
+            for &(start, Reverse(bytes), number) in &near {
+                this.add(survey, &mut open, number, start..start + bytes)?;
             }
-            let Some(around) = open.as_mut().filter(|around| start < around.end) else {
-                open = Some(this.begin(number, piece.of, start..end));
-                continue;
-            };
-            let (outer, offset) = (types[around.of as usize], start - around.start);
-            let is_same = around.of == piece.of && offset % shape.size() == 0;
-            if end <= around.end && outer.holds(offset, shape, end - start, same) {
-                this.place(number, around.block, offset, false);
-            } else if is_same && end > around.end {
-                around.end = end;
-                this.blocks[around.block as usize].bytes = end - around.start;
-                this.place(number, around.block, offset, true);
-            } else if (start, end) == (around.start, around.end) && shape.holds(0, outer, end - start, same) {
-                // The same bytes, seen as what the first is a part of.
-                this.placements[around.piece as usize].is_copied = false;
-                this.blocks[around.block as usize].of = piece.of;
-                (around.of, around.piece) = (piece.of, number);
-                this.place(number, around.block, 0, true);
-            } else if shape.is_linked() {
-                return Err(ImageError::Interior { of: outer.name(), to: shape.name() });
-            } else {
-                this.begin(number, piece.of, start..end);
-            }
+        }
+        // The longest first, so that each part has the place of the longest.
+        for (&longer, &shorter) in survey.shorter.iter().rev() {
+            let Placement { block, offset, .. } = this.placements[longer as usize];
+            this.place(shorter, block, offset, false);
         }
         Ok(this)
     }
 
-    fn begin(&mut self, piece: u32, of: u32, range: core::ops::Range<usize>) -> Open {
+    /// Adds a piece with these addresses. None that was added before lies above it.
+    fn add(
+        &mut self,
+        survey: &Survey<'_>,
+        open: &mut Option<Open>,
+        number: u32,
+        range: Range<usize>,
+    ) -> Result<(), ImageError> {
+        let (piece, types) = (&survey.pieces[number as usize], &survey.types);
+        let same = |one: &Shape, other: &Shape| one.id() == other.id();
+        let shape = types[piece.of as usize];
+        let Some(around) = open.as_mut().filter(|around| range.start < around.end) else {
+            *open = Some(self.begin(number, piece.of, range));
+            return Ok(());
+        };
+        let (outer, offset) = (types[around.of as usize], range.start - around.start);
+        let is_same = around.of == piece.of && offset % shape.size() == 0;
+        if range.end <= around.end && outer.holds(offset, shape, range.len(), same) {
+            self.place(number, around.block, offset, false);
+        } else if is_same && range.end > around.end {
+            around.end = range.end;
+            self.blocks[around.block as usize].bytes = range.end - around.start;
+            self.place(number, around.block, offset, true);
+        } else if range == (around.start..around.end) && shape.holds(0, outer, range.len(), same) {
+            // The same bytes, seen as what the first is a part of.
+            self.placements[around.piece as usize].is_copied = false;
+            self.blocks[around.block as usize].of = piece.of;
+            (around.of, around.piece) = (piece.of, number);
+            self.place(number, around.block, 0, true);
+        } else if shape.is_linked() {
+            return Err(ImageError::Interior { of: outer.name(), to: shape.name() });
+        } else {
+            self.begin(number, piece.of, range);
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, piece: u32, of: u32, range: Range<usize>) -> Open {
         let block = self.blocks.len() as u32;
         self.blocks.push(Block { first: piece, of, bytes: range.len() });
         self.placements[piece as usize] = Placement { block, offset: 0, is_copied: true };

@@ -9,11 +9,15 @@
 //! A **piece** is what a reference leads to: so many values of one type at an address. Two references to one place are one piece. Pieces may
 //! lie in each other, where a reference leads into the middle of something; `overlay` finds that out.
 
+use super::footing::Footing;
+use super::places::{NONE, Places};
+use super::progress::{Progress, WritePhase};
 use super::walk::{Parts, Reference, walk};
 use crate::code::CodeArena;
 use crate::code::value::Sites;
 use crate::image::format::ImageError;
 use crate::image::shape::{Kind, Shape};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::any::TypeId;
 use core::hash::{BuildHasherDefault, Hasher};
@@ -29,20 +33,32 @@ pub(super) struct Piece {
     pub(super) of: u32,
     /// The number of its module.
     pub(super) module: u32,
+    /// The next piece in the list of its place.
+    pub(super) next: u32,
+    /// The place in `targets` of its first reference. Those of a shorter piece at its address, which was met before, stand there.
+    pub(super) targets: u32,
     /// `true` if it lies outside of the arena.
     pub(super) is_foreign: bool,
+    /// `true` if a longer one stands for it.
+    pub(super) is_part: bool,
 }
 
 /// All that was met.
 pub(super) struct Survey<'a> {
     arena: &'a CodeArena,
+    pub(super) footing: Footing,
     pub(super) types: Vec<&'static Shape>,
     type_numbers: HashMap<TypeId, u32, BuildHasherDefault<AddressHasher>>,
+    /// The numbers of types that were asked for last, by the place of their description.
+    last_types: [(Option<&'static Shape>, u32); 16],
     /// In the order in which they were met.
     pub(super) pieces: Vec<Piece>,
-    /// The last piece at an address, of a type.
-    found: HashMap<(usize, u32), u32, BuildHasherDefault<AddressHasher>>,
-    /// The same, for bytes that lie outside of the arena, by what they are. A linker may put equal constants at one address, or one of them
+    pub(super) places: Places,
+    /// The piece at the same address that a longer one stands for, by the longer one. It is in no list.
+    pub(super) shorter: BTreeMap<u32, u32>,
+    /// The piece that each reference leads to, in the order in which values are walked.
+    pub(super) targets: Vec<u32>,
+    /// Pieces that lie outside of the arena and lead nowhere, by what they are. A linker may put equal constants at one address, or one of them
     /// into another.
     constants: HashMap<(u32, &'a [u8]), u32>,
     pub(super) modules: Vec<&'a str>,
@@ -54,24 +70,38 @@ pub(super) struct Survey<'a> {
     pub(super) copied: usize,
     pub(super) references: usize,
     pub(super) unset: usize,
-    stack: Vec<(Reference, u32)>,
+    stack: Vec<Met>,
     /// The module of the piece that is being walked.
     module: u32,
 }
 
+/// A reference that was met, and not followed yet.
+#[derive(Clone, Copy)]
+struct Met {
+    reference: Reference,
+    /// The module of the value that it is in.
+    module: u32,
+    /// Its place in `targets`, or `NONE` for a root.
+    target: u32,
+}
+
 impl<'a> Survey<'a> {
-    pub(super) fn new(arena: &'a CodeArena) -> Self {
+    pub(super) fn new(arena: &'a CodeArena, footing: Footing) -> Self {
         Self {
             arena,
+            footing,
             types: Vec::new(),
             type_numbers: HashMap::default(),
+            last_types: [(None, 0); 16],
             pieces: Vec::new(),
-            found: HashMap::default(),
+            places: Places::new(),
+            shorter: BTreeMap::new(),
+            targets: Vec::new(),
             constants: HashMap::new(),
             modules: Vec::new(),
             module_numbers: HashMap::new(),
             site_numbers: HashMap::default(),
-            sites: 0,
+            sites: footing.sites,
             copied: 0,
             references: 0,
             unset: 0,
@@ -80,82 +110,142 @@ impl<'a> Survey<'a> {
         }
     }
 
-    /// Walks everything that a root leads to and that was not met before.
+    /// Walks everything that a root leads to and that was not met before. Returns the root's piece, unless it has no bytes.
     ///
     /// # Safety
     ///
     /// A value of the described type lies there, and lives as long as the survey's arena is borrowed.
-    pub(super) unsafe fn root(&mut self, at: *const u8, shape: &'static Shape) -> Result<(), ImageError> {
-        self.push(Reference { to: at, len: 1, shape, is_slice: false }, NO_MODULE)?;
-        while let Some((reference, module)) = self.stack.pop() {
+    pub(super) unsafe fn root(
+        &mut self,
+        at: *const u8,
+        shape: &'static Shape,
+        progress: &mut Progress<'_>,
+    ) -> Result<Option<u32>, ImageError> {
+        let root = Reference { to: at, len: 1, shape, is_slice: false };
+        // SAFETY: the caller's promise.
+        let piece = unsafe { self.visit(Met { reference: root, module: NO_MODULE, target: NONE }) }?;
+        while let Some(met) = self.stack.pop() {
+            progress.show(WritePhase::Survey, self.targets.len() - self.stack.len() - 1, || self.targets.len());
             // SAFETY: the caller's promise for the root. All that a live value leads to lives as long.
-            unsafe { self.visit(reference, module) }?;
+            let piece = unsafe { self.visit(met) }?;
+            self.targets[met.target as usize] = piece.unwrap_or(NONE);
         }
-        Ok(())
+        Ok(piece)
     }
 
+    /// Returns the piece that a reference leads to, unless it has no bytes, or lies below.
+    ///
     /// # Safety
     ///
     /// The reference is one of a live value.
-    unsafe fn visit(&mut self, reference: Reference, from: u32) -> Result<(), ImageError> {
-        let Reference { to, len, shape, .. } = flat(reference);
+    unsafe fn visit(&mut self, met: Met) -> Result<Option<u32>, ImageError> {
+        let Reference { to, len, shape, .. } = flat(met.reference);
         if len == 0 || shape.size() == 0 {
-            return Ok(());
+            return Ok(None);
+        }
+        if self.footing.place(to.addr()).is_some() {
+            return Ok(None);
         }
         let of = self.number_of(shape);
-        // SAFETY: the caller's promise: so many values lie there, and live.
-        let constant = unsafe { self.constant(to, len, shape) };
-        let known = match constant {
-            Some(bytes) if self.constants.contains_key(&(of, bytes)) => return Ok(()),
-            Some(_) => 0,
-            None => self.found.get(&(to.addr(), of)).map_or(0, |&piece| self.pieces[piece as usize].len),
+        let is_foreign = !self.arena.contains(to);
+        let leads_on = leads_on(shape);
+        let constant = match shape.kind {
+            // SAFETY: the caller's promise: so many values lie there, and live. All bytes of these types are initialised.
+            Kind::Bits | Kind::TextByte if is_foreign => unsafe {
+                Some(core::slice::from_raw_parts(to, len * shape.size()))
+            },
+            _ => None,
         };
-        if known >= len {
-            return Ok(());
+        let (mut next, mut known) = (NONE, NONE);
+        if let Some(bytes) = constant {
+            if let Some(&piece) = self.constants.get(&(of, bytes)) {
+                return Ok(Some(piece));
+            }
+        } else {
+            next = *self.places.head(to.addr())?;
+            known = self.at(next, to, of);
         }
-        let module = self.module_of(to, shape, from)?;
-        let piece = u32::try_from(self.pieces.len()).map_err(|_| ImageError::TooLarge)?;
+        let walked = if known == NONE { 0 } else { self.pieces[known as usize].len };
+        if walked >= len {
+            return Ok(Some(known));
+        }
+        if known != NONE {
+            next = self.take_out(next, known);
+        }
+        let module = self.module_of(to, shape, met.module, is_foreign)?;
+        let piece = u32::try_from(self.pieces.len()).ok().filter(|&piece| piece != NONE).ok_or(ImageError::TooLarge)?;
+        let targets = u32::try_from(self.targets.len()).map_err(|_| ImageError::TooLarge)?;
         self.pieces.try_reserve(1).map_err(|_| out_of_memory())?;
-        self.pieces.push(Piece { at: to, len, of, module, is_foreign: !self.arena.contains(to) });
+        self.pieces.push(Piece { at: to, len, of, module, next, targets, is_foreign, is_part: false });
         if let Some(bytes) = constant {
             self.constants.try_reserve(1).map_err(|_| out_of_memory())?;
             self.constants.insert((of, bytes), piece);
-            return Ok(());
+            return Ok(Some(piece));
         }
-        self.found.try_reserve(1).map_err(|_| out_of_memory())?;
-        self.found.insert((to.addr(), of), piece);
-        if !leads_on(shape) {
-            return Ok(());
+        *self.places.head(to.addr())? = piece;
+        if known != NONE {
+            self.shorter.insert(piece, known);
+        }
+        if !leads_on {
+            return Ok(Some(piece));
         }
         self.module = module;
         let below = self.stack.len();
-        for i in known..len {
+        for i in walked..len {
             // SAFETY: the caller's promise: so many values lie there.
             unsafe { walk(shape, to.add(i * shape.size()), 0, self) }?;
         }
         // What was met first is walked first.
         self.stack[below..].reverse();
-        Ok(())
+        Ok(Some(piece))
     }
 
-    fn push(&mut self, reference: Reference, module: u32) -> Result<(), ImageError> {
-        self.stack.try_reserve(1).map_err(|_| out_of_memory())?;
-        self.stack.push((reference, module));
-        Ok(())
+    /// The last piece of a type at an address, in a list of those near it.
+    fn at(&self, mut piece: u32, to: *const u8, of: u32) -> u32 {
+        while let Some(found) = self.pieces.get(piece as usize) {
+            if found.at == to && found.of == of {
+                break;
+            }
+            piece = found.next;
+        }
+        piece
+    }
+
+    /// Takes a piece out of the list that begins with `first`, because a longer one will stand for it. Returns the first of the rest.
+    fn take_out(&mut self, first: u32, piece: u32) -> u32 {
+        let rest = self.pieces[piece as usize].next;
+        self.pieces[piece as usize].is_part = true;
+        if first == piece {
+            return rest;
+        }
+        let mut before = first;
+        while self.pieces[before as usize].next != piece {
+            before = self.pieces[before as usize].next;
+        }
+        self.pieces[before as usize].next = rest;
+        first
     }
 
     /// The number of a type, in the order in which they were met.
     pub(super) fn number_of(&mut self, shape: &'static Shape) -> u32 {
-        *self.type_numbers.entry(shape.id()).or_insert_with(|| {
+        let address = core::ptr::from_ref(shape).addr();
+        let last = &mut self.last_types[(address >> 4 ^ address >> 8) % 16];
+        if let (Some(known), number) = *last {
+            if core::ptr::eq(known, shape) {
+                return number;
+            }
+        }
+        let number = *self.type_numbers.entry(shape.id()).or_insert_with(|| {
             self.types.push(shape);
             self.types.len() as u32 - 1
-        })
+        });
+        *last = (Some(shape), number);
+        number
     }
 
     /// The number of the module that an address lies in. A value that lies outside of the arena goes to the module that refers to it. So
     /// does text: an interned name lies in the module that was the first to have it, which depends on the order of loading.
-    fn module_of(&mut self, at: *const u8, shape: &Shape, from: u32) -> Result<u32, ImageError> {
-        let is_foreign = !self.arena.contains(at);
+    fn module_of(&mut self, at: *const u8, shape: &Shape, from: u32, is_foreign: bool) -> Result<u32, ImageError> {
         self.copied += usize::from(is_foreign);
         if (is_foreign || matches!(shape.kind, Kind::TextByte)) && from != NO_MODULE {
             return Ok(from);
@@ -173,40 +263,16 @@ impl<'a> Survey<'a> {
         Ok(*number)
     }
 
-    /// The bytes that a reference leads to, if they lie outside of the arena and lead nowhere.
-    ///
-    /// # Safety
-    ///
-    /// So many values lie there, and live for as long as the arena is borrowed.
-    unsafe fn constant(&self, to: *const u8, len: usize, shape: &Shape) -> Option<&'a [u8]> {
-        let is_constant = matches!(shape.kind, Kind::Bits | Kind::TextByte) && !self.arena.contains(to);
-        // SAFETY: the caller's promise; all bytes of these types are initialised.
-        is_constant.then(|| unsafe { core::slice::from_raw_parts(to, len * shape.size()) })
+    /// Gives back the memory of what only a survey needs.
+    pub(super) fn forget_places(&mut self) {
+        self.places = Places::new();
+        self.constants = HashMap::new();
+        self.stack = Vec::new();
     }
 
-    /// The piece that a reference leads to.
-    ///
-    /// # Safety
-    ///
-    /// The reference is one of a live value.
-    pub(super) unsafe fn piece(&self, reference: Reference) -> Option<u32> {
-        let Reference { to, len, shape, .. } = flat(reference);
-        let of = *self.type_numbers.get(&shape.id())?;
-        // SAFETY: the caller's promise.
-        match unsafe { self.constant(to, len, shape) } {
-            Some(bytes) => self.constants.get(&(of, bytes)).copied(),
-            None => self.found.get(&(to.addr(), of)).copied(),
-        }
-    }
-
-    /// The piece that a root is.
-    ///
-    /// # Safety
-    ///
-    /// A live value of the described type lies there.
-    pub(super) unsafe fn piece_at(&self, at: *const u8, shape: &'static Shape) -> Option<u32> {
-        // SAFETY: the caller's promise.
-        unsafe { self.piece(Reference { to: at, len: 1, shape, is_slice: false }) }
+    /// The place in `targets` behind the references of a piece.
+    pub(super) fn end_of_targets(&self, piece: u32) -> usize {
+        self.pieces.get(piece as usize + 1).map_or(self.targets.len(), |next| next.targets as usize)
     }
 
     /// The pieces that are interned names of the arena, each with its text.
@@ -239,7 +305,13 @@ impl Parts for Survey<'_> {
 
     fn reference(&mut self, _: usize, reference: Reference) -> Result<(), ImageError> {
         self.references += 1;
-        self.push(reference, self.module)
+        let target = u32::try_from(self.targets.len()).ok().filter(|&target| target != NONE);
+        let target = target.ok_or(ImageError::TooLarge)?;
+        self.targets.try_reserve(1).map_err(|_| out_of_memory())?;
+        self.stack.try_reserve(1).map_err(|_| out_of_memory())?;
+        self.targets.push(NONE);
+        self.stack.push(Met { reference, module: self.module, target });
+        Ok(())
     }
 
     fn sites(&mut self, _: usize, sites: Sites) -> Result<(), ImageError> {
@@ -249,6 +321,11 @@ impl Parts for Survey<'_> {
         let counter = self.arena.site_counter();
         if sites.is_transient() || ![counter.tag(), counter.older_tag()].contains(&sites.tag()) {
             return Err(ImageError::ForeignSites);
+        }
+        if self.footing.tag == Some(sites.tag()) {
+            // Code below has them too.
+            self.site_numbers.insert(sites.range().start, sites.range().start as u32);
+            return Ok(());
         }
         let next = self.sites;
         self.site_numbers.entry(sites.range().start).or_insert_with(|| {
@@ -264,7 +341,7 @@ impl Parts for Survey<'_> {
 }
 
 /// Arrays are what they are made of: a reference to one may lead into a slice.
-pub(super) fn flat(mut reference: Reference) -> Reference {
+fn flat(mut reference: Reference) -> Reference {
     while let Kind::Array { element, len } = reference.shape.kind {
         reference.shape = element;
         reference.len *= len;

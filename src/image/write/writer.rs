@@ -1,20 +1,18 @@
 //! [`ImageWriter`]: roots, a version, and where the image goes.
 
-use super::copy::Copy;
-use super::layout::Layout;
+use super::built::Built;
+use super::footing::Footing;
 use super::output;
-use super::overlay::Overlay;
-use super::survey::Survey;
+use super::progress::{Progress, WriteProgress};
 use crate::base::page::PageSize;
 use crate::code::CodeArena;
-use crate::code::value::Sites;
-use crate::image::format::{self, Digest, Header, ImageError, Index, ModuleEntry, NameTable, Root, TypeEntry};
-use crate::image::shape::{Fingerprint, Mappable, Shape};
+use crate::image::format::{Digest, ImageError};
+use crate::image::shape::{Mappable, Shape};
 use crate::pages;
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt;
 use std::fs::File;
 use std::io::Write;
@@ -56,11 +54,12 @@ use std::path::Path;
 ///
 /// - The alignment and the zeros that [`alloc_padded`](crate::Loader::alloc_padded) adds to bytes: an image aligns values as their type asks.
 /// - Blocks that no root leads to.
-/// - Numbers of [`Sites`]: those of the image are `0..n`, in the order in which they are met.
+/// - Numbers of [`Sites`](crate::Sites): those of the image are `0..n`, in the order in which they are met.
 ///
 /// # Cost
 ///
-/// Memory of twice the image's size, and some 64 bytes for each block.
+/// Memory of the image's size. Beside it some 64 bytes for each block, 4 for each reference, and a quarter of the code that is looked at.
+/// [`seal`](Self::seal) holds the image twice while it fills the memory file.
 ///
 /// # Variance
 ///
@@ -70,6 +69,11 @@ pub struct ImageWriter<'a> {
     version: String,
     /// Sorted by name.
     roots: BTreeMap<String, (*const u8, &'static Shape)>,
+    /// The address that was chosen.
+    window: Option<usize>,
+    /// `true` if the arena's image is below, and not written again.
+    is_layer: bool,
+    progress: Progress<'a>,
 }
 
 /// The contents of an image that was written.
@@ -102,7 +106,8 @@ impl<'a> ImageWriter<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn new(arena: &'a CodeArena) -> Self {
-        Self { arena, version: String::new(), roots: BTreeMap::new() }
+        let (version, roots) = (String::new(), BTreeMap::new());
+        Self { arena, version, roots, window: None, is_layer: false, progress: Progress::default() }
     }
 
     /// Sets a text that is kept with the image, such as the version of the interpreter. It counts in the digest.
@@ -116,6 +121,80 @@ impl<'a> ImageWriter<'a> {
     #[must_use]
     pub fn version(mut self, version: &str) -> Self {
         self.version = version.to_owned();
+        self
+    }
+
+    /// Chooses the address that the image is written for, in place of one that its contents determine.
+    ///
+    /// An arena that begins with the image has its records in front of it, up to 1 MiB, and its further code behind. So images that one process has
+    /// at once need windows that lie that far apart; 4 GiB are enough for arenas of the default size. What is chosen does not count in the digest.
+    ///
+    /// An address that cannot be one is refused when the image is written, by [`ImageError::Window`], which says what can.
+    ///
+    /// ```
+    /// use permacode::image::{Image, ImageError, ImageWriter};
+    ///
+    /// let arena = permacode::CodeArena::new()?;
+    /// let refused = ImageWriter::new(&arena).at_window(100).seal().unwrap_err();
+    /// let ImageError::Window { from, .. } = refused else { panic!("{refused}") };
+    /// let one = Image::open_sealed(ImageWriter::new(&arena).at_window(from).seal()?)?;
+    /// let other = Image::open_sealed(ImageWriter::new(&arena).at_window(from + (1 << 20)).seal()?)?;
+    /// assert_eq!(one.digest(), other.digest());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn at_window(mut self, address: usize) -> Self {
+        self.window = Some(address);
+        self
+    }
+
+    /// Writes no more than what the arena's own image does not have: a layer that stands on it.
+    ///
+    /// The arena began with [an image](crate::code::CodeArenaBuilder::image), and more was loaded. A layer names that image by its digest, and is
+    /// opened [on](crate::image::Image::on) it. Its references lead into it, or into one below. A chain may be of any length, and any number
+    /// of layers may stand on one image. Without this call all is written that the roots lead to, what came from an image too. So two layers
+    /// become one image when the modules of both are loaded into one arena.
+    ///
+    /// A layer's [window](Self::at_window) is the place behind the image that it stands on, whatever is chosen.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError::NoImageBelow`] if the arena began with no image.
+    ///
+    /// ```
+    /// use permacode::image::{ImageError, ImageWriter};
+    ///
+    /// let arena = permacode::CodeArena::new()?;
+    /// assert_eq!(ImageWriter::new(&arena).layer().unwrap_err(), ImageError::NoImageBelow);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    ///
+    /// See [`Image::on`](crate::image::Image::on) for a program on a library.
+    pub fn layer(mut self) -> Result<Self, ImageError> {
+        self.arena.image_below().ok_or(ImageError::NoImageBelow)?;
+        self.is_layer = true;
+        Ok(self)
+    }
+
+    /// Tells a function now and then how far the writing has come, on the thread that writes.
+    ///
+    /// ```
+    /// use permacode::image::{ImageWriter, WritePhase};
+    ///
+    /// let arena = permacode::CodeArena::new()?;
+    /// let mut bytes = 0;
+    /// let writer = ImageWriter::new(&arena).progress(|progress| {
+    ///     if progress.phase == WritePhase::Output {
+    ///         bytes = progress.done;
+    ///     }
+    /// });
+    /// let report = writer.write_to(&mut Vec::new())?;
+    /// assert_eq!(bytes, report.bytes);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn progress(mut self, told: impl FnMut(WriteProgress) + 'a) -> Self {
+        self.progress = Progress(Some(Box::new(told)));
         self
     }
 
@@ -152,7 +231,7 @@ impl<'a> ImageWriter<'a> {
     /// # Errors
     ///
     /// [`ImageError::StillOpen`], [`ImageError::ForeignSites`], [`ImageError::Interior`], [`ImageError::Alignment`],
-    /// [`ImageError::TooLarge`] and [`ImageError::Memory`] for what cannot be written. [`ImageError::System`] when the system refuses. The old file stays then.
+    /// [`ImageError::Window`], [`ImageError::TooLarge`] and [`ImageError::Memory`] for what cannot be written. [`ImageError::System`] when the system refuses. The old file stays then.
     /// There is one exception: if the folder cannot be synchronised, the new file is in its place, and may be gone after a power cut.
     ///
     /// ```
@@ -168,9 +247,9 @@ impl<'a> ImageWriter<'a> {
     /// # std::fs::remove_dir_all(&folder)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn write(self, path: impl AsRef<Path>) -> Result<WriteReport, ImageError> {
-        let (bytes, report) = self.build()?;
-        output::replace(path.as_ref(), |file| file.write_all(&bytes))?;
+    pub fn write(mut self, path: impl AsRef<Path>) -> Result<WriteReport, ImageError> {
+        let (built, report) = self.build()?;
+        output::replace(path.as_ref(), |file| built.write_to(file, &mut self.progress))?;
         Ok(report)
     }
 
@@ -189,9 +268,9 @@ impl<'a> ImageWriter<'a> {
     /// assert!(std::io::Write::write(&mut &file, b"changed").is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn seal(self) -> Result<File, ImageError> {
-        let (bytes, _) = self.build()?;
-        output::sealed(&bytes)
+    pub fn seal(mut self) -> Result<File, ImageError> {
+        let (built, _) = self.build()?;
+        output::sealed(built.bytes(), |file| built.write_to(file, &mut self.progress))
     }
 
     /// Writes the image to a stream: a socket, an archive, a buffer.
@@ -207,104 +286,18 @@ impl<'a> ImageWriter<'a> {
     /// assert!(stream.starts_with(b"permacde"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn write_to(self, stream: &mut impl Write) -> Result<WriteReport, ImageError> {
-        let (bytes, report) = self.build()?;
-        stream.write_all(&bytes).map_err(|error| ImageError::system("writing the image", &error))?;
+    pub fn write_to(mut self, stream: &mut impl Write) -> Result<WriteReport, ImageError> {
+        let (built, report) = self.build()?;
+        built.write_to(stream, &mut self.progress).map_err(|error| ImageError::system("writing the image", &error))?;
         Ok(report)
     }
 
-    fn build(self) -> Result<(Vec<u8>, WriteReport), ImageError> {
-        let mut survey = Survey::new(self.arena);
-        for &(at, shape) in self.roots.values() {
-            // SAFETY: a value of this type, which lives as long as the writer's `'a`.
-            unsafe { survey.root(at, shape) }?;
-        }
-        let root_types: Vec<u32> = self.roots.values().map(|&(_, shape)| survey.number_of(shape)).collect();
-        if let Some(shape) = survey.types.iter().find(|shape| shape.align() > PAGE) {
-            return Err(ImageError::Alignment { of: shape.name(), align: shape.align() });
-        }
-        let overlay = Overlay::new(&survey.pieces, &survey.types)?;
+    fn build(&mut self) -> Result<(Built, WriteReport), ImageError> {
         let page = PageSize::new(pages::page_of_system()).ok_or(ImageError::TooLarge)?;
-        let layout = Layout::new(&survey, &overlay, page)?;
-        let roots = self.roots.iter().zip(root_types).map(|((name, &(at, shape)), of)| {
-            // SAFETY: as above.
-            let piece = unsafe { survey.piece_at(at, shape) };
-            let at = piece.map_or(0, |piece| {
-                let placement = overlay.placements[piece as usize];
-                layout.places[placement.block as usize] + placement.offset
-            });
-            Root { name: name.clone(), of, at }
-        });
-        let index = Index {
-            version: self.version,
-            types: survey.types.iter().map(|&shape| type_entry(shape)).collect(),
-            modules: survey.modules.iter().map(|&name| ModuleEntry { name: name.to_owned() }).collect(),
-            roots: roots.collect(),
-            runs: layout.runs.clone(),
-            names: names(&survey, &overlay, &layout),
-        }
-        .write();
-        let mut header = Header {
-            page: page.bytes(),
-            index: index.len(),
-            linked: layout.linked,
-            leaf: layout.leaf,
-            window: 0,
-            below: 0,
-            parent: None,
-            sites: survey.sites,
-            tag: 0,
-            digest: Digest::from_bytes([0; 32]),
-        };
-        header.fits()?;
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(header.len()).map_err(|_| ImageError::Memory { bytes: header.len() })?;
-        bytes.resize(header.len(), 0);
-        bytes[header.index_range()].copy_from_slice(&index);
-        let (front, marks) = bytes.split_at_mut(header.marks_range().start);
-        let code = &mut front[header.code_range()];
-        // SAFETY: what the roots lead to lives as long as the writer's `'a`.
-        let sites = unsafe { Copy::all(&survey, &overlay, &layout, code, marks) }?;
-
-        // The image's own tag is a function of its tables: of the names, types and sizes of all that is in it.
-        let [low, high, ..] = *blake3::hash(&index).as_bytes();
-        header.tag = Sites::set_tags(code, &sites, u16::from_le_bytes([low, high]));
-        let (linked, leaf) = code.split_at(layout.linked);
-        header.digest = format::contents(&index, linked, leaf, marks, &header);
-        header.window = format::slot(&header.digest, header.code())?;
-        format::move_marked(code, marks, header.window);
-        let written = header.write();
-        bytes[..written.len()].copy_from_slice(&written);
-        let report = WriteReport {
-            bytes: bytes.len(),
-            blocks: overlay.blocks.len(),
-            copied: survey.copied,
-            references: survey.references,
-            unset_links: survey.unset,
-            sites: survey.sites,
-            digest: header.digest,
-        };
-        Ok((bytes, report))
+        let footing = if self.is_layer { Footing::of(self.arena, page)? } else { Footing::ground() };
+        // SAFETY: roots are values of their types, which live as long as the writer's `'a`, and so does the arena.
+        unsafe { Built::new(self.arena, (footing, page), &self.version, &self.roots, self.window, &mut self.progress) }
     }
-}
-
-/// The alignment that an image has wherever it is mapped: the smallest page of all systems.
-const PAGE: usize = 4096;
-
-/// The names of the arena that go into the image.
-fn names(survey: &Survey<'_>, overlay: &Overlay, layout: &Layout) -> NameTable {
-    let names = survey.names().map(|(piece, text)| {
-        let placement = overlay.placements[piece];
-        (text, layout.places[placement.block as usize] + placement.offset)
-    });
-    let mut names: Vec<_> = names.collect();
-    names.sort_unstable();
-    names.dedup_by_key(|(text, _)| *text);
-    NameTable::new(&names)
-}
-
-fn type_entry(shape: &'static Shape) -> TypeEntry {
-    TypeEntry { name: shape.name().to_owned(), fingerprint: Fingerprint::of_shape(shape), size: shape.size() }
 }
 
 impl fmt::Debug for ImageWriter<'_> {
