@@ -3,7 +3,7 @@
 use crate::output::Folder;
 use crate::program::{self, Code, assert_is};
 use permacode::CodeArena;
-use permacode::image::{CacheOutcome, Cached, ImageCache, ImageError, ImageWriter, NotKept};
+use permacode::image::{CacheOutcome, Cached, Distrust, ImageCache, ImageError, ImageWriter, NotKept};
 use permacode_witness::filter::{self, When};
 use permacode_witness::{self as witness, Child, End, Stepped, namespace};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -214,6 +214,49 @@ fn a_folder_that_cannot_be_made_keeps_nothing_and_one_that_can_is_its_owners() {
     let made = folder.join("some/where");
     assert_eq!(open(&ImageCache::new(&made), "a").outcome, BUILT);
     assert_eq!(std::fs::metadata(&made).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn links_and_folders_in_the_place_of_files_are_not_followed() {
+    let folder = Folder::new("cache_links");
+    let cache = ImageCache::new(folder.path());
+    open(&cache, "a");
+    let (path, aside) = (only_image(&folder), folder.join(".aside"));
+    // An image by a link is replaced by one of its own, and what the link leads to stays.
+    std::fs::rename(&path, &aside).unwrap();
+    std::os::unix::fs::symlink(&aside, &path).unwrap();
+    let before = std::fs::metadata(&aside).unwrap().ino();
+    let CacheOutcome::Built { instead_of: Some(why), .. } = open(&cache, "a").outcome else { panic!() };
+    assert_eq!(why, ImageError::Untrusted(Distrust::SymbolicLink));
+    assert!(!std::fs::symlink_metadata(&path).unwrap().is_symlink());
+    assert_eq!(std::fs::metadata(&aside).unwrap().ino(), before);
+    // A folder cannot be replaced by a file.
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let cached = open(&cache, "a");
+    assert!(
+        matches!(
+            &cached.outcome,
+            CacheOutcome::NotKept(NotKept::Refused(ImageError::System { code: libc::EISDIR, .. }))
+        ),
+        "{}",
+        cached.outcome
+    );
+    assert_has(&cached, "a");
+    std::fs::remove_dir(&path).unwrap();
+    // A lock by a link would be made wherever that leads.
+    std::fs::remove_file(folder.join(".lock")).unwrap();
+    std::os::unix::fs::symlink(folder.join("elsewhere"), folder.join(".lock")).unwrap();
+    let cached = open(&cache, "a");
+    assert!(
+        matches!(
+            &cached.outcome,
+            CacheOutcome::NotKept(NotKept::Refused(ImageError::System { code: libc::ELOOP, .. }))
+        ),
+        "{}",
+        cached.outcome
+    );
+    assert!(!folder.join("elsewhere").exists());
 }
 
 #[test]
