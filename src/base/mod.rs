@@ -12,6 +12,10 @@ pub(crate) mod hash;
 pub(crate) mod otherwise;
 pub(crate) mod page;
 pub(crate) mod page_range;
-#[cfg(all(feature = "std", target_os = "linux", any(feature = "residency", not(any(miri, permacode_ordinary_pages)))))]
+#[cfg(all(
+    feature = "std",
+    target_os = "linux",
+    any(feature = "residency", feature = "image", not(any(miri, permacode_ordinary_pages)))
+))]
 pub(crate) mod path;
 pub(crate) mod plural;

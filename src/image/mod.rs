@@ -9,20 +9,26 @@
 //! | [`WriteProgress`], [`WritePhase`] | how far a writer has come |
 //! | [`Image`], [`ImageOptions`], [`CheckOptions`], [`Digest`] | a file with an image: opened, checked, verified |
 //! | [`CodeArena::root`](crate::CodeArena::root), [`NotShared`] | its values by name; why it is not shared as a whole |
+//! | [`ImageCache`], [`Cached`] | a folder of images that are built when they are first asked for |
 //! | [`Fingerprint`], [`Shape`] | whether two programs lay out a type alike; the description of a type |
 //! | [`ImageError`], [`TypeMismatch`], [`Distrust`] | why an image was not written, or is not used |
 // shape       what a type looks like, and who may ask
 // format      the bytes of a file
 // write       from an arena to an image
 // open        from an image to values
+// cache       a folder of images, which builds what is not there
+// embed       an image in the file of a program
 
 #[cfg(permacode_begin_with_image)]
 mod beginning;
+pub(crate) mod cache;
+pub(crate) mod embed;
 pub(crate) mod format;
 pub(crate) mod open;
 pub(crate) mod shape;
 pub(crate) mod write;
 
+pub use cache::{CacheOutcome, Cached, ImageCache, NotKept};
 pub use format::{Digest, Distrust, ImageError, TypeMismatch};
 pub use open::{CheckOptions, Image, ImageOptions, NotShared};
 #[doc(hidden)]

@@ -168,6 +168,12 @@ fn reached() -> Vec<&'static str> {
         // The names.
         with(|file| *file.buckets.last_mut().unwrap() = u32::MAX),
         with(|file| file.buckets[0] = 1),
+        with(|file| {
+            // Many in one bucket, of as many as so many names have.
+            file.names = vec![file.names[0]; 200];
+            file.buckets = vec![200; 256];
+            file.buckets[0] = 0;
+        }),
         with(|file| file.names[0].at = 0),
         with(|file| file.names[0].len = 0),
         with(|file| file.names[0].hash ^= 1),

@@ -3,8 +3,11 @@
 
 mod adversarial;
 mod arena;
+mod cache;
+mod cache_at_once;
 mod changed;
 mod checks;
+mod embedded;
 mod errors;
 mod fingerprints;
 mod hostile;

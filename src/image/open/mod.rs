@@ -38,6 +38,7 @@ mod prefix;
 mod source;
 mod trust;
 mod verify;
+mod whole;
 
 pub use check_options::CheckOptions;
 pub use image::Image;

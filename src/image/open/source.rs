@@ -135,7 +135,7 @@ impl Image {
     /// # Safety
     ///
     /// The `len` bytes of the file from `offset` on do not change, and none goes away, while this value and its clones live.
-    pub(super) unsafe fn new(file: File, offset: u64, len: u64, is_sealed: bool) -> Result<Self, ImageError> {
+    pub(in crate::image) unsafe fn new(file: File, offset: u64, len: u64, is_sealed: bool) -> Result<Self, ImageError> {
         let bytes = usize::try_from(len).map_err(|_| ImageError::TooLarge)?;
         if bytes < HEADER {
             return Err(ImageError::NoImage);

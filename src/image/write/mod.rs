@@ -35,6 +35,7 @@ mod survey;
 mod walk;
 mod writer;
 
+pub(in crate::image) use output::replace;
 pub use progress::{WritePhase, WriteProgress};
 pub use rebase::Rebase;
 pub use writer::{ImageWriter, WriteReport};

@@ -24,8 +24,11 @@ use std::path::{Path, PathBuf};
 /// Its owner may write, others may read.
 const MODE: u32 = 0o644;
 
-/// Puts what `write` writes into the place of the file at `path`.
-pub(super) fn replace(path: &Path, mut write: impl FnMut(&mut File) -> io::Result<()>) -> Result<(), ImageError> {
+/// Puts what `write` writes into the place of the file at `path`. It is called again if what it wrote to cannot be given a name.
+pub(in crate::image) fn replace(
+    path: &Path,
+    mut write: impl FnMut(&mut File) -> io::Result<()>,
+) -> Result<(), ImageError> {
     let failed = |call: &'static str| move |error: io::Error| ImageError::system(call, &error);
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
