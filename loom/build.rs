@@ -93,7 +93,7 @@ const SHARE: [Weaker; 3] = [
 
 fn main() {
     // A feature of the library, which its files that are included here ask for.
-    println!("cargo::rustc-check-cfg=cfg(feature, values(\"residency\"))");
+    println!("cargo::rustc-check-cfg=cfg(feature, values(\"residency\", \"image\"))");
     copies("handles/shared/gate", &GATE);
     copies("handles/shared/site_boards", &SITE_BOARDS);
     copies("code/arena/edges", &EDGES);

@@ -33,9 +33,10 @@ fn assert_linear(size: usize, make: fn(usize) -> Vec<u8>, work: fn(Image)) {
     let (small, large) = (make(size), make(4 * size));
     let grown = large.len() as f64 / small.len() as f64;
     assert!((2.0..5.0).contains(&grown), "the file grew {grown} times");
-    let (one, four) = (seconds(&small, work), seconds(&large, work));
-    // Twice for caches that four times the bytes do not fit.
-    assert!(four < 8.0 * one + 0.002, "{one} s, and {four} s for four times the size");
+    // Twice for caches that four times the bytes do not fit. What grows faster does so each time; another process's work does not.
+    let measured = [(); 4].map(|()| (seconds(&small, work), seconds(&large, work)));
+    let is_linear = |&(one, four): &(f64, f64)| four < 8.0 * one + 0.002;
+    assert!(measured.iter().any(is_linear), "seconds, and those for four times the size: {measured:?}");
 }
 
 /// An image of one root of a type.
