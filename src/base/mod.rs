@@ -5,6 +5,8 @@
 pub(crate) mod align;
 pub(crate) mod atomics;
 pub(crate) mod bits;
+#[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
+pub(crate) mod checksum;
 pub(crate) mod clock;
 pub(crate) mod cpu;
 pub(crate) mod end;

@@ -5,6 +5,7 @@ use super::digest::Digest;
 use super::error::ImageError;
 use super::scroll::{Reader, Writer};
 use crate::base::align;
+use crate::base::checksum::checksum;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -17,7 +18,7 @@ const FORMAT: u64 = 1;
 /// A number that reads otherwise on a machine of the other endianness.
 const ENDIANNESS: u64 = 0x0102_0304_0506_0708;
 /// Bytes of the check at the header's end.
-const CHECK: usize = 32;
+const CHECK: usize = 8;
 
 /// The sizes of a file's parts. Each begins where the one before it ends, the code with a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,8 +113,7 @@ impl Header {
         writer.bytes(self.parent.unwrap_or(Digest::NONE).as_bytes());
         let mut bytes = writer.finish();
         bytes.resize(HEADER - CHECK, 0);
-        let check = blake3::hash(&bytes);
-        bytes.extend_from_slice(check.as_bytes());
+        bytes.extend_from_slice(&checksum(0, &bytes).to_ne_bytes());
         bytes
     }
 
@@ -135,7 +135,7 @@ impl Header {
             return Err(ImageError::Word { expected: WORD as u64, found: word });
         }
         let (checked, check) = bytes.split_at(HEADER - CHECK);
-        if blake3::hash(checked).as_bytes() != check {
+        if checksum(0, checked).to_ne_bytes() != check {
             return Err(ImageError::Header("its check does not match"));
         }
         let mut size = || {

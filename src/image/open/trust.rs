@@ -19,13 +19,12 @@ pub(super) fn open(path: &Path, owners: &[u32]) -> Result<(File, u64), ImageErro
         _ => ImageError::system("opening the image", &error),
     })?;
     let metadata = metadata(&file)?;
-    // SAFETY: takes nothing, and cannot fail.
-    let user = unsafe { libc::geteuid() };
+    let owner = metadata.uid();
+    // SAFETY: takes nothing, and cannot fail. Asked last: it is a call.
+    let is_own = || owner == unsafe { libc::geteuid() };
     let distrust = match () {
         () if !metadata.file_type().is_file() => Some(Distrust::NotAFile),
-        () if ![user, 0].contains(&metadata.uid()) && !owners.contains(&metadata.uid()) => {
-            Some(Distrust::Owner { found: metadata.uid() })
-        }
+        () if owner != 0 && !owners.contains(&owner) && !is_own() => Some(Distrust::Owner { found: owner }),
         () if metadata.mode() & 0o022 != 0 => Some(Distrust::Writable { mode: metadata.mode() }),
         () => None,
     };
