@@ -88,13 +88,25 @@ pub(crate) fn sealed_file(
     bytes: usize,
     write: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>,
 ) -> std::io::Result<std::fs::File> {
-    memory_file::sealed_file(bytes, false, write).map_err(|error| std::io::Error::from_raw_os_error(error.code))
+    memory_file::sealed_file(bytes, false, write).map_err(|error| match error.code {
+        0 => std::io::Error::other(error),
+        code => std::io::Error::from_raw_os_error(code),
+    })
 }
 
 /// Opens a memory file anew so that it cannot be written to. Kernels before 6.7 map a sealed one by such a descriptor only.
 #[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
 pub(crate) fn read_only(file: &std::fs::File) -> Option<std::fs::File> {
     memory_file::read_only(file)
+}
+
+/// Returns `true` for a descriptor that cannot be written by.
+#[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
+pub(crate) fn is_read_only(file: &std::fs::File) -> bool {
+    use std::os::fd::AsRawFd;
+    // SAFETY: an open file; the command takes nothing and returns flags.
+    let flags = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETFL) };
+    flags >= 0 && flags & libc::O_ACCMODE == libc::O_RDONLY
 }
 
 /// Bytes of a page of the system.

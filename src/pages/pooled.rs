@@ -138,9 +138,20 @@ unsafe impl PageSource for PooledPages {
         if let Some(spare) = self.places.iter().find_map(|place| place.take_at(bytes, wish)) {
             return Ok(spare);
         }
-        let made = self.keep(|| SystemPages.reserve_near(bytes, wish), bytes);
-        // Under a limit, what is kept is all that there is.
-        made.or_else(|refused| self.places.iter().find_map(|place| place.take(bytes)).ok_or(refused))
+        match SystemPages.reserve_near(bytes, wish) {
+            // Somewhere else a spare is as good, and takes no place.
+            Ok(made) if made.addr().get() != wish => match self.places.iter().find_map(|place| place.take(bytes)) {
+                Some(spare) => {
+                    // SAFETY: reserved just now, and nobody's. A refusal leaves address space mapped that nobody uses.
+                    let _ = unsafe { SystemPages.release(made, bytes) };
+                    Ok(spare)
+                }
+                None => self.keep(|| Ok(made), bytes),
+            },
+            Ok(made) => self.keep(|| Ok(made), bytes),
+            // Under a limit, what is kept is all that there is.
+            Err(refused) => self.places.iter().find_map(|place| place.take(bytes)).ok_or(refused),
+        }
     }
 
     unsafe fn apply(&self, step: Step, at: NonNull<u8>, bytes: usize) -> Result<(), PageError> {

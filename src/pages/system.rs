@@ -85,14 +85,19 @@ impl SystemPages {
             return Ok(());
         }
         let refusal = refused(last_code());
-        // Kernels take away what was there before they find no memory for their own records. The place is taken again unless somebody else was
-        // first.
-        // SAFETY: a new mapping. The address is a wish, which replaces nothing.
+        // A kernel may take away what was there, and then find no memory for its own records.
+        let page = region::page::size();
+        // SAFETY: asks about the caller's range, and maps anew without replacing anything.
         unsafe {
-            let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_NORESERVE;
-            let again = libc::mmap(at.as_ptr().cast(), bytes, libc::PROT_NONE, flags, -1, 0);
-            if again != libc::MAP_FAILED && again != at.as_ptr().cast() {
-                libc::munmap(again, bytes);
+            let is_there =
+                |offset: usize| libc::mincore(at.as_ptr().add(offset).cast(), page, [0u8; 1].as_mut_ptr().cast()) == 0;
+            if !is_there(0) || !is_there(bytes - page) {
+                let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_NORESERVE;
+                let again = libc::mmap(at.as_ptr().cast(), bytes, libc::PROT_NONE, flags, -1, 0);
+                if again != at.as_ptr().cast() {
+                    // Somebody else's memory may lie in the middle of the reservation: whatever came next would be undefined.
+                    crate::base::end::process();
+                }
             }
         }
         Err(refusal)

@@ -132,6 +132,9 @@ pub struct SideTable<'a, T> {
     /// That of the image that the arena began with, in the sites there. The arena's if it began with none.
     #[cfg(feature = "image")]
     older_tag: u16,
+    /// The number of these.
+    #[cfg(feature = "image")]
+    older: usize,
     owns: PhantomData<T>,
 }
 
@@ -159,6 +162,8 @@ impl<'a, T: Entry> SideTable<'a, T> {
             tag: sites.tag(),
             #[cfg(feature = "image")]
             older_tag: sites.older_tag(),
+            #[cfg(feature = "image")]
+            older: sites.older(),
             owns: PhantomData,
         }
     }
@@ -167,7 +172,7 @@ impl<'a, T: Entry> SideTable<'a, T> {
     #[inline]
     fn is_own(&self, sites: Sites) -> bool {
         #[cfg(feature = "image")]
-        let is_older = sites.tag() == self.older_tag;
+        let is_older = sites.tag() == self.older_tag && sites.range().end <= self.older;
         #[cfg(not(feature = "image"))]
         let is_older = false;
         sites.tag() == self.tag || is_older

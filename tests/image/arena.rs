@@ -342,3 +342,88 @@ fn children_have_the_image_of_their_parent() {
         });
     }
 }
+
+// A file that is made of nothing but a header and tables would leave the first code pages of an arena without access.
+#[test]
+fn an_image_without_code_is_refused() {
+    let arena = CodeArena::new().unwrap();
+    let mut bytes = Vec::new();
+    ImageWriter::new(&arena).write_to(&mut bytes).unwrap();
+    let mut file = permacode_model::ImageFile::of(&bytes);
+    (file.linked, file.leaf) = (Vec::new(), Vec::new());
+    assert_eq!(Image::open_sealed(program::sealed(&file.bytes())).err(), Some(ImageError::Header("it has no code")));
+}
+
+// Addresses of runs are multiples of 4 KiB and their offsets: a source of smaller pages does not promise that.
+#[test]
+fn a_source_of_small_pages_has_an_image_at_a_multiple_of_its_alignment_or_none() {
+    #[derive(Permanent, Mappable)]
+    #[repr(align(1024))]
+    struct Wide(u8);
+    let arena = CodeArena::new().unwrap();
+    let loader = arena.load("m").unwrap();
+    let wide = loader.alloc(Wide(7)).unwrap();
+    loader.seal().unwrap();
+    let image = Image::open_sealed(ImageWriter::new(&arena).root("wide", wide).unwrap().seal().unwrap()).unwrap();
+    let image = image.check::<Wide>().unwrap();
+    for pages in [64, 256, 4096, 16 << 10, 64 << 10] {
+        let source = Arc::new(permacode_witness::PagesOf(pages));
+        match CodeArena::builder().image(&image).reservation(1 << 16).pages(source).build() {
+            Ok(arena) => {
+                let wide: &Wide = arena.root("wide").unwrap();
+                assert_eq!((std::ptr::from_ref(wide).addr() % 1024, wide.0), (0, 7), "{pages}");
+            }
+            Err(refused) => assert!(pages < 4096 && matches!(refused, Error::Pages(_)), "{pages}: {refused}"),
+        }
+    }
+}
+
+#[test]
+fn choices_count_in_any_order_and_the_last_image_counts() {
+    let (one, other) = (image("choices, one"), image("choices, other"));
+    let arena = CodeArena::builder().anywhere().image(&one).build().unwrap();
+    assert_eq!(arena.why_not_shared(), Some(&NotShared::Asked));
+    let arena = CodeArena::builder().image(&one).anywhere().image(&other).build().unwrap();
+    assert_eq!(arena.why_not_shared(), Some(&NotShared::Asked));
+    let arena = CodeArena::builder().image(&one).image(&other).build().unwrap();
+    assert_eq!(arena.why_not_shared(), None);
+    let elsewhere = arena.address_range().start;
+    assert_eq!(elsewhere, other.window());
+}
+
+#[test]
+fn what_was_asked_to_be_elsewhere_is_not_at_the_window_that_a_pool_kept() {
+    let image = image("elsewhere in a pool");
+    let pages = Arc::new(PooledPages::new(4).unwrap());
+    let builder = || CodeArena::builder().image(&image).reservation(1 << 20).pages(pages.clone());
+    let there = builder().build().unwrap();
+    assert_eq!((there.why_not_shared(), there.address_range().start), (None, image.window()));
+    drop(there);
+    let elsewhere = builder().anywhere().build().unwrap();
+    assert_eq!(elsewhere.why_not_shared(), Some(&NotShared::Asked));
+    assert!(!elsewhere.contains(image.window() as *const u8));
+}
+
+#[test]
+fn a_level_that_a_seal_is_to_reach_is_reached_by_what_was_copied() {
+    let image = image("a level");
+    let arena = CodeArena::builder().image(&image).anywhere().protection(Protection::SealedFile).strict().build();
+    let arena = arena.unwrap();
+    assert!(arena.modules().all(|module| module.protection() == Protection::SealedFile));
+    assert_is_function(&arena);
+}
+
+// A descriptor that could write would make pages that could be made writable.
+#[test]
+fn an_image_that_was_opened_for_writing_cannot_be_written_through_its_mapping() {
+    let folder = crate::output::Folder::new("opened_for_writing");
+    let path = folder.join("image");
+    std::fs::write(&path, program::image("for writing")).unwrap();
+    let file = std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    // SAFETY: nobody writes to it.
+    let arena = unsafe { Image::map_file(file, 0) }.unwrap().check::<Code<'_>>().unwrap().open().unwrap();
+    let page = arena.address_range().start & !4095;
+    // SAFETY: asks for a right, which is refused.
+    assert_ne!(unsafe { libc::mprotect(page as *mut _, 4096, libc::PROT_READ | libc::PROT_WRITE) }, 0);
+    assert_is(arena.root("main").unwrap(), "for writing");
+}

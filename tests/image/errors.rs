@@ -139,6 +139,7 @@ fn reached() -> Vec<&'static str> {
         with(|file| file.set_number(88, 1 << 16)),
         with(|file| file.set_number(128, 2)),
         with(|file| [(72, 100), (128, 1)].into_iter().for_each(|(at, number)| file.set_number(at, number))),
+        with(|file| (file.linked, file.leaf) = (Vec::new(), Vec::new())),
         // The index.
         reason(&behind),
         with_number(4096, u64::MAX),

@@ -278,3 +278,88 @@ fn links_that_are_not_set_are_counted_and_stay_so() {
     let late = function(&loader, "late", &[], None).unwrap();
     assert!(loader.link(&one.parent.get().unwrap().parent, late).is_err());
 }
+
+// soundness: what was proved of a layer was proved of it on one parent.
+#[test]
+fn a_layer_that_is_put_on_another_file_is_checked_anew() {
+    let bytes = write(&CodeArena::new().unwrap(), "library swapped", &[], false);
+    let library = image(&bytes).check::<Function<'_>>().unwrap();
+    let layer = write(&library.open().unwrap(), "layer", &["library swapped"], true);
+    let checked = image(&layer).on(&library).unwrap().check::<Function<'_>>().unwrap();
+    // The same digest in the header, and other contents.
+    let mut file = permacode_model::ImageFile::of(&bytes);
+    file.linked[..8].fill(0x55);
+    let evil = image(&file.bytes());
+    assert_eq!(evil.digest(), library.digest());
+    let swapped = checked.on(&evil).unwrap();
+    let arena = swapped.open().unwrap();
+    let root = |arena: &CodeArena| arena.root::<Function<'_>>("layer").map(|_| ());
+    assert_eq!(root(&arena), Err(ImageError::NotChecked { of: "Function" }));
+    assert!(matches!(swapped.check::<Function<'_>>(), Err(ImageError::BadValue { .. })));
+    // SAFETY: it was written right here; what was said of it is forgotten with the parent.
+    let trusted = unsafe { image(&layer).on(&library).unwrap().trust() }.on(&library).unwrap();
+    assert_eq!(root(&trusted.open().unwrap()), Err(ImageError::NotChecked { of: "Function" }));
+}
+
+#[derive(Permanent, Mappable)]
+#[repr(u8)]
+enum Const<'a> {
+    Function(&'a Function<'a>),
+    Text(&'a str),
+}
+
+#[derive(Permanent, Mappable)]
+struct Holder<'a> {
+    constants: &'a [Const<'a>],
+    text: Option<&'a &'a str>,
+}
+
+#[test]
+fn a_reference_into_a_variant_below_is_refused_when_the_layer_is_written() {
+    let arena = CodeArena::new().unwrap();
+    let loader = arena.load("library").unwrap();
+    let text = Const::Text(loader.intern("text").unwrap());
+    let constants = loader.alloc_slice_fill_iter([text, Const::Function(function(&loader, "f", &[], None).unwrap())]);
+    let below = loader.alloc(Holder { constants: constants.unwrap(), text: None }).unwrap();
+    loader.seal().unwrap();
+    let mut bytes = Vec::new();
+    ImageWriter::new(&arena).root("below", below).unwrap().write_to(&mut bytes).unwrap();
+    let arena = image(&bytes).check::<Holder<'_>>().unwrap().open().unwrap();
+    let below: &Holder<'_> = arena.root("below").unwrap();
+    let Const::Text(text) = &below.constants[0] else { panic!() };
+    let loader = arena.load("layer").unwrap();
+    let into_a_variant = loader.alloc(Holder { constants: &below.constants[1..], text: Some(text) }).unwrap();
+    let fine = loader.alloc(Holder { constants: &below.constants[1..], text: None }).unwrap();
+    loader.seal().unwrap();
+    let write = |root| {
+        let writer = ImageWriter::new(&arena).layer().unwrap().root("root", root).unwrap();
+        writer.write_to(&mut Vec::new()).map(|report| report.blocks)
+    };
+    assert_eq!(write(into_a_variant), Err(ImageError::Interior { of: "Const", to: "&str" }));
+    assert_eq!(write(fine), Ok(1));
+}
+
+#[test]
+fn a_proof_that_there_is_no_cycle_is_one_of_all_images_below() {
+    let [library, framework, program] = chain("acyclic");
+    let options = permacode::image::CheckOptions::new().acyclic();
+    let bytes = {
+        use std::os::fd::AsRawFd;
+        |image: &Image| std::fs::read(format!("/proc/self/fd/{}", image.file().as_raw_fd())).unwrap()
+    };
+    assert!(program.clone().check_with::<Function<'_>>(options).is_ok());
+    // The library's `calls` lead to itself.
+    let mut file = permacode_model::ImageFile::of(&bytes(&framework));
+    let own = file.below();
+    let calls = (0..file.linked.len()).step_by(8).find(|&at| {
+        let word = u64::from_ne_bytes(file.linked[at..at + 8].try_into().unwrap());
+        file.marks[at / 64] >> (at / 8 % 8) & 1 != 0 && word == library.window() as u64
+    });
+    let calls = calls.expect("a reference to the library's function");
+    file.linked[calls..calls + 8].copy_from_slice(&(library.window() as u64 + own).to_ne_bytes());
+    let ring = image(&file.bytes()).on(&library).unwrap().check::<Function<'_>>();
+    if let Ok(ring) = ring {
+        let on_ring = image(&bytes(&program)).on(&ring).unwrap();
+        assert!(matches!(on_ring.check_with::<Function<'_>>(options), Err(ImageError::Cycle { .. })));
+    }
+}

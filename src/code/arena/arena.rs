@@ -13,7 +13,7 @@
 
 use super::edges::Edges;
 use super::stats::CodeStats;
-use crate::code::store::{CodeStore, Ground, Prefix, Returns, StoreOptions};
+use crate::code::store::{CodeStore, Ground, Prefix, Protection, Returns, StoreOptions};
 use crate::code::value::{Name, SiteCounter, SitePool};
 use crate::error::Error;
 use core::alloc::Layout;
@@ -59,6 +59,13 @@ impl CodeArena {
     /// An empty arena, with so many bytes of code pages populated.
     pub(super) fn new_in(ground: Ground, options: StoreOptions, prefault: usize) -> Result<Self, Error> {
         let store = CodeStore::new(ground, options);
+        if options.level >= Protection::SealedFile {
+            // As a seal does: what an image was copied to is to reach the level too.
+            let replaced = store.prefix().map_or(Ok(()), |prefix| store.pages().replace_prefix(prefix));
+            if options.strict {
+                replaced?;
+            }
+        }
         let home = store.claim_record(Layout::new::<Self>())?.cast();
         store.prefault(prefault)?;
         Ok(Self { edges: Edges::new(), store, home })

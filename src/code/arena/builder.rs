@@ -36,6 +36,7 @@ pub struct CodeArenaBuilder {
     huge: bool,
     source: Source,
     preface: Option<Arc<dyn Preface>>,
+    is_elsewhere: bool,
 }
 
 impl CodeArena {
@@ -90,6 +91,7 @@ impl CodeArenaBuilder {
             preface: None,
             #[cfg(permacode_begin_with_image)]
             preface: BEGINNING.get().and_then(|beginning| beginning()),
+            is_elsewhere: false,
         }
     }
 
@@ -252,7 +254,7 @@ impl CodeArenaBuilder {
     /// Has that code lie anywhere but where it wishes to.
     #[cfg_attr(not(all(feature = "image", target_os = "linux", target_pointer_width = "64")), allow(dead_code))]
     pub(crate) fn preface_elsewhere(mut self) -> Self {
-        self.preface = self.preface.map(|preface| preface.elsewhere());
+        self.is_elsewhere = true;
         self
     }
 
@@ -271,7 +273,10 @@ impl CodeArenaBuilder {
     /// let refused = CodeArena::builder().reservation(usize::MAX).build();
     /// assert!(matches!(refused, Err(Error::TooLarge { len: usize::MAX, .. })));
     /// ```
-    pub fn build(self) -> Result<CodeArena, Error> {
+    pub fn build(mut self) -> Result<CodeArena, Error> {
+        if self.is_elsewhere {
+            self.preface = self.preface.map(|preface| preface.elsewhere());
+        }
         let ground = match self.reservation {
             Some(bytes) => self.ground(bytes)?,
             None => {
@@ -300,7 +305,8 @@ impl CodeArenaBuilder {
 
     /// As [`ground`](Self::ground), or smaller where that lets a prefix lie where it wishes to: something may lie close behind it.
     fn ground_or_smaller(&self, bytes: usize) -> Result<Ground, Error> {
-        if let Some(preface) = &self.preface {
+        // A source of the user's own may keep what is tried.
+        if let (Some(preface), Source::Default) = (&self.preface, &self.source) {
             let mut size = bytes;
             while size >= RESERVATION.least {
                 if let Some(ground) = Ground::at_wish(self.source.clone(), self.plan(size)?, &**preface)? {

@@ -110,7 +110,7 @@ impl<'a> Module<'a> {
         self.arena.store().prefix().map_or(("", 0), |prefix| prefix.module(number))
     }
 
-    /// Returns the name given to [`CodeArena::load`]. Costs nothing.
+    /// Returns the name given to [`CodeArena::load`]. Costs nothing; of an image's module a look into its tables.
     ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;

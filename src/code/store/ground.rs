@@ -29,7 +29,12 @@ impl Ground {
     pub(in crate::code) fn with_prefix(source: Source, plan: StorePlan, preface: &dyn Preface) -> Result<Self, Error> {
         let reservation = match wish(plan, preface) {
             Some(wish) => Reservation::near(source, plan.len, wish)?,
-            None => Reservation::new(source, plan.len)?,
+            None => {
+                let first = Reservation::new(source.clone(), plan.len)?;
+                let code = first.base().addr().get().wrapping_add(plan.first());
+                // A source that keeps reservations may have one there. It is held while another one is made.
+                if preface.shuns() == Some(code) { Reservation::new(source, plan.len)? } else { first }
+            }
         };
         Self::place(reservation, plan, preface)
     }
@@ -51,8 +56,10 @@ impl Ground {
     fn place(reservation: Reservation<Sealable>, plan: StorePlan, preface: &dyn Preface) -> Result<Self, Error> {
         let first = plan.first();
         let prefix = preface.place(&reservation, first..plan.start)?;
+        // Without any bytes of a prefix the first code pages follow.
+        let ready = CodePages::ready(&reservation, plan);
         // SAFETY: whole pages of a reservation with which nothing was done but for what lies behind them.
-        unsafe { reservation.apply(Step::Commit, 0..first) }?;
+        unsafe { reservation.apply(Step::Commit, 0..first + ready) }?;
         Ok(Self { reservation, plan, prefix: Some(prefix) })
     }
 

@@ -37,6 +37,9 @@ pub(crate) unsafe trait Preface: Send + Sync + UnwindSafe + RefUnwindSafe {
     /// The address that its first byte should have.
     fn wish(&self) -> Option<usize>;
 
+    /// The address that its first byte must not have, if it is to lie elsewhere.
+    fn shuns(&self) -> Option<usize>;
+
     /// The same code, without such a wish.
     fn elsewhere(&self) -> Arc<dyn Preface>;
 
@@ -127,19 +130,24 @@ impl CodePages {
         })
     }
 
-    /// Fixes the parts of a prefix.
+    /// Replaces the parts of a prefix that are copies, and fixes all.
     ///
     /// # Safety
     ///
     /// The reservation is never released.
     pub(in crate::code) unsafe fn fix_prefix(&self, prefix: &dyn Prefix) -> Result<(), PageError> {
+        let replaced = self.replace_prefix(prefix);
         let loose = prefix.parts().iter().filter(|part| part.level() < Protection::Fixed);
-        self.each_part(loose, |part| {
+        let fixed = self.each_part(loose, |part| {
             // SAFETY: sealed pages; the caller's promise.
             unsafe { self.apply_to_prefix(Step::Fix, part.range()) }?;
-            part.raise(Protection::Fixed);
+            // A file that is not sealed can change, however its mapping is fixed.
+            if part.level() == Protection::SealedFile {
+                part.raise(Protection::Fixed);
+            }
             Ok(())
-        })
+        });
+        replaced.and(fixed)
     }
 
     fn each_part<'p>(

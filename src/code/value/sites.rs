@@ -131,18 +131,24 @@ pub(crate) struct SiteCounter {
     /// That of the numbers below the first: of code that the arena began with. The arena's own if it began with none.
     #[cfg_attr(not(feature = "image"), allow(dead_code))]
     older: u16,
+    /// The numbers below this one have the older tag.
+    #[cfg_attr(not(feature = "image"), allow(dead_code))]
+    first: u32,
 }
 
 impl SiteCounter {
     /// A counter whose tag differs from those of the 32,767 arenas made before.
     pub(in crate::code) fn new(birth: Birth) -> Self {
         let tag = birth.low_bits() << 1;
-        Self { next: AtomicU32::new(0), tag, older: tag }
+        Self { next: AtomicU32::new(0), tag, older: tag, first: 0 }
     }
 
     /// A counter behind so many numbers, which have a tag of their own.
     pub(in crate::code) fn behind(birth: Birth, (first, older): (u32, u16)) -> Self {
-        Self { next: AtomicU32::new(first), tag: birth.low_bits() << 1, older: older & !TRANSIENT }
+        let (own, older) = (birth.low_bits() << 1, older & !TRANSIENT);
+        // Of two alike, the arena takes the next.
+        let tag = if own == older { own.wrapping_add(2) } else { own };
+        Self { next: AtomicU32::new(first), tag, older, first }
     }
 
     pub(crate) fn take(&self, asked: usize) -> Result<Sites, Error> {
@@ -170,6 +176,12 @@ impl SiteCounter {
         self.tag
     }
 
+    /// The numbers of the sites that the arena began with.
+    #[cfg_attr(not(feature = "image"), allow(dead_code))]
+    pub(crate) fn older(&self) -> usize {
+        self.first as usize
+    }
+
     /// The tag of the sites that the arena began with; its own if there were none.
     #[cfg_attr(not(feature = "image"), allow(dead_code))]
     pub(crate) fn older_tag(&self) -> u16 {
@@ -187,7 +199,7 @@ mod tests {
 
     #[test]
     fn too_many_sites_are_refused_and_none_are_lost() {
-        let counter = SiteCounter { next: AtomicU32::new(u32::MAX - 10), tag: 6, older: 6 };
+        let counter = SiteCounter { next: AtomicU32::new(u32::MAX - 10), tag: 6, older: 6, first: 0 };
         assert_eq!(counter.take(70_000), Err(Error::Sites { asked: 70_000, left: 10 }));
         assert_eq!(counter.take(11), Err(Error::Sites { asked: 11, left: 10 }));
         assert_eq!(counter.take(10).map(|sites| sites.len()), Ok(10));
@@ -197,7 +209,7 @@ mod tests {
 
     #[test]
     fn too_many_numbers_for_later_are_refused_and_none_are_lost() {
-        let counter = SiteCounter { next: AtomicU32::new(u32::MAX - 10), tag: 6, older: 6 };
+        let counter = SiteCounter { next: AtomicU32::new(u32::MAX - 10), tag: 6, older: 6, first: 0 };
         for asked in [11, u32::MAX as usize, usize::MAX] {
             assert_eq!(counter.number(asked), Err(Error::Sites { asked, left: 10 }));
         }

@@ -72,6 +72,8 @@ pub(in crate::image) struct Contents<'b> {
     pub(in crate::image) base: usize,
     /// The image that it stands on, and the bytes of code below it.
     pub(in crate::image) below: (Option<Digest>, usize),
+    /// The number of its sites, and their tag.
+    pub(in crate::image) sites: (u64, u16),
 }
 
 impl Contents<'_> {
@@ -80,7 +82,7 @@ impl Contents<'_> {
     /// The halves come first: they are whole pages, and the hash is fast where its steps lie at multiples of their own size. The sizes of all
     /// parts come last, so none can be taken for another.
     pub(in crate::image) fn digest(&self, mut show: impl FnMut(usize)) -> Digest {
-        let Self { index, linked, leaf, marks, base, below: (parent, below) } = *self;
+        let Self { index, linked, leaf, marks, base, below: (parent, below), sites } = *self;
         let (mut hasher, mut buffer, mut done) = (blake3::Hasher::new(), [0; STEP], 0);
         let mut add = |bytes: &[u8]| {
             hasher.update(bytes);
@@ -99,6 +101,7 @@ impl Contents<'_> {
         }
         [leaf, marks, index].into_iter().flat_map(|part| part.chunks(STEP)).for_each(&mut add);
         [index, linked, leaf, marks].into_iter().for_each(|part| add(&(part.len() as u64).to_ne_bytes()));
+        [sites.0, sites.1.into()].into_iter().for_each(|number| add(&number.to_ne_bytes()));
         if let Some(parent) = parent {
             add(parent.as_bytes());
             add(&(below as u64).to_ne_bytes());
@@ -138,14 +141,22 @@ mod tests {
             moved[word * WORD..][..WORD].copy_from_slice(&(word * 100 + 0x4000_0000).to_ne_bytes());
         });
         let contents = |index: &[u8], linked: &[u8], leaf: &[u8], base| {
-            Contents { index, linked, leaf, marks: &marks, base, below: (None, 0) }.digest(|_| ())
+            Contents { index, linked, leaf, marks: &marks, base, below: (None, 0), sites: (0, 0) }.digest(|_| ())
         };
         let at_zero = contents(b"index", &linked, b"leaf", 0);
         assert_eq!(contents(b"index", &moved, b"leaf", 0x4000_0000), at_zero);
         assert_ne!(contents(b"index", &moved, b"leaf", 0), at_zero);
         assert_ne!(contents(b"indes", &linked, b"leaf", 0), at_zero);
         assert_ne!(contents(b"index", &linked, b"leag", 0), at_zero);
-        let below = |below| Contents { index: b"index", linked: &linked, leaf: b"leaf", marks: &marks, base: 0, below };
+        let below = |below| Contents {
+            index: b"index",
+            linked: &linked,
+            leaf: b"leaf",
+            marks: &marks,
+            base: 0,
+            below,
+            sites: (0, 0),
+        };
         assert_ne!(below((Some(at_zero), 4096)).digest(|_| ()), at_zero);
         assert_ne!(below((Some(at_zero), 4096)).digest(|_| ()), below((Some(at_zero), 8192)).digest(|_| ()));
         // A byte that goes from one part to another.

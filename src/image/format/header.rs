@@ -166,6 +166,12 @@ impl Header {
         if [linked, leaf, window, below].iter().any(|part| part % page != 0) || window <= below {
             return Err(ImageError::Header("its code does not begin and end with a page"));
         }
+        if header.code() == 0 {
+            return Err(ImageError::Header("it has no code"));
+        }
+        if header.tag & 1 != 0 {
+            return Err(ImageError::Header("its sites have no such tag"));
+        }
         if header.sites > u64::from(u32::MAX) {
             return Err(ImageError::Header("it has more sites than an arena"));
         }

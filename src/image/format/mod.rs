@@ -39,7 +39,7 @@ pub(in crate::image) use index::{Index, ModuleEntry, Root, Run, TypeEntry};
 pub use mismatch::TypeMismatch;
 pub(in crate::image) use names::{MOST_OF_BUCKET, NameTable};
 pub(in crate::image) use tables::{TablePlaces, Tables};
-pub(in crate::image) use window::{chosen, slot};
+pub(in crate::image) use window::{chosen, may_lie, slot};
 
 /// Bytes of an address.
 pub(in crate::image) const WORD: usize = size_of::<usize>();

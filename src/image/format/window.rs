@@ -28,10 +28,14 @@ pub(in crate::image) fn slot(digest: &Digest, code: usize) -> Result<usize, Imag
     Ok(WINDOWS.start + (u64::from_le_bytes([a, b, c, d, e, f, g, h]) % slots) as usize * STEP)
 }
 
+/// Returns `true` for an address at which so many bytes of code may lie.
+pub(in crate::image) fn may_lie(base: usize, code: usize) -> bool {
+    base >= WINDOWS.start && base.checked_add(code).is_some_and(|end| end <= WINDOWS.end)
+}
+
 /// The window that was asked for, if `code` bytes can lie there.
 pub(in crate::image) fn chosen(window: usize, code: usize) -> Result<usize, ImageError> {
-    let end = window.checked_add(code);
-    if window % ALIGN == 0 && window >= WINDOWS.start && end.is_some_and(|end| end <= WINDOWS.end) {
+    if window % ALIGN == 0 && may_lie(window, code) {
         Ok(window)
     } else {
         Err(ImageError::Window { asked: window, from: WINDOWS.start, to: WINDOWS.end, align: ALIGN })

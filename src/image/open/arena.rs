@@ -25,11 +25,15 @@ impl CodeArenaBuilder {
     /// - The address space for its code comes on top of the [reservation](Self::reservation), and does not count towards the
     ///   [limit](Self::limit).
     /// - [`CodeArena::harden`] replaces what was copied. What maps a file is as hard to change as that: nobody can make such pages writable.
+    /// - Something may lie close behind the window. Then an arena whose size was not chosen has less room for further code, and the image is shared.
+    /// - A [source of pages](Self::pages) has pages of 4 KiB or more.
+    ///
+    /// Called twice, the last image counts.
     ///
     /// # Cost
     ///
-    /// Three system calls in all for the arena: it is reserved, the image is mapped, and room for records is made writable. Elsewhere two more,
-    /// and a copy of the half that has references.
+    /// Three system calls in all for the arena: it is reserved, the image is mapped, and room for records is made writable. Each image below is
+    /// one more. Elsewhere it is a few more, up to two for each size that is tried, and a copy of the half that has references.
     ///
     /// ```
     /// use permacode::{CodeArena, image::{Image, ImageWriter}};
@@ -156,6 +160,16 @@ impl CodeArena {
     pub(in crate::image) fn image_below(&self) -> Option<(usize, &Header)> {
         let front = self.front()?;
         Some((front.place(0).addr().get(), &front.layers.last()?.source.header))
+    }
+
+    /// The run at a place of the images that the arena began with. It has the fingerprint of its type, and its bytes before and behind the place.
+    pub(in crate::image) fn run_below(&self, place: usize) -> Option<(Fingerprint, usize, usize)> {
+        let layers = &self.front()?.layers;
+        let layer = layers.iter().rev().find(|layer| layer.source.header.below <= place)?;
+        let (source, at) = (&layer.source, place - layer.source.header.below);
+        let (run, _) = source.tables().run_at(&source.index.types, at)?;
+        let end = run.bytes(&source.index.types).end;
+        Some((source.index.types.get(run.of as usize)?.fingerprint, at - run.start, end - at))
     }
 
     fn front(&self) -> Option<&Front> {

@@ -87,6 +87,8 @@ pub(super) struct Source {
     pub(super) bytes: FileBytes,
     /// `true` for a memory file that nobody can change.
     pub(super) is_sealed: bool,
+    /// `true` if the descriptor cannot write. Else pages that map it could be made writable, and old kernels refuse to map a sealed file by it.
+    pub(super) is_mappable: bool,
 }
 
 impl Source {
@@ -176,7 +178,8 @@ impl Image {
         self.stands()?;
         // Those below first: what this one leads to there is proved then.
         let parent = match self.parent.clone() {
-            Some(parent) if parent.is_known(shape)? => Some(parent),
+            // A proof that there is no cycle is one of each image.
+            Some(parent) if !options.acyclic && parent.is_known(shape)? => Some(parent),
             Some(parent) => Some(Arc::new(Self::clone(&parent).check_shape(shape, options)?)),
             None => None,
         };
@@ -204,7 +207,8 @@ impl Image {
     /// Returns `true` if there is nothing to be checked for a type: somebody has vouched for it, or all that it leads to was checked.
     fn is_known(&self, shape: &'static Shape) -> Result<bool, ImageError> {
         let (before, after) = (self.known_types(None)?.shapes.len(), self.known_types(Some(shape))?.shapes.len());
-        Ok(matches!(self.values, Values::Trusted) || before == after && before != 0)
+        let here = matches!(self.values, Values::Trusted) || before == after && before != 0;
+        Ok(here && self.parent.as_ref().map_or(Ok(true), |parent| parent.is_known(shape))?)
     }
 
     /// Checks the values of types, but for those that were checked.
@@ -246,6 +250,9 @@ impl Image {
     /// by its digest. It is checked and opened with it, and [`check`](Self::check) checks both. An arena that begins with it begins with all
     /// images of the chain, one behind the other.
     ///
+    /// Call it before `check` or [`trust`](Self::trust): what was said of the image before is forgotten. The digest is what the parent's header
+    /// says. If that counts, [`verify`](Self::verify) the parent first.
+    ///
     /// # Errors
     ///
     /// [`ImageError::Parent`] if it stands on another image, or on none.
@@ -283,7 +290,8 @@ impl Image {
         if align::align_up(end, own.page) != Some(own.below) || own.sites < below.sites || own.tag != below.tag {
             return Err(ImageError::Header("it does not fit the image that it stands on"));
         }
-        Ok(Self { parent: Some(Arc::new(parent.clone())), ..self })
+        // What was said of the image was said of it on another one, or on none.
+        Ok(Self { parent: Some(Arc::new(parent.clone())), values: Values::Checked(Arc::from([])), ..self })
     }
 
     /// Checks that the image has what it stands on.
@@ -362,8 +370,8 @@ impl Image {
         let [index, linked, leaf, marks] =
             [header.index_range(), header.linked_range(), header.leaf_range(), header.marks_range()]
                 .map(|range| bytes.part(range));
-        let below = (header.parent, header.below);
-        let found = Contents { index, linked, leaf, marks, base: header.base(), below }.digest(|_| ());
+        let (below, sites) = ((header.parent, header.below), (header.sites, header.tag));
+        let found = Contents { index, linked, leaf, marks, base: header.base(), below, sites }.digest(|_| ());
         if found == expected { Ok(()) } else { Err(ImageError::Digest { expected, found }) }
     }
 

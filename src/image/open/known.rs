@@ -19,6 +19,8 @@ pub(super) struct KnownTypes {
     pub(super) shapes: Vec<(u32, &'static Shape)>,
     /// The types that were learnt, and that the file may not have.
     pub(super) asked: Vec<&'static Shape>,
+    /// All types that were met.
+    seen: HashSet<TypeId>,
     /// The number that a type of this program has in the file.
     numbers: HashMap<TypeId, u32>,
     /// The description of each type of the file that the program knows.
@@ -28,14 +30,16 @@ pub(super) struct KnownTypes {
 impl KnownTypes {
     pub(super) fn new(index: &Index) -> Self {
         let of_file = index.types.iter().map(|_| None).collect();
-        Self { shapes: Vec::new(), asked: Vec::new(), numbers: HashMap::new(), of_file }
+        Self { shapes: Vec::new(), asked: Vec::new(), seen: HashSet::new(), numbers: HashMap::new(), of_file }
     }
 
     /// Finds the types that a type leads to among those of the file.
     pub(super) fn learn(&mut self, shape: &'static Shape, index: &Index) -> Result<(), ImageError> {
         self.asked.push(shape);
+        if !self.seen.insert(shape.id()) {
+            return Ok(());
+        }
         let mut stack = alloc::vec![shape];
-        let mut seen = HashSet::from([shape.id()]);
         while let Some(shape) = stack.pop() {
             if let Kind::Array { element, .. } = shape.kind {
                 // Runs are of what arrays are made of.
@@ -56,6 +60,7 @@ impl KnownTypes {
                 });
                 self.of_file[number as usize].get_or_insert(shape);
             }
+            let seen = &mut self.seen;
             shape.each_target(&mut |target| {
                 if seen.insert(target.id()) {
                     stack.push(target);

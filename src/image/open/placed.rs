@@ -13,8 +13,8 @@
 use super::image::Layer;
 use super::neighbours;
 use crate::code::{PrefixPart, Protection};
-use crate::error::{Error, PageError};
-use crate::image::format::move_marked;
+use crate::error::{Error, PageCall, PageError};
+use crate::image::format::{HEADER, move_marked};
 use crate::pages::{Reservation, Sealable, Step};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -35,6 +35,11 @@ pub enum NotShared {
         /// The mapping that lies there, or where the arena's further code would lie, as `/proc/self/maps` has it. `None` if that cannot be read,
         /// or if the source of pages hears no [wishes](crate::pages::PageSource::reserve_near).
         by: Option<String>,
+    },
+    /// It was written for an address at which images do not lie on this processor.
+    NoWindow {
+        /// The first address that it was written for.
+        window: usize,
     },
     /// An image that this one stands on was [written for another window](crate::image::Image::rebase) than this one was.
     ParentElsewhere {
@@ -64,6 +69,9 @@ impl fmt::Display for NotShared {
             Self::WindowTaken { window, by: None } => {
                 write!(f, "the image was written for {window:#x}, where something else lies")
             }
+            Self::NoWindow { window } => {
+                write!(f, "the image was written for {window:#x}, where none lies on this processor: write it here")
+            }
             Self::ParentElsewhere { parent, expected } => write!(
                 f,
                 "the image stands on one that was written for {parent:#x}, and expects it at {expected:#x}: write both for one window"
@@ -74,6 +82,16 @@ impl fmt::Display for NotShared {
             Self::NotMappable(refusal) => write!(f, "the file cannot be mapped here: {refusal}"),
         }
     }
+}
+
+/// The place that images wish for.
+#[derive(Clone, Copy)]
+pub(super) enum Wish {
+    /// Anywhere but where they were written for.
+    None,
+    At(usize),
+    /// They were written for this address, where no image lies.
+    Outside(usize),
 }
 
 /// Images in a range of a reservation, while they are put there.
@@ -92,19 +110,32 @@ impl<'r> Placing<'r> {
         reservation: &'r Reservation<Sealable>,
         range: Range<usize>,
         layers: &[Layer],
-        wish: Option<usize>,
+        wish: Wish,
     ) -> Result<Self, Error> {
         // SAFETY: the range lies in the reservation.
         let address = unsafe { reservation.at(range.start) }.addr().get();
         let mut this = Self { reservation, range, address, parts: Vec::new(), why_not_shared: None };
+        if address % HEADER != 0 {
+            // Runs are aligned from there on. A source of smaller pages promises no more than these.
+            let refusal = PageError { call: PageCall::MapFile, bytes: this.range.len(), code: 0 };
+            return Err(Error::Pages(refusal));
+        }
         let here = reservation.page().bytes();
         if let Some(there) = layers.iter().map(|layer| layer.source.header.page).find(|there| there % here != 0) {
             this.note(NotShared::LargerPages { here, there });
             this.copy_all(layers)?;
             return Ok(this);
         }
+        let mut end = 0;
         for layer in layers {
+            // The pages of a layer may be larger than those of its parent.
+            if layer.source.header.below > end {
+                let gap = end..layer.source.header.below;
+                this.commit(&gap)?;
+                this.seal(gap)?;
+            }
             this.place(layer, wish)?;
+            end = layer.source.header.below + layer.source.header.code();
         }
         Ok(this)
     }
@@ -113,7 +144,7 @@ impl<'r> Placing<'r> {
         self.why_not_shared.get_or_insert(why);
     }
 
-    fn place(&mut self, layer: &Layer, wish: Option<usize>) -> Result<(), Error> {
+    fn place(&mut self, layer: &Layer, wish: Wish) -> Result<(), Error> {
         let header = &layer.source.header;
         let linked = header.below..header.below + header.linked;
         let leaf = linked.end..linked.end + header.leaf;
@@ -124,17 +155,21 @@ impl<'r> Placing<'r> {
                 Err(refusal) => self.copy_halves(layer, refusal),
             };
         }
-        self.note(match wish {
-            None => NotShared::Asked,
-            Some(wish) if wish != base => NotShared::ParentElsewhere { parent: wish, expected: base },
-            Some(wish) => {
+        let why = || match wish {
+            Wish::None => NotShared::Asked,
+            Wish::Outside(window) => NotShared::NoWindow { window },
+            Wish::At(wish) if wish != base => NotShared::ParentElsewhere { parent: wish, expected: base },
+            Wish::At(wish) => {
                 // The image itself, and all that the arena reserves around it.
                 let start = wish.saturating_sub(self.range.start);
                 let around = start..start.saturating_add(self.reservation.len());
                 let by = neighbours::within(wish..wish + self.range.len()).or_else(|| neighbours::within(around));
                 NotShared::WindowTaken { window: wish, by }
             }
-        });
+        };
+        if self.why_not_shared.is_none() {
+            self.why_not_shared = Some(why());
+        }
         match self.share(layer, leaf, header.leaf_range().start) {
             Ok(()) => self.copy(layer, linked, header.linked_range()),
             Err(refusal) => self.copy_halves(layer, refusal),
@@ -153,6 +188,9 @@ impl<'r> Placing<'r> {
             return Ok(());
         }
         let source = &layer.source;
+        if !source.is_mappable {
+            return Err(PageError { call: PageCall::MapFile, bytes: part.len(), code: libc::EACCES });
+        }
         let step = Step::MapFile { file: source.file.as_raw_fd(), offset: source.offset + from as u64 };
         // SAFETY: within the range, with which nothing was done and to which nobody refers. The file is open, as long as the bytes that were
         // mapped of it to read its header, and by the promise of its source no byte changes or goes away.

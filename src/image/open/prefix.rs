@@ -8,9 +8,10 @@
 //! Nothing is built when an arena is made, whatever the size of the image. Each question is answered by a look into the mapped tables.
 
 use super::image::{Image, Layer};
-use super::placed::{NotShared, Placing};
+use super::placed::{NotShared, Placing, Wish};
 use crate::code::{Preface, Prefix, PrefixPart, PrefixPlaced};
 use crate::error::Error;
+use crate::image::format;
 use crate::pages::{Reservation, Sealable};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -33,6 +34,14 @@ impl Foreword {
     }
 }
 
+impl Foreword {
+    fn place_of_wish(&self) -> Wish {
+        let Some(oldest) = self.layers.first().filter(|_| self.is_at_window) else { return Wish::None };
+        let base = oldest.source.header.base();
+        if format::may_lie(base, self.bytes()) { Wish::At(base) } else { Wish::Outside(base) }
+    }
+}
+
 // SAFETY: what is placed is a `Front`.
 unsafe impl Preface for Foreword {
     fn bytes(&self) -> usize {
@@ -40,8 +49,14 @@ unsafe impl Preface for Foreword {
     }
 
     fn wish(&self) -> Option<usize> {
-        let oldest = self.layers.first().filter(|_| self.is_at_window)?;
-        Some(oldest.source.header.base())
+        match self.place_of_wish() {
+            Wish::At(base) => Some(base),
+            Wish::None | Wish::Outside(_) => None,
+        }
+    }
+
+    fn shuns(&self) -> Option<usize> {
+        self.layers.first().filter(|_| !self.is_at_window).map(|oldest| oldest.source.header.base())
     }
 
     fn elsewhere(&self) -> Arc<dyn Preface> {
@@ -54,7 +69,8 @@ unsafe impl Preface for Foreword {
         }
         // SAFETY: the range lies in the reservation.
         let at = unsafe { reservation.at(range.start) };
-        let Placing { parts, why_not_shared, .. } = Placing::new(reservation, range, &self.layers, self.wish())?;
+        let Placing { parts, why_not_shared, .. } =
+            Placing::new(reservation, range, &self.layers, self.place_of_wish())?;
         let modules = self.layers.iter().map(|layer| layer.source.tables().modules());
         let modules = modules.scan(0u32, |all, of| {
             *all = all.saturating_add(of);

@@ -60,7 +60,6 @@ impl Image {
         if seals < 0 || seals & SEALS != SEALS {
             return Err(ImageError::NotSealed);
         }
-        let file = pages::read_only(&file).unwrap_or(file);
         let len = trust::len(&file)?;
         // SAFETY: the kernel keeps the seals for as long as the file is there: no byte changes, and none goes away.
         unsafe { Self::new(file, 0, len, true) }
@@ -140,6 +139,10 @@ impl Image {
         if bytes < HEADER {
             return Err(ImageError::NoImage);
         }
+        let (file, is_mappable) = match pages::is_read_only(&file) {
+            true => (file, true),
+            false => pages::read_only(&file).map_or((file, false), |file| (file, true)),
+        };
         // SAFETY: the caller's promise.
         let bytes = unsafe { FileBytes::new(&file, offset, bytes) }?;
         let front = bytes.first_chunk().ok_or(ImageError::NoImage)?;
@@ -149,7 +152,7 @@ impl Image {
         if behind.iter().any(|&byte| byte != 0) {
             return Err(ImageError::Index("something lies behind it"));
         }
-        let source = Source { file, offset, header, index, places, bytes, is_sealed };
+        let source = Source { file, offset, header, index, places, bytes, is_sealed, is_mappable };
         Ok(Self { source: Arc::new(source), values: Values::Checked(Arc::from([])), parent: None })
     }
 }

@@ -14,7 +14,7 @@ pub(super) fn open(path: &Path, owners: &[u32]) -> Result<(File, u64), ImageErro
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
     let file = file.map_err(|error| match error.raw_os_error() {
-        Some(libc::ELOOP) => ImageError::Untrusted(Distrust::SymbolicLink),
+        Some(libc::ELOOP) if path.is_symlink() => ImageError::Untrusted(Distrust::SymbolicLink),
         Some(libc::ENXIO) => ImageError::Untrusted(Distrust::NotAFile),
         _ => ImageError::system("opening the image", &error),
     })?;

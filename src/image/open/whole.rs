@@ -5,6 +5,7 @@ use super::image::{Image, Values};
 use crate::image::format::{ImageError, TypeMismatch};
 use crate::image::shape::{Fingerprint, Mappable};
 use alloc::boxed::Box;
+use std::collections::HashSet;
 
 impl Image {
     /// All bytes of the file.
@@ -17,7 +18,8 @@ impl Image {
         let Values::Checked(shapes) = &self.values else { return Ok(()) };
         let index = &self.source.index;
         let mut of_root = index.roots.iter().map(|root| &index.types[root.of as usize]);
-        let is_covered = |fingerprint| shapes.iter().any(|shape| Fingerprint::of_shape(shape) == fingerprint);
+        let covered: HashSet<Fingerprint> = shapes.iter().map(|shape| Fingerprint::of_shape(shape)).collect();
+        let is_covered = |fingerprint| covered.contains(&fingerprint);
         match of_root.find(|found| !is_covered(found.fingerprint)) {
             None => Ok(()),
             Some(found) => {

@@ -97,7 +97,8 @@ impl Built {
         let (linked, leaf) = code.split_at(layout.linked);
         let all = header.len();
         let below = (footing.parent, footing.below);
-        header.digest = Contents { index: &index, linked, leaf, marks: &marks, base: 0, below }
+        let sites = (header.sites, header.tag);
+        header.digest = Contents { index: &index, linked, leaf, marks: &marks, base: 0, below, sites }
             .digest(|done| progress.show(WritePhase::Digest, done, || all));
         if footing.parent.is_none() {
             header.window = match window {

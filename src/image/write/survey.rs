@@ -16,14 +16,14 @@ use super::walk::{Parts, Reference, walk};
 use crate::code::CodeArena;
 use crate::code::value::Sites;
 use crate::image::format::ImageError;
-use crate::image::shape::{Kind, Shape};
+use crate::image::shape::{Fingerprint, Kind, Shape};
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::any::TypeId;
 use core::hash::{BuildHasherDefault, Hasher};
 use core::ops::Range;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Values that references lead to.
 #[derive(Clone, Copy)]
@@ -49,6 +49,10 @@ pub(super) struct Piece {
 pub(super) struct Survey<'a> {
     arena: &'a CodeArena,
     pub(super) footing: Footing,
+    /// The types of the roots that were met.
+    roots: Vec<&'static Shape>,
+    /// The types that these lead to, by their fingerprints, once something lies below.
+    below_types: HashMap<Fingerprint, &'static Shape>,
     /// The arenas that it keeps, and those that they keep.
     kept: Vec<&'a CodeArena>,
     /// The ends and alignments of the arena's blocks whose alignment no type says, by their beginnings.
@@ -98,6 +102,8 @@ impl<'a> Survey<'a> {
         Self {
             arena,
             footing,
+            roots: Vec::new(),
+            below_types: HashMap::new(),
             kept: all_kept(arena),
             aligned: arena.aligned_blocks().map(|(block, align)| (block.start, (block.end, align))).collect(),
             aligns: BTreeMap::new(),
@@ -133,6 +139,8 @@ impl<'a> Survey<'a> {
         progress: &mut Progress<'_>,
     ) -> Result<Option<u32>, ImageError> {
         let root = Reference { to: at, len: 1, shape, is_slice: false };
+        self.roots.push(shape);
+        self.below_types.clear();
         // SAFETY: the caller's promise.
         let piece = unsafe { self.visit(Met { reference: root, module: NO_MODULE, target: NONE }) }?;
         while let Some(met) = self.stack.pop() {
@@ -154,8 +162,8 @@ impl<'a> Survey<'a> {
         if len == 0 || shape.size() == 0 {
             return Ok(None);
         }
-        if self.footing.place(to.addr()).is_some() {
-            return Ok(None);
+        if let Some(place) = self.footing.place(to.addr()) {
+            return self.below(place, len, shape).map(|()| None);
         }
         let of = self.number_of(shape);
         let is_foreign = !self.arena.contains(to);
@@ -230,6 +238,34 @@ impl<'a> Survey<'a> {
         let own =
             before.map(|(&start, &(end, align))| (start..end, align)).filter(|(block, _)| block.contains(&to.addr()));
         own.or_else(|| self.arena.aligned_in_prefix(to.addr()))
+    }
+
+    /// Refuses a reference into the middle of a value below whose description has no such type there: the check of the layer would.
+    fn below(&mut self, place: usize, len: usize, shape: &'static Shape) -> Result<(), ImageError> {
+        let interior = |of| Err(ImageError::Interior { of, to: shape.name() });
+        let Some((fingerprint, offset, left)) = self.arena.run_below(place) else { return interior("gap") };
+        let bytes = len * shape.size();
+        if self.below_types.is_empty() {
+            // All types that a program with these roots knows.
+            let mut stack: Vec<&'static Shape> = self.roots.clone();
+            let mut seen: HashSet<TypeId> = stack.iter().map(|shape| shape.id()).collect();
+            while let Some(shape) = stack.pop() {
+                self.below_types.insert(Fingerprint::of_shape(shape), shape);
+                if let Kind::Array { element, .. } = shape.kind {
+                    stack.push(element);
+                }
+                shape.each_target(&mut |target| stack.extend(seen.insert(target.id()).then_some(target)));
+            }
+        }
+        // Another type of this program may look the same.
+        let same = |one: &Shape, other: &Shape| one.id() == other.id();
+        match self.below_types.get(&fingerprint) {
+            Some(known) if bytes > left || !known.holds(offset, shape, bytes, same) => {
+                let alike = Fingerprint::of_shape(shape) == fingerprint && offset % shape.size() == 0 && bytes <= left;
+                if alike { Ok(()) } else { interior(known.name()) }
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The last piece of a type at an address, in a list of those near it.
@@ -368,7 +404,8 @@ impl Parts for Survey<'_> {
         if sites.is_transient() || ![counter.tag(), counter.older_tag()].contains(&sites.tag()) {
             return Err(ImageError::ForeignSites);
         }
-        if self.footing.tag == Some(sites.tag()) {
+        let is_below = sites.range().end as u64 <= self.footing.sites;
+        if is_below && self.footing.tag == Some(sites.tag()) {
             // Code below has them too.
             self.site_numbers.insert(sites.range().start, sites.range().start as u32);
             return Ok(());
