@@ -265,7 +265,8 @@ impl CodeArenaBuilder {
     /// # Errors
     ///
     /// [`Error::TooLarge`] for a reservation that no address space holds, [`Error::Limit`] or [`Error::Exhausted`] for a prefault above
-    /// them, [`Error::Pages`] when the system refuses. Nothing is left behind then.
+    /// them, [`Error::Pages`] when the system refuses. So it is with [`strict`](Self::strict), if an image was copied and does not reach the
+    /// [level](Self::protection). [`Error::NoParent`] for an image that stands on another one. Nothing is left behind then.
     ///
     /// ```
     /// use permacode::{CodeArena, Error};
