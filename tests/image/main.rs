@@ -2,6 +2,7 @@
 #![cfg(all(target_os = "linux", target_pointer_width = "64"))]
 
 mod adversarial;
+#[cfg(not(permacode_ordinary_pages))] // which maps no files
 mod arena;
 mod cache;
 mod cache_at_once;
