@@ -33,7 +33,7 @@ impl Image {
     ///
     /// # Cost
     ///
-    /// A copy of the program, up to 64 KiB of zeros, the image, and 64 bytes.
+    /// A copy of the program, up to 64 KiB of zeros, the image, and 40 bytes.
     ///
     /// ```
     /// use permacode::{CodeArena, image::{Image, ImageError, ImageWriter}};

@@ -2,7 +2,7 @@
 
 use super::note::{NOTE, Note};
 use crate::image::format::ImageError;
-use crate::image::open::Image;
+use crate::image::open::{Backing, Image};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -34,7 +34,7 @@ impl Image {
     pub unsafe fn of_current_exe() -> Result<Self, ImageError> {
         let file = File::open("/proc/self/exe").map_err(|error| failed(&error))?;
         // SAFETY: the caller's promise.
-        unsafe { Self::of_program(file) }
+        unsafe { Self::carried(Backing::opened(file)) }
     }
 
     /// Maps the image that a program carries. Whose file it is is not asked.
@@ -56,9 +56,17 @@ impl Image {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub unsafe fn of_program(file: File) -> Result<Self, ImageError> {
-        let note = note_of(&file)?.ok_or(ImageError::NoImage)?;
         // SAFETY: the caller's promise.
-        unsafe { Self::new(file, note.offset, note.len, false) }
+        unsafe { Self::carried(Backing::given(file)) }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`map`](Self::map).
+    unsafe fn carried(program: Backing) -> Result<Self, ImageError> {
+        let note = note_of(&program.file)?.ok_or(ImageError::NoImage)?;
+        // SAFETY: the caller's promise.
+        unsafe { Self::new(program, note.offset, note.len) }
     }
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //!   0                              program      offset                        offset + len     end
 //!   ├─ program, as the linker left it ┼─ zeros ──┼─ image ───────────────────────┼─ note ────────┤
-//!     what the system loads             to 64 KiB  mapped by each process            64 bytes
+//!     what the system loads             to 64 KiB  mapped by each process            40 bytes
 //! ```
 //!
 //! Invariants:

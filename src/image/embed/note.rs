@@ -1,10 +1,11 @@
 //! The note at the end of a program with an image: where the image lies.
 #![forbid(unsafe_code)]
 
+use crate::base::checksum::checksum;
 use alloc::vec::Vec;
 
 /// Bytes of the note.
-pub(super) const NOTE: usize = 64;
+pub(super) const NOTE: usize = 40;
 /// The largest page of the systems that images are for: an image begins with a multiple of it.
 pub(super) const ALIGN: u64 = 65536;
 
@@ -39,8 +40,8 @@ impl Note {
         for number in [self.program, self.offset, self.len] {
             bytes.extend_from_slice(&number.to_le_bytes());
         }
-        let check = blake3::hash(&bytes);
-        bytes.extend_from_slice(check.as_bytes());
+        let check = checksum(0, &bytes);
+        bytes.extend_from_slice(&check.to_le_bytes());
         bytes
     }
 

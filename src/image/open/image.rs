@@ -1,5 +1,6 @@
 //! [`Image`]: a file, and who has said what of it.
 
+use super::backing::Backing;
 use super::bytes::FileBytes;
 use super::check::{self, Below};
 use super::check_names::check_names;
@@ -76,7 +77,7 @@ pub(super) struct Layer {
 
 /// A file with an image, whose bytes do not change.
 pub(super) struct Source {
-    pub(super) file: File,
+    pub(super) backing: Backing,
     /// The place in the file where the image begins.
     pub(super) offset: u64,
     pub(super) header: Header,
@@ -85,10 +86,6 @@ pub(super) struct Source {
     /// The places of the rest of it.
     pub(super) places: TablePlaces,
     pub(super) bytes: FileBytes,
-    /// `true` for a memory file that nobody can change.
-    pub(super) is_sealed: bool,
-    /// `true` if the descriptor cannot write. Else pages that map it could be made writable, and old kernels refuse to map a sealed file by it.
-    pub(super) is_mappable: bool,
 }
 
 impl Source {
@@ -472,7 +469,7 @@ impl Image {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn file(&self) -> &File {
-        &self.source.file
+        &self.source.backing.file
     }
 }
 

@@ -21,6 +21,7 @@
 
 mod arena;
 mod ascii;
+mod backing;
 mod bytes;
 mod check;
 mod check_names;
@@ -40,6 +41,7 @@ mod trust;
 mod verify;
 mod whole;
 
+pub(in crate::image) use backing::Backing;
 pub use check_options::CheckOptions;
 pub use image::Image;
 pub use options::ImageOptions;

@@ -1,5 +1,6 @@
 //! [`ImageOptions`]: whose files are read as images.
 
+use super::backing::Backing;
 use super::image::Image;
 use super::trust;
 use crate::image::format::{HEADER, Header, ImageError};
@@ -103,6 +104,6 @@ impl ImageOptions {
     pub unsafe fn map(&self, path: impl AsRef<Path>) -> Result<Image, ImageError> {
         let (file, len) = trust::open(path.as_ref(), &self.owners)?;
         // SAFETY: the caller's promise.
-        unsafe { Image::new(file, 0, len, false) }
+        unsafe { Image::new(Backing::opened(file), 0, len) }
     }
 }

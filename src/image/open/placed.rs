@@ -187,15 +187,15 @@ impl<'r> Placing<'r> {
         if part.is_empty() {
             return Ok(());
         }
-        let source = &layer.source;
-        if !source.is_mappable {
+        let (source, backing) = (&layer.source, &layer.source.backing);
+        if !backing.is_mappable {
             return Err(PageError { call: PageCall::MapFile, bytes: part.len(), code: libc::EACCES });
         }
-        let step = Step::MapFile { file: source.file.as_raw_fd(), offset: source.offset + from as u64 };
+        let step = Step::MapFile { file: backing.file.as_raw_fd(), offset: source.offset + from as u64 };
         // SAFETY: within the range, with which nothing was done and to which nobody refers. The file is open, as long as the bytes that were
         // mapped of it to read its header, and by the promise of its source no byte changes or goes away.
         unsafe { self.reservation.apply(step, self.at(&part)) }?;
-        let level = if source.is_sealed { Protection::SealedFile } else { Protection::ReadOnly };
+        let level = if backing.is_sealed { Protection::SealedFile } else { Protection::ReadOnly };
         self.parts.push(PrefixPart::new(part, true, level));
         Ok(())
     }

@@ -1,13 +1,12 @@
 //! The ways to an [`Image`]: a copy in sealed memory, sealed memory itself, and a file as it is.
 
+use super::backing::Backing;
 use super::bytes::FileBytes;
 use super::image::{Image, Source, Values};
 use super::trust;
 use crate::image::format::{HEADER, Header, ImageError, Index};
-use crate::pages;
 use alloc::sync::Arc;
 use std::fs::File;
-use std::os::fd::AsRawFd;
 use std::path::Path;
 
 impl Image {
@@ -54,15 +53,10 @@ impl Image {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn open_sealed(file: File) -> Result<Self, ImageError> {
-        const SEALS: libc::c_int = libc::F_SEAL_WRITE | libc::F_SEAL_GROW | libc::F_SEAL_SHRINK;
-        // SAFETY: an open file; the command takes nothing and returns flags.
-        let seals = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS) };
-        if seals < 0 || seals & SEALS != SEALS {
-            return Err(ImageError::NotSealed);
-        }
-        let len = trust::len(&file)?;
+        let backing = Backing::sealed(file)?;
+        let len = trust::len(&backing.file)?;
         // SAFETY: the kernel keeps the seals for as long as the file is there: no byte changes, and none goes away.
-        unsafe { Self::new(file, 0, len, true) }
+        unsafe { Self::new(backing, 0, len) }
     }
 
     /// Takes a file as it is, and maps it. All processes that do share its pages.
@@ -128,23 +122,19 @@ impl Image {
     pub unsafe fn map_file(file: File, offset: u64) -> Result<Self, ImageError> {
         let len = trust::len(&file)?.saturating_sub(offset);
         // SAFETY: the caller's promise.
-        unsafe { Self::new(file, offset, len, false) }
+        unsafe { Self::new(Backing::given(file), offset, len) }
     }
 
     /// # Safety
     ///
     /// The `len` bytes of the file from `offset` on do not change, and none goes away, while this value and its clones live.
-    pub(in crate::image) unsafe fn new(file: File, offset: u64, len: u64, is_sealed: bool) -> Result<Self, ImageError> {
+    pub(in crate::image) unsafe fn new(backing: Backing, offset: u64, len: u64) -> Result<Self, ImageError> {
         let bytes = usize::try_from(len).map_err(|_| ImageError::TooLarge)?;
         if bytes < HEADER {
             return Err(ImageError::NoImage);
         }
-        let (file, is_mappable) = match pages::is_read_only(&file) {
-            true => (file, true),
-            false => pages::read_only(&file).map_or((file, false), |file| (file, true)),
-        };
         // SAFETY: the caller's promise.
-        let bytes = unsafe { FileBytes::new(&file, offset, bytes) }?;
+        let bytes = unsafe { FileBytes::new(&backing.file, offset, bytes) }?;
         let front = bytes.first_chunk().ok_or(ImageError::NoImage)?;
         let header = Header::read(front, len)?;
         let (index, places) = Index::read_front(bytes.part(header.index_range()), &header)?;
@@ -152,7 +142,7 @@ impl Image {
         if behind.iter().any(|&byte| byte != 0) {
             return Err(ImageError::Index("something lies behind it"));
         }
-        let source = Source { file, offset, header, index, places, bytes, is_sealed, is_mappable };
+        let source = Source { backing, offset, header, index, places, bytes };
         Ok(Self { source: Arc::new(source), values: Values::Checked(Arc::from([])), parent: None })
     }
 }
