@@ -40,7 +40,7 @@ fn beginning() -> Option<Arc<dyn Preface>> {
         IS_MADE.set(false);
         image
     });
-    Some(Arc::new(Foreword::new(image, true)))
+    Some(Arc::new(Foreword::new(image)))
 }
 
 fn make() -> Image {

@@ -74,6 +74,11 @@ impl Header {
         self.window - self.below
     }
 
+    /// The end of its code, in bytes from the base.
+    pub(in crate::image) fn end(&self) -> usize {
+        self.below + self.code()
+    }
+
     /// Bytes of code.
     pub(in crate::image) fn code(&self) -> usize {
         self.linked + self.leaf

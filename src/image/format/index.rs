@@ -175,7 +175,7 @@ impl Index {
 
 /// Reads a place in the code of an image or of those below it.
 fn root_place(number: u64, header: &Header) -> Result<usize, ImageError> {
-    let number = usize::try_from(number).ok().filter(|&number| number <= header.below + header.code());
+    let number = usize::try_from(number).ok().filter(|&number| number <= header.end());
     number.ok_or(ImageError::Index("a root lies outside of the code"))
 }
 

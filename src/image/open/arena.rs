@@ -55,7 +55,7 @@ impl CodeArenaBuilder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn image(self, image: &Image) -> Self {
-        self.preface(Arc::new(Foreword::new(image, true)))
+        self.preface(Arc::new(Foreword::new(image)))
     }
 
     /// Has the [image](Self::image) lie anywhere but at its window. Feature `image`.
@@ -109,8 +109,7 @@ impl CodeArena {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn root<'a, T: Mappable + Permanent<At<'a> = T>>(&'a self, name: &str) -> Result<&'a T, ImageError> {
-        let at = self.place_of_root(name, T::SHAPE)?;
-        let at = if size_of::<T>() == 0 { NonNull::dangling() } else { at.cast::<T>() };
+        let at = self.place_of_root::<T>(name)?;
         // SAFETY:
         // 1. The root is of a type with this fingerprint, and the check or the user says that it is a value, and all that it leads to.
         // 2. The bytes do not change while the image is kept, and stay mapped while `self` is borrowed, for 'a.
@@ -120,13 +119,14 @@ impl CodeArena {
         Ok(unsafe { at.as_ref() })
     }
 
-    /// The root of this name, if it is of the described type and may be read.
-    pub(super) fn place_of_root(&self, name: &str, shape: &'static Shape) -> Result<NonNull<u8>, ImageError> {
+    /// The root of this name, if it is of this type and may be read. What has no bytes dangles, aligned.
+    fn place_of_root<T: Mappable>(&self, name: &str) -> Result<NonNull<T>, ImageError> {
         let find = |front: &'_ Front| {
             let found = front.layers.iter().rev().find_map(|layer| Some((layer, layer.source.index.root(name)?)));
-            found.map(|(layer, root)| read(layer, root, shape).map(|()| front.place(root.at)))
+            found.map(|(layer, root)| read(layer, root, T::SHAPE).map(|()| front.place(root.at)))
         };
-        self.front().and_then(find).ok_or_else(|| ImageError::NoRoot(name.to_owned()))?
+        let at = self.front().and_then(find).ok_or_else(|| ImageError::NoRoot(name.to_owned()))??;
+        Ok(if size_of::<T>() == 0 { NonNull::dangling() } else { at.cast() })
     }
 
     /// Returns the reason why the [image](crate::code::CodeArenaBuilder::image) that the arena began with is not at its window, shared as a
@@ -164,12 +164,11 @@ impl CodeArena {
 
     /// The run at a place of the images that the arena began with. It has the fingerprint of its type, and its bytes before and behind the place.
     pub(in crate::image) fn run_below(&self, place: usize) -> Option<(Fingerprint, usize, usize)> {
-        let layers = &self.front()?.layers;
-        let layer = layers.iter().rev().find(|layer| layer.source.header.below <= place)?;
-        let (source, at) = (&layer.source, place - layer.source.header.below);
-        let (run, _) = source.tables().run_at(&source.index.types, at)?;
-        let end = run.bytes(&source.index.types).end;
-        Some((source.index.types.get(run.of as usize)?.fingerprint, at - run.start, end - at))
+        let front = self.front()?;
+        let (layer, run, _) = front.run_at(place)?;
+        let source = &front.layers[layer].source;
+        let (at, types) = (place - source.header.below, &source.index.types);
+        Some((types.get(run.of as usize)?.fingerprint, at - run.start, run.bytes(types).end - at))
     }
 
     fn front(&self) -> Option<&Front> {
@@ -208,8 +207,7 @@ impl<T: Mappable> Owned<T> {
     ///
     /// That of [`CodeArena::root`], and a count.
     pub fn root(arena: &Arc<CodeArena>, name: &str) -> Result<Self, ImageError> {
-        let at = arena.place_of_root(name, T::SHAPE)?;
-        let at = if size_of::<T>() == 0 { NonNull::dangling() } else { at.cast::<T>() };
+        let at = arena.place_of_root::<T>(name)?;
         // SAFETY: a `T::At<'x>` for each time 'x that the arena lives, by the reasons in `CodeArena::root`, also for the one that ends with the
         // arena's last share. The description is that of the type at every lifetime.
         Ok(unsafe { Self::from_parts(at, Share::new(arena)) })

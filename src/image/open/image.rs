@@ -283,8 +283,8 @@ impl Image {
         if expected != Some(below.digest) {
             return Err(ImageError::Parent { expected, found: below.digest });
         }
-        let end = below.below + below.code();
-        if align::align_up(end, own.page) != Some(own.below) || own.sites < below.sites || own.tag != below.tag {
+        if align::align_up(below.end(), own.page) != Some(own.below) || own.sites < below.sites || own.tag != below.tag
+        {
             return Err(ImageError::Header("it does not fit the image that it stands on"));
         }
         // What was said of the image was said of it on another one, or on none.

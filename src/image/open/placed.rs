@@ -122,7 +122,7 @@ impl<'r> Placing<'r> {
         }
         let here = reservation.page().bytes();
         if let Some(there) = layers.iter().map(|layer| layer.source.header.page).find(|there| there % here != 0) {
-            this.note(NotShared::LargerPages { here, there });
+            this.note(|_| NotShared::LargerPages { here, there });
             this.copy_all(layers)?;
             return Ok(this);
         }
@@ -135,19 +135,22 @@ impl<'r> Placing<'r> {
                 this.seal(gap)?;
             }
             this.place(layer, wish)?;
-            end = layer.source.header.below + layer.source.header.code();
+            end = layer.source.header.end();
         }
         Ok(this)
     }
 
-    fn note(&mut self, why: NotShared) {
-        self.why_not_shared.get_or_insert(why);
+    /// Keeps the first reason.
+    fn note(&mut self, why: impl FnOnce(&Self) -> NotShared) {
+        if self.why_not_shared.is_none() {
+            self.why_not_shared = Some(why(self));
+        }
     }
 
     fn place(&mut self, layer: &Layer, wish: Wish) -> Result<(), Error> {
         let header = &layer.source.header;
         let linked = header.below..header.below + header.linked;
-        let leaf = linked.end..linked.end + header.leaf;
+        let leaf = linked.end..header.end();
         let base = header.base();
         if base == self.address {
             return match self.share(layer, linked.start..leaf.end, header.code_range().start) {
@@ -155,21 +158,18 @@ impl<'r> Placing<'r> {
                 Err(refusal) => self.copy_halves(layer, refusal),
             };
         }
-        let why = || match wish {
+        self.note(|this| match wish {
             Wish::None => NotShared::Asked,
             Wish::Outside(window) => NotShared::NoWindow { window },
             Wish::At(wish) if wish != base => NotShared::ParentElsewhere { parent: wish, expected: base },
             Wish::At(wish) => {
                 // The image itself, and all that the arena reserves around it.
-                let start = wish.saturating_sub(self.range.start);
-                let around = start..start.saturating_add(self.reservation.len());
-                let by = neighbours::within(wish..wish + self.range.len()).or_else(|| neighbours::within(around));
+                let start = wish.saturating_sub(this.range.start);
+                let around = start..start.saturating_add(this.reservation.len());
+                let by = neighbours::within(wish..wish + this.range.len()).or_else(|| neighbours::within(around));
                 NotShared::WindowTaken { window: wish, by }
             }
-        };
-        if self.why_not_shared.is_none() {
-            self.why_not_shared = Some(why());
-        }
+        });
         match self.share(layer, leaf, header.leaf_range().start) {
             Ok(()) => self.copy(layer, linked, header.linked_range()),
             Err(refusal) => self.copy_halves(layer, refusal),
@@ -177,9 +177,9 @@ impl<'r> Placing<'r> {
     }
 
     fn copy_halves(&mut self, layer: &Layer, refusal: PageError) -> Result<(), Error> {
-        self.note(NotShared::NotMappable(refusal));
+        self.note(|_| NotShared::NotMappable(refusal));
         let header = &layer.source.header;
-        self.copy(layer, header.below..header.below + header.code(), header.code_range())
+        self.copy(layer, header.below..header.end(), header.code_range())
     }
 
     /// Maps bytes of the file over a part of the range. Whole pages.

@@ -11,7 +11,7 @@ use super::image::{Image, Layer};
 use super::placed::{NotShared, Placing, Wish};
 use crate::code::{Preface, Prefix, PrefixPart, PrefixPlaced};
 use crate::error::Error;
-use crate::image::format;
+use crate::image::format::{self, Run};
 use crate::pages::{Reservation, Sealable};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -29,12 +29,11 @@ pub(in crate::image) struct Foreword {
 }
 
 impl Foreword {
-    pub(in crate::image) fn new(image: &Image, is_at_window: bool) -> Self {
-        Self { layers: Arc::from(image.layers()), is_at_window, stands: image.stands().is_ok() }
+    /// Images at their window.
+    pub(in crate::image) fn new(image: &Image) -> Self {
+        Self { layers: Arc::from(image.layers()), is_at_window: true, stands: image.stands().is_ok() }
     }
-}
 
-impl Foreword {
     fn place_of_wish(&self) -> Wish {
         let Some(oldest) = self.layers.first().filter(|_| self.is_at_window) else { return Wish::None };
         let base = oldest.source.header.base();
@@ -45,7 +44,7 @@ impl Foreword {
 // SAFETY: what is placed is a `Front`.
 unsafe impl Preface for Foreword {
     fn bytes(&self) -> usize {
-        self.layers.last().map_or(0, |newest| newest.source.header.below + newest.source.header.code())
+        self.layers.last().map_or(0, |newest| newest.source.header.end())
     }
 
     fn wish(&self) -> Option<usize> {
@@ -106,17 +105,29 @@ impl Front {
 
     /// The byte at a place in the code of the images, which is at most its end.
     pub(super) fn place(&self, at: usize) -> NonNull<u8> {
-        let end = self.layers.last().map_or(0, |newest| newest.source.header.below + newest.source.header.code());
+        let end = self.layers.last().map_or(0, |newest| newest.source.header.end());
         assert!(at <= end, "within the code");
         // SAFETY: within what was placed, or its end.
         unsafe { self.at.add(at) }
     }
 
+    /// The run that a place lies in: the number of its image, the run there, and the bytes of its module in front of it.
+    pub(super) fn run_at(&self, place: usize) -> Option<(usize, Run, usize)> {
+        let number = self.layers.partition_point(|layer| layer.source.header.below <= place).checked_sub(1)?;
+        let source = &self.layers[number].source;
+        let (run, before) = source.tables().run_at(&source.index.types, place - source.header.below)?;
+        Some((number, run, before))
+    }
+
     /// The image that has a module of this number, and the number there.
     fn layer_of(&self, module: u32) -> Option<(&Layer, u32)> {
         let index = self.modules.partition_point(|&below| below <= module);
-        let before = index.checked_sub(1).map_or(0, |below| self.modules[below]);
-        Some((self.layers.get(index)?, module - before))
+        Some((self.layers.get(index)?, module - self.modules_below(index)))
+    }
+
+    /// The number of the modules of all images below one.
+    fn modules_below(&self, layer: usize) -> u32 {
+        layer.checked_sub(1).map_or(0, |below| self.modules[below])
     }
 }
 
@@ -134,12 +145,9 @@ unsafe impl Prefix for Front {
     }
 
     fn locate(&self, offset: usize) -> Option<(u32, usize)> {
-        let index = self.layers.partition_point(|layer| layer.source.header.below <= offset).checked_sub(1)?;
-        let source = &self.layers.get(index)?.source;
-        let inside = offset - source.header.below;
-        let (run, before) = source.tables().run_at(&source.index.types, inside)?;
-        let modules = index.checked_sub(1).map_or(0, |below| self.modules[below]);
-        Some((modules.checked_add(run.module)?, before.checked_add(inside - run.start)?))
+        let (layer, run, before) = self.run_at(offset)?;
+        let inside = offset - self.layers[layer].source.header.below - run.start;
+        Some((self.modules_below(layer).checked_add(run.module)?, before.checked_add(inside)?))
     }
 
     fn interned(&self, text: &str) -> Option<Range<usize>> {
@@ -151,12 +159,11 @@ unsafe impl Prefix for Front {
     }
 
     fn aligned(&self, offset: usize) -> Option<(Range<usize>, usize)> {
-        let index = self.layers.partition_point(|layer| layer.source.header.below <= offset).checked_sub(1)?;
-        let source = &self.layers.get(index)?.source;
-        let below = source.header.below;
-        let (run, _) = source.tables().run_at(&source.index.types, offset - below)?;
-        let entry = source.index.types.get(run.of as usize).filter(|entry| entry.align != 0)?;
-        Some((below + run.start..below + run.bytes(&source.index.types).end, entry.align))
+        let (layer, run, _) = self.run_at(offset)?;
+        let source = &self.layers[layer].source;
+        let (below, types) = (source.header.below, &source.index.types);
+        let entry = types.get(run.of as usize).filter(|entry| entry.align != 0)?;
+        Some((below + run.start..below + run.bytes(types).end, entry.align))
     }
 
     fn sites(&self) -> (u32, u16) {

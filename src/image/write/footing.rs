@@ -38,7 +38,7 @@ impl Footing {
     /// The image that an arena began with.
     pub(super) fn of(arena: &CodeArena, page: PageSize) -> Result<Self, ImageError> {
         let (address, header) = arena.image_below().ok_or(ImageError::NoImageBelow)?;
-        let end = header.below + header.code();
+        let end = header.end();
         Ok(Self {
             code: (address, end),
             below: page.ceil(end).ok_or(ImageError::TooLarge)?,
