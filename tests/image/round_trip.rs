@@ -73,6 +73,20 @@ fn references_into_structs_and_arrays_lead_into_them() {
 }
 
 #[test]
+fn a_slice_without_bytes_may_have_more_elements_than_can_be_counted() {
+    type Nothing = [[u8; 0]; 2];
+    // SAFETY: aligned, and so many values without bytes lie anywhere.
+    let many: &[Nothing] = unsafe { core::slice::from_raw_parts(core::ptr::NonNull::dangling().as_ptr(), usize::MAX) };
+    let arena = CodeArena::new().unwrap();
+    let loader = arena.load("m").unwrap();
+    let nothing: &&[Nothing] = loader.alloc(many).unwrap();
+    loader.seal().unwrap();
+    let file = ImageWriter::new(&arena).root("nothing", nothing).unwrap().seal().unwrap();
+    let image = Image::open_sealed(file).unwrap().check::<&[Nothing]>().unwrap();
+    assert_eq!(image.open().unwrap().root::<&[Nothing]>("nothing").unwrap().len(), usize::MAX);
+}
+
+#[test]
 fn slices_that_overlap_are_one_in_the_image() {
     let arena = CodeArena::new().unwrap();
     let loader = arena.load("m").unwrap();

@@ -26,7 +26,7 @@ use super::known::KnownTypes;
 use super::portions::{self, Portion};
 use crate::code::value::Sites;
 use crate::image::format::{HEADER, Header, ImageError, Index, Run, WORD, is_marked};
-use crate::image::shape::{Field, Kind, Shape, TEXT};
+use crate::image::shape::{Field, Kind, SLOTS, Shape, TEXT};
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::ops::Range;
@@ -86,7 +86,7 @@ pub(super) fn check(
     portions::each(&portions, threads, |hits: &mut Hits, portion| check.portion(portion, hits))?;
     for root in index.roots.iter().filter(|root| is_new(root.of)) {
         if let Some(shape) = types.of(root.of) {
-            let (element, count) = flat(shape, 1);
+            let (element, count) = shape.flat(1);
             let why = check.leads_to(root.at, count.unwrap_or(usize::MAX), element, &mut Hits::default()).err();
             why.map_or(Ok(()), |why| Err(BadValue { at: root.at, why }.of(shape)))?;
         }
@@ -107,7 +107,7 @@ struct Check<'b> {
 
 /// Runs to which references led, by their type: the next one of that type often leads there too.
 #[derive(Default)]
-struct Hits([Hit; 16]);
+struct Hits([Hit; SLOTS]);
 
 #[derive(Clone, Copy, Default)]
 struct Hit {
@@ -118,8 +118,7 @@ struct Hit {
 
 impl Hits {
     fn of(&mut self, shape: &'static Shape) -> &mut Hit {
-        let address = core::ptr::from_ref(shape).addr();
-        &mut self.0[(address >> 4 ^ address >> 8) % 16]
+        &mut self.0[shape.slot()]
     }
 }
 
@@ -356,8 +355,8 @@ impl PortionOfValues<'_, '_> {
     ) -> Result<Option<usize>, BadValue> {
         let bad = |why| Err(BadValue { at, why });
         let is_marked = at % WORD == 0 && is_marked(self.check.marks, at / WORD);
-        let (element, count) = flat(to, len);
-        if element.size() == 0 || count == Some(0) {
+        let (element, count) = to.flat(len);
+        if count == Some(0) {
             return match () {
                 () if is_marked => bad("a reference to nothing is marked"),
                 () if address == 0 || address % to.align() != 0 => {
@@ -381,15 +380,6 @@ pub(super) fn word(code: &[u8], at: usize) -> usize {
     let mut word = [0; WORD];
     word.copy_from_slice(&code[at..at + WORD]);
     usize::from_ne_bytes(word)
-}
-
-/// Arrays are what they are made of. `None` for more elements than can be counted.
-pub(super) fn flat(mut shape: &'static Shape, len: usize) -> (&'static Shape, Option<usize>) {
-    let mut count = Some(len);
-    while let Kind::Array { element, len } = shape.kind {
-        (shape, count) = (element, count.and_then(|count| count.checked_mul(len)));
-    }
-    (shape, count)
 }
 
 /// Bytes as a number, 16 at most.

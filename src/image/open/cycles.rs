@@ -12,7 +12,7 @@
 //! the file, whoever wrote it.
 #![forbid(unsafe_code)]
 
-use super::check::{flat, number, word};
+use super::check::{number, word};
 use super::finder::Finder;
 use super::known::KnownTypes;
 use crate::image::format::{Header, ImageError, Index, WORD};
@@ -135,7 +135,7 @@ impl Values<'_> {
     }
 
     fn reference(&self, at: usize, len: usize, of: &'static Shape, to: &mut Vec<Step>) -> Result<(), ImageError> {
-        let (element, count) = flat(of, len);
+        let (element, count) = of.flat(len);
         let bytes = count.unwrap_or(0).saturating_mul(element.size());
         let start = word(self.code, at).wrapping_sub(self.header.window);
         if bytes == 0 || start >= self.header.linked {

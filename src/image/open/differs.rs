@@ -12,30 +12,20 @@ use crate::image::format::Index;
 use crate::image::shape::{Fingerprint, Shape};
 use alloc::format;
 use alloc::string::{String, ToString};
-use core::any::TypeId;
 use std::collections::HashSet;
 
 /// Finds the first difference, with its type. `None` if the file has no type of the same name that differs.
 pub(super) fn first_difference(shape: &'static Shape, index: &Index) -> Option<String> {
-    let mut stack = alloc::vec![shape];
-    let mut seen: HashSet<TypeId> = HashSet::from([shape.id()]);
-    while let Some(shape) = stack.pop() {
+    shape.reached(&mut HashSet::new()).into_iter().find_map(|shape| {
         let fingerprint = Fingerprint::of_shape(shape);
-        let mut alike = index.types.iter().filter(|entry| entry.name == shape.name()).peekable();
-        let is_there = alike.peek().is_none() || alike.clone().any(|entry| entry.fingerprint == fingerprint);
-        if !is_there {
-            let here = shape.to_string();
-            if let Some(entry) = alike.find(|entry| entry.layout != here) {
-                return Some(difference(shape.name(), &entry.layout, &here));
-            }
+        let alike = index.types.iter().filter(|entry| entry.name == shape.name());
+        if alike.clone().any(|entry| entry.fingerprint == fingerprint) {
+            return None;
         }
-        shape.each_target(&mut |target| {
-            if seen.insert(target.id()) {
-                stack.push(target);
-            }
-        });
-    }
-    None
+        let here = shape.to_string();
+        let other = alike.map(|entry| &entry.layout).find(|there| **there != here)?;
+        Some(difference(shape.name(), other, &here))
+    })
 }
 
 /// Says where two descriptions of one type part.

@@ -8,7 +8,7 @@
 #![forbid(unsafe_code)]
 
 use crate::image::format::{ImageError, Index};
-use crate::image::shape::{Fingerprint, Kind, Shape};
+use crate::image::shape::{Fingerprint, Shape};
 use alloc::vec::Vec;
 use core::any::TypeId;
 use std::collections::{HashMap, HashSet};
@@ -36,21 +36,10 @@ impl KnownTypes {
     /// Finds the types that a type leads to among those of the file.
     pub(super) fn learn(&mut self, shape: &'static Shape, index: &Index) -> Result<(), ImageError> {
         self.asked.push(shape);
-        if !self.seen.insert(shape.id()) {
-            return Ok(());
-        }
-        let mut stack = alloc::vec![shape];
-        while let Some(shape) = stack.pop() {
-            if let Kind::Array { element, .. } = shape.kind {
-                // Runs are of what arrays are made of.
-                stack.push(element);
-            }
+        for shape in shape.reached(&mut self.seen) {
             let fingerprint = Fingerprint::of_shape(shape);
             // Types that the program tells apart may look the same.
-            for (number, entry) in (0u32..).zip(&index.types) {
-                if entry.fingerprint != fingerprint {
-                    continue;
-                }
+            for (number, entry) in (0u32..).zip(&index.types).filter(|(_, entry)| entry.fingerprint == fingerprint) {
                 if entry.size != shape.size() {
                     return Err(ImageError::Index("a type has another size"));
                 }
@@ -60,12 +49,6 @@ impl KnownTypes {
                 });
                 self.of_file[number as usize].get_or_insert(shape);
             }
-            let seen = &mut self.seen;
-            shape.each_target(&mut |target| {
-                if seen.insert(target.id()) {
-                    stack.push(target);
-                }
-            });
         }
         Ok(())
     }

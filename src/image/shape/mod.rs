@@ -37,4 +37,4 @@ pub use shape::{Field, Shape, Variant};
 
 pub(in crate::image) use niche::Niche;
 pub(in crate::image) use proven::Verifier;
-pub(in crate::image) use shape::{Kind, TEXT};
+pub(in crate::image) use shape::{Kind, SLOTS, TEXT};

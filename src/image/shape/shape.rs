@@ -9,8 +9,10 @@
 use super::niche::Niche;
 use super::proven::Verifier;
 use crate::code::value::Permanent;
+use alloc::vec::Vec;
 use core::any::TypeId;
 use core::fmt;
+use std::collections::HashSet;
 
 /// A description of a type that may lie in an image: data that the derive of [`Mappable`](crate::Mappable) writes.
 ///
@@ -177,6 +179,39 @@ impl Shape {
         }
     }
 
+    /// The types that this one leads to, itself first: what references lead to, and what arrays are made of. Those that were `seen` are left
+    /// out, and what they lead to.
+    pub(in crate::image) fn reached(&'static self, seen: &mut HashSet<TypeId>) -> Vec<&'static Self> {
+        let (mut reached, mut stack) = (Vec::new(), alloc::vec![self]);
+        while let Some(shape) = stack.pop() {
+            if !seen.insert(shape.id()) {
+                continue;
+            }
+            reached.push(shape);
+            if let Kind::Array { element, .. } = shape.kind {
+                stack.push(element);
+            }
+            shape.each_target(&mut |target| stack.push(target));
+        }
+        reached
+    }
+
+    /// So many values as what arrays are made of, since a reference to an array may lead into a slice. Values without bytes are none. `None` for
+    /// more than the address space has room for.
+    pub(in crate::image) fn flat(&'static self, len: usize) -> (&'static Self, Option<usize>) {
+        let (mut shape, mut count) = (self, Some(if self.size == 0 { 0 } else { len }));
+        while let Kind::Array { element, len } = shape.kind {
+            (shape, count) = (element, count.and_then(|count| count.checked_mul(len)));
+        }
+        (shape, count)
+    }
+
+    /// The place of this type in a cache of [`SLOTS`], by the place of its description.
+    pub(in crate::image) fn slot(&'static self) -> usize {
+        let address = core::ptr::from_ref(self).addr();
+        (address >> 4 ^ address >> 8) % SLOTS
+    }
+
     /// Returns `true` if an array of values of this type has, at an offset, so many bytes that are values of type `part`. They lie within the
     /// array. Two types are one if `same` says so.
     pub(in crate::image) fn holds(
@@ -222,6 +257,9 @@ impl Shape {
         linked
     }
 }
+
+/// Entries of a cache by [`Shape::slot`].
+pub(in crate::image) const SLOTS: usize = 16;
 
 /// The bytes of text.
 pub(in crate::image) static TEXT: Shape =

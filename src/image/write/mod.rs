@@ -5,12 +5,12 @@
 //!             │         (what references   (values that lie    (runs, halves)   (and marks)
 //!             │          lead to)           in memory once)
 //!             ├ walk: each reference of a value, by its description
-//!             └ places: the pieces at an address
+//!             └ places: the pieces at an address (address_hasher: tables that are quick)
 //!
 //!   writer    ImageWriter: roots, a version, where it goes
 //!   built     the steps above, one after the other
 //!   rebase    the same image for another window
-//!   footing   the image that a layer stands on, and is not written again
+//!   footing   the image that a layer stands on, and is not written again (below: references into the middle of its values)
 //!   progress  how far it has come
 //!   output    a file that is there as a whole or not at all; sealed memory; a stream
 //! ```
@@ -22,6 +22,8 @@
 //! 2. The copy walks values as the survey did, and finds what each reference leads to by its number. It searches nothing.
 //! 3. A byte is copied only if a description defines it. The output was zeros before.
 
+mod address_hasher;
+mod below;
 mod built;
 mod copy;
 mod footing;

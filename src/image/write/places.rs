@@ -7,11 +7,9 @@
 //! A walk goes through memory much as it was filled. So do its searches through the heads. And the pieces come out in the order of their addresses.
 #![forbid(unsafe_code)]
 
-use super::survey::AddressHasher;
+use super::address_hasher::AddressMap;
 use crate::image::format::ImageError;
 use alloc::vec::Vec;
-use core::hash::BuildHasherDefault;
-use std::collections::HashMap;
 
 /// Bytes for which there is a head.
 const GRANULE: usize = 16;
@@ -24,7 +22,7 @@ pub(super) const NONE: u32 = u32::MAX;
 #[derive(Default)]
 pub(super) struct Places {
     /// The number of the chunk for an address.
-    numbers: HashMap<usize, usize, BuildHasherDefault<AddressHasher>>,
+    numbers: AddressMap<usize, usize>,
     chunks: Vec<Vec<u32>>,
     /// The chunk that was asked for last, and its number.
     last: (usize, usize),

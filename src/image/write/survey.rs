@@ -9,6 +9,8 @@
 //! A **piece** is what a reference leads to: so many values of one type at an address. Two references to one place are one piece. Pieces may
 //! lie in each other, where a reference leads into the middle of something; `overlay` finds that out.
 
+use super::address_hasher::AddressMap;
+use super::below::Below;
 use super::footing::Footing;
 use super::places::{NONE, Places};
 use super::progress::{Progress, WritePhase};
@@ -16,14 +18,13 @@ use super::walk::{Parts, Reference, walk};
 use crate::code::CodeArena;
 use crate::code::value::Sites;
 use crate::image::format::ImageError;
-use crate::image::shape::{Fingerprint, Kind, Shape};
+use crate::image::shape::{Kind, SLOTS, Shape};
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::any::TypeId;
-use core::hash::{BuildHasherDefault, Hasher};
 use core::ops::Range;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// Values that references lead to.
 #[derive(Clone, Copy)]
@@ -49,10 +50,7 @@ pub(super) struct Piece {
 pub(super) struct Survey<'a> {
     arena: &'a CodeArena,
     pub(super) footing: Footing,
-    /// The types of the roots that were met.
-    roots: Vec<&'static Shape>,
-    /// The types that these lead to, by their fingerprints, once something lies below.
-    below_types: HashMap<Fingerprint, &'static Shape>,
+    below: Below,
     /// The arenas that it keeps, and those that they keep.
     kept: Vec<&'a CodeArena>,
     /// The ends and alignments of the arena's blocks whose alignment no type says, by their beginnings.
@@ -60,9 +58,9 @@ pub(super) struct Survey<'a> {
     /// The alignments of pieces that are such blocks.
     pub(super) aligns: BTreeMap<u32, usize>,
     pub(super) types: Vec<&'static Shape>,
-    type_numbers: HashMap<TypeId, u32, BuildHasherDefault<AddressHasher>>,
+    type_numbers: AddressMap<TypeId, u32>,
     /// The numbers of types that were asked for last, by the place of their description.
-    last_types: [(Option<&'static Shape>, u32); 16],
+    last_types: [(Option<&'static Shape>, u32); SLOTS],
     /// In the order in which they were met.
     pub(super) pieces: Vec<Piece>,
     pub(super) places: Places,
@@ -76,7 +74,7 @@ pub(super) struct Survey<'a> {
     pub(super) modules: Vec<&'a str>,
     module_numbers: HashMap<Option<u32>, u32>,
     /// The first of the new numbers of a range, by the first of the old.
-    site_numbers: HashMap<usize, u32, BuildHasherDefault<AddressHasher>>,
+    site_numbers: AddressMap<usize, u32>,
     pub(super) sites: u64,
     /// Values that lie outside of the arena.
     pub(super) copied: usize,
@@ -102,14 +100,13 @@ impl<'a> Survey<'a> {
         Self {
             arena,
             footing,
-            roots: Vec::new(),
-            below_types: HashMap::new(),
+            below: Below::new(),
             kept: all_kept(arena),
             aligned: arena.aligned_blocks().map(|(block, align)| (block.start, (block.end, align))).collect(),
             aligns: BTreeMap::new(),
             types: Vec::new(),
             type_numbers: HashMap::default(),
-            last_types: [(None, 0); 16],
+            last_types: [(None, 0); SLOTS],
             pieces: Vec::new(),
             places: Places::new(),
             shorter: BTreeMap::new(),
@@ -139,8 +136,9 @@ impl<'a> Survey<'a> {
         progress: &mut Progress<'_>,
     ) -> Result<Option<u32>, ImageError> {
         let root = Reference { to: at, len: 1, shape, is_slice: false };
-        self.roots.push(shape);
-        self.below_types.clear();
+        if self.footing.parent.is_some() {
+            self.below.learn(shape);
+        }
         // SAFETY: the caller's promise.
         let piece = unsafe { self.visit(Met { reference: root, module: NO_MODULE, target: NONE }) }?;
         while let Some(met) = self.stack.pop() {
@@ -158,12 +156,11 @@ impl<'a> Survey<'a> {
     ///
     /// The reference is one of a live value.
     unsafe fn visit(&mut self, met: Met) -> Result<Option<u32>, ImageError> {
-        let Reference { to, len, shape, .. } = flat(met.reference);
-        if len == 0 || shape.size() == 0 {
-            return Ok(None);
-        }
+        let Reference { to, len, shape, .. } = met.reference;
+        let (shape, count) = shape.flat(len);
+        let Some(len) = count.filter(|&len| len != 0) else { return Ok(None) };
         if let Some(place) = self.footing.place(to.addr()) {
-            return self.below(place, len, shape).map(|()| None);
+            return self.below.refuse_interior(self.arena, place, len * shape.size(), shape).map(|()| None);
         }
         let of = self.number_of(shape);
         let is_foreign = !self.arena.contains(to);
@@ -240,34 +237,6 @@ impl<'a> Survey<'a> {
         own.or_else(|| self.arena.aligned_in_prefix(to.addr()))
     }
 
-    /// Refuses a reference into the middle of a value below whose description has no such type there: the check of the layer would.
-    fn below(&mut self, place: usize, len: usize, shape: &'static Shape) -> Result<(), ImageError> {
-        let interior = |of| Err(ImageError::Interior { of, to: shape.name() });
-        let Some((fingerprint, offset, left)) = self.arena.run_below(place) else { return interior("gap") };
-        let bytes = len * shape.size();
-        if self.below_types.is_empty() {
-            // All types that a program with these roots knows.
-            let mut stack: Vec<&'static Shape> = self.roots.clone();
-            let mut seen: HashSet<TypeId> = stack.iter().map(|shape| shape.id()).collect();
-            while let Some(shape) = stack.pop() {
-                self.below_types.insert(Fingerprint::of_shape(shape), shape);
-                if let Kind::Array { element, .. } = shape.kind {
-                    stack.push(element);
-                }
-                shape.each_target(&mut |target| stack.extend(seen.insert(target.id()).then_some(target)));
-            }
-        }
-        // Another type of this program may look the same.
-        let same = |one: &Shape, other: &Shape| one.id() == other.id();
-        match self.below_types.get(&fingerprint) {
-            Some(known) if bytes > left || !known.holds(offset, shape, bytes, same) => {
-                let alike = Fingerprint::of_shape(shape) == fingerprint && offset % shape.size() == 0 && bytes <= left;
-                if alike { Ok(()) } else { interior(known.name()) }
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// The last piece of a type at an address, in a list of those near it.
     fn at(&self, mut piece: u32, to: *const u8, of: u32) -> u32 {
         while let Some(found) = self.pieces.get(piece as usize) {
@@ -296,8 +265,7 @@ impl<'a> Survey<'a> {
 
     /// The number of a type, in the order in which they were met.
     pub(super) fn number_of(&mut self, shape: &'static Shape) -> u32 {
-        let address = core::ptr::from_ref(shape).addr();
-        let last = &mut self.last_types[(address >> 4 ^ address >> 8) % 16];
+        let last = &mut self.last_types[shape.slot()];
         if let (Some(known), number) = *last {
             if core::ptr::eq(known, shape) {
                 return number;
@@ -439,15 +407,6 @@ fn all_kept(arena: &CodeArena) -> Vec<&CodeArena> {
     all
 }
 
-/// Arrays are what they are made of: a reference to one may lead into a slice.
-fn flat(mut reference: Reference) -> Reference {
-    while let Kind::Array { element, len } = reference.shape.kind {
-        reference.shape = element;
-        reference.len *= len;
-    }
-    reference
-}
-
 /// Returns `true` if a value may have references or sites.
 fn leads_on(shape: &Shape) -> bool {
     !matches!(shape.kind, Kind::Bits | Kind::TextByte | Kind::Bool | Kind::Char | Kind::NonZero)
@@ -457,30 +416,4 @@ const NO_MODULE: u32 = u32::MAX;
 
 fn out_of_memory() -> ImageError {
     ImageError::Memory { bytes: size_of::<Piece>() }
-}
-
-/// A hash of an address, a number, or a type. Nobody chooses them so that they collide.
-#[derive(Default)]
-pub(super) struct AddressHasher(u64);
-
-impl Hasher for AddressHasher {
-    fn finish(&self) -> u64 {
-        self.0 ^ self.0 >> 32
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|&byte| self.write_u64(byte.into()));
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        self.write_u64(number.into());
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = (self.0.rotate_left(23) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
-    fn write_usize(&mut self, number: usize) {
-        self.write_u64(number as u64);
-    }
 }
