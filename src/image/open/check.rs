@@ -20,66 +20,30 @@
 #![forbid(unsafe_code)]
 
 use super::ascii::Ascii;
+use super::below::Below;
+use super::body::Body;
 use super::finder::Finder;
-use super::image::Source;
 use super::known::KnownTypes;
 use super::portions::{self, Portion};
 use crate::code::value::Sites;
-use crate::image::format::{HEADER, Header, ImageError, Index, Run, WORD, is_marked};
+use crate::image::format::{HEADER, ImageError, Run, WORD, is_marked};
 use crate::image::shape::{Field, Kind, SLOTS, Shape, TEXT};
 use alloc::string::String;
-use alloc::sync::Arc;
 use core::ops::Range;
 
-/// An image that the one which is checked stands on.
-pub(super) struct Below {
-    source: Arc<Source>,
-    /// The types that were checked there.
-    types: KnownTypes,
-}
-
-impl Below {
-    pub(super) fn new(source: Arc<Source>, types: KnownTypes) -> Self {
-        Self { source, types }
-    }
-
-    /// Returns `true` if a place lies in its code.
-    fn has(&self, place: usize) -> bool {
-        let header = &self.source.header;
-        place.wrapping_sub(header.below) < header.code()
-    }
-
-    /// The same as [`Check::run_at`].
-    fn run_at(&self, place: usize) -> Option<(Range<usize>, Option<&'static Shape>, &KnownTypes)> {
-        let (header, types) = (&self.source.header, &self.source.index.types);
-        let (run, _) = self.source.tables().run_at(types, place - header.below)?;
-        let range = run.bytes(types);
-        let shape = (range.end <= header.code()).then(|| self.types.of(run.of)).flatten();
-        Some((header.below + range.start..header.below + range.end, shape, &self.types))
-    }
-
-    fn byte(&self, place: usize) -> Option<u8> {
-        let header = &self.source.header;
-        self.source.bytes.part(header.code_range()).get(place - header.below).copied()
-    }
-}
-
 /// Checks all values of the types that are known, but for those of types that were known `before`.
-#[allow(clippy::too_many_arguments)] // each is one thing that is looked at
 pub(super) fn check(
+    body: Body<'_>,
     types: &KnownTypes,
     before: &KnownTypes,
     below: &[Below],
-    header: &Header,
-    index: &Index,
-    code: &[u8],
-    marks: &[u8],
     threads: usize,
 ) -> Result<(), ImageError> {
+    let Body { index, code, .. } = body;
     let finder = Finder::new(index, code.len())?;
     let is_text = |run: &&Run| types.of(run.of).is_some_and(|shape| matches!(shape.kind, Kind::TextByte));
     let ascii = Ascii::new(code, index.runs.iter().filter(is_text).map(|run| run.bytes(&index.types)))?;
-    let check = Check { header, index, finder, ascii, code, marks, types, below };
+    let check = Check { body, finder, ascii, types, below };
     let is_new = |number: u32| before.of(number).is_none();
     check.gaps()?;
     let portions = portions::of_runs(index, |of| is_new(of) && types.of(of).is_some())?;
@@ -95,12 +59,9 @@ pub(super) fn check(
 }
 
 struct Check<'b> {
-    header: &'b Header,
-    index: &'b Index,
+    body: Body<'b>,
     finder: Finder,
     ascii: Ascii,
-    code: &'b [u8],
-    marks: &'b [u8],
     types: &'b KnownTypes,
     below: &'b [Below],
 }
@@ -138,10 +99,10 @@ impl BadValue {
 impl Check<'_> {
     /// Checks that between runs there are zeros, and no marks.
     fn gaps(&self) -> Result<(), ImageError> {
-        let ends = self.index.runs.iter().map(|run| run.bytes(&self.index.types).end);
-        let starts = self.index.runs.iter().map(|run| run.start).chain([self.code.len()]);
+        let ends = self.body.index.runs.iter().map(|run| run.bytes(&self.body.index.types).end);
+        let starts = self.body.index.runs.iter().map(|run| run.start).chain([self.body.code.len()]);
         for (from, to) in core::iter::once(0).chain(ends).zip(starts) {
-            let gap = self.code.get(from..to).unwrap_or_default();
+            let gap = self.body.code.get(from..to).unwrap_or_default();
             if gap.iter().any(|&byte| byte != 0) {
                 return Err(ImageError::Index("there is something between its runs"));
             }
@@ -154,15 +115,15 @@ impl Check<'_> {
 
     /// The number of marks for the words that begin in a range of the code.
     fn marked(&self, bytes: core::ops::Range<usize>) -> usize {
-        let words = bytes.start.div_ceil(WORD)..bytes.end.min(self.header.linked).div_ceil(WORD);
+        let words = bytes.start.div_ceil(WORD)..bytes.end.min(self.body.header.linked).div_ceil(WORD);
         let mut count = 0;
         let mut word = words.start;
         while word < words.end {
             if word % 8 == 0 && word + 8 <= words.end {
-                count += self.marks.get(word / 8).map_or(0, |byte| byte.count_ones() as usize);
+                count += self.body.marks.get(word / 8).map_or(0, |byte| byte.count_ones() as usize);
                 word += 8;
             } else {
-                count += usize::from(is_marked(self.marks, word));
+                count += usize::from(is_marked(self.body.marks, word));
                 word += 1;
             }
         }
@@ -170,17 +131,17 @@ impl Check<'_> {
     }
 
     fn portion(&self, portion: &Portion, hits: &mut Hits) -> Result<(), ImageError> {
-        let run = &self.index.runs[portion.run];
+        let run = &self.body.index.runs[portion.run];
         let Some(shape) = self.types.of(run.of) else { return Ok(()) };
         let place = |element: usize| run.start + element * shape.size();
         let range = place(portion.elements.start)..place(portion.elements.end);
         let bad = |at, why| Err(BadValue { at, why }.of(shape));
-        let align = self.index.types[run.of as usize].align.max(shape.align());
+        let align = self.body.index.types[run.of as usize].align.max(shape.align());
         if run.start % align != 0 || shape.align() > HEADER {
             // Code begins with a page, of which this is the smallest.
             return bad(run.start, "the run is not aligned");
         }
-        if shape.is_linked() != (run.start < self.header.linked) {
+        if shape.is_linked() != (run.start < self.body.header.linked) {
             return bad(run.start, "the run lies in the wrong half");
         }
         match shape.kind {
@@ -188,7 +149,7 @@ impl Check<'_> {
             Kind::TextByte if self.ascii.is_in(&range) => return Ok(()),
             Kind::TextByte => {
                 let range = self.between_characters(run, range.start)..self.between_characters(run, range.end);
-                let text = core::str::from_utf8(&self.code[range.clone()]);
+                let text = core::str::from_utf8(&self.body.code[range.clone()]);
                 return text
                     .map_or_else(|error| bad(range.start + error.valid_up_to(), "text is not UTF-8"), |_| Ok(()));
             }
@@ -217,12 +178,12 @@ impl Check<'_> {
 
     /// Returns `true` if no character of UTF-8 goes on at this byte, which is text.
     fn is_boundary(&self, at: usize) -> bool {
-        self.ascii.is_at(at) || (self.code[at] as i8) >= -0x40
+        self.ascii.is_at(at) || (self.body.code[at] as i8) >= -0x40
     }
 
     /// The same of a place, which may lie below.
     fn is_boundary_at(&self, place: usize) -> bool {
-        match place.checked_sub(self.header.below) {
+        match place.checked_sub(self.body.header.below) {
             Some(at) => self.is_boundary(at),
             None => {
                 let byte = self.below.iter().find(|below| below.has(place)).and_then(|below| below.byte(place));
@@ -233,12 +194,12 @@ impl Check<'_> {
 
     /// The run that a place lies in, its type if it is known, and who knows it.
     fn run_at(&self, place: usize) -> Option<(Range<usize>, Option<&'static Shape>, &KnownTypes)> {
-        let Some(at) = place.checked_sub(self.header.below) else {
+        let Some(at) = place.checked_sub(self.body.header.below) else {
             return self.below.iter().find(|below| below.has(place))?.run_at(place);
         };
-        let run = self.finder.run_at(self.index, at)?;
-        let range = run.bytes(&self.index.types);
-        let range = self.header.below + range.start..self.header.below + range.end;
+        let run = self.finder.run_at(self.body.index, at)?;
+        let range = run.bytes(&self.body.index.types);
+        let range = self.body.header.below + range.start..self.body.header.below + range.end;
         Some((range, self.types.of(run.of), self.types))
     }
 
@@ -285,7 +246,7 @@ impl PortionOfValues<'_, '_> {
     /// Checks a value at a place that is aligned for it.
     fn value(&mut self, shape: &'static Shape, at: usize) -> Result<(), BadValue> {
         let bad = |why| Err(BadValue { at, why });
-        let bytes = &self.check.code[at..at + shape.size()];
+        let bytes = &self.check.body.code[at..at + shape.size()];
         match shape.kind {
             Kind::Bits | Kind::TextByte => Ok(()),
             Kind::Bool if bytes[0] > 1 => bad("a `bool` is neither 0 nor 1"),
@@ -296,21 +257,23 @@ impl PortionOfValues<'_, '_> {
             },
             Kind::NonZero if bytes.iter().all(|&byte| byte == 0) => bad("a `NonZero` is zero"),
             Kind::NonZero => Ok(()),
-            Kind::Value(target) => self.reference(at, word(self.check.code, at), 1, target()).map(drop),
-            Kind::Link(_) if word(self.check.code, at) == 0 => Ok(()),
-            Kind::Link(target) => self.reference(at, word(self.check.code, at), 1, target()).map(drop),
+            Kind::Value(target) => self.reference(at, word(self.check.body.code, at), 1, target()).map(drop),
+            Kind::Link(_) if word(self.check.body.code, at) == 0 => Ok(()),
+            Kind::Link(target) => self.reference(at, word(self.check.body.code, at), 1, target()).map(drop),
             Kind::Slice(target) => {
-                let (to, len) = (word(self.check.code, at), word(self.check.code, at + WORD));
+                let (to, len) = (word(self.check.body.code, at), word(self.check.body.code, at + WORD));
                 self.reference(at, to, len, target()).map(drop)
             }
-            Kind::Text | Kind::Name => self.text(at, word(self.check.code, at), word(self.check.code, at + WORD)),
+            Kind::Text | Kind::Name => {
+                self.text(at, word(self.check.body.code, at), word(self.check.body.code, at + WORD))
+            }
             Kind::Sites => {
                 let mut array = [0; 8];
                 array.copy_from_slice(bytes);
                 let (numbers, tag) = Sites::read(array);
                 match () {
-                    () if numbers.end > self.check.header.sites => bad("sites are above those of the image"),
-                    () if !numbers.is_empty() && tag != self.check.header.tag => {
+                    () if numbers.end > self.check.body.header.sites => bad("sites are above those of the image"),
+                    () if !numbers.is_empty() && tag != self.check.body.header.tag => {
                         bad("sites are not those of the image")
                     }
                     () => Ok(()),
@@ -336,7 +299,7 @@ impl PortionOfValues<'_, '_> {
 
     fn text(&mut self, at: usize, address: usize, len: usize) -> Result<(), BadValue> {
         let Some(end) = self.reference(at, address, len, &TEXT)? else { return Ok(()) };
-        let start = address.wrapping_sub(self.check.header.base());
+        let start = address.wrapping_sub(self.check.body.header.base());
         // All of the run is UTF-8.
         if self.check.is_boundary_at(start) && (start + len == end || self.check.is_boundary_at(start + len)) {
             Ok(())
@@ -354,7 +317,7 @@ impl PortionOfValues<'_, '_> {
         to: &'static Shape,
     ) -> Result<Option<usize>, BadValue> {
         let bad = |why| Err(BadValue { at, why });
-        let is_marked = at % WORD == 0 && is_marked(self.check.marks, at / WORD);
+        let is_marked = at % WORD == 0 && is_marked(self.check.body.marks, at / WORD);
         let (element, count) = to.flat(len);
         if count == Some(0) {
             return match () {
@@ -370,7 +333,7 @@ impl PortionOfValues<'_, '_> {
         }
         self.references += 1;
         let Some(count) = count else { return bad("a slice is longer than the address space") };
-        let start = address.wrapping_sub(self.check.header.base());
+        let start = address.wrapping_sub(self.check.body.header.base());
         self.check.leads_to(start, count, element, self.hits).map(Some).or_else(bad)
     }
 }

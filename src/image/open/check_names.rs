@@ -4,13 +4,15 @@
 //! text of the image.
 #![forbid(unsafe_code)]
 
+use super::body::Body;
 use super::finder::Finder;
-use crate::image::format::{ImageError, Index, MOST_OF_BUCKET, Tables};
+use crate::image::format::{ImageError, MOST_OF_BUCKET, Tables};
 use crate::image::shape::{Fingerprint, TEXT};
 use core::ops::Range;
 
 /// Checks all names of an image.
-pub(super) fn check_names(tables: Tables<'_>, index: &Index, code: &[u8]) -> Result<(), ImageError> {
+pub(super) fn check_names(tables: Tables<'_>, body: Body<'_>) -> Result<(), ImageError> {
+    let Body { index, code, .. } = body;
     let wrong = |what| Err(ImageError::Index(what));
     let text = Fingerprint::of_shape(&TEXT);
     let is_text = |of: u32| index.types.get(of as usize).is_some_and(|entry| entry.fingerprint == text);

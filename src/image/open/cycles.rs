@@ -12,17 +12,19 @@
 //! the file, whoever wrote it.
 #![forbid(unsafe_code)]
 
+use super::body::Body;
 use super::check::{number, word};
 use super::finder::Finder;
 use super::known::KnownTypes;
-use crate::image::format::{Header, ImageError, Index, WORD};
+use crate::image::format::{ImageError, WORD};
 use crate::image::shape::{Field, Kind, Shape, TEXT};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
 /// Checks that no value of a known type is reached from itself by plain references.
-pub(super) fn refuse(types: &KnownTypes, header: &Header, index: &Index, code: &[u8]) -> Result<(), ImageError> {
+pub(super) fn refuse(body: Body<'_>, types: &KnownTypes) -> Result<(), ImageError> {
+    let Body { header, index, code, .. } = body;
     let mut first = Vec::new();
     reserve(&mut first, index.runs.len())?;
     let mut count = 0;
@@ -33,8 +35,8 @@ pub(super) fn refuse(types: &KnownTypes, header: &Header, index: &Index, code: &
         }
     }
     let finder = Finder::new(index, code.len())?;
-    let values = Values { types, header, index, code, finder, first };
-    let mut walk = Walk { done: Done::new(count)?, on_path: zeros(count.div_ceil(64))?, stack: Vec::new(), values };
+    let graph = Graph { types, body, finder, first };
+    let mut walk = Walk { done: Done::new(count)?, on_path: zeros(count.div_ceil(64))?, stack: Vec::new(), graph };
     let mut next = 0;
     while let Some(value) = walk.done.next(next..count) {
         walk.from(value)?;
@@ -47,7 +49,7 @@ struct Walk<'b> {
     done: Done,
     on_path: Vec<u64>,
     stack: Vec<Step>,
-    values: Values<'b>,
+    graph: Graph<'b>,
 }
 
 /// A step of the walk that is still to be made.
@@ -71,7 +73,7 @@ impl Walk<'_> {
                 Step::Visit(range) => {
                     let Some(value) = self.done.next(range.clone()) else { continue };
                     if self.on_path[value / 64] >> (value % 64) & 1 != 0 {
-                        let (shape, at) = self.values.place(value);
+                        let (shape, at) = self.graph.place(value);
                         return Err(ImageError::Cycle { of: String::from(shape.name()), at });
                     }
                     self.on_path[value / 64] |= 1 << (value % 64);
@@ -79,8 +81,8 @@ impl Walk<'_> {
                         self.stack.push(Step::Visit(value + 1..range.end));
                     }
                     self.stack.push(Step::Leave(value));
-                    let (shape, at) = self.values.place(value);
-                    self.values.each_reference(shape, at, &mut self.stack)?;
+                    let (shape, at) = self.graph.place(value);
+                    self.graph.each_reference(shape, at, &mut self.stack)?;
                     reserve(&mut self.stack, 3)?;
                 }
             }
@@ -90,30 +92,28 @@ impl Walk<'_> {
 }
 
 /// The values of the known types that have references.
-struct Values<'b> {
+struct Graph<'b> {
     types: &'b KnownTypes,
-    header: &'b Header,
-    index: &'b Index,
-    code: &'b [u8],
+    body: Body<'b>,
     finder: Finder,
     /// The number of the first value of each run. Runs that have none of these have that of the next.
     first: Vec<usize>,
 }
 
-impl Values<'_> {
+impl Graph<'_> {
     /// The type and the place of a value.
     fn place(&self, value: usize) -> (&'static Shape, usize) {
         let run = self.first.partition_point(|&first| first <= value) - 1;
-        let shape = self.types.of(self.index.runs[run].of).unwrap_or(&TEXT);
-        (shape, self.index.runs[run].start + (value - self.first[run]) * shape.size())
+        let shape = self.types.of(self.body.index.runs[run].of).unwrap_or(&TEXT);
+        (shape, self.body.index.runs[run].start + (value - self.first[run]) * shape.size())
     }
 
     /// Adds what a value refers to.
     fn each_reference(&self, shape: &'static Shape, at: usize, to: &mut Vec<Step>) -> Result<(), ImageError> {
-        let says = |place: usize, width: usize| number(&self.code[at + place..at + place + width]);
+        let says = |place: usize, width: usize| number(&self.body.code[at + place..at + place + width]);
         match shape.kind {
             Kind::Value(target) => self.reference(at, 1, target(), to),
-            Kind::Slice(target) => self.reference(at, word(self.code, at + WORD), target(), to),
+            Kind::Slice(target) => self.reference(at, word(self.body.code, at + WORD), target(), to),
             Kind::Array { element, len } if element.is_linked() => {
                 (0..len).try_for_each(|i| self.each_reference(element, at + i * element.size(), to))
             }
@@ -137,12 +137,12 @@ impl Values<'_> {
     fn reference(&self, at: usize, len: usize, of: &'static Shape, to: &mut Vec<Step>) -> Result<(), ImageError> {
         let (element, count) = of.flat(len);
         let bytes = count.unwrap_or(0).saturating_mul(element.size());
-        let start = word(self.code, at).wrapping_sub(self.header.window);
-        if bytes == 0 || start >= self.header.linked {
+        let start = word(self.body.code, at).wrapping_sub(self.body.header.window);
+        if bytes == 0 || start >= self.body.header.linked {
             return Ok(());
         }
-        let Some(run) = self.finder.number_at(self.index, start) else { return Ok(()) };
-        let (first, run) = (self.first[run], &self.index.runs[run]);
+        let Some(run) = self.finder.number_at(self.body.index, start) else { return Ok(()) };
+        let (first, run) = (self.first[run], &self.body.index.runs[run]);
         let Some(shape) = self.types.of(run.of) else { return Ok(()) };
         let offset = start - run.start;
         reserve(to, 1)?;

@@ -53,6 +53,18 @@ impl KnownTypes {
         Ok(())
     }
 
+    /// These, and the types that one more leads to.
+    pub(super) fn with(&self, shape: &'static Shape, index: &Index) -> Result<Self, ImageError> {
+        let mut types = self.clone();
+        types.learn(shape, index)?;
+        Ok(types)
+    }
+
+    /// Returns `true` if the file has this type.
+    pub(super) fn has(&self, shape: &Shape) -> bool {
+        self.numbers.contains_key(&shape.id())
+    }
+
     /// The description of a type of the file.
     pub(super) fn of(&self, number: u32) -> Option<&'static Shape> {
         self.of_file[number as usize]

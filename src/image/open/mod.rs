@@ -22,6 +22,8 @@
 mod arena;
 mod ascii;
 mod backing;
+mod below;
+mod body;
 mod bytes;
 mod check;
 mod check_names;
@@ -36,8 +38,10 @@ mod options;
 mod placed;
 mod portions;
 mod prefix;
+mod proof;
 mod source;
 mod trust;
+mod values;
 mod verify;
 mod whole;
 

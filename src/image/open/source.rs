@@ -2,8 +2,9 @@
 
 use super::backing::Backing;
 use super::bytes::FileBytes;
-use super::image::{Image, Source, Values};
+use super::image::{Image, Source};
 use super::trust;
+use super::values::Values;
 use crate::image::format::{HEADER, Header, ImageError, Index};
 use alloc::sync::Arc;
 use std::fs::File;
@@ -143,6 +144,6 @@ impl Image {
             return Err(ImageError::Index("something lies behind it"));
         }
         let source = Source { backing, offset, header, index, places, bytes };
-        Ok(Self { source: Arc::new(source), values: Values::Checked(Arc::from([])), parent: None })
+        Ok(Self { source: Arc::new(source), values: Values::Checked(None), parent: None })
     }
 }

@@ -7,20 +7,20 @@
 //!
 //! The code is mapped for this alone, at its window or elsewhere. So what a check is given leads to other values, and all are proved.
 
+use super::body::Body;
 use super::check::number;
 use super::known::KnownTypes;
 use super::portions;
 use crate::code::CodeArena;
-use crate::image::format::{ImageError, Index};
+use crate::image::format::ImageError;
 use crate::image::shape::{Field, Kind, Niche, Proven, Shape, Verifier};
 use alloc::string::String;
 use alloc::vec::Vec;
 
 /// All values of the types that are known, mapped.
 pub(super) struct Verify<'b> {
+    body: Body<'b>,
     types: &'b KnownTypes,
-    index: &'b Index,
-    code: &'b [u8],
     arena: &'b CodeArena,
 }
 
@@ -32,19 +32,20 @@ pub(super) fn is_needed(types: &KnownTypes) -> bool {
 impl<'b> Verify<'b> {
     /// # Safety
     ///
-    /// Of all types that are known, the runs of `code` are values, with all that they lead to. `arena` begins with this image.
-    pub(super) unsafe fn new(types: &'b KnownTypes, index: &'b Index, code: &'b [u8], arena: &'b CodeArena) -> Self {
-        Self { types, index, code, arena }
+    /// Of all types that are known, the runs of `body` are values, with all that they lead to. `arena` begins with this image.
+    pub(super) unsafe fn new(body: Body<'b>, types: &'b KnownTypes, arena: &'b CodeArena) -> Self {
+        Self { body, types, arena }
     }
 
     /// Asks about all values. Returns the refusal of the lowest.
     pub(super) fn all(&self, threads: usize) -> Result<(), ImageError> {
-        let plans = (0u32..).zip(&self.index.types).map(|(number, _)| Plan::new(self.types.of(number)?, self.types));
+        let plans =
+            (0u32..).zip(&self.body.index.types).map(|(number, _)| Plan::new(self.types.of(number)?, self.types));
         let plans: Vec<Option<Plan>> = plans.collect();
-        let portions = portions::of_runs(self.index, |of| plans[of as usize].is_some())?;
+        let portions = portions::of_runs(self.body.index, |of| plans[of as usize].is_some())?;
         portions::each(&portions, threads, |_: &mut (), portion| {
-            let run = &self.index.runs[portion.run];
-            let size = run.bytes(&self.index.types).len() / run.len;
+            let run = &self.body.index.runs[portion.run];
+            let size = run.bytes(&self.body.index.types).len() / run.len;
             let plan = plans[run.of as usize].as_ref();
             plan.map_or(Ok(()), |plan| {
                 portion.elements.clone().try_for_each(|element| self.value(plan, run.start + element * size))
@@ -62,7 +63,7 @@ impl<'b> Verify<'b> {
     }
 
     fn inside(&self, inner: &Inner, at: usize) -> Result<(), ImageError> {
-        let says = |place: usize, width: usize| number(&self.code[at + place..at + place + width]);
+        let says = |place: usize, width: usize| number(&self.body.code[at + place..at + place + width]);
         match inner {
             Inner::Fields(fields) => self.fields(fields, at),
             Inner::Array { size, len, element } => (0..*len).try_for_each(|i| self.value(element, at + i * size)),

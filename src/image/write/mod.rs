@@ -10,7 +10,7 @@
 //!   writer    ImageWriter: roots, a version, where it goes
 //!   built     the steps above, one after the other
 //!   rebase    the same image for another window
-//!   footing   the image that a layer stands on, and is not written again (below: references into the middle of its values)
+//!   footing   the image that a layer stands on, and is not written again (types_below: references into the middle of its values)
 //!   progress  how far it has come
 //!   output    a file that is there as a whole or not at all; sealed memory; a stream
 //! ```
@@ -23,7 +23,6 @@
 //! 3. A byte is copied only if a description defines it. The output was zeros before.
 
 mod address_hasher;
-mod below;
 mod built;
 mod copy;
 mod footing;
@@ -34,6 +33,7 @@ mod places;
 mod progress;
 mod rebase;
 mod survey;
+mod types_below;
 mod walk;
 mod writer;
 

@@ -10,10 +10,10 @@
 //! lie in each other, where a reference leads into the middle of something; `overlay` finds that out.
 
 use super::address_hasher::AddressMap;
-use super::below::Below;
 use super::footing::Footing;
 use super::places::{NONE, Places};
 use super::progress::{Progress, WritePhase};
+use super::types_below::TypesBelow;
 use super::walk::{Parts, Reference, walk};
 use crate::code::CodeArena;
 use crate::code::value::Sites;
@@ -50,7 +50,7 @@ pub(super) struct Piece {
 pub(super) struct Survey<'a> {
     arena: &'a CodeArena,
     pub(super) footing: Footing,
-    below: Below,
+    below: TypesBelow,
     /// The arenas that it keeps, and those that they keep.
     kept: Vec<&'a CodeArena>,
     /// The ends and alignments of the arena's blocks whose alignment no type says, by their beginnings.
@@ -100,7 +100,7 @@ impl<'a> Survey<'a> {
         Self {
             arena,
             footing,
-            below: Below::new(),
+            below: TypesBelow::new(),
             kept: all_kept(arena),
             aligned: arena.aligned_blocks().map(|(block, align)| (block.start, (block.end, align))).collect(),
             aligns: BTreeMap::new(),

@@ -14,12 +14,12 @@ use core::any::TypeId;
 use std::collections::{HashMap, HashSet};
 
 /// The types that a program with the roots of a layer knows.
-pub(super) struct Below {
+pub(super) struct TypesBelow {
     by_fingerprint: HashMap<Fingerprint, &'static Shape>,
     seen: HashSet<TypeId>,
 }
 
-impl Below {
+impl TypesBelow {
     pub(super) fn new() -> Self {
         Self { by_fingerprint: HashMap::new(), seen: HashSet::new() }
     }
