@@ -40,7 +40,7 @@ impl Note {
         for number in [self.program, self.offset, self.len] {
             bytes.extend_from_slice(&number.to_le_bytes());
         }
-        let check = checksum(0, &bytes);
+        let check = checksum([0; 2], &bytes);
         bytes.extend_from_slice(&check.to_le_bytes());
         bytes
     }

@@ -118,7 +118,7 @@ impl Header {
         writer.bytes(self.parent.unwrap_or(Digest::NONE).as_bytes());
         let mut bytes = writer.finish();
         bytes.resize(HEADER - CHECK, 0);
-        bytes.extend_from_slice(&checksum(0, &bytes).to_ne_bytes());
+        bytes.extend_from_slice(&checksum([0; 2], &bytes).to_ne_bytes());
         bytes
     }
 
@@ -140,7 +140,7 @@ impl Header {
             return Err(ImageError::Word { expected: WORD as u64, found: word });
         }
         let (checked, check) = bytes.split_at(HEADER - CHECK);
-        if checksum(0, checked).to_ne_bytes() != check {
+        if checksum([0; 2], checked).to_ne_bytes() != check {
             return Err(ImageError::Header("its check does not match"));
         }
         let mut size = || {

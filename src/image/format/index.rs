@@ -6,6 +6,7 @@
 use super::error::ImageError;
 use super::header::{HEADER, Header};
 use super::names::NameTable;
+use super::room::{filled, reserved};
 use super::scroll::{Reader, Writer};
 use super::tables::{self, TablePlaces};
 use crate::image::shape::Fingerprint;
@@ -129,15 +130,12 @@ impl Index {
         let wrong = |what| Err(ImageError::Index(what));
         let (front, places) = Self::read_front(bytes, header)?;
         let (types, tables) = (&front.types, places.of(bytes));
-        let memory = |_| ImageError::Memory { bytes: bytes.len() };
-        let (mut modules, mut runs) = (Vec::new(), Vec::new());
-        modules.try_reserve_exact(tables.modules() as usize).map_err(memory)?;
+        let (mut modules, mut runs) = (reserved(tables.modules() as usize)?, reserved(tables.runs())?);
         for number in 0..tables.modules() {
             let (name, bytes) = tables.module(number).ok_or(ImageError::Index("the name of a module is none"))?;
             modules.push((ModuleEntry { name: name.to_owned() }, bytes));
         }
-        runs.try_reserve_exact(tables.runs()).map_err(memory)?;
-        let mut bytes_of = alloc::vec![0usize; modules.len()];
+        let mut bytes_of = filled(0usize, modules.len())?;
         for number in 0..tables.runs() {
             let (run, before) = tables.run(number).ok_or(ImageError::Index("a place lies outside of the code"))?;
             let Some(module) = bytes_of.get_mut(run.module as usize) else { return wrong("a run is of no module") };

@@ -15,6 +15,7 @@
 //!   header   what begins, where it ends, the window, the digest, a check of its own
 //!   index    what opening needs: types, roots (names · tables: what is read where it lies)
 //!   scroll   numbers and text, one behind the other, in bytes
+//!   room     vectors that are refused when there is no memory for them
 //!   window   addresses that an image may be written for
 //!   error    why an image was not written, or is not used (mismatch: of a type)
 //!   digest   one number for the contents, whatever window they are written for
@@ -27,6 +28,7 @@ mod header;
 mod index;
 mod mismatch;
 mod names;
+mod room;
 mod scroll;
 mod tables;
 mod window;
@@ -38,6 +40,7 @@ pub(in crate::image) use header::{HEADER, Header};
 pub(in crate::image) use index::{Index, ModuleEntry, Root, Run, TypeEntry};
 pub use mismatch::TypeMismatch;
 pub(in crate::image) use names::{MOST_OF_BUCKET, NameTable};
+pub(in crate::image) use room::{copied, filled, push, reserve, reserved};
 pub(in crate::image) use tables::{TablePlaces, Tables};
 pub(in crate::image) use window::{chosen, may_lie, slot};
 

@@ -8,11 +8,10 @@
 //!
 //! The hash has a key that is made of all names. So nobody who writes a program chooses how they fall. Whoever knows the image can find texts for one
 //! bucket; that takes a look at the few names there, and no more.
-#![allow(deprecated)] // `SipHasher`: the hash of a file must be the same in each release, which that of the standard library's maps need not be
 
 use super::tables::NamePlace;
+use crate::base::checksum::checksum;
 use alloc::vec::Vec;
-use core::hash::{Hasher, SipHasher};
 
 /// Names of a bucket that are looked at. Chance gives a dozen; whoever makes a file of one bucket makes no name slow to find.
 pub(in crate::image) const MOST_OF_BUCKET: usize = 128;
@@ -61,10 +60,8 @@ impl NameTable {
 
 /// The hash of a name's text.
 pub(super) fn hash(key: &[u8; 16], text: &[u8]) -> u32 {
-    let [low, high] = [0, 8].map(|at| key[at..].first_chunk().map_or(0, |half| u64::from_le_bytes(*half)));
-    let mut hasher = SipHasher::new_with_keys(low, high);
-    hasher.write(text);
-    (hasher.finish() >> 32) as u32
+    let key = [0, 8].map(|at| key[at..].first_chunk().map_or(0, |half| u64::from_le_bytes(*half)));
+    (checksum(key, text) >> 32) as u32
 }
 
 /// The bucket of a hash among so many; `None` if there are none.

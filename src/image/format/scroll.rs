@@ -1,6 +1,7 @@
 //! Numbers and text, one behind the other, in bytes.
 
 use super::error::ImageError;
+use super::room::reserved;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -71,8 +72,7 @@ impl<'b> Reader<'b> {
         let count = self.number()?;
         let count = usize::try_from(count).ok().filter(|&count| count <= self.0.len() / least);
         let count = count.ok_or(ImageError::Index("a table is longer than the index"))?;
-        let mut table = Vec::new();
-        table.try_reserve_exact(count).map_err(|_| ImageError::Memory { bytes: count * size_of::<T>() })?;
+        let mut table = reserved(count)?;
         for _ in 0..count {
             table.push(entry(self)?);
         }

@@ -3,7 +3,7 @@
 //! References to text lead everywhere. A look at the byte that each leads to would cost a fetch from memory, more than all else in the check.
 #![forbid(unsafe_code)]
 
-use crate::image::format::ImageError;
+use crate::image::format::{ImageError, filled};
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -17,9 +17,7 @@ pub(super) struct Ascii {
 impl Ascii {
     /// Looks at all text of some code.
     pub(super) fn new(code: &[u8], text: impl Iterator<Item = Range<usize>>) -> Result<Self, ImageError> {
-        let (mut others, words) = (Vec::new(), code.len() / PAGE / 64 + 1);
-        others.try_reserve_exact(words).map_err(|_| ImageError::Memory { bytes: words * size_of::<u64>() })?;
-        others.resize(words, 0);
+        let mut others = filled(0u64, code.len() / PAGE / 64 + 1)?;
         for range in text {
             let mut from = range.start;
             while from < range.end {

@@ -16,7 +16,7 @@ use super::body::Body;
 use super::check::{number, word};
 use super::finder::Finder;
 use super::known::KnownTypes;
-use crate::image::format::{ImageError, WORD};
+use crate::image::format::{ImageError, WORD, filled, push, reserve, reserved};
 use crate::image::shape::{Field, Kind, Shape, TEXT};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -25,8 +25,7 @@ use core::ops::Range;
 /// Checks that no value of a known type is reached from itself by plain references.
 pub(super) fn refuse(body: Body<'_>, types: &KnownTypes) -> Result<(), ImageError> {
     let Body { header, index, code, .. } = body;
-    let mut first = Vec::new();
-    reserve(&mut first, index.runs.len())?;
+    let mut first = reserved(index.runs.len())?;
     let mut count = 0;
     for run in &index.runs {
         first.push(count);
@@ -36,7 +35,7 @@ pub(super) fn refuse(body: Body<'_>, types: &KnownTypes) -> Result<(), ImageErro
     }
     let finder = Finder::new(index, code.len())?;
     let graph = Graph { types, body, finder, first };
-    let mut walk = Walk { done: Done::new(count)?, on_path: zeros(count.div_ceil(64))?, stack: Vec::new(), graph };
+    let mut walk = Walk { done: Done::new(count)?, on_path: filled(0, count.div_ceil(64))?, stack: Vec::new(), graph };
     let mut next = 0;
     while let Some(value) = walk.done.next(next..count) {
         walk.from(value)?;
@@ -145,9 +144,7 @@ impl Graph<'_> {
         let (first, run) = (self.first[run], &self.body.index.runs[run]);
         let Some(shape) = self.types.of(run.of) else { return Ok(()) };
         let offset = start - run.start;
-        reserve(to, 1)?;
-        to.push(Step::Visit(first + offset / shape.size()..first + (offset + bytes).div_ceil(shape.size())));
-        Ok(())
+        push(to, Step::Visit(first + offset / shape.size()..first + (offset + bytes).div_ceil(shape.size())))
     }
 }
 
@@ -160,9 +157,8 @@ struct Done {
 
 impl Done {
     fn new(count: usize) -> Result<Self, ImageError> {
-        let words = zeros(count.div_ceil(64))?;
-        let mut next = Vec::new();
-        reserve(&mut next, words.len() + 1)?;
+        let words = filled(0, count.div_ceil(64))?;
+        let mut next = reserved(words.len() + 1)?;
         next.extend(0..=words.len());
         Ok(Self { words, next })
     }
@@ -196,17 +192,6 @@ impl Done {
         }
         word
     }
-}
-
-fn zeros(count: usize) -> Result<Vec<u64>, ImageError> {
-    let mut words = Vec::new();
-    reserve(&mut words, count)?;
-    words.resize(count, 0);
-    Ok(words)
-}
-
-fn reserve<T>(vec: &mut Vec<T>, count: usize) -> Result<(), ImageError> {
-    vec.try_reserve(count).map_err(|_| ImageError::Memory { bytes: count.saturating_mul(size_of::<T>()) })
 }
 
 #[cfg(test)]

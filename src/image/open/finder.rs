@@ -6,7 +6,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
-use crate::image::format::{ImageError, Index, Run};
+use crate::image::format::{ImageError, Index, Run, reserved};
 use alloc::vec::Vec;
 
 const PAGE: usize = 4096;
@@ -19,8 +19,7 @@ pub(super) struct Finder {
 impl Finder {
     pub(super) fn new(index: &Index, code: usize) -> Result<Self, ImageError> {
         let (mut run, pages) = (0, code.div_ceil(PAGE) + 1);
-        let mut first = Vec::new();
-        first.try_reserve_exact(pages).map_err(|_| ImageError::Memory { bytes: pages * size_of::<u32>() })?;
+        let mut first = reserved(pages)?;
         first.extend((0..pages).map(|page| {
             while index.runs.get(run).is_some_and(|run| run.bytes(&index.types).end <= page * PAGE) {
                 run += 1;

@@ -8,7 +8,7 @@
 //! Portions depend on the file alone. The refusal of the lowest one is the answer, however many threads there are.
 #![forbid(unsafe_code)]
 
-use crate::image::format::{ImageError, Index};
+use crate::image::format::{ImageError, Index, push};
 use alloc::vec::Vec;
 use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -32,8 +32,7 @@ pub(super) fn of_runs(index: &Index, is_wanted: impl Fn(u32) -> bool) -> Result<
         let size = run.bytes(&index.types).len() / run.len.max(1);
         let step = (PORTION / size.max(1)).max(1);
         for from in (0..run.len).step_by(step) {
-            portions.try_reserve(1).map_err(|_| ImageError::Memory { bytes: size_of::<Portion>() })?;
-            portions.push(Portion { run: number, elements: from..run.len.min(from + step) });
+            push(&mut portions, Portion { run: number, elements: from..run.len.min(from + step) })?;
         }
     }
     Ok(portions)

@@ -73,7 +73,7 @@ impl Fingerprint {
         }
         let mut fingerprint = [0; 32];
         for (key, part) in (1..).zip(fingerprint.chunks_mut(8)) {
-            part.copy_from_slice(&checksum(key, &walk.bytes).to_le_bytes());
+            part.copy_from_slice(&checksum([key, 0], &walk.bytes).to_le_bytes());
         }
         Self(fingerprint)
     }

@@ -11,7 +11,7 @@ use crate::base::page::PageSize;
 use crate::code::CodeArena;
 use crate::code::value::Sites;
 use crate::image::format::{
-    self, Contents, Digest, Header, ImageError, Index, ModuleEntry, NameTable, Root, TypeEntry,
+    self, Contents, Digest, Header, ImageError, Index, ModuleEntry, NameTable, Root, TypeEntry, filled,
 };
 use crate::image::shape::{Fingerprint, Shape};
 use alloc::borrow::ToOwned;
@@ -88,7 +88,7 @@ impl Built {
             digest: Digest::from_bytes([0; 32]),
         };
         header.fits()?;
-        let (mut code, mut marks) = (zeros(header.code())?, zeros(header.marks_range().len())?);
+        let (mut code, mut marks) = (filled(0, header.code())?, filled(0, header.marks_range().len())?);
         // SAFETY: the caller's promise.
         let sites = unsafe { Copying::new(&survey, &overlay, &layout, &mut code, &mut marks).all(progress) }?;
         // The tag of a chain is that of its lowest image: a function of its tables, so of the names, types and sizes of all that is in it.
@@ -140,13 +140,6 @@ impl Built {
 
 /// Bytes that are written at a time.
 const CHUNK: usize = 1 << 20;
-
-fn zeros(count: usize) -> Result<Vec<u8>, ImageError> {
-    let mut zeros = Vec::new();
-    zeros.try_reserve_exact(count).map_err(|_| ImageError::Memory { bytes: count })?;
-    zeros.resize(count, 0);
-    Ok(zeros)
-}
 
 /// The names of the arena that go into the image.
 fn names(survey: &Survey<'_>, layout: &Layout) -> NameTable {

@@ -6,8 +6,7 @@ use super::progress::{Progress, WritePhase};
 use super::survey::Survey;
 use super::walk::{Parts, Reference, walk};
 use crate::code::value::Sites;
-use crate::image::format::ImageError;
-use crate::image::format::WORD;
+use crate::image::format::{ImageError, WORD, push};
 use crate::image::shape::{Kind, Shape};
 use alloc::vec::Vec;
 
@@ -130,8 +129,7 @@ impl Parts for Copying<'_, '_> {
     fn sites(&mut self, offset: usize, sites: Sites) -> Result<(), ImageError> {
         if !sites.is_empty() {
             self.put(offset, &Sites::bytes(self.survey.renumbered(sites), sites.len() as u16, 0));
-            self.sites.try_reserve(1).map_err(|_| ImageError::Memory { bytes: WORD })?;
-            self.sites.push(self.at + offset);
+            push(&mut self.sites, self.at + offset)?;
         }
         Ok(())
     }

@@ -4,8 +4,7 @@ use super::overlay::Overlay;
 use super::survey::Survey;
 use crate::base::align;
 use crate::base::page::PageSize;
-use crate::image::format::ImageError;
-use crate::image::format::Run;
+use crate::image::format::{ImageError, Run, filled, reserved};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
@@ -85,8 +84,7 @@ impl Layout {
 
 /// The places of all pieces. Blocks of a group follow each other in the order in which they were met, each with its first piece.
 fn places(overlay: &Overlay, of_block: &[u32], groups: &mut [Group]) -> Result<Vec<usize>, ImageError> {
-    let mut of_blocks = reserved(overlay.blocks.len())?;
-    of_blocks.resize(overlay.blocks.len(), 0);
+    let mut of_blocks = filled(0, overlay.blocks.len())?;
     let mut places = reserved(overlay.placements.len())?;
     for (piece, placement) in (0u32..).zip(&overlay.placements) {
         let number = placement.block as usize;
@@ -99,10 +97,4 @@ fn places(overlay: &Overlay, of_block: &[u32], groups: &mut [Group]) -> Result<V
         places.push(of_blocks[number] + placement.offset);
     }
     Ok(places)
-}
-
-fn reserved<T>(count: usize) -> Result<Vec<T>, ImageError> {
-    let mut vec = Vec::new();
-    vec.try_reserve_exact(count).map_err(|_| ImageError::Memory { bytes: count.saturating_mul(size_of::<T>()) })?;
-    Ok(vec)
 }

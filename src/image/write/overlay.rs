@@ -12,7 +12,7 @@
 //! address tells the two apart. If it leads on, it may be something whose address is its identity, and is refused.
 
 use super::survey::{Piece, Survey};
-use crate::image::format::ImageError;
+use crate::image::format::{ImageError, filled, reserve, reserved};
 use crate::image::shape::Shape;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
@@ -57,12 +57,9 @@ struct Open {
 impl Overlay {
     pub(super) fn new(survey: &Survey<'_>) -> Result<Self, ImageError> {
         let pieces = &survey.pieces;
-        let memory = |_| ImageError::Memory { bytes: size_of_val(&**pieces) };
         let bytes = |piece: &Piece| piece.len * survey.types[piece.of as usize].size();
-        let mut this = Self { blocks: Vec::new(), placements: Vec::new() };
-        this.placements.try_reserve_exact(pieces.len()).map_err(memory)?;
-        this.placements.resize(pieces.len(), Placement::default());
-        this.blocks.try_reserve(pieces.len()).map_err(memory)?;
+        let placements = filled(Placement::default(), pieces.len())?;
+        let mut this = Self { blocks: reserved(pieces.len())?, placements };
         for (number, piece) in (0u32..).zip(pieces).filter(|(_, piece)| piece.is_foreign && !piece.is_part) {
             // Where constants lie is the linker's choice.
             this.begin(number, piece.of, 0..bytes(piece), 0);
@@ -74,7 +71,7 @@ impl Overlay {
             let own = list.zip(numbers).filter(|(piece, _)| !piece.is_foreign);
             // Longer ones first; of those alike, the one that was met first.
             near.clear();
-            near.try_reserve(own.clone().count()).map_err(memory)?;
+            reserve(&mut near, own.clone().count())?;
             near.extend(own.map(|(piece, number)| (piece.at.addr(), Reverse(bytes(piece)), number)));
             near.sort_unstable();
             for &(start, Reverse(bytes), number) in &near {

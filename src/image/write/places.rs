@@ -8,7 +8,7 @@
 #![forbid(unsafe_code)]
 
 use super::address_hasher::AddressMap;
-use crate::image::format::ImageError;
+use crate::image::format::{ImageError, filled, push};
 use alloc::vec::Vec;
 
 /// Bytes for which there is a head.
@@ -47,13 +47,9 @@ impl Places {
     }
 
     fn add(&mut self, chunk: usize) -> Result<usize, ImageError> {
-        let memory = |_| ImageError::Memory { bytes: HEADS * size_of::<u32>() };
-        let mut heads = Vec::new();
-        heads.try_reserve_exact(HEADS).map_err(memory)?;
-        heads.resize(HEADS, NONE);
-        self.chunks.try_reserve(1).map_err(memory)?;
-        self.numbers.try_reserve(1).map_err(memory)?;
-        self.chunks.push(heads);
+        let heads = filled(NONE, HEADS)?;
+        self.numbers.try_reserve(1).map_err(|_| ImageError::Memory { bytes: HEADS * size_of::<u32>() })?;
+        push(&mut self.chunks, heads)?;
         self.numbers.insert(chunk, self.chunks.len() - 1);
         Ok(self.chunks.len() - 1)
     }

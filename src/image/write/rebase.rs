@@ -8,7 +8,7 @@
 use super::built::Built;
 use super::output;
 use super::progress::Progress;
-use crate::image::format::{self, Header, ImageError};
+use crate::image::format::{self, Header, ImageError, copied};
 use crate::image::open::Image;
 use std::fs::File;
 use std::io::Write;
@@ -54,17 +54,10 @@ impl Image {
         let base = format::chosen(window, header.end())?;
         let distance = base.wrapping_sub(header.base());
         let header = Header { window: base + header.below, ..header.clone() };
-        let (index, mut code, marks) = (copy(index)?, copy(code)?, copy(marks)?);
+        let (index, mut code, marks) = (copied(index)?, copied(code)?, copied(marks)?);
         format::move_marked(&mut code, &marks, distance);
         Ok(Rebase(Built { header, index, code, marks }))
     }
-}
-
-fn copy(bytes: &[u8]) -> Result<alloc::vec::Vec<u8>, ImageError> {
-    let mut copy = alloc::vec::Vec::new();
-    copy.try_reserve_exact(bytes.len()).map_err(|_| ImageError::Memory { bytes: bytes.len() })?;
-    copy.extend_from_slice(bytes);
-    Ok(copy)
 }
 
 impl Rebase {

@@ -17,7 +17,7 @@ use super::types_below::TypesBelow;
 use super::walk::{Parts, Reference, walk};
 use crate::code::CodeArena;
 use crate::code::value::Sites;
-use crate::image::format::ImageError;
+use crate::image::format::{ImageError, push};
 use crate::image::shape::{Kind, SLOTS, Shape};
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
@@ -198,10 +198,9 @@ impl<'a> Survey<'a> {
         let module = self.module_of(to, shape, met.module, is_foreign)?;
         let piece = u32::try_from(self.pieces.len()).ok().filter(|&piece| piece != NONE).ok_or(ImageError::TooLarge)?;
         let targets = u32::try_from(self.targets.len()).map_err(|_| ImageError::TooLarge)?;
-        self.pieces.try_reserve(1).map_err(|_| out_of_memory())?;
-        self.pieces.push(Piece { at: to, len, of, module, next, targets, is_foreign, is_part: false });
+        push(&mut self.pieces, Piece { at: to, len, of, module, next, targets, is_foreign, is_part: false })?;
         if let Some(bytes) = constant {
-            self.constants.try_reserve(1).map_err(|_| out_of_memory())?;
+            self.constants.try_reserve(1).map_err(|_| ImageError::Memory { bytes: size_of::<Piece>() })?;
             self.constants.insert((of, bytes), piece);
             return Ok(Some(piece));
         }
@@ -357,11 +356,8 @@ impl Parts for Survey<'_> {
         self.references += 1;
         let target = u32::try_from(self.targets.len()).ok().filter(|&target| target != NONE);
         let target = target.ok_or(ImageError::TooLarge)?;
-        self.targets.try_reserve(1).map_err(|_| out_of_memory())?;
-        self.stack.try_reserve(1).map_err(|_| out_of_memory())?;
-        self.targets.push(NONE);
-        self.stack.push(Met { reference, module: self.module, target });
-        Ok(())
+        push(&mut self.targets, NONE)?;
+        push(&mut self.stack, Met { reference, module: self.module, target })
     }
 
     fn sites(&mut self, _: usize, sites: Sites) -> Result<(), ImageError> {
@@ -413,7 +409,3 @@ fn leads_on(shape: &Shape) -> bool {
 }
 
 const NO_MODULE: u32 = u32::MAX;
-
-fn out_of_memory() -> ImageError {
-    ImageError::Memory { bytes: size_of::<Piece>() }
-}
