@@ -1,8 +1,8 @@
 //! A small program with all that an image may hold, the image of it, and a reader of whatever is left after changes.
 
+use crate::seen::Seen;
 use permacode::image::ImageWriter;
 use permacode::{CodeArena, Error, Link, Loader, Mappable, Name, Permanent, Sites};
-use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZero;
 
@@ -94,18 +94,13 @@ pub(crate) fn read_all(image: &CodeArena) -> u64 {
 
 #[derive(Default)]
 struct Reader {
-    /// Where something lies, its elements and their size.
-    seen: HashSet<(usize, usize, usize)>,
+    seen: Seen,
     read: DefaultHasher,
 }
 
 impl Reader {
-    fn is_new<T>(&mut self, values: &[T]) -> bool {
-        self.seen.insert((values.as_ptr().addr(), values.len(), size_of::<T>()))
-    }
-
     fn code(&mut self, code: &Code<'_>) {
-        if !self.is_new(std::slice::from_ref(code)) {
+        if !self.seen.is_new(std::slice::from_ref(code)) {
             return;
         }
         self.text(&code.name);
@@ -120,7 +115,7 @@ impl Reader {
     }
 
     fn consts(&mut self, consts: &[Const<'_>]) {
-        if !self.is_new(consts) {
+        if !self.seen.is_new(consts) {
             return;
         }
         for constant in consts {

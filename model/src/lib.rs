@@ -18,6 +18,8 @@ mod ref_model;
 mod ref_ops;
 mod ref_plan;
 mod reserve;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod seen;
 mod side_model;
 mod side_ops;
 #[cfg(feature = "proptest")]
@@ -33,5 +35,7 @@ pub use image_file::{ImageFile, RootRow, RunRow, TypeRow};
 pub use image_ops::{ImageCase, ImageChange, Knows, PartChange};
 pub use ref_ops::{Fuse, RefCase, RefOp};
 pub use reserve::Reserve;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+pub use seen::Seen;
 pub use side_ops::{At, SideCase, SideOp};
 pub use sweep_ops::{SweepCase, SweepOp};

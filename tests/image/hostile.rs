@@ -3,29 +3,24 @@
 use crate::program::{self, Code, Const};
 use permacode::CodeArena;
 use permacode::image::{Image, ImageError};
-use std::collections::HashSet;
+use permacode_model::Seen;
 
 /// Reads everything that a checked image gives: each value once, however often something leads to it.
 fn read_all(code: &CodeArena) -> usize {
     let Ok(main) = code.root::<Code<'_>>("main") else { return 0 };
-    let mut reader = Reader { seen: HashSet::new(), sum: 0 };
+    let mut reader = Reader { seen: Seen::default(), sum: 0 };
     reader.code(main);
     reader.sum
 }
 
 struct Reader {
-    /// Where something lies, its elements and their size.
-    seen: HashSet<(usize, usize, usize)>,
+    seen: Seen,
     sum: usize,
 }
 
 impl Reader {
-    fn is_new<T>(&mut self, values: &[T]) -> bool {
-        self.seen.insert((values.as_ptr().addr(), values.len(), size_of::<T>()))
-    }
-
     fn code(&mut self, code: &Code<'_>) {
-        if !self.is_new(std::slice::from_ref(code)) {
+        if !self.seen.is_new(std::slice::from_ref(code)) {
             return;
         }
         self.sum += code.name.chars().count() + code.ops.iter().map(|&op| usize::from(op)).sum::<usize>();
@@ -37,7 +32,7 @@ impl Reader {
     }
 
     fn consts(&mut self, consts: &[Const<'_>]) {
-        if !self.is_new(consts) {
+        if !self.seen.is_new(consts) {
             return;
         }
         for constant in consts {

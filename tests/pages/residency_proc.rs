@@ -36,12 +36,8 @@ fn all_say(arena: &CodeArena, error: ResidencyError) {
 #[test]
 fn a_missing_proc_is_said_as_that_and_not_as_a_missing_process() {
     let arena = sealed();
-    in_child(|| {
-        let hidden =
-            namespace::own_mounts().and_then(|()| namespace::mount(Path::new("none"), Path::new("/proc"), "tmpfs", 0));
-        if let Err(error) = hidden {
-            return eprintln!("no world without /proc can be had here: {error}");
-        }
+    let hide = || namespace::mount(Path::new("none"), Path::new("/proc"), "tmpfs", 0);
+    namespace::with_mounts("a world without /proc", hide, || {
         all_say(&arena, ResidencyError::NoProc);
         assert!(ResidencyError::NoProc.to_string().starts_with("/proc is not mounted"));
         // Nothing is a file there instead.

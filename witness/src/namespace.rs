@@ -1,5 +1,7 @@
 //! Mounts of a process's own, as a container has. For children only: they stay.
 
+use crate::child::{Child, End};
+use crate::kernel::skipped;
 use std::ffi::CString;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -44,6 +46,26 @@ pub fn mount_with(what: &Path, at: &Path, kind: &str, flags: libc::c_ulong, word
     let words = text(words.as_bytes());
     // SAFETY: strings that end with a zero.
     done(unsafe { libc::mount(what.as_ptr(), at.as_ptr(), kind.as_ptr(), flags, words.as_ptr().cast()) })
+}
+
+/// Runs something in a child that sees what `mount` mounts. If this user may mount nothing, it says that this was left out.
+///
+/// # Panics
+///
+/// The child does, or the system refuses a process.
+pub fn with_mounts(what: &str, mount: impl FnOnce() -> io::Result<()>, body: impl FnOnce()) {
+    const NO_MOUNTS: i32 = 77;
+    let end = Child::run(|| {
+        if own_mounts().and_then(|()| mount()).is_err() {
+            return NO_MOUNTS;
+        }
+        body();
+        0
+    });
+    match end.expect("no child") {
+        End::Code(NO_MOUNTS) => skipped(what, "this user may mount nothing"),
+        end => assert_eq!(end, End::Code(0)),
+    }
 }
 
 /// Makes a folder the root of all paths, with what `/proc` tells in it.
