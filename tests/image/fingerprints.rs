@@ -142,3 +142,41 @@ fn a_root_of_another_layout_says_which_field_differs() {
          `number: u32 at 0` here. Write the image anew with this program"
     );
 }
+
+#[test]
+fn a_field_that_differs_is_found_in_what_arrays_are_made_of() {
+    macro_rules! types {
+        ($number:ty) => {
+            #[derive(permacode::Permanent, permacode::Mappable)]
+            #[repr(C)]
+            pub struct Line {
+                pub number: $number,
+            }
+
+            #[derive(permacode::Permanent, permacode::Mappable)]
+            #[repr(C)]
+            pub struct Code<'a> {
+                pub pairs: &'a [[Line; 2]],
+            }
+        };
+    }
+    mod there {
+        types!(u16);
+    }
+    mod here {
+        types!(i16);
+    }
+    use permacode::CodeArena;
+    use permacode::image::{Image, ImageWriter};
+    let arena = CodeArena::new().unwrap();
+    let loader = arena.load("m").unwrap();
+    let line = |number| there::Line { number };
+    let pairs = loader.alloc_slice_fill_iter([[line(1), line(2)]]).unwrap();
+    let code = loader.alloc(there::Code { pairs }).unwrap();
+    loader.seal().unwrap();
+    let image = Image::open_sealed(ImageWriter::new(&arena).root("main", code).unwrap().seal().unwrap()).unwrap();
+    let opened = image.check::<there::Code<'_>>().unwrap().open().unwrap();
+    assert_eq!(opened.root::<there::Code<'_>>("main").unwrap().pairs[0][1].number, 2);
+    let refused = opened.root::<here::Code<'_>>("main").err().unwrap().to_string();
+    assert!(refused.contains("`Line` has `number: u16 at 0` in the image, and `number: i16 at 0` here"), "{refused}");
+}

@@ -2,7 +2,7 @@
 
 use super::differs::first_difference;
 use super::image::{Image, Layer};
-use super::placed::NotShared;
+use super::not_shared::NotShared;
 use super::prefix::{Foreword, Front};
 use crate::code::value::Permanent;
 use crate::code::{CodeArena, CodeArenaBuilder, Share};

@@ -34,6 +34,7 @@ mod finder;
 mod image;
 mod known;
 mod neighbours;
+mod not_shared;
 mod options;
 mod placed;
 mod portions;
@@ -48,7 +49,7 @@ mod whole;
 pub(in crate::image) use backing::Backing;
 pub use check_options::CheckOptions;
 pub use image::Image;
+pub use not_shared::NotShared;
 pub use options::ImageOptions;
-pub use placed::NotShared;
 #[cfg(permacode_begin_with_image)]
 pub(in crate::image) use prefix::Foreword;

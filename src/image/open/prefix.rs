@@ -8,7 +8,8 @@
 //! Nothing is built when an arena is made, whatever the size of the image. Each question is answered by a look into the mapped tables.
 
 use super::image::{Image, Layer};
-use super::placed::{NotShared, Placing, Wish};
+use super::not_shared::NotShared;
+use super::placed::{Placing, Wish};
 use crate::code::{Preface, Prefix, PrefixPart, PrefixPlaced};
 use crate::error::Error;
 use crate::image::format::{self, Run};
