@@ -53,6 +53,7 @@ fn a_second_one_is_moved_and_says_so_and_is_shared_in_half() {
 
 // soundness S37: whatever lies in the window, at its beginning, in its middle or at its end, stays there.
 #[test]
+#[cfg_attr(permacode_tsan, ignore = "ThreadSanitizer keeps all windows for itself")]
 fn nothing_that_lies_in_the_window_is_replaced() {
     let image = image("in_the_way");
     let opened = image.open().unwrap();
