@@ -9,7 +9,7 @@
 //!   sizes, parent┘
 //! ```
 
-use super::{WORD, move_marked};
+use super::{WORD, copy_moved};
 use core::fmt;
 
 /// A digest of the contents of an image: its index and its code, as if written for address zero.
@@ -58,8 +58,10 @@ impl Digest {
     }
 }
 
-/// Bytes of the linked half that are hashed at a time.
+/// Bytes of the linked half that are hashed at a time, out of a copy that stays in the nearest caches.
 const STEP: usize = 64 << 10;
+/// Bytes that are hashed at a time where they lie: the more, the more of the hash is done side by side.
+const LONG_STEP: usize = 1 << 20;
 
 /// The parts of an image.
 #[derive(Clone, Copy)]
@@ -95,11 +97,10 @@ impl Contents<'_> {
                 continue;
             }
             let copy = &mut buffer[..chunk.len()];
-            copy.copy_from_slice(chunk);
-            move_marked(copy, marks, base.wrapping_neg());
+            copy_moved(copy, chunk, marks, base.wrapping_neg());
             add(copy);
         }
-        [leaf, marks, index].into_iter().flat_map(|part| part.chunks(STEP)).for_each(&mut add);
+        [leaf, marks, index].into_iter().flat_map(|part| part.chunks(LONG_STEP)).for_each(&mut add);
         [index, linked, leaf, marks].into_iter().for_each(|part| add(&(part.len() as u64).to_ne_bytes()));
         [sites.0, sites.1.into()].into_iter().for_each(|number| add(&number.to_ne_bytes()));
         if let Some(parent) = parent {
@@ -124,7 +125,7 @@ impl fmt::Debug for Digest {
 
 #[cfg(test)]
 mod tests {
-    use super::super::each_marked;
+    use super::super::is_marked;
     use super::*;
     use alloc::vec;
 
@@ -137,9 +138,9 @@ mod tests {
             linked[word * WORD..][..WORD].copy_from_slice(&(word * 100).to_ne_bytes());
         }
         let mut moved = linked.clone();
-        each_marked(&marks, |word| {
+        for word in (0..linked.len() / WORD).filter(|&word| is_marked(&marks, word)) {
             moved[word * WORD..][..WORD].copy_from_slice(&(word * 100 + 0x4000_0000).to_ne_bytes());
-        });
+        }
         let contents = |index: &[u8], linked: &[u8], leaf: &[u8], base| {
             Contents { index, linked, leaf, marks: &marks, base, below: (None, 0), sites: (0, 0) }.digest(|_| ())
         };

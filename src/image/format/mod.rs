@@ -16,6 +16,7 @@
 //!   index    what opening needs: types, roots (names · tables: what is read where it lies)
 //!   scroll   numbers and text, one behind the other, in bytes
 //!   room     vectors that are refused when there is no memory for them
+//!   marks    which words are addresses, and how those move
 //!   window   addresses that an image may be written for
 //!   error    why an image was not written, or is not used (mismatch: of a type)
 //!   digest   one number for the contents, whatever window they are written for
@@ -26,6 +27,7 @@ mod digest;
 mod error;
 mod header;
 mod index;
+mod marks;
 mod mismatch;
 mod names;
 mod room;
@@ -38,6 +40,7 @@ pub use digest::Digest;
 pub use error::{Distrust, ImageError};
 pub(in crate::image) use header::{HEADER, Header};
 pub(in crate::image) use index::{Index, ModuleEntry, Root, Run, TypeEntry};
+pub(in crate::image) use marks::{copy_moved, is_marked, move_marked};
 pub use mismatch::TypeMismatch;
 pub(in crate::image) use names::{MOST_OF_BUCKET, NameTable};
 pub(in crate::image) use room::{copied, filled, push, reserve, reserved};
@@ -46,28 +49,3 @@ pub(in crate::image) use window::{chosen, may_lie, slot};
 
 /// Bytes of an address.
 pub(in crate::image) const WORD: usize = size_of::<usize>();
-
-/// Returns `true` if a word of the linked half is marked as an address.
-pub(in crate::image) fn is_marked(marks: &[u8], word: usize) -> bool {
-    marks.get(word / 8).is_some_and(|byte| byte >> (word % 8) & 1 != 0)
-}
-
-/// Calls `show` with each marked word, ascending.
-fn each_marked(marks: &[u8], mut show: impl FnMut(usize)) {
-    for (index, &byte) in marks.iter().enumerate() {
-        let mut rest = byte;
-        while rest != 0 {
-            show(index * 8 + rest.trailing_zeros() as usize);
-            rest &= rest - 1;
-        }
-    }
-}
-
-/// Adds a distance to each marked word of some code.
-pub(in crate::image) fn move_marked(code: &mut [u8], marks: &[u8], distance: usize) {
-    each_marked(marks, |word| {
-        if let Some((word, _)) = code.get_mut(word * WORD..).and_then(|rest| rest.split_first_chunk_mut::<WORD>()) {
-            *word = usize::from_ne_bytes(*word).wrapping_add(distance).to_ne_bytes();
-        }
-    });
-}

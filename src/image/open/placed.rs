@@ -15,7 +15,7 @@ use super::neighbours;
 use super::not_shared::NotShared;
 use crate::code::{PrefixPart, Protection};
 use crate::error::{Error, PageCall, PageError};
-use crate::image::format::{HEADER, move_marked};
+use crate::image::format::{HEADER, copy_moved};
 use crate::pages::{Reservation, Sealable, Step};
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -172,9 +172,8 @@ impl<'r> Placing<'r> {
             let at = self.reservation.at(self.range.start + start);
             core::slice::from_raw_parts_mut(at.as_ptr(), code.len())
         };
-        copy.copy_from_slice(code);
-        let moved = self.address.wrapping_sub(source.header.base());
-        move_marked(copy, source.bytes.part(source.header.marks_range()), moved);
+        let distance = self.address.wrapping_sub(source.header.base());
+        copy_moved(copy, code, source.bytes.part(source.header.marks_range()), distance);
     }
 
     fn seal(&mut self, part: Range<usize>) -> Result<(), Error> {

@@ -106,7 +106,11 @@ impl Image {
 
     /// Checks the values of types, but for those of types that were checked `before`.
     fn check_types(&self, types: &KnownTypes, before: &KnownTypes, options: CheckOptions) -> Result<(), ImageError> {
-        let index = Index::read(self.source.bytes.part(self.source.header.index_range()), &self.source.header)?;
+        let Source { header, bytes, .. } = &*self.source;
+        let index = Index::read(bytes.part(header.index_range()), header)?;
+        if bytes.part(header.index_range().end..header.code_range().start).iter().any(|&byte| byte != 0) {
+            return Err(ImageError::Index("something lies behind it"));
+        }
         let body = Body::of(&self.source, &index);
         check::check(body, types, before, &self.below(types)?, options.threads)?;
         check_names(self.source.tables(), body)?;

@@ -139,10 +139,6 @@ impl Image {
         let front = bytes.first_chunk().ok_or(ImageError::NoImage)?;
         let header = Header::read(front, len)?;
         let (index, places) = Index::read_front(bytes.part(header.index_range()), &header)?;
-        let behind = bytes.part(header.index_range().end..header.code_range().start);
-        if behind.iter().any(|&byte| byte != 0) {
-            return Err(ImageError::Index("something lies behind it"));
-        }
         let source = Source { backing, offset, header, index, places, bytes };
         Ok(Self { source: Arc::new(source), values: Values::Checked(None), parent: None })
     }
