@@ -2,8 +2,9 @@
 //!
 //! `cargo bench -p permacode-image-bench`; `-- --modules 200` for a smaller one, `-- --rounds 3` for a quicker one.
 //!
-//! The second table is of fresh processes, which find the file in memory: the ways take turns, and each figure is a median with its quartiles.
-//! System calls are counted by a parent that stops the process at each.
+//! The second table is of fresh processes, which find the file in memory. The ways take turns, so each finds the processor's caches full of what
+//! others read. Each figure is a median with its quartiles. System calls are counted by a parent that stops the process at each. The third table is of
+//! the quick ways, each many times in a row.
 
 #[path = "../harness/mod.rs"]
 mod harness;
@@ -12,6 +13,8 @@ mod options;
 
 mod archived;
 mod decoded;
+mod fresh;
+mod made;
 mod program;
 mod ways;
 
@@ -26,7 +29,6 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
 use ways::Way;
 
 /// Milliseconds of the processor that something takes: the least of some tries.
@@ -39,62 +41,26 @@ fn least<T>(tries: usize, mut run: impl FnMut() -> T) -> f64 {
     (0..tries).map(once).fold(f64::INFINITY, f64::min)
 }
 
-/// Kilobytes that this process has: in memory of its own, and of files.
-fn memory() -> Result<[f64; 2], Box<dyn Error>> {
-    let text = std::fs::read_to_string("/proc/self/smaps_rollup")?;
-    let field = |name: &str| {
-        let line = text.lines().find(|line| line.starts_with(name)).ok_or("no such field")?;
-        line.split_whitespace().nth(1).and_then(|count| count.parse::<f64>().ok()).ok_or("no number")
-    };
-    let (all, own) = (field("Rss:")?, field("Anonymous:")?);
-    Ok([own, all - own])
-}
-
-/// A system call that nothing else makes here, for a parent that counts the others.
-fn mark() {
-    // SAFETY: asks for a number.
-    unsafe { libc::getsid(0) };
-}
-
-/// The fresh process: opens in one way, reads everything, and says what that took.
-fn fresh(way: Way, folder: &Path) -> Result<(), Box<dyn Error>> {
-    let before = memory()?;
-    let (start, busy) = (Instant::now(), Clock::start());
-    mark();
-    let opened = way.open(folder)?;
-    mark();
-    let (open, busy) = (start.elapsed(), busy.elapsed());
-    let start = Clock::start();
-    let sum = opened.sum()?;
-    let read = start.elapsed();
-    let after = memory()?;
-    println!(
-        "{} {} {} {} {} {sum}",
-        open.as_secs_f64() * 1e6,
-        busy.as_secs_f64() * 1e6,
-        read.as_secs_f64() * 1e6,
-        after[0] - before[0],
-        after[1] - before[1],
-    );
-    Ok(())
-}
-
-/// This program, to be run for one way.
+/// This program, to be run for one way, or the small one.
 fn command(way: Way, folder: &Path) -> io::Result<Command> {
+    if way == Way::SmallProgram {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_first_call"));
+        command.arg(folder.join("image"));
+        return Ok(command);
+    }
     let number = Way::ALL.iter().position(|other| *other == way).unwrap_or_default().to_string();
     let mut command = Command::new(std::env::current_exe()?);
     command.env("PERMACODE_WAY", number).env("PERMACODE_FOLDER", folder);
     Ok(command)
 }
 
-/// What a fresh process says of a way: microseconds by the clock and of the processor until the first instruction, microseconds to read
-/// everything, and kilobytes of its own and of files after that.
-fn in_fresh_process(way: Way, folder: &Path) -> Result<[f64; 5], Box<dyn Error>> {
+/// What a fresh process says of a way.
+fn in_fresh_process(way: Way, folder: &Path) -> Result<[f64; fresh::FIGURES], Box<dyn Error>> {
     let output = command(way, folder)?.output()?;
     let text = String::from_utf8(output.stdout)?;
     let numbers: Vec<f64> = text.split_whitespace().filter_map(|number| number.parse().ok()).collect();
     let error = || format!("{way:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
-    numbers.get(..5).and_then(|numbers| numbers.try_into().ok()).ok_or_else(|| error().into())
+    numbers.get(..fresh::FIGURES).and_then(|numbers| numbers.try_into().ok()).ok_or_else(|| error().into())
 }
 
 /// System calls of a fresh process until the first instruction. `None` if they cannot be counted.
@@ -110,13 +76,14 @@ fn calls(way: Way, folder: &Path) -> Option<usize> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     if let (Ok(way), Ok(folder)) = (std::env::var("PERMACODE_WAY"), std::env::var("PERMACODE_FOLDER")) {
-        return fresh(Way::ALL[way.parse::<usize>()?], Path::new(&folder));
+        let (way, folder) = (Way::ALL[way.parse::<usize>()?], Path::new(&folder));
+        return fresh::measure(|| way.open(folder), ways::Opened::sum);
     }
     let Some(options) = Options::asked() else { return Ok(()) };
     let modules = options.number("--modules").unwrap_or(1773);
     let rounds = options.number("--rounds").unwrap_or(15);
     let arena = CodeArena::new()?;
-    let program = program::load(&arena, modules)?;
+    let program = made::load(&arena, modules)?;
     let folder = std::env::temp_dir().join(format!("permacode-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let result = measure(&arena, program, &folder, rounds);
@@ -190,10 +157,11 @@ fn measure<'a>(
     let rows: Vec<Vec<String>> = Way::ALL
         .iter()
         .zip(&samples)
-        .map(|(&way, [open, busy, read, own, shared])| {
+        .map(|(&way, [open, busy, faults, read, own, shared])| {
             let calls = calls(way, folder).map_or_else(|| "?".to_owned(), |calls| calls.to_string());
             let [own, shared] = [own, shared].map(|kilobytes| format!("{:.1}", kilobytes.quartiles()[1] / 1024.0));
-            vec![way.name().to_owned(), open.cell(), busy.cell(), calls, read.cell(), own, shared]
+            let faults = format!("{:.0}", faults.quartiles()[1]);
+            vec![way.name().to_owned(), open.cell(), busy.cell(), calls, faults, read.cell(), own, shared]
         })
         .collect();
     let head = [
@@ -201,10 +169,24 @@ fn measure<'a>(
         "µs to the first instruction",
         "of the processor",
         "system calls",
+        "page faults",
         "µs to read everything",
         "MiB of its own",
         "MiB of files",
     ];
-    print_table("In fresh processes", &head, &rows);
+    print_table("In fresh processes, that take turns", &head, &rows);
+
+    let quick = [Way::SmallProgram, Way::Image, Way::Archive];
+    let rows = quick.map(|way| {
+        let samples: Result<Vec<_>, _> = (0..5 * rounds).map(|_| in_fresh_process(way, folder)).collect();
+        let mut samples: Vec<[f64; fresh::FIGURES]> = samples?;
+        samples.sort_by(|one, other| one[1].total_cmp(&other[1]));
+        let quarter = |number: usize| format!("{:.1}", samples[(samples.len() - 1) * number / 4][1]);
+        Ok::<_, Box<dyn Error>>([vec![way.name().to_owned()], (0..=4).map(quarter).collect()].concat())
+    });
+    let rows: Vec<Vec<String>> = rows.into_iter().collect::<Result<_, _>>()?;
+    let head =
+        ["µs of the processor to the first instruction", "least", "a quarter", "median", "three quarters", "most"];
+    print_table("In fresh processes of one way, one behind the other", &head, &rows);
     Ok(())
 }

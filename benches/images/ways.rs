@@ -12,6 +12,8 @@ use std::{io, ptr, slice};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
+    /// An image, opened by `first_call` and not by this program.
+    SmallProgram,
     Image,
     CheckedImage,
     MovedImage,
@@ -56,7 +58,8 @@ impl Drop for Mapping {
 }
 
 impl Way {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
+        Self::SmallProgram,
         Self::Image,
         Self::CheckedImage,
         Self::MovedImage,
@@ -69,6 +72,7 @@ impl Way {
 
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::SmallProgram => "image, trusted, in a program of nothing else",
             Self::Image => "image, trusted",
             Self::CheckedImage => "image, checked",
             Self::MovedImage => "image, trusted, moved",
@@ -88,7 +92,7 @@ impl Way {
         // SAFETY: as the writer wrote it.
         let trusted = || map().map(|image| unsafe { image.trust() });
         let opened = match self {
-            Self::Image => Opened::Image(trusted()?.open()?.into()),
+            Self::SmallProgram | Self::Image => Opened::Image(trusted()?.open()?.into()),
             Self::CheckedImage => Opened::Image(map()?.check::<Program<'_>>()?.open()?.into()),
             Self::MovedImage => Opened::Image(CodeArena::builder().image(&trusted()?).anywhere().build()?.into()),
             Self::LoadedImage => Opened::Image(Image::load(&image)?.check::<Program<'_>>()?.open()?.into()),
