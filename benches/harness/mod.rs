@@ -12,6 +12,7 @@
 mod clock;
 pub(crate) mod random;
 
+#[allow(unused_imports, reason = "not each bench takes the time")]
 pub(crate) use clock::Clock;
 use random::Random;
 
