@@ -16,7 +16,7 @@ use permacode::Loader;
 
 /// The alignment of a chunk. Its instructions and line tables need 4, counted from its start; this also suits 8-byte
 /// loads.
-const ALIGN: usize = 8;
+pub(crate) const ALIGN: usize = 8;
 
 /// A compiled program, not yet anywhere in particular.
 ///

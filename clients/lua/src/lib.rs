@@ -28,10 +28,12 @@
 //! # }
 //! ```
 //!
+//! Processes that are not related share programs by an image: [`Library`]. Linux on 64 bits.
+//!
 //! # What is safe, and why
 //!
 //! * Lua does not verify bytecode. Safe code can load only chunks that this crate dumped: [`Chunk`] and [`Program`]
-//!   have private bytes, and [`Chunk::from_bytes`] is `unsafe`. Inside Lua, `load`, `loadfile` and `dofile` take text
+//!   have private bytes, and [`Chunk::from_bytes`] is `unsafe`, as are the ways out of a [`Library`]. Inside Lua, `load`, `loadfile` and `dofile` take text
 //!   only. The libraries `debug` and `package`, with which a program can break its state or load machine code, are not
 //!   opened.
 //! * A [`State`] borrows both arenas as long as it lives, its destructor included: finalizers run code when it is closed.
@@ -44,6 +46,8 @@ mod chunk;
 mod chunk_name;
 mod error;
 mod function;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod library;
 mod program;
 mod protected;
 mod raw_state;
@@ -53,5 +57,7 @@ pub use allocator::{AllocFunction, Allocator};
 pub use chunk::{Chunk, compile, compile_with};
 pub use error::{LuaError, LuaErrorKind};
 pub use function::Function;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+pub use library::{Library, LibraryError};
 pub use program::Program;
 pub use state::State;

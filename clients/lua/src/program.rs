@@ -4,7 +4,8 @@ use core::fmt;
 
 /// A program in a code arena: a name and a chunk, for as long as the arena is borrowed. Four words, `Copy`.
 ///
-/// Made by [`Chunk::place`](crate::Chunk::place) only, so its bytes are a chunk's, aligned, and never change.
+/// Made by [`Chunk::place`](crate::Chunk::place), or taken out of a library by somebody who vouches for it. So its bytes are a chunk's, aligned,
+/// and never change.
 ///
 /// ```compile_fail,E0451
 /// let program = permacode_lua::Program { name: "evil.lua", code: b"\x1bLua" };

@@ -136,8 +136,8 @@ impl<'a> State<'a> {
     /// [`LuaErrorKind::Memory`](crate::LuaErrorKind::Memory); [`LuaErrorKind::Syntax`](crate::LuaErrorKind::Syntax) for a chunk made by
     /// [`Chunk::from_bytes`](crate::Chunk::from_bytes) that is not one of this Lua's.
     pub fn load(&self, program: Program<'a>) -> Result<Function<'_, 'a>, LuaError> {
-        // SAFETY: the chunk is aligned and immutable, and lives for 'a, which the state does not outlive.
-        unsafe { self.load_as(program, c"B") }
+        // SAFETY: a chunk that is aligned and immutable, and lives for 'a, which the state does not outlive.
+        unsafe { self.load_bytes(program.bytes(), program.name(), c"B") }
     }
 
     /// Loads a program the ordinary way: all of it is copied into Lua's heap. For comparison.
@@ -146,8 +146,24 @@ impl<'a> State<'a> {
     ///
     /// As for [`load`](Self::load).
     pub fn load_copied(&self, program: Program<'_>) -> Result<Function<'_, 'a>, LuaError> {
-        // SAFETY: nothing of the chunk is used after the call.
-        unsafe { self.load_as(program, c"b") }
+        // SAFETY: a chunk, of which nothing is used after the call.
+        unsafe { self.load_bytes(program.bytes(), program.name(), c"b") }
+    }
+
+    /// Compiles source and loads it, as the `lua` program does: all of it lies in Lua's heap. For comparison.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`compile`](crate::compile).
+    ///
+    /// ```
+    /// let state = permacode_lua::State::new()?;
+    /// assert_eq!(state.load_source(b"print(6 * 7)", "m.lua")?.run()?, b"42\n");
+    /// # Ok::<(), permacode_lua::LuaError>(())
+    /// ```
+    pub fn load_source(&self, source: &[u8], name: &str) -> Result<Function<'_, 'a>, LuaError> {
+        // SAFETY: text, which Lua copies what it needs of.
+        unsafe { self.load_bytes(source, name, c"t") }.map_err(|error| error.compiling(name))
     }
 
     /// Takes the output since it was last asked for: by finalizers, by a program that then failed.
@@ -190,12 +206,12 @@ impl<'a> State<'a> {
 
     /// # Safety
     ///
-    /// With mode `B`, the program lives for 'a.
-    unsafe fn load_as(&self, program: Program<'_>, mode: &CStr) -> Result<Function<'_, 'a>, LuaError> {
-        let name = ChunkName::new(program.name())?;
+    /// With mode `t` there are no conditions. Else the bytes are a chunk of this Lua's, which lives for 'a and is aligned if the mode is `B`.
+    unsafe fn load_bytes(&self, bytes: &[u8], name: &str, mode: &CStr) -> Result<Function<'_, 'a>, LuaError> {
+        let name = ChunkName::new(name)?;
         // SAFETY: `load_and_keep` is plain, takes a `Load` and returns one value: a message, if the status is not `LUA_OK`.
         let reference = unsafe {
-            let mut load = Load::new(program.bytes(), name.as_c_str(), mode);
+            let mut load = Load::new(bytes, name.as_c_str(), mode);
             self.raw.protect(load_and_keep, &mut load, 1, |state, load| load.reference(state))
         }?;
         Ok(Function::new(self, reference))

@@ -2,7 +2,7 @@
 //!
 //! `cargo test` builds examples next to the tests, in `target/<profile>/examples`; `cargo test --test prefork` alone does not, so build
 //! them first then: `cargo build -p permacode-lua --examples`.
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", target_pointer_width = "64"))]
 
 mod common;
 
@@ -15,6 +15,7 @@ use std::process::{Command, Stdio};
 
 /// What a run of the example came to.
 struct Run {
+    id: u32,
     status: i32,
     out: String,
     err: String,
@@ -63,11 +64,11 @@ fn run(arguments: &[&str]) -> Run {
     let mut command = Command::new(example);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let child = command.spawn().unwrap();
-    let group = child.id() as i32;
+    let (id, group) = (child.id(), child.id() as i32);
     let output = child.wait_with_output().unwrap();
     assert_eq!(living(group), Vec::<i32>::new(), "left behind");
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Run { status: output.status.code().expect("not killed"), out: text(output.stdout), err: text(output.stderr) }
+    Run { id, status: output.status.code().expect("not killed"), out: text(output.stdout), err: text(output.stderr) }
 }
 
 /// The processes of a group that are not dead. A shell that killed its own worker is nobody's child and may stay as a zombie.
@@ -269,6 +270,7 @@ fn options_that_make_no_sense_are_bad_input() {
         (&["--workers", "1000000"], "not 1000000"),
         (&["--workers"], "--workers needs a number"),
         (&["--timeout", "0"], "--timeout takes"),
+        (&["--rounds", "0"], "--rounds takes a number from 1 to 1000, not 0"),
         (&["--heap", "both"], "--heap takes arena or system, not both"),
         (&["--fence=maybe"], "--fence takes on or off, not maybe"),
         (&["--fence"], "--fence needs on or off"),
@@ -290,4 +292,48 @@ fn help_says_how_to_use_it() {
             .iter()
             .all(|part| run.out.contains(part))
     );
+}
+
+#[test]
+fn an_image_is_nobodys_alone_in_workers_and_in_processes_that_are_not_related() {
+    let run = prefork(&["--image", "--workers=2", "--rounds=1"]);
+    assert_eq!((run.status, run.err.as_str()), (0, ""), "{}", run.out);
+    assert!(run.pages() > 10);
+    let kilobytes = 4 * run.pages();
+    let rows: Vec<_> = run.out.lines().skip_while(|line| !line.starts_with("not related")).skip(1).take(2).collect();
+    assert_eq!(rows.len(), 2, "{}", run.out);
+    for row in rows {
+        assert!(row.ends_with(&format!("{kilobytes} kB of {kilobytes}                0 kB")), "{row}");
+        assert!(row.contains("22/22"), "{row}");
+    }
+    // The cells of each way: two times, and private kilobytes of code and of all.
+    let ways: Vec<Vec<&str>> =
+        run.out.lines().filter(|line| line.starts_with("| f")).map(|line| line.split(" | ").collect()).collect();
+    assert_eq!(ways.len(), 8, "{}", run.out);
+    for way in ways {
+        assert_eq!(way.len(), 5, "{way:?}");
+        let time = |cell: &str| cell.split(' ').next().unwrap().parse::<f64>().unwrap();
+        assert!(time(way[1]) > 0.0 && time(way[1]) <= time(way[2]), "{way:?}");
+        let fresh_arena = way[0].contains("fresh process: compiled from source, in a code arena");
+        match way[3] {
+            "–" => assert!(way[0].contains("heap") || way[0].contains("without programs"), "{way:?}"),
+            code => assert_eq!(code.parse::<usize>().unwrap() > 100, fresh_arena, "{way:?}"),
+        }
+    }
+    assert!(!std::env::temp_dir().join(format!("prefork-{}", run.id)).exists(), "the image is left behind");
+}
+
+#[test]
+fn an_image_of_a_folder_takes_programs_of_different_names() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("folder");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("one.lua"), "print('one', ...)").unwrap();
+    fs::write(folder.join("two.lua"), "print(string.rep('two', 30))").unwrap();
+    let path = folder.to_str().unwrap();
+    let run = prefork(&["--image", "--workers=1", "--rounds=1", path]);
+    assert_eq!((run.status, run.err.as_str()), (0, ""), "{}", run.out);
+    assert!(run.pages() > 0 && run.out.contains("2 compared with a reference run"), "{}", run.out);
+    let twice = prefork(&["--image", path, path]);
+    assert_eq!((twice.status, twice.out.as_str()), (2, ""));
+    twice.explains(&["two programs are called", "one.lua", "give each a name of its own"]);
 }

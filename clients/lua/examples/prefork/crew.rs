@@ -1,10 +1,12 @@
 //! The parent's side: forks workers, listens to them, lets them go.
 
+use super::stranger;
 use super::worker::{Message, work};
 use permacode_lua::Function;
 use permacode_witness::{Child, End};
 use std::io::{self, PipeReader, PipeWriter, Read, pipe};
 use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Workers forked at the same time from the same state. Dropping it ends all of them.
@@ -33,12 +35,22 @@ pub struct Worker {
 impl Crew {
     /// Forks so many workers, each of which runs all the functions.
     pub fn fork(workers: usize, functions: &[Function<'_, '_>]) -> io::Result<Self> {
+        Self::start(workers, functions.len(), |report, hold| work(functions, report, hold))
+    }
+
+    /// Starts so many processes that share nothing with this one but the image at a path, each of which runs all of its programs.
+    pub fn of_strangers(workers: usize, programs: usize, path: &Path) -> io::Result<Self> {
+        Self::start(workers, programs, |report, hold| stranger::become_one(path, report, hold))
+    }
+
+    /// Forks so many children, each of which answers for so many programs by `body`.
+    fn start(workers: usize, programs: usize, body: impl Fn(PipeWriter, &PipeReader) -> i32) -> io::Result<Self> {
         let (waiting, hold) = pipe()?;
         let held = hold.as_raw_fd();
         let mut crew = Self { workers: Vec::new(), hold: Some(hold) };
         for number in 1..=workers {
             let (report, answers) = pipe()?;
-            let (waiting, parent) = (&waiting, std::process::id());
+            let (waiting, body, parent) = (&waiting, &body, std::process::id());
             let child = Child::fork(move || {
                 // SAFETY: the child's copy of an end that only the parent may hold, or nobody would see it closed; the child leaves by
                 // `_exit` and does not close it again. The other calls have no conditions.
@@ -47,7 +59,7 @@ impl Crew {
                     libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
                     libc::getppid() as u32 != parent
                 };
-                if orphan { 1 } else { work(functions, answers, waiting) }
+                if orphan { 1 } else { body(answers, waiting) }
             })?;
             crew.workers.push(Worker {
                 number,
@@ -55,7 +67,7 @@ impl Crew {
                 child: Some(child),
                 report: Some(report),
                 inbox: Vec::new(),
-                answers: functions.iter().map(|_| None).collect(),
+                answers: (0..programs).map(|_| None).collect(),
                 running: 0,
                 fate: None,
             });
@@ -131,6 +143,9 @@ impl Worker {
                 self.inbox.extend_from_slice(&piece[..read]);
                 while let Some(message) = Message::take(&mut self.inbox) {
                     self.heard(message);
+                }
+                if self.complete() {
+                    self.report = None; // a stranger's ends with the process only
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

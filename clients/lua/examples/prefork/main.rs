@@ -10,32 +10,45 @@
 //!
 //! `cargo run --release --example prefork -- --help` says how to use it.
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod block_log;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod crew;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod image;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod lua_heap;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod measure;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod options;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod prefork;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod report;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod stranger;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod subject;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod verbatim;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod ways;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod worker;
 
 use std::process::ExitCode;
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 fn main() -> ExitCode {
-    match options::parse(std::env::args_os().skip(1)) {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    // Started by another one of this program.
+    match arguments.split_first() {
+        Some((first, [path])) if first == stranger::OPTION => return ExitCode::from(stranger::run(path.as_ref())),
+        Some((first, others)) if first == ways::OPTION => return ExitCode::from(ways::run_one(others)),
+        _ => {}
+    }
+    match options::parse(arguments) {
         Ok(options::Command::Help) => {
             print!("{}", options::HELP);
             ExitCode::SUCCESS
@@ -48,8 +61,10 @@ fn main() -> ExitCode {
     }
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
 fn main() -> ExitCode {
-    eprintln!("prefork: what a worker copied is read from /proc/<pid>/smaps and pagemap, which only Linux has");
+    eprintln!(
+        "prefork: what a worker copied is read from /proc/<pid>/smaps and pagemap, and images are for 64 bits: this is for 64-bit Linux"
+    );
     ExitCode::from(2)
 }

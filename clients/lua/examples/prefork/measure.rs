@@ -1,7 +1,7 @@
 //! What a worker copied, as the kernel tells of it while the worker and its relatives live.
 
 use core::ops::Range;
-use permacode_witness::{copied, memory};
+use permacode_witness::{copied, memory, resident};
 use std::io;
 
 pub fn page_size() -> usize {
@@ -65,6 +65,11 @@ impl Pages {
     /// Which of the pages the worker has for itself, from `pagemap`: an answer for each page.
     pub fn which_copied(&self, pid: i32) -> io::Result<Vec<bool>> {
         self.each().map(|page| copied(pid, [page]).map(|count| count != 0)).collect()
+    }
+
+    /// How many bytes of the pages are in the process's memory, from `pagemap`.
+    pub fn resident(&self, pid: i32) -> io::Result<usize> {
+        self.each().map(|page| resident(pid, page)).sum()
     }
 
     /// How many of the pages the worker has for itself, from `pagemap`.

@@ -7,10 +7,14 @@ use std::time::Duration;
 pub const HELP: &str = "\
 Runs Lua programs in forked workers, from one copy of sealed code, and measures what the workers copied.
 
-Usage: cargo run --release --example prefork [-- OPTIONS [FILE.lua …]]
+Usage: cargo run --release --example prefork [-- OPTIONS [FILE.lua | FOLDER …]]
 
   FILE.lua …           programs to run, instead of the corpus in clients/lua/programs. What one should print is read from
                        FILE.expected beside it; without that file, it is what the program prints in a process of its own.
+  FOLDER …             all programs of a folder
+  --image              the workers run from an image of the code, and so do as many processes that are not related to them. A
+                       table shows the ways to a first call. Needs programs with different names
+  --rounds N           how often each of these ways is measured, 1 to 1000; 15 unless told
   --workers N          workers to fork, 1 to 1024; 4 unless told
   --heap arena|system  where Lua's objects lie: in heap arenas, one for each of the two rounds, or with malloc; arena unless told
   --fence on|off       whether the heap arenas are fenced before the workers are forked; off unless told, because a worker copies
@@ -42,6 +46,9 @@ pub struct Options {
     pub fence: bool,
     /// Show all tables, and not the result alone.
     pub verbose: bool,
+    /// The code is an image, and strangers open it too.
+    pub image: bool,
+    pub rounds: usize,
     pub timeout: Duration,
     /// Empty for the corpus.
     pub files: Vec<PathBuf>,
@@ -53,6 +60,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
         heap_arena: true,
         fence: false,
         verbose: false,
+        image: false,
+        rounds: 15,
         timeout: Duration::from_secs(60),
         files: Vec::new(),
     };
@@ -70,7 +79,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
         match name {
             "--help" | "-h" => return Ok(Command::Help),
             "--verbose" | "-v" => options.verbose = true,
+            "--image" => options.image = true,
             "--workers" => options.workers = number(name, &value("a number")?, MOST_WORKERS)?,
+            "--rounds" => options.rounds = number(name, &value("a number")?, 1000)?,
             "--heap" => options.heap_arena = first_of(name, &value("arena or system")?, ["arena", "system"])?,
             "--fence" => options.fence = first_of(name, &value("on or off")?, ["on", "off"])?,
             "--timeout" => options.timeout = Duration::from_secs(number(name, &value("a number")?, 1 << 20)? as u64),

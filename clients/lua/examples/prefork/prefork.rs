@@ -2,12 +2,14 @@
 
 use super::block_log::{BlockLog, Blocks};
 use super::crew::Crew;
+use super::image::{self, Installed};
 use super::lua_heap::LuaHeap;
 use super::measure::Pages;
 use super::options::Options;
-use super::report::{self, Control, Heaps, InPlace, Row, Summary};
+use super::report::{self, Control, Heaps, InPlace, Row, Stranger, Summary};
 use super::subject::{self, Expected, Subject};
 use super::verbatim::verbatim;
+use super::ways;
 use permacode::CodeArena;
 use permacode_lua::{Chunk, Function, Program, State, compile};
 use std::error::Error;
@@ -38,19 +40,31 @@ impl Verdict {
 }
 
 pub fn run(options: &Options) -> ExitCode {
-    let prepared = subject::read(&options.files).and_then(|subjects| Ok((compile_all(&subjects)?, subjects)));
-    let outcome = match prepared {
-        Ok((chunks, subjects)) => measure(options, subjects, &chunks).map_err(|error| vec![error.to_string()]),
-        Err(wrong) => Err(wrong),
-    };
-    match outcome {
-        Ok((verdict, report)) => {
-            // Whoever closes the pipe early has seen enough.
-            let _ = std::io::stdout().write_all(report.as_bytes());
-            verdict.status()
+    let complain = |wrong: &[String]| wrong.iter().for_each(|why| eprintln!("prefork: {why}"));
+    let prepared = subject::read(&options.files).and_then(|mut subjects| {
+        if options.image {
+            subjects.sort_by(|one, two| one.name.cmp(&two.name)); // as they lie in an image
         }
+        Ok((compile_all(&subjects)?, subjects))
+    });
+    let said = |error: Box<dyn Error>| vec![error.to_string()];
+    let outcome = prepared.and_then(|(chunks, mut subjects)| {
+        let installed = options.image.then(|| Installed::write(&chunks)).transpose().map_err(said)?;
+        let (verdict, report) = measure(options, &mut subjects, &chunks, installed.as_ref()).map_err(said)?;
+        // Whoever closes the pipe early has seen enough.
+        let say = |text: String| drop(std::io::stdout().write_all(text.as_bytes()));
+        say(report);
+        // Of programs that all end, and whose output is known.
+        if let Some(installed) = installed.filter(|_| !verdict.finding && !verdict.bad_input) {
+            say(format!("bytes of the image: {}\n", installed.bytes()));
+            say(ways::compare(options.rounds, installed.path(), &subjects, &chunks).map_err(said)?);
+        }
+        Ok(verdict)
+    });
+    match outcome {
+        Ok(verdict) => verdict.status(),
         Err(wrong) => {
-            wrong.iter().for_each(|why| eprintln!("prefork: {why}"));
+            complain(&wrong);
             ExitCode::from(BAD_INPUT)
         }
     }
@@ -72,11 +86,18 @@ fn compile_all(subjects: &[Subject]) -> Result<Vec<Chunk>, Vec<String>> {
 
 fn measure(
     options: &Options,
-    mut subjects: Vec<Subject>,
+    subjects: &mut [Subject],
     chunks: &[Chunk],
+    installed: Option<&Installed>,
 ) -> Result<(Verdict, String), Box<dyn Error>> {
-    let arena = CodeArena::new()?;
-    let programs = place_all(&arena, chunks)?;
+    let arena = match installed {
+        Some(installed) => image::open(installed.path(), true)?,
+        None => CodeArena::new()?,
+    };
+    let programs = match installed {
+        Some(_) => image::programs(&arena)?,
+        None => place_all(&arena, chunks)?,
+    };
     let (in_place_heap, copied_heap) = (LuaHeap::new(options.heap_arena)?, LuaHeap::new(options.heap_arena)?);
     let in_place_log = BlockLog::over(in_place_heap.allocator());
     let copied_log = BlockLog::over(copied_heap.allocator());
@@ -91,10 +112,13 @@ fn measure(
             subject.expected = reference(subject, function, options.timeout, &mut verdict)?;
         }
     }
-    let code = Pages::of(programs.iter().flat_map(|program| {
-        let (name, bytes) = (program.name().as_bytes().as_ptr_range(), program.bytes().as_ptr_range());
-        [name.start.addr()..name.end.addr(), bytes.start.addr()..bytes.end.addr()]
-    }));
+    let code = match installed {
+        Some(_) => Pages::of(arena.residency()?.sealed().iter().cloned()),
+        None => Pages::of(programs.iter().flat_map(|program| {
+            let (name, bytes) = (program.name().as_bytes().as_ptr_range(), program.bytes().as_ptr_range());
+            [name.start.addr()..name.end.addr(), bytes.start.addr()..bytes.end.addr()]
+        })),
+    };
     let (rest_pages, copies_pages) = (Pages::of(rest.ranges.iter().cloned()), Pages::of(copies.ranges.iter().cloned()));
     let complete =
         |blocks: &Blocks| if blocks.complete { Ok(()) } else { Err("no memory for the log of Lua's blocks") };
@@ -113,7 +137,8 @@ fn measure(
 
     let mut touched = vec![false; code.count()];
     let in_place_use = in_place_heap.before_fork(options.fence)?;
-    let sealed = round(options, &in_place, "in place", &subjects, &mut verdict, |pid| {
+    let crew = Crew::fork(options.workers, &in_place)?;
+    let sealed = round(crew, options.timeout, "in place", subjects, &mut verdict, |pid| {
         let pages = code.which_copied(pid)?;
         touched.iter_mut().zip(&pages).for_each(|(touched, copied)| *touched |= copied);
         let rest = rest_pages.copied(pid)?;
@@ -122,8 +147,13 @@ fn measure(
         let dirty = code.private_dirty(pid)?;
         Ok(InPlace { dirty, pages: pages.iter().filter(|copied| **copied).count(), rest, heap })
     })?;
+    let strangers = match installed {
+        Some(installed) => strangers(options, installed, subjects, &mut verdict, (&code, &mut touched))?,
+        None => Vec::new(),
+    };
     let copied_use = copied_heap.before_fork(options.fence)?;
-    let control = round(options, &copied, "control", &subjects, &mut verdict, |pid| {
+    let crew = Crew::fork(options.workers, &copied)?;
+    let control = round(crew, options.timeout, "control", subjects, &mut verdict, |pid| {
         let heap = copied_use.as_ref().map(|used| used.seen_in(pid)).transpose()?;
         let seen = Control { all: copies_pages.copied(pid)?, same: same_pages.copied(pid)?, heap };
         code.private_dirty(pid).map(|_| seen)
@@ -142,7 +172,7 @@ fn measure(
     let measured: Vec<_> = sealed.iter().filter_map(|row| row.measured.as_ref()).collect();
     let dirty = measured.iter().any(|seen| seen.dirty != 0);
     let summary = Summary {
-        subjects: &subjects,
+        subjects,
         chunks,
         stats,
         rest: (&rest, &rest_pages),
@@ -151,15 +181,36 @@ fn measure(
         code: &code,
         code_copied: (!measured.is_empty()).then(|| touched.iter().filter(|touched| **touched).count()),
         heaps,
+        strangers: &strangers,
     };
     verdict.bad_input |= measured.is_empty();
+    verdict.bad_input |= strangers.iter().any(|row| row.measured.is_none());
     verdict.finding |= dirty || touched.contains(&true);
     verdict.finding |= summary.heaps.as_ref().is_some_and(|heaps| heaps.left != (0, 0));
     Ok((verdict, report::text(&sealed, &control, &summary, options.verbose)))
 }
 
+/// Runs the programs in processes that open the image by themselves, and says how many of its pages each of them has for itself.
+fn strangers(
+    options: &Options,
+    installed: &Installed,
+    subjects: &[Subject],
+    verdict: &mut Verdict,
+    (code, touched): (&Pages, &mut [bool]),
+) -> std::io::Result<Vec<Row<Stranger>>> {
+    let crew = Crew::of_strangers(options.workers, subjects.len(), installed.path())?;
+    round(crew, options.timeout, "not related", subjects, verdict, |pid| {
+        let pages = code.which_copied(pid)?;
+        touched.iter_mut().zip(&pages).for_each(|(touched, copied)| *touched |= copied);
+        let private = pages.iter().filter(|copied| **copied).count();
+        // Last, because it notices a process that is gone.
+        let resident = code.resident(pid)?;
+        code.private_dirty(pid).map(|_| Stranger { private, resident })
+    })
+}
+
 /// One module for each program, sealed all at once.
-fn place_all<'a>(arena: &'a CodeArena, chunks: &[Chunk]) -> Result<Vec<Program<'a>>, permacode::Error> {
+pub fn place_all<'a>(arena: &'a CodeArena, chunks: &[Chunk]) -> Result<Vec<Program<'a>>, permacode::Error> {
     let mut programs = Vec::new();
     for chunk in chunks {
         let loader = arena.load(chunk.name())?;
@@ -191,17 +242,16 @@ fn reference(
     Ok(Expected::Unknown)
 }
 
-/// Forks the workers, compares what they answer, and measures those that are still there.
+/// Compares what workers answer, and measures those that are still there.
 fn round<M>(
-    options: &Options,
-    functions: &[Function<'_, '_>],
+    mut crew: Crew,
+    patience: Duration,
     title: &str,
     subjects: &[Subject],
     verdict: &mut Verdict,
     mut look: impl FnMut(i32) -> std::io::Result<M>,
 ) -> std::io::Result<Vec<Row<M>>> {
-    let mut crew = Crew::fork(options.workers, functions)?;
-    crew.listen(options.timeout)?;
+    crew.listen(patience)?;
     let mut complaints = report::Complaints::default();
     let mut measured = Vec::new();
     for worker in &mut crew.workers {

@@ -22,6 +22,10 @@ pub struct Row<M> {
 }
 
 impl<M> Row<M> {
+    fn is_right(&self) -> bool {
+        self.right == self.programs
+    }
+
     fn ok(&self) -> String {
         format!("{}/{}", self.right, self.programs)
     }
@@ -52,6 +56,8 @@ pub struct Summary<'r> {
     pub code_copied: Option<usize>,
     /// `None` when Lua's objects lie with `malloc`.
     pub heaps: Option<Heaps<'r>>,
+    /// Processes that are not related, if the code is an image.
+    pub strangers: &'r [Row<Stranger>],
 }
 
 /// What a worker of the first round copied.
@@ -63,6 +69,14 @@ pub struct InPlace {
     /// Pages of what in-place loading leaves in Lua's heap.
     pub rest: usize,
     pub heap: Option<HeapCopies>,
+}
+
+/// The share of a process that opened the image by itself.
+pub struct Stranger {
+    /// Pages that no other process has.
+    pub private: usize,
+    /// Bytes that are in its memory.
+    pub resident: usize,
 }
 
 /// What a worker of the control copied.
@@ -98,8 +112,9 @@ pub fn text(in_place: &[Row<InPlace>], control: &[Row<Control>], summary: &Summa
 
 /// Says in a few lines what ran, and what the worker that copied most has for itself. Writing to a string does not fail.
 fn brief(text: &mut String, in_place: &[Row<InPlace>], control: &[Row<Control>], summary: &Summary<'_>) {
-    let right =
-        in_place.iter().all(|row| row.right == row.programs) && control.iter().all(|row| row.right == row.programs);
+    let right = in_place.iter().all(Row::is_right)
+        && control.iter().all(Row::is_right)
+        && summary.strangers.iter().all(Row::is_right);
     let outcome = if right { "every output was right" } else { "not every output was right, or known" };
     let _ = writeln!(
         text,
@@ -114,8 +129,13 @@ fn brief(text: &mut String, in_place: &[Row<InPlace>], control: &[Row<Control>],
     };
     let (arena, copies) = (summary.code, summary.copies.1);
     let arena = most(arena, in_place.iter().filter_map(|row| row.measured.as_ref().map(|seen| seen.pages)).max());
+    let own = |pages| most(summary.code, pages);
     let copies = most(copies, control.iter().filter_map(|row| row.measured.as_ref().map(|seen| seen.all)).max());
     let _ = writeln!(text, "in the code arena, a worker copied at most                    {arena}");
+    if !summary.strangers.is_empty() {
+        let most = summary.strangers.iter().filter_map(|row| row.measured.as_ref().map(|seen| seen.private)).max();
+        let _ = writeln!(text, "of the image, a process not related has alone at most         {}", own(most));
+    }
     let _ = writeln!(text, "control, loaded into Lua's heap, a worker copied at most      {copies}");
     if let Some(heaps) = &summary.heaps {
         after_close(text, heaps);
@@ -153,10 +173,31 @@ fn tables(text: &mut String, in_place: &[Row<InPlace>], control: &[Row<Control>]
     ];
     table(text, ">>>>>>>>", heads.map(|head| head.map(str::to_owned)).into_iter().chain(rows));
     text.push('\n');
+    if !summary.strangers.is_empty() {
+        strangers_table(text, summary);
+    }
     if let Some(heaps) = &summary.heaps {
         heap_table(text, in_place, control, heaps);
     }
     lines(text, in_place, control, summary);
+}
+
+/// The shares of processes that are not related.
+fn strangers_table(text: &mut String, summary: &Summary<'_>) {
+    let code = summary.code;
+    let all = code.kilobytes(code.count());
+    let rows = summary.strangers.iter().map(|row| {
+        [
+            row.number.to_string(),
+            row.pid.to_string(),
+            row.ok(),
+            row.figure(|seen| format!("{} kB of {all}", seen.resident / 1024)),
+            row.figure(|seen| format!("{} kB", code.kilobytes(seen.private))),
+        ]
+    });
+    let head = ["not related", "pid", "ok", "image: resident", "private (pagemap)"].map(str::to_owned);
+    table(text, ">>>>>", [head].into_iter().chain(rows));
+    text.push('\n');
 }
 
 /// What the workers copied of the heap arenas.

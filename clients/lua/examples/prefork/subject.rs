@@ -34,32 +34,48 @@ impl Expected {
 
 /// A program as its author wrote it.
 pub struct Subject {
+    pub path: PathBuf,
     /// What reports and Lua's messages call it.
     pub name: String,
     pub source: Vec<u8>,
     pub expected: Expected,
 }
 
-/// Reads the files, or the corpus when there are none. On failure, says everything that is wrong.
-pub fn read(files: &[PathBuf]) -> Result<Vec<Subject>, Vec<String>> {
-    if !files.is_empty() {
-        return all(files.iter().map(|path| (path.clone(), path.display().to_string())));
-    }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs");
-    let listing = |error| vec![format!("{}: {error}", folder.display())];
-    let mut corpus = Vec::new();
-    for entry in fs::read_dir(&folder).map_err(listing)? {
-        let path = entry.map_err(listing)?.path();
-        if path.extension().is_some_and(|extension| extension == "lua") {
+/// Reads the files, those of folders among them, or the corpus when there are none. On failure, says everything that is wrong.
+pub fn read(paths: &[PathBuf]) -> Result<Vec<Subject>, Vec<String>> {
+    if paths.is_empty() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs");
+        return all(inside(&folder)?.into_iter().map(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            corpus.push((path, name));
+            (path, name)
+        }));
+    }
+    let mut files = Vec::new();
+    for path in paths {
+        match path.is_dir() {
+            true => files.extend(inside(path)?),
+            false => files.push(path.clone()),
         }
     }
-    if corpus.is_empty() {
+    all(files.into_iter().map(|path| {
+        let name = path.display().to_string();
+        (path, name)
+    }))
+}
+
+/// The programs of a folder, by name.
+fn inside(folder: &Path) -> Result<Vec<PathBuf>, Vec<String>> {
+    let listing = |error| vec![format!("{}: {error}", folder.display())];
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(listing)? {
+        let path = entry.map_err(listing)?.path();
+        files.extend(Some(path).filter(|path| path.extension().is_some_and(|extension| extension == "lua")));
+    }
+    if files.is_empty() {
         return Err(vec![format!("{}: no programs here", folder.display())]);
     }
-    corpus.sort();
-    all(corpus)
+    files.sort();
+    Ok(files)
 }
 
 fn all(files: impl IntoIterator<Item = (PathBuf, String)>) -> Result<Vec<Subject>, Vec<String>> {
@@ -74,15 +90,21 @@ fn all(files: impl IntoIterator<Item = (PathBuf, String)>) -> Result<Vec<Subject
 }
 
 fn one(path: &Path, name: String) -> Result<Subject, String> {
-    let mut source = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    source.drain(..shebang(&source));
+    let source = source(path)?;
     let beside = path.with_extension("expected");
     let expected = match fs::read(&beside) {
         Ok(bytes) => Expected::File(bytes),
         Err(error) if error.kind() == ErrorKind::NotFound => Expected::Unknown,
         Err(error) => return Err(format!("{}: {error}", beside.display())),
     };
-    Ok(Subject { name, source, expected })
+    Ok(Subject { path: path.to_owned(), name, source, expected })
+}
+
+/// The text of a program, as the compiler takes it.
+pub fn source(path: &Path) -> Result<Vec<u8>, String> {
+    let mut source = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    source.drain(..shebang(&source));
+    Ok(source)
 }
 
 /// How many bytes the `lua` program would skip: a byte order mark, and a first line that begins with `#`, up to its end.
