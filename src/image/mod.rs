@@ -29,7 +29,7 @@ pub(crate) mod shape;
 pub(crate) mod write;
 
 pub use cache::{CacheOutcome, Cached, ImageCache, NotKept};
-pub use format::{Digest, Distrust, ImageError, TypeMismatch};
+pub use format::{Digest, Distrust, ImageError, ParseDigestError, TypeMismatch};
 pub use open::{CheckOptions, Image, ImageOptions, NotShared};
 #[doc(hidden)]
 pub use shape::{Field, Probe, Proven, Variant};

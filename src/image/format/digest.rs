@@ -11,6 +11,7 @@
 
 use super::{WORD, copy_moved};
 use core::fmt;
+use core::str::FromStr;
 
 /// A digest of the contents of an image: its index and its code, as if written for address zero.
 ///
@@ -117,6 +118,48 @@ impl fmt::Display for Digest {
     }
 }
 
+/// Reads what `Display` writes, as a program keeps it: in its settings, or beside a file.
+///
+/// ```
+/// use permacode::image::Digest;
+///
+/// let digest = Digest::from_bytes([0xa7; 32]);
+/// assert_eq!(digest.to_string().parse(), Ok(digest));
+/// assert_eq!(
+///     "a7".parse::<Digest>().unwrap_err().to_string(),
+///     "this is no digest of an image: it must have 64 hexadecimal digits, and nothing else"
+/// );
+/// ```
+impl FromStr for Digest {
+    type Err = ParseDigestError;
+
+    fn from_str(text: &str) -> Result<Self, ParseDigestError> {
+        let mut bytes = [0; 32];
+        if text.len() != 2 * bytes.len() {
+            return Err(ParseDigestError(()));
+        }
+        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+            for &digit in pair {
+                let digit = char::from(digit).to_digit(16).ok_or(ParseDigestError(()))?;
+                *byte = *byte << 4 | digit as u8;
+            }
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// A text that is no [`Digest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParseDigestError(());
+
+impl fmt::Display for ParseDigestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this is no digest of an image: it must have 64 hexadecimal digits, and nothing else")
+    }
+}
+
+impl core::error::Error for ParseDigestError {}
+
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Digest({self})")
@@ -128,6 +171,28 @@ mod tests {
     use super::super::is_marked;
     use super::*;
     use alloc::vec;
+
+    #[test]
+    fn a_digest_is_read_as_it_is_written_and_nothing_else_is() {
+        let digest = Digest(core::array::from_fn(|at| (at * 9) as u8));
+        let text = alloc::format!("{digest}");
+        assert_eq!((text.parse(), text.to_uppercase().parse()), (Ok(digest), Ok(digest)));
+        let long = alloc::format!("{text}00");
+        let (sign, wide) = (text.replacen("00", "+1", 1), text.replacen("00", "\u{e9}", 1));
+        for wrong in [
+            "",
+            "00",
+            &text[1..],
+            &text[2..],
+            &long,
+            &sign,
+            &wide,
+            &text.replacen('0', " ", 1),
+            &text.replacen('0', "g", 1),
+        ] {
+            assert_eq!(wrong.parse::<Digest>(), Err(ParseDigestError(())), "{wrong:?}");
+        }
+    }
 
     #[test]
     fn the_digest_of_contents_does_not_depend_on_their_window() {

@@ -36,7 +36,7 @@ mod tables;
 mod window;
 
 pub(in crate::image) use digest::Contents;
-pub use digest::Digest;
+pub use digest::{Digest, ParseDigestError};
 pub use error::{Distrust, ImageError};
 pub(in crate::image) use header::{HEADER, Header};
 pub(in crate::image) use index::{Index, ModuleEntry, Root, Run, TypeEntry};
