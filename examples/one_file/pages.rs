@@ -6,6 +6,8 @@ use std::io;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pages {
     pub resident: usize,
+    /// Its part of them: a page that so many mappings have counts as one of so many parts.
+    pub part: usize,
     /// In pages that other processes have too.
     pub shared: usize,
     /// In pages that no other process has.
@@ -30,6 +32,7 @@ impl Pages {
             match first {
                 _ if !counts => {}
                 "Rss:" => pages.resident += kilobytes,
+                "Pss:" => pages.part += kilobytes,
                 "Shared_Clean:" | "Shared_Dirty:" => pages.shared += kilobytes,
                 "Private_Clean:" | "Private_Dirty:" => pages.private += kilobytes,
                 "Anonymous:" => pages.anonymous += kilobytes,

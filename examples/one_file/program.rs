@@ -114,10 +114,10 @@ pub fn main() -> Result<(), Box<dyn StdError>> {
                 out,
                 "a program of {offset} bytes with an image, together {bytes} bytes. Four processes of it,\nin kB of the image, which each maps twice: to check it, and to run it.\n"
             )?;
-            writeln!(out, "process   resident   of it shared   private   copied")?;
+            writeln!(out, "process   resident   its part   of it shared   private   copied")?;
             for (number, pages) in show(&program)?.iter().enumerate() {
-                let Pages { resident, shared, private, anonymous } = pages;
-                writeln!(out, "{number:<9} {resident:>8}   {shared:>12}   {private:>7}   {anonymous:>6}")?;
+                let Pages { resident, part, shared, private, anonymous } = pages;
+                writeln!(out, "{number:<9} {resident:>8}   {part:>8}   {shared:>12}   {private:>7}   {anonymous:>6}")?;
             }
             Ok(std::fs::remove_file(program)?)
         }

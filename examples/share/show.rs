@@ -89,10 +89,10 @@ pub fn all() -> Result<(), Box<dyn Error>> {
         println!("   {name}: {}", next.hear()?);
         clients.push((name, next));
     }
-    println!("\n   kB of the image          resident   shared   private   copied");
+    println!("\n   kB of the image          resident  its part   shared   private   copied");
     for (name, process) in &clients {
-        let Pages { resident, shared, private, anonymous } = Pages::of(process.child.id(), MEMORY)?;
-        println!("   {name:<24} {resident:>8} {shared:>8} {private:>9} {anonymous:>8}");
+        let Pages { resident, part, shared, private, anonymous } = Pages::of(process.child.id(), MEMORY)?;
+        println!("   {name:<24} {resident:>8} {part:>9} {shared:>8} {private:>9} {anonymous:>8}");
     }
 
     println!("\n3. The image is replaced, while they run on the old one.");
