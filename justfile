@@ -33,7 +33,7 @@ lint:
 
 # Makes the documentation, guide and reference, and opens it.
 docs:
-    cargo doc --no-deps --open -p permacode --features image,residency,testing
+    cargo doc --no-deps --open -p permacode --features fault-report,image,residency,testing
 
 # Rewrites the expected errors of programs that must not compile. Read the difference before you commit it.
 bless:

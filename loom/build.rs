@@ -91,6 +91,31 @@ const SHARE: [Weaker; 3] = [
     ),
 ];
 
+const POST: [Weaker; 7] = [
+    (
+        "a_site_is_shown_relaxed",
+        &[("self.site.store(site.as_ptr(), Release);", "self.site.store(site.as_ptr(), Relaxed);")],
+    ),
+    ("a_post_opens_relaxed", &[("self.word.fetch_or(OPEN, Release);", "self.word.fetch_or(OPEN, Relaxed);")]),
+    ("a_looker_comes_relaxed", &[("self.word.fetch_add(LOOKER, Acquire)", "self.word.fetch_add(LOOKER, Relaxed)")]),
+    ("a_looker_goes_relaxed", &[("self.word.fetch_sub(LOOKER, Release);", "self.word.fetch_sub(LOOKER, Relaxed);")]),
+    ("the_owner_does_not_look_back", &[("fetch_and(!(OPEN | TAKEN), AcqRel)", "fetch_and(!(OPEN | TAKEN), Relaxed)")]),
+    (
+        "a_looker_looks_before_it_is_counted",
+        &[(
+            "let open = self.word.fetch_add(LOOKER, Acquire) & OPEN != 0;",
+            "let open = self.word.load(Acquire) & OPEN != 0; self.word.fetch_add(LOOKER, Acquire);",
+        )],
+    ),
+    (
+        "the_lookers_are_read_and_then_the_post_is_closed",
+        &[(
+            "self.word.fetch_and(!(OPEN | TAKEN), AcqRel) < LOOKER",
+            "{ let word = self.word.load(Acquire); self.word.fetch_and(!(OPEN | TAKEN), AcqRel); word < LOOKER }",
+        )],
+    ),
+];
+
 fn main() {
     // A feature of the library, which its files that are included here ask for.
     println!("cargo::rustc-check-cfg=cfg(feature, values(\"residency\", \"image\"))");
@@ -98,6 +123,7 @@ fn main() {
     copies("handles/shared/site_boards", &SITE_BOARDS);
     copies("code/arena/edges", &EDGES);
     copies("code/arena/share", &SHARE);
+    copies("code/store/post", &POST);
 }
 
 /// Writes the copies of a file, which is named by its place in `src`, to a folder of their own.

@@ -12,6 +12,7 @@
 //! | [`migration`] | How do I get there from `Rc<Code>`? |
 //! | [`costs`] | What does each call cost? |
 //! | [`hardening`] | How hard is it to change sealed code? |
+//! | [`debugging`] | Whose code did a stray store hit? |
 //! | [`limits`] | What can permacode not do? |
 //! | [`comparison`] | When should I use something else? |
 //! | [`examples`] | Where is a program to read? |
@@ -48,6 +49,10 @@ pub mod costs {}
 
 #[doc = include_str!("guide/hardening.md")]
 pub mod hardening {}
+
+#[cfg(all(feature = "fault-report", target_os = "linux"))]
+#[doc = include_str!("guide/debugging.md")]
+pub mod debugging {}
 
 #[doc = include_str!("guide/limits.md")]
 pub mod limits {}

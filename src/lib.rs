@@ -88,6 +88,7 @@
 //!   in one.
 //! * `residency` (Linux): [`Residency`](residency::Residency), what the kernel says of an arena's memory: resident, shared, copied, and why; and
 //!   [`CodeArena::assert_clean`] and [`assert_not_copied`](CodeArena::assert_not_copied) for users' own tests.
+//! * `fault-report` (Linux): [`CodeArena::report_faults`] lets a stray store say whose code it hit, before the process dies of it.
 //! * `testing`: page sources that fail on demand, for users' own tests.
 //! * `c-symbols`: the functions for C (`permacode_heap_malloc` and its kin, `permacode_code_contains`) are exported under their own
 //!   names, for C code that is linked with the crate. Off unless asked for, because a program can have only one crate that exports them: two
@@ -132,6 +133,8 @@ mod base;
 pub mod code;
 mod dual;
 pub mod error;
+#[cfg(all(feature = "fault-report", target_os = "linux"))]
+mod fault;
 pub mod ffi;
 pub mod guide;
 pub mod handles;

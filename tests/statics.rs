@@ -7,12 +7,14 @@ use permacode::{CodeArena, Error, HeapArena, Link};
 
 /// Writable statics that the library may have: the number of arenas made, which orders them and tags the sites of each (soundness S17); the registered
 /// heaps; for each thread, the global heap that it owns; and what the kernel does with pages that it says it has dropped, which is no state
-/// of an arena's. None stands for 'empty'.
-const ALLOWED: [&str; 4] = ["BIRTHS", "REGISTRY", "OWNED", "DROPPED_PAGES"];
+/// of an arena's. With feature `fault-report`, which tests have: where arenas say what lies where, and the handler that was there before. None
+/// stands for 'empty'.
+const ALLOWED: [&str; 6] = ["BIRTHS", "REGISTRY", "OWNED", "DROPPED_PAGES", "POSTS", "HANDLER"];
 
 /// Keeps everything of the library in the executable, and uses it.
 fn use_the_library() -> Result<(), Error> {
     let arena = CodeArena::builder().reservation(1 << 20).limit(1 << 19).prefault(1).build()?;
+    arena.report_faults()?;
     let loader = arena.load("m")?;
     let link = loader.alloc(Link::<'_, u64>::unset())?;
     loader.link(link, loader.alloc(7)?)?;

@@ -5,6 +5,7 @@
 //!   src/code/store/shelf.rs      leaving and taking tails     ├─ the library's own files, included here
 //!   src/code/store/record.rs     publishing records           │
 //!   src/code/store/berth.rs      leaving site numbers         │
+//!   src/code/store/post.rs       looking at what may go       │
 //!   src/code/arena/share.rs      counting who owns memory     │
 //!   src/code/arena/edges.rs      keeping other arenas         │
 //!   src/pages/pool_slot.rs       keeping address space        │
@@ -55,6 +56,7 @@ mod code {
     mod counting;
     mod holding;
     mod leaving;
+    mod looking;
     mod publishing;
     mod reserving;
     mod sharing;

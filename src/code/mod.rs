@@ -31,6 +31,8 @@ pub(crate) use arena::BEGINNING;
 pub(crate) use arena::{CodeArena, Counted, Share};
 pub(crate) use load::{BlockNote, BlockSource, Loader};
 pub(crate) use store::Returns;
+#[cfg(all(feature = "fault-report", target_os = "linux"))]
+pub(crate) use store::{Place, look};
 #[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
 pub(crate) use store::{Preface, Prefix, PrefixPart, PrefixPlaced};
 pub(crate) use value::{Block, Found, Kind, Permanent, Reference, SiteCounter, SitePool, SiteRange, Sites};

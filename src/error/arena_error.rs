@@ -62,6 +62,16 @@ pub enum Error {
         /// Heaps that may be registered at once in a process.
         capacity: usize,
     },
+    /// [`CodeArena::report_faults`](crate::CodeArena) has no place for one more arena (feature `fault-report`).
+    FaultReport {
+        /// Arenas that may report at once in a process.
+        capacity: usize,
+    },
+    /// The system refused the handler of a signal that [`CodeArena::report_faults`](crate::CodeArena) needs (feature `fault-report`).
+    SignalHandler {
+        /// The system's error number (`errno`).
+        code: i32,
+    },
     /// The system refused pages.
     Pages(PageError),
     /// The global allocator refused memory that a call needs while it runs.
@@ -145,6 +155,18 @@ impl fmt::Display for Error {
             }
             Self::Registry { capacity } => {
                 write!(f, "{capacity} heaps are registered, as many as may be: drop a `Registration`")
+            }
+            Self::FaultReport { capacity } => {
+                write!(
+                    f,
+                    "{capacity} arenas report faults, as many as may: drop one of them, or let this one go unreported"
+                )
+            }
+            Self::SignalHandler { code } => {
+                write!(
+                    f,
+                    "the system refused a handler of SIGSEGV, with error number {code}: look for a filter of system calls"
+                )
             }
             Self::Pages(error) => error.fmt(f),
             Self::Memory { bytes } => write!(f, "the global allocator refused {bytes} bytes"),

@@ -243,6 +243,12 @@ impl CodeArena {
         self.store.prefix()
     }
 
+    /// Lets [`look`](crate::code::look) find the arena's code, until the arena is dropped.
+    #[cfg(all(feature = "fault-report", target_os = "linux"))]
+    pub(crate) fn post_lookout(&self) -> Result<(), Error> {
+        self.store.post_lookout()
+    }
+
     /// Returns the distance of an address from the first byte of the code pages, if it lies in them.
     pub(crate) fn offset_of<T: ?Sized>(&self, ptr: *const T) -> Option<usize> {
         self.store.pages().position(ptr.cast::<u8>().addr())

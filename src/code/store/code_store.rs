@@ -6,11 +6,12 @@ use super::counters::Counters;
 use super::extent::Extent;
 use super::ground::Ground;
 use super::ledger::{CHUNK, Ledger};
+use super::memory::StoreMemory;
 use super::module_list::{ModuleList, ModuleRecord};
 use super::name_trie::NameTrie;
 use super::page_groups::PageGroups;
 use super::plan::StorePlan;
-use super::prefix::{Prefix, PrefixPlaced};
+use super::prefix::Prefix;
 use super::protection::Protection;
 use super::record::Record;
 use super::shelf::{Board, Spot};
@@ -37,10 +38,8 @@ pub(in crate::code) struct CodeStore {
     ledger: Ledger,
     next_module: AtomicU32,
     counters: Counters,
-    /// The sealed code in front of the code pages, if there is some.
-    prefix: Option<PrefixPlaced>,
     /// Dropped last: all of the above may point into it.
-    pages: CodePages,
+    memory: StoreMemory,
 }
 
 impl CodeStore {
@@ -81,8 +80,7 @@ impl CodeStore {
             ledger,
             next_module: AtomicU32::new(first_module),
             counters: Counters::default(),
-            prefix,
-            pages,
+            memory: StoreMemory::new(prefix, pages),
         }
     }
 
@@ -93,7 +91,13 @@ impl CodeStore {
 
     #[inline]
     pub(in crate::code) fn pages(&self) -> &CodePages {
-        &self.pages
+        self.memory.pages()
+    }
+
+    /// The memory, with the state of its lookout.
+    #[cfg(all(feature = "fault-report", target_os = "linux"))]
+    pub(super) fn memory(&self) -> &StoreMemory {
+        &self.memory
     }
 
     pub(in crate::code) fn modules(&self) -> &ModuleList {
@@ -106,7 +110,7 @@ impl CodeStore {
 
     /// The sealed code in front of the arena's own.
     pub(in crate::code) fn prefix(&self) -> Option<&dyn Prefix> {
-        self.prefix.as_deref()
+        self.memory.prefix()
     }
 
     /// The prefix, for what counts and lists: none for tests with arenas that are not empty, which count what they load.
@@ -117,7 +121,7 @@ impl CodeStore {
     /// The offset in the prefix of an address that lies there.
     pub(in crate::code) fn in_prefix(&self, address: usize) -> Option<(&dyn Prefix, usize)> {
         let prefix = self.prefix()?;
-        let offset = self.pages.position(address).filter(|&position| position < self.pages.prefix())?;
+        let offset = self.pages().position(address).filter(|&position| position < self.pages().prefix())?;
         Some((prefix, offset))
     }
 
@@ -129,7 +133,7 @@ impl CodeStore {
 
     fn name_in<'p>(&'p self, prefix: &dyn Prefix, text: &str) -> Option<&'p str> {
         let place = prefix.interned(text)?;
-        let (start, end) = (self.pages.prefix_at(place.start), self.pages.prefix_at(place.end));
+        let (start, end) = (self.pages().prefix_at(place.start), self.pages().prefix_at(place.end));
         let len = end.addr().get().checked_sub(start.addr().get())?;
         // SAFETY: the promise of `Prefix`: readable bytes of the reservation that never change, and UTF-8. The reservation stays while the store
         // is borrowed.
@@ -163,12 +167,12 @@ impl CodeStore {
 
     /// Takes memory for a record, which stays the caller's alone for as long as the store lives.
     pub(in crate::code) fn claim_record(&self, layout: Layout) -> Result<NonNull<u8>, Error> {
-        self.ledger.claim(&self.pages, layout)
+        self.ledger.claim(self.pages(), layout)
     }
 
     /// Puts a record into the ledger.
     pub(in crate::code) fn record<T: Sync>(&self, value: T) -> Result<Record<'_, T>, Error> {
-        self.ledger.insert(&self.pages, value)
+        self.ledger.insert(self.pages(), value)
     }
 
     /// Notes a block whose alignment no type says.
@@ -186,7 +190,7 @@ impl CodeStore {
 
     /// The record of a new module called `name`.
     pub(in crate::code) fn module_record(&self, name: &str) -> Result<Record<'_, ModuleRecord>, Error> {
-        self.ledger.insert_named(&self.pages, name, |name| {
+        self.ledger.insert_named(self.pages(), name, |name| {
             // SAFETY: the ledger puts the record in front of the name that it copied. Its loader adds what it records in this store.
             unsafe { ModuleRecord::new(self.next_module.fetch_add(1, Relaxed), name) }
         })
@@ -202,12 +206,12 @@ impl CodeStore {
 
     /// Populates pages ahead of the first load: see [`CodePages::prefault`].
     pub(in crate::code) fn prefault(&self, bytes: usize) -> Result<(), Error> {
-        if bytes == 0 { Ok(()) } else { self.pages.prefault(bytes, || self.board()) }
+        if bytes == 0 { Ok(()) } else { self.pages().prefault(bytes, || self.board()) }
     }
 
     /// Leaves a tail for a later loader: see [`CodePages::park`].
     pub(in crate::code) fn park<'l>(&'l self, end: End, tail: Tail<'l>) {
-        self.pages.park(end, tail, || self.board());
+        self.pages().park(end, tail, || self.board());
     }
 
     /// Claims what comes right behind a loader's room: see [`CodePages::claim_behind`].
@@ -217,7 +221,7 @@ impl CodeStore {
         rest: &Range<usize>,
         behind: Option<Spot<'l>>,
     ) -> Result<Option<Tail<'l>>, PageError> {
-        self.pages.claim_behind(search, rest, behind, || self.board())
+        self.pages().claim_behind(search, rest, behind, || self.board())
     }
 
     /// Closes what a finished loader filled: see [`CodePages::close_extent`].
@@ -234,7 +238,7 @@ impl CodeStore {
         behind: Option<Spot<'l>>,
     ) {
         // SAFETY: the caller's promise.
-        unsafe { self.pages.close_extent(extent, padded, seal_by, side, behind, || self.board()) };
+        unsafe { self.pages().close_extent(extent, padded, seal_by, side, behind, || self.board()) };
     }
 
     // ── modules ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -247,9 +251,11 @@ impl CodeStore {
         gaps: usize,
         lost: usize,
     ) {
-        let pages = module.get().extents().map(|extent| self.pages.fresh(&extent)).sum();
+        let pages = module.get().extents().map(|extent| self.pages().fresh(&extent)).sum();
         self.counters.add(filled, gaps, lost, pages);
         self.modules.append(module);
+        #[cfg(all(feature = "fault-report", target_os = "linux"))]
+        self.show_first();
     }
 
     /// Returns what holds for every page of the prefix.
@@ -264,8 +270,8 @@ impl CodeStore {
         extents: impl Iterator<Item = Record<'l, Extent>>,
     ) -> Protection {
         let filled = extents.filter(|extent| extent.start() != extent.end());
-        let least = filled.map(|extent| self.pages.protection(extent.start()..extent.end())).min();
+        let least = filled.map(|extent| self.pages().protection(extent.start()..extent.end())).min();
         // Of what has no bytes, nothing can change.
-        least.unwrap_or(if self.pages.reservation().protects() { Protection::ReadOnly } else { Protection::TypeOnly })
+        least.unwrap_or(if self.pages().reservation().protects() { Protection::ReadOnly } else { Protection::TypeOnly })
     }
 }

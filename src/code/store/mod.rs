@@ -11,6 +11,8 @@
 //!   aligned                                  blocks whose alignment no type says
 //!   spare_sites · berth                      pools of site numbers, left by one owner for the next
 //!   plan · ground                            where the parts of the reservation lie; the reservation itself
+//!   memory                                   what is given back at the end: pages and prefix
+//!   lookout over post                        what a signal handler may know of an arena's code
 //!   prefix                                   sealed code in front of the arena's own: an image's
 //! ```
 
@@ -23,11 +25,16 @@ mod counters;
 mod extent;
 mod ground;
 mod ledger;
+#[cfg(all(feature = "fault-report", target_os = "linux"))]
+mod lookout;
+mod memory;
 mod module_list;
 mod name_trie;
 mod page_groups;
 mod page_table;
 mod plan;
+#[cfg(all(feature = "fault-report", target_os = "linux"))]
+mod post;
 mod prefix;
 mod protection;
 mod record;
@@ -46,6 +53,8 @@ pub(in crate::code) use code_pages::{CodePages, SealBy, StoreOptions};
 pub(in crate::code) use code_store::CodeStore;
 pub(in crate::code) use extent::Extent;
 pub(in crate::code) use ground::Ground;
+#[cfg(all(feature = "fault-report", target_os = "linux"))]
+pub(crate) use lookout::{Place, look};
 pub(in crate::code) use module_list::ModuleRecord;
 pub(in crate::code) use name_trie::NameEntry;
 pub(in crate::code) use plan::StorePlan;

@@ -18,7 +18,6 @@ use super::code_pages::CodePages;
 use super::protection::Protection;
 use crate::error::{Error, PageError};
 use crate::pages::{Reservation, Sealable, Step};
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::any::Any;
 use core::ops::Range;
@@ -48,7 +47,8 @@ pub(crate) unsafe trait Preface: Send + Sync + UnwindSafe + RefUnwindSafe {
 }
 
 /// Code that was put in front of an arena's own.
-pub(crate) type PrefixPlaced = Box<dyn Prefix>;
+/// A signal handler may read it wherever this pointer is moved to, so it is no `Box`.
+pub(crate) type PrefixPlaced = Arc<dyn Prefix>;
 
 /// Code in front of an arena's own. Offsets are bytes from its beginning.
 ///

@@ -14,7 +14,6 @@ use crate::code::{Preface, Prefix, PrefixPart, PrefixPlaced};
 use crate::error::Error;
 use crate::image::format::{self, Run};
 use crate::pages::{Reservation, Sealable};
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
@@ -76,7 +75,7 @@ unsafe impl Preface for Foreword {
             *all = all.saturating_add(of);
             Some(*all)
         });
-        Ok(Box::new(Front { layers: self.layers.clone(), modules: modules.collect(), at, parts, why_not_shared }))
+        Ok(Arc::new(Front { layers: self.layers.clone(), modules: modules.collect(), at, parts, why_not_shared }))
     }
 }
 
