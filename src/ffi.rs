@@ -1,7 +1,8 @@
 //! The functions for C: the allocation functions that virtual machines ask for, and one that tells code from the rest.
 //!
-//! They are Rust items to be passed as function pointers; feature `c-symbols` gives them their names as symbols too, for C that declares
-//! them.
+//! They are Rust items to be passed as function pointers, by programs in Rust that have a machine in C. Programs in C have a library of their
+//! own, `permacode-c`. Its header declares these functions and some more, and the chapter [`c`](crate::guide::c) of the guide is about it. It turns the
+//! feature `c-symbols` on, which gives them their names as symbols.
 //!
 //! Objects are aligned to 16 bytes. Machines differ in three things: some tell the old size, some pass the heap, and a
 //! reallocation to size 0 means different things.
@@ -101,7 +102,7 @@ pub unsafe extern "C" fn permacode_heap_lua_alloc(
 /// `malloc`: an object of at least `size` bytes, aligned to 16. `heap` is a [`HeapArena`].
 ///
 /// ```c
-/// void *permacode_heap_malloc(const void *heap, size_t size);
+/// void *permacode_heap_malloc(permacode_heap *heap, size_t size);
 /// ```
 ///
 /// Costs what [`HeapArena::alloc`] costs, of the size rounded up to 16 bytes. Null says that there is no memory. C finds it by its name
@@ -136,7 +137,7 @@ pub unsafe extern "C" fn permacode_heap_malloc(heap: *const HeapArena, size: usi
 /// `calloc`: `count` elements of `size` bytes, all zero. `heap` is a [`HeapArena`].
 ///
 /// ```c
-/// void *permacode_heap_calloc(const void *heap, size_t count, size_t size);
+/// void *permacode_heap_calloc(permacode_heap *heap, size_t count, size_t size);
 /// ```
 ///
 /// Costs what [`HeapArena::alloc_zeroed`] costs. Null says that there is no memory, or that the product is more than any object can have.
@@ -173,7 +174,7 @@ pub unsafe extern "C" fn permacode_heap_calloc(heap: *const HeapArena, count: us
 /// `realloc`, of an object of this heap whose size nobody remembers.
 ///
 /// ```c
-/// void *permacode_heap_realloc(const void *heap, void *object, size_t size);
+/// void *permacode_heap_realloc(permacode_heap *heap, void *object, size_t size);
 /// ```
 ///
 /// Costs what [`HeapArena::usable_size`] and [`HeapArena::realloc`] cost. Size 0 frees and returns null; a null object is allocated, of
@@ -224,7 +225,7 @@ pub unsafe extern "C" fn permacode_heap_realloc(
 /// Resizes an object as [`permacode_heap_realloc`] does, but never frees it: size 0 keeps an object of 16 bytes. `heap` is a [`HeapArena`].
 ///
 /// ```c
-/// void *permacode_heap_resize(const void *heap, void *object, size_t size);
+/// void *permacode_heap_resize(permacode_heap *heap, void *object, size_t size);
 /// ```
 ///
 /// For machines that take null for a lack of memory, even for size 0: CPython, SQLite. Null says that there is no
@@ -274,7 +275,7 @@ pub unsafe extern "C" fn permacode_heap_resize(
 /// `free`, of an object of this heap.
 ///
 /// ```c
-/// void permacode_heap_free(const void *heap, void *object);
+/// void permacode_heap_free(permacode_heap *heap, void *object);
 /// ```
 ///
 /// Costs what [`HeapArena::usable_size`] and [`HeapArena::free`] cost. Null is ignored. C finds it by its name with
@@ -351,7 +352,7 @@ pub unsafe extern "C" fn permacode_heap_usable_size(object: *const c_void) -> us
 /// arena. `ptr` is not dereferenced.
 ///
 /// ```c
-/// bool permacode_code_contains(const void *arena, const void *ptr);
+/// bool permacode_code_contains(const permacode_code *code, const void *address);
 /// ```
 ///
 /// Costs a subtraction and two comparisons: no system call, no write. It cannot fail. C finds it by its name with feature `c-symbols`.

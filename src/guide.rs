@@ -12,6 +12,7 @@
 //! | [`migration`] | How do I get there from `Rc<Code>`? |
 //! | [`costs`] | What does each call cost? |
 //! | [`hardening`] | How hard is it to change sealed code? |
+//! | [`c`] | How does an interpreter in C use it? |
 //! | [`debugging`] | Whose code did a stray store hit? |
 //! | [`limits`] | What can permacode not do? |
 //! | [`comparison`] | When should I use something else? |
@@ -49,6 +50,9 @@ pub mod costs {}
 
 #[doc = include_str!("guide/hardening.md")]
 pub mod hardening {}
+
+#[doc = include_str!("guide/c.md")]
+pub mod c {}
 
 #[cfg(all(feature = "fault-report", target_os = "linux"))]
 #[doc = include_str!("guide/debugging.md")]

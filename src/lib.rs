@@ -90,9 +90,8 @@
 //!   [`CodeArena::assert_clean`] and [`assert_not_copied`](CodeArena::assert_not_copied) for users' own tests.
 //! * `fault-report` (Linux): [`CodeArena::report_faults`] lets a stray store say whose code it hit, before the process dies of it.
 //! * `testing`: page sources that fail on demand, for users' own tests.
-//! * `c-symbols`: the functions for C (`permacode_heap_malloc` and its kin, `permacode_code_contains`) are exported under their own
-//!   names, for C code that is linked with the crate. Off unless asked for, because a program can have only one crate that exports them: two
-//!   versions of permacode, both with it, do not link. They are ordinary Rust items either way.
+//! * `c-symbols`: the functions of [`ffi`] are exported under their own names. `permacode-c`, the library for [C](guide::c), turns it on. A program can
+//!   have only one crate that exports them. They are ordinary Rust items either way.
 //! * `allocator-api2-03`, `allocator-api2-04`, `nightly`: `Allocator` of those versions, and of the standard library, for `&HeapArena`,
 //!   beside that of allocator-api2 0.2.
 //!

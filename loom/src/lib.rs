@@ -17,7 +17,7 @@
 //!
 //! What a protocol hands over (a run's bytes, a record, code) is a `Watched` cell: loom reports each access to it that nothing orders
 //! before another. A weaker ordering in one of these files makes a test fail. Of what code is counted with that is tested too: `build.rs` makes
-//! weaker copies of these four files, and each must fail.
+//! weaker copies of these four files, and of the post, and each must fail.
 #![cfg(test)]
 // What the models do not need.
 #![allow(dead_code, unused_imports)]

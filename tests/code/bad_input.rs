@@ -318,6 +318,8 @@ fn errors_are_small_and_say_the_numbers() {
         (Error::Limit { limit: 66, needed: 77, left: 88 }, vec!["66", "77", "88"]),
         (Error::Bookkeeping { capacity: 77 }, vec!["77", "`reservation`"]),
         (Error::Registry { capacity: 77 }, vec!["77", "`Registration`"]),
+        (Error::FaultReport { capacity: 77 }, vec!["77", "drop one"]),
+        (Error::SignalHandler { code: 77 }, vec!["77", "SIGSEGV"]),
         (Error::Pages(pages), vec!["8192", "read-only"]),
         (Error::Pages(PageError { code: 0, ..pages }), vec!["8192"]),
         (Error::Length { promised: 77, found: 3 }, vec!["77", "3"]),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   open_module · native_module        a module while it is built, of blocks or of machine code
-//!   blocks · slice_guard over loader   what allocates
+//!   blocks · zeroed · slice_guard over loader   what allocates
 //!   room                               where a loader's blocks go: module_room, or region_room for transient code
 //!   bump                               the fast path
 //! ```
@@ -16,6 +16,7 @@ mod open_module;
 mod region_room;
 mod room;
 mod slice_guard;
+mod zeroed;
 
 pub use loader::Loader;
 pub use native_module::NativeModule;
