@@ -71,3 +71,9 @@ pub fn programs(arena: &CodeArena) -> Result<Vec<Program<'_>>, ImageError> {
     // SAFETY: chunks that this program compiled: see `open`.
     Ok(unsafe { library.programs() }.collect())
 }
+
+/// Reads all chunks, so that this process has each page of them, and one that another process reads is shared.
+pub fn read_all(programs: &[Program<'_>]) {
+    let bytes = programs.iter().flat_map(|program| program.bytes());
+    std::hint::black_box(bytes.map(|byte| u64::from(*byte)).sum::<u64>());
+}

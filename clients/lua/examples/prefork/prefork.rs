@@ -98,6 +98,7 @@ fn measure(
         Some(_) => image::programs(&arena)?,
         None => place_all(&arena, chunks)?,
     };
+    image::read_all(&programs);
     let (in_place_heap, copied_heap) = (LuaHeap::new(options.heap_arena)?, LuaHeap::new(options.heap_arena)?);
     let in_place_log = BlockLog::over(in_place_heap.allocator());
     let copied_log = BlockLog::over(copied_heap.allocator());

@@ -4,7 +4,7 @@
 //! fork in it.
 
 #[path = "../../../../benches/harness/mod.rs"]
-#[allow(dead_code, reason = "workers ask for the time of a process, not of a thread")]
+#[allow(dead_code, unused_imports, reason = "workers ask for the time of a process, not of a thread")]
 mod harness;
 
 use super::image;
@@ -182,9 +182,7 @@ pub fn compare(rounds: usize, image: &Path, subjects: &[Subject], chunks: &[Chun
     let [copied, in_arena, in_image] = [0, 1, 2].map(|number| State::with_allocator(heaps[number].allocator()));
     let (copied, in_arena, in_image) = (copied?, in_arena?, in_image?);
     let (sealed_programs, image_programs) = (place_all(&sealed, chunks)?, image::programs(&opened)?);
-    std::hint::black_box(
-        image_programs.iter().flat_map(|program| program.bytes()).map(|byte| u64::from(*byte)).sum::<u64>(),
-    );
+    image::read_all(&image_programs);
     let copies: Vec<_> =
         sealed_programs.iter().map(|program| copied.load_copied(*program)).collect::<Result<_, _>>()?;
     let sealed_code: Vec<_> =
