@@ -12,18 +12,21 @@
 //! | [`ImageCache`], [`Cached`] | a folder of images that are built when they are first asked for |
 //! | [`Fingerprint`], [`Shape`] | whether two programs lay out a type alike; the description of a type |
 //! | [`ImageError`], [`TypeMismatch`], [`Distrust`] | why an image was not written, or is not used |
+//! | [`inspect`] | what a file says of itself, without the program's types |
 // shape       what a type looks like, and who may ask
 // format      the bytes of a file
 // write       from an arena to an image
 // open        from an image to values
 // cache       a folder of images, which builds what is not there
 // embed       an image in the file of a program
+// inspect     a file as data, without the program's types
 
 #[cfg(permacode_begin_with_image)]
 mod beginning;
 pub(crate) mod cache;
 pub(crate) mod embed;
 pub(crate) mod format;
+pub mod inspect;
 pub(crate) mod open;
 pub(crate) mod shape;
 pub(crate) mod write;

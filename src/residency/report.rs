@@ -1,7 +1,7 @@
 //! A report about a range of addresses.
 
 use super::error::ResidencyError;
-use super::kernel::Kernel;
+use super::kernel::{self, Kernel};
 use super::mapping::Mapping;
 use super::stretch::{PageState, Stretch};
 use core::fmt;
@@ -108,6 +108,44 @@ impl Residency {
         let mappings = kernel.mappings(&range)?;
         let stretches = kernel.stretches(&range, &mappings)?;
         Ok(Self { pid, range, mappings, stretches, sealed: Vec::new() })
+    }
+
+    /// Asks the kernel about several ranges of addresses in a process, and returns a report for each, in their order.
+    ///
+    /// It is the same as to ask for each by itself, and reads the list of the process's mappings once. Use it for a process that has many.
+    ///
+    /// # Errors
+    ///
+    /// As for [`of_process`](Self::of_process).
+    ///
+    /// ```
+    /// use permacode::residency::Residency;
+    ///
+    /// let (one, other) = (vec![1u8; 100_000], vec![2u8; 200_000]);
+    /// let ranges = [&one, &other].map(|bytes| bytes.as_ptr().addr()..bytes.as_ptr().addr() + bytes.len());
+    /// let reports = Residency::of_ranges(std::process::id(), &ranges)?;
+    /// assert_eq!((reports.len(), reports[1].range()), (2, ranges[1].clone()));
+    /// assert!(reports[0].resident() >= one.len() && reports[1].resident() >= other.len());
+    /// # Ok::<(), permacode::residency::ResidencyError>(())
+    /// ```
+    pub fn of_ranges(pid: u32, ranges: &[Range<usize>]) -> Result<Vec<Self>, ResidencyError> {
+        let filled = || ranges.iter().filter(|range| !range.is_empty());
+        let start = filled().map(|range| range.start).min().unwrap_or(0);
+        let hull = start..filled().map(|range| range.end).max().unwrap_or(0);
+        let mut kernel = Kernel::of(pid)?;
+        let all = kernel.mappings(&hull)?;
+        let mut reports = Vec::new();
+        for range in ranges {
+            let mut mappings = Vec::new();
+            // They ascend, and do not overlap.
+            let first = all.partition_point(|mapping| mapping.range.end <= range.start);
+            for mapping in all[first..].iter().take_while(|mapping| mapping.range.start < range.end) {
+                kernel::push(&mut mappings, mapping.clone())?;
+            }
+            let stretches = kernel.stretches(range, &mappings)?;
+            kernel::push(&mut reports, Self { pid, range: range.clone(), mappings, stretches, sealed: Vec::new() })?;
+        }
+        Ok(reports)
     }
 
     /// Returns the same report, told which of it is sealed code.

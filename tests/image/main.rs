@@ -12,6 +12,7 @@ mod embedded;
 mod errors;
 mod fingerprints;
 mod hostile;
+mod inspected;
 mod killed;
 mod large;
 mod layers;

@@ -317,3 +317,37 @@ fn look_ten_times_while_another_thread_seals() {
         assert!(counted_once);
     });
 }
+
+#[test]
+fn several_ranges_are_told_as_each_by_itself() {
+    let (arena, heap) = (CodeArena::new().unwrap(), HeapArena::new().unwrap());
+    let code = sealed(&arena);
+    let list = allocator_api2::vec![in &heap; 7u8; 50_000];
+    let (whole, objects) = (arena.address_range(), span(&list));
+    let ranges = [
+        whole.clone(),
+        objects.clone(),
+        code.start..code.start + 1,
+        whole, // twice, and within each other
+        0..0,
+        page()..2 * page(), // where nothing is mapped
+        heap.address_range(),
+    ];
+    // Of a process that does nothing meanwhile.
+    permacode_witness::watched(
+        || (),
+        |pid| {
+            let pid = pid as u32;
+            let told = Residency::of_ranges(pid, &ranges).unwrap();
+            assert_eq!(told.len(), ranges.len());
+            for (told, range) in told.iter().zip(&ranges) {
+                let alone = Residency::of_process(pid, range.clone()).unwrap();
+                assert_eq!((told.pid(), told.range()), (pid, range.clone()));
+                assert_eq!((told.mappings(), told.stretches()), (alone.mappings(), alone.stretches()), "{range:?}");
+            }
+            assert!(told[1].resident() >= list.len() && told[4].mappings().is_empty() && told[5].resident() == 0);
+            assert!(Residency::of_ranges(pid, &[]).unwrap().is_empty());
+        },
+    );
+    assert!(matches!(Residency::of_ranges(u32::MAX >> 2, &ranges), Err(ResidencyError::Gone { .. })));
+}

@@ -71,7 +71,7 @@ impl Image {
 }
 
 /// The note at the end of a file, if there is one.
-pub(super) fn note_of(file: &File) -> Result<Option<Note>, ImageError> {
+pub(in crate::image) fn note_of(file: &File) -> Result<Option<Note>, ImageError> {
     let len = file.metadata().map_err(|error| failed(&error))?.len();
     let Some(at) = len.checked_sub(NOTE as u64) else { return Ok(None) };
     let mut bytes = [0; NOTE];

@@ -15,3 +15,5 @@
 mod embed;
 mod embedded;
 mod note;
+
+pub(in crate::image) use embedded::note_of;

@@ -13,13 +13,13 @@ const MAGIC: &[u8; 8] = b"permaend";
 
 /// The places of a file's parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Note {
+pub(in crate::image) struct Note {
     /// Bytes of the program.
-    pub(super) program: u64,
+    pub(in crate::image) program: u64,
     /// The offset at which the image begins.
-    pub(super) offset: u64,
+    pub(in crate::image) offset: u64,
     /// Bytes of the image.
-    pub(super) len: u64,
+    pub(in crate::image) len: u64,
 }
 
 impl Note {

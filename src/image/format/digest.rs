@@ -60,7 +60,7 @@ impl Digest {
 }
 
 /// Bytes of the linked half that are hashed at a time, out of a copy that stays in the nearest caches.
-const STEP: usize = 64 << 10;
+pub(in crate::image) const STEP: usize = 64 << 10;
 /// Bytes that are hashed at a time where they lie: the more, the more of the hash is done side by side.
 const LONG_STEP: usize = 1 << 20;
 
@@ -85,10 +85,10 @@ impl Contents<'_> {
     /// The halves come first: they are whole pages, and the hash is fast where its steps lie at multiples of their own size. The sizes of all
     /// parts come last, so none can be taken for another.
     pub(in crate::image) fn digest(&self, mut show: impl FnMut(usize)) -> Digest {
-        let Self { index, linked, leaf, marks, base, below: (parent, below), sites } = *self;
-        let (mut hasher, mut buffer, mut done) = (blake3::Hasher::new(), [0; STEP], 0);
+        let Self { index, linked, leaf, marks, base, below, sites } = *self;
+        let (mut hashing, mut buffer, mut done) = (Hashing::default(), [0; STEP], 0);
         let mut add = |bytes: &[u8]| {
-            hasher.update(bytes);
+            hashing.add(bytes);
             done += bytes.len();
             show(done);
         };
@@ -101,14 +101,35 @@ impl Contents<'_> {
             copy_moved(copy, chunk, marks, base.wrapping_neg());
             add(copy);
         }
-        [leaf, marks, index].into_iter().flat_map(|part| part.chunks(LONG_STEP)).for_each(&mut add);
-        [index, linked, leaf, marks].into_iter().for_each(|part| add(&(part.len() as u64).to_ne_bytes()));
-        [sites.0, sites.1.into()].into_iter().for_each(|number| add(&number.to_ne_bytes()));
-        if let Some(parent) = parent {
-            add(parent.as_bytes());
-            add(&(below as u64).to_ne_bytes());
+        [leaf, marks, index].into_iter().flat_map(|part| part.chunks(LONG_STEP)).for_each(add);
+        hashing.finish([index, linked, leaf, marks].map(<[u8]>::len), sites, below)
+    }
+}
+
+/// The digest of parts that come one by one: the linked half as if written for address zero, the leaf half, the marks, the index.
+#[derive(Default)]
+pub(in crate::image) struct Hashing(blake3::Hasher);
+
+impl Hashing {
+    /// Goes on with the next bytes. It is fast with as many as [`STEP`].
+    pub(in crate::image) fn add(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest, by the sizes of index, linked half, leaf half and marks, and what else [`Contents`] has.
+    pub(in crate::image) fn finish(
+        mut self,
+        sizes: [usize; 4],
+        sites: (u64, u16),
+        below: (Option<Digest>, usize),
+    ) -> Digest {
+        sizes.into_iter().for_each(|size| self.add(&(size as u64).to_ne_bytes()));
+        [sites.0, sites.1.into()].into_iter().for_each(|number| self.add(&number.to_ne_bytes()));
+        if let (Some(parent), below) = below {
+            self.add(parent.as_bytes());
+            self.add(&(below as u64).to_ne_bytes());
         }
-        Digest(*hasher.finalize().as_bytes())
+        Digest(*self.0.finalize().as_bytes())
     }
 }
 

@@ -122,6 +122,11 @@ impl Header {
         bytes
     }
 
+    /// Returns `true` for the first bytes of a file that says it is an image.
+    pub(in crate::image) fn is_begun(start: &[u8; 8]) -> bool {
+        *start == MAGIC
+    }
+
     /// Reads the header of a file of `len` bytes.
     pub(in crate::image) fn read(bytes: &[u8; HEADER], len: u64) -> Result<Self, ImageError> {
         let mut reader = Reader(bytes);

@@ -17,6 +17,17 @@ pub(in crate::image) fn is_marked(marks: &[u8], word: usize) -> bool {
     marks.get(word / 8).is_some_and(|byte| byte >> (word % 8) & 1 != 0)
 }
 
+/// Calls `show` with each marked word, ascending.
+pub(in crate::image) fn each_marked(marks: &[u8], mut show: impl FnMut(usize)) {
+    for (index, &byte) in marks.iter().enumerate() {
+        let mut rest = byte;
+        while rest != 0 {
+            show(index * 8 + rest.trailing_zeros() as usize);
+            rest &= rest - 1;
+        }
+    }
+}
+
 /// A word of a group, moved by a distance if its bit is set.
 fn moved(word: [u8; WORD], byte: u8, bit: usize, distance: usize) -> [u8; WORD] {
     let by = distance & usize::from(byte >> bit & 1).wrapping_neg();
@@ -72,6 +83,14 @@ mod tests {
                 assert_eq!(word(&copy, at), word(&code, at).wrapping_add(by), "word {at}");
             }
         }
+    }
+
+    #[test]
+    fn each_word_that_is_marked_is_shown_once() {
+        let (_, marks) = code();
+        let mut shown = Vec::new();
+        each_marked(&marks, |word| shown.push(word));
+        assert_eq!(shown, (0..16).filter(|&word| is_marked(&marks, word)).collect::<Vec<_>>());
     }
 
     #[test]

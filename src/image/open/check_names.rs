@@ -4,19 +4,23 @@
 //! text of the image.
 #![forbid(unsafe_code)]
 
-use super::body::Body;
 use super::finder::Finder;
-use crate::image::format::{ImageError, MOST_OF_BUCKET, Tables};
+use crate::image::format::{ImageError, Index, MOST_OF_BUCKET, Tables};
 use crate::image::shape::{Fingerprint, TEXT};
+use alloc::borrow::Cow;
 use core::ops::Range;
 
-/// Checks all names of an image.
-pub(super) fn check_names(tables: Tables<'_>, body: Body<'_>) -> Result<(), ImageError> {
-    let Body { index, code, .. } = body;
+/// Checks all names of an image with so many bytes of code, of which `read` gives those of a range that lies in a run.
+pub(in crate::image) fn check_names<'b>(
+    tables: Tables<'_>,
+    index: &Index,
+    code: usize,
+    mut read: impl FnMut(Range<usize>) -> Result<Cow<'b, [u8]>, ImageError>,
+) -> Result<(), ImageError> {
     let wrong = |what| Err(ImageError::Index(what));
     let text = Fingerprint::of_shape(&TEXT);
     let is_text = |of: u32| index.types.get(of as usize).is_some_and(|entry| entry.fingerprint == text);
-    let finder = Finder::new(index, code.len())?;
+    let finder = Finder::new(index, code)?;
     let (mut next, mut bytes) = (0, 0usize);
     for bucket in 0..tables.buckets() {
         let ascends = |numbers: &Range<usize>| numbers.start == next && (next..=tables.names()).contains(&numbers.end);
@@ -29,17 +33,16 @@ pub(super) fn check_names(tables: Tables<'_>, body: Body<'_>) -> Result<(), Imag
         }
         for name in numbers.filter_map(|number| tables.name(number)) {
             let end = name.at.checked_add(name.len);
-            let holds = |end: usize| {
-                let run = finder.run_at(index, name.at).filter(|run| is_text(run.of))?;
-                (end <= run.bytes(&index.types).end).then(|| code.get(name.at..end))?
-            };
-            let Some(found) = end.and_then(holds) else { return wrong("a name does not lie in text") };
+            let run = finder.run_at(index, name.at).filter(|run| is_text(run.of));
+            let lies_in = |end: &usize| run.is_some_and(|run| *end <= run.bytes(&index.types).end);
+            let Some(end) = end.filter(lies_in) else { return wrong("a name does not lie in text") };
             // No two names share a byte, so what is read is no more than the code.
             bytes = bytes.saturating_add(name.len);
-            if bytes > code.len() || name.len == 0 {
+            if bytes > code || name.len == 0 {
                 return wrong("its names are longer than its text");
             }
-            if core::str::from_utf8(found).is_err() || !tables.is_in_place(bucket, &name, found) {
+            let found = read(name.at..end)?;
+            if core::str::from_utf8(&found).is_err() || !tables.is_in_place(bucket, &name, &found) {
                 return wrong("a name is not where its hash says");
             }
         }

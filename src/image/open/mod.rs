@@ -47,6 +47,7 @@ mod verify;
 mod whole;
 
 pub(in crate::image) use backing::Backing;
+pub(in crate::image) use check_names::check_names;
 pub use check_options::CheckOptions;
 pub use image::Image;
 pub use not_shared::NotShared;

@@ -13,6 +13,7 @@ use super::verify::{self, Verify};
 use crate::code::CodeArena;
 use crate::image::format::{Contents, Digest, ImageError, Index};
 use crate::image::shape::{Mappable, Shape};
+use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -113,7 +114,8 @@ impl Image {
         }
         let body = Body::of(&self.source, &index);
         check::check(body, types, before, &self.below(types)?, options.threads)?;
-        check_names(self.source.tables(), body)?;
+        let text = |range| Ok(Cow::Borrowed(body.code.get(range).unwrap_or_default()));
+        check_names(self.source.tables(), &index, body.code.len(), text)?;
         if options.acyclic {
             cycles::refuse(body, types)?;
         }
