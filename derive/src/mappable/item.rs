@@ -123,6 +123,10 @@ fn body(item: &DeriveInput, errors: &mut Errors) -> syn::Result<Body> {
             let variants = variants.collect();
             match primitive(&item.attrs) {
                 Some(tag) => Ok(Body::Enum(tag, variants)),
+                None if data.variants.is_empty() => {
+                    let message = "an enum without variants has no value, so nothing in an image can be one: take the fields of this type away";
+                    Err(syn::Error::new_spanned(name, message))
+                }
                 None => {
                     let message = "an enum in an image needs a layout that the language defines: add `#[repr(u8)]`";
                     Err(syn::Error::new_spanned(name, message))
@@ -190,9 +194,12 @@ impl<'ast> Visit<'ast> for Unmappable<'_> {
                 _ => None,
             });
             if let Some(number) = number {
+                // Of floating point there is no `NonZero`.
+                let is_float = number.to_string().starts_with('f');
+                let instead = if is_float { String::new() } else { format!("`Option<NonZero<{number}>>`, or ") };
                 let message = format!(
-                    "`Option<{number}>` has no layout that the language defines: in an image, write `Option<NonZero<{number}>>`, or an enum \
-                     of your own with `#[repr(u8)]`"
+                    "`Option<{number}>` has no layout that the language defines: in an image, write {instead}an enum of your own with \
+                     `#[repr(u8)]`"
                 );
                 self.errors.at(path, message);
             }

@@ -13,4 +13,7 @@ enum OfC {
     B,
 }
 
+#[derive(Permanent, Mappable)]
+enum Nothing {}
+
 fn main() {}

@@ -11,4 +11,9 @@ struct Deep<'a> {
     lines: &'a [Option<u32>],
 }
 
+#[derive(Permanent, Mappable)]
+struct Real {
+    number: Option<f64>,
+}
+
 fn main() {}
