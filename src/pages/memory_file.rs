@@ -126,7 +126,7 @@ fn holds(file: &File, bytes: &[u8]) -> bool {
 
 /// Returns `true` if this process may write files of so many bytes. Beyond its limit a write would not only fail but
 /// end it, by `SIGXFSZ`.
-fn may_be_as_long(bytes: usize) -> bool {
+pub(super) fn may_be_as_long(bytes: usize) -> bool {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is a place for what the call writes.
     unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) == 0 && bytes as libc::rlim_t <= limit.rlim_cur }

@@ -94,6 +94,12 @@ pub(crate) fn sealed_file(
     })
 }
 
+/// Returns `true` if this process may write a file of so many bytes. A write beyond its limit would end it, by `SIGXFSZ`.
+#[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
+pub(crate) fn may_write(bytes: usize) -> bool {
+    memory_file::may_be_as_long(bytes)
+}
+
 /// Opens a memory file anew so that it cannot be written to. Kernels before 6.7 map a sealed one by such a descriptor only.
 #[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
 pub(crate) fn read_only(file: &std::fs::File) -> Option<std::fs::File> {

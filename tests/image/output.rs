@@ -76,24 +76,29 @@ fn a_folder_that_is_not_there_and_a_path_without_a_name_are_errors() {
     assert_eq!(folder.names(), ["image"], "nothing is left behind");
 }
 
-// soundness S40: the file is as it was, and nothing is left behind, if the disk is full: here by a limit on the size of files.
+// soundness S40: the file is as it was, and nothing is left behind, if it may not become as long. A write beyond the limit would end a process
+// that does not ignore the signal, as this one does not.
 #[test]
-fn a_file_that_there_is_no_room_for_leaves_the_old_one() {
+fn a_file_longer_than_this_process_may_write_is_an_error_and_leaves_the_old_one() {
     let folder = Folder::new("full");
     let path = folder.join("image");
     write("old", &path).unwrap();
     let old = std::fs::read(&path).unwrap();
+    let (image, embedded) = (Image::load(&path).unwrap(), folder.join("embedded"));
     witness::in_child(|| {
         // SAFETY: the child's own signal and limit.
         unsafe {
-            libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+            libc::signal(libc::SIGXFSZ, libc::SIG_DFL);
             let limit = libc::rlimit { rlim_cur: 5000, rlim_max: 5000 };
             assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &limit), 0);
         }
-        assert!(matches!(
-            write("new", &path),
-            Err(ImageError::System { code: libc::EFBIG, call: "writing the image", .. })
-        ));
+        let rebased = image.rebase(image.window()).unwrap().write(&path);
+        for result in [write("new", &path), rebased, image.embed(&path, &embedded).map(drop)] {
+            assert!(
+                matches!(result, Err(ImageError::System { code: libc::EFBIG, call: "writing the image", .. })),
+                "{result:?}"
+            );
+        }
     });
     assert!(std::fs::read(&path).unwrap() == old);
     assert_eq!(folder.names(), ["image"]);

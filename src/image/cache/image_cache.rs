@@ -302,7 +302,8 @@ impl ImageCache {
 
     /// Puts an image into its place; returns the one to use from there on.
     fn keep<T: Mappable>(&self, image: Image, path: &Path) -> Result<Image, ImageError> {
-        write::replace(path, |file| file.write_all(image.contents()))?;
+        let contents = image.contents();
+        write::replace(path, contents.len(), |file| file.write_all(contents))?;
         if self.is_mapped { self.open::<T>(path) } else { Ok(image) }
     }
 

@@ -69,14 +69,16 @@ impl Image {
         let image = self.contents();
         let note = Note::new(bare, image.len() as u64).ok_or(ImageError::TooLarge)?;
         let permissions = Permissions::from_mode(metadata.permissions().mode() & 0o777);
-        write::replace(output.as_ref(), |output| {
+        let (words, before) = (note.write(), usize::try_from(note.offset).map_err(|_| ImageError::TooLarge)?);
+        let bytes = before.saturating_add(image.len()).saturating_add(words.len());
+        write::replace(output.as_ref(), bytes, |output| {
             (&file).rewind()?;
             if io::copy(&mut (&file).take(bare), output)? != bare {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             io::copy(&mut io::repeat(0).take(note.offset - bare), output)?;
             output.write_all(image)?;
-            output.write_all(&note.write())?;
+            output.write_all(&words)?;
             output.set_permissions(permissions.clone())
         })?;
         Ok(note.offset)

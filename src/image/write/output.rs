@@ -24,12 +24,16 @@ use std::path::{Path, PathBuf};
 /// Its owner may write, others may read.
 const MODE: u32 = 0o644;
 
-/// Puts what `write` writes into the place of the file at `path`. It is called again if what it wrote to cannot be given a name.
+/// Puts so many bytes, which `write` writes, into the place of the file at `path`. It is called again if what it wrote to cannot be given a name.
 pub(in crate::image) fn replace(
     path: &Path,
+    bytes: usize,
     mut write: impl FnMut(&mut File) -> io::Result<()>,
 ) -> Result<(), ImageError> {
     let failed = |call: &'static str| move |error: io::Error| ImageError::system(call, &error);
+    if !pages::may_write(bytes) {
+        return Err(failed("writing the image")(io::Error::from_raw_os_error(libc::EFBIG)));
+    }
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

@@ -67,7 +67,7 @@ impl Rebase {
     ///
     /// [`ImageError::System`] when the system refuses. The old file stays then.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), ImageError> {
-        output::replace(path.as_ref(), |file| self.0.write_to(file, &mut Progress::default()))
+        output::replace(path.as_ref(), self.0.bytes(), |file| self.0.write_to(file, &mut Progress::default()))
     }
 
     /// Writes it to a sealed memory file, as [`ImageWriter::seal`](crate::image::ImageWriter::seal) does.

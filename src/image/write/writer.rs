@@ -249,7 +249,7 @@ impl<'a> ImageWriter<'a> {
     /// ```
     pub fn write(mut self, path: impl AsRef<Path>) -> Result<WriteReport, ImageError> {
         let (built, report) = self.build()?;
-        output::replace(path.as_ref(), |file| built.write_to(file, &mut self.progress))?;
+        output::replace(path.as_ref(), built.bytes(), |file| built.write_to(file, &mut self.progress))?;
         Ok(report)
     }
 
