@@ -248,7 +248,9 @@ impl fmt::Display for ImageError {
                 "the image cannot be written for {asked:#x}: choose a multiple of {align:#x} with room for it in {from:#x}..{to:#x}, or leave \
                  the choice to the writer"
             ),
-            Self::NoImage => f.write_str("this is not an image: name a file that `ImageWriter` wrote"),
+            Self::NoImage => f.write_str(
+                "there is no image in this file: name one that `ImageWriter` wrote, or a program that `Image::embed` wrote",
+            ),
             Self::Endianness => {
                 f.write_str("the image was written on a machine of the other endianness: write it anew here")
             }
@@ -280,7 +282,7 @@ impl fmt::Display for ImageError {
             Self::NoRoot(name) => write!(f, "the image has no root called {name:?}: `Image::roots` has those that there are"),
             Self::Type(mismatch) => mismatch.fmt(f),
             Self::Parent { expected: Some(expected), found } => {
-                write!(f, "the image stands on the one with the digest {expected}, and was put on {found}")
+                write!(f, "the image stands on the one with the digest {expected}, and was put on {found}: open the first of them, and put it on that one")
             }
             Self::Parent { expected: None, .. } => {
                 f.write_str("the image stands on no other one: open it by itself, or write it as a layer")
@@ -292,10 +294,10 @@ impl fmt::Display for ImageError {
                 )
             }
             Self::NoImageBelow => {
-                f.write_str("a layer stands on the image that its arena began with, and this arena began with none")
+                f.write_str("a layer stands on the image that its arena began with, and this arena began with none: begin it with one, or write without `layer`")
             }
             Self::NotChecked { of } => {
-                write!(f, "no value of type `{of}` was checked: call `check` with it, or with a type that leads to it")
+                write!(f, "no value of type `{of}` was checked: call `check` with it, or once with references to all types of roots, as in `(&A, &B)`")
             }
             Self::BadValue { of, at, why } => {
                 write!(

@@ -185,6 +185,8 @@ impl Image {
 
     /// Checks that the contents have this digest. Then they are those that were written with it, whoever wrote the file.
     ///
+    /// It says nothing of the images that this one stands [on](Self::on): pin each of them with its own digest.
+    ///
     /// # Errors
     ///
     /// [`ImageError::Digest`], with both.
