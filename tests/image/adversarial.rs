@@ -9,7 +9,7 @@ use permacode_model::{ImageFile, RootRow, RunRow};
 use std::time::Duration;
 
 /// The processor time of this thread, so that what else runs does not count.
-fn now() -> Duration {
+pub fn now() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: a place for what the call writes.
     assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) }, 0);

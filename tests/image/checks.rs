@@ -1,10 +1,10 @@
 //! Checks on several threads, and the proof that references make no cycle.
 
+use crate::adversarial::now;
 use crate::program::sealed;
 use permacode::image::{CheckOptions, Image, ImageError, ImageWriter};
 use permacode::{CodeArena, Link, Mappable, Permanent};
 use std::mem::offset_of;
-use std::time::Instant;
 
 #[derive(Debug, Permanent, Mappable)]
 #[mappable(check = "below")]
@@ -161,9 +161,13 @@ fn slices_that_overlap_as_often_as_they_can_take_as_long_as_their_size() {
         let top: &Tree<'_> = loader.alloc(Tree::Nodes(top.unwrap())).unwrap();
         loader.seal().unwrap();
         let image = Image::open_sealed(ImageWriter::new(&arena).root("top", top).unwrap().seal().unwrap()).unwrap();
-        let start = Instant::now();
-        image.check_with::<Tree<'_>>(CheckOptions::new().acyclic()).unwrap();
-        start.elapsed().as_secs_f64()
+        // The least of some tries, in time of the processor: what else runs does not count.
+        let once = |_| {
+            let (image, start) = (image.clone(), now());
+            image.check_with::<Tree<'_>>(CheckOptions::new().acyclic()).unwrap();
+            (now() - start).as_secs_f64()
+        };
+        (0..3).map(once).fold(f64::INFINITY, f64::min)
     };
     let (small, large) = (seconds(2_000).max(0.0005), seconds(64_000));
     assert!(large < small * 32.0 * 8.0, "{small} {large}");
