@@ -76,6 +76,23 @@ fn a_folder_that_is_not_there_and_a_path_without_a_name_are_errors() {
     assert_eq!(folder.names(), ["image"], "nothing is left behind");
 }
 
+#[test]
+fn a_pipe_is_not_replaced_by_a_file() {
+    let folder = Folder::new("pipe");
+    let (path, good) = (folder.join("pipe"), folder.join("image"));
+    let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+    // SAFETY: a string that ends with a zero.
+    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+    write("good", &good).unwrap();
+    let image = Image::load(&good).unwrap();
+    let rebased = image.rebase(image.window()).unwrap().write(&path);
+    for result in [write("new", &path), rebased, image.embed(&good, &path).map(drop)] {
+        assert!(result.unwrap_err().to_string().starts_with("replacing a device, a pipe or a socket by a file failed"));
+    }
+    assert!(!std::fs::symlink_metadata(&path).unwrap().is_file(), "it is still a pipe");
+    assert_eq!(folder.names(), ["image", "pipe"]);
+}
+
 // soundness S40: the file is as it was, and nothing is left behind, if it may not become as long. A write beyond the limit would end a process
 // that does not ignore the signal, as this one does not.
 #[test]

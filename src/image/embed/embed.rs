@@ -59,6 +59,7 @@ impl Image {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn embed(&self, program: impl AsRef<Path>, output: impl AsRef<Path>) -> Result<u64, ImageError> {
+        write::refuse_devices(output.as_ref())?;
         let failed = |error: io::Error| ImageError::system("reading the program", &error);
         let file = File::open(program).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;

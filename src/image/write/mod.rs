@@ -37,7 +37,7 @@ mod types_below;
 mod walk;
 mod writer;
 
-pub(in crate::image) use output::replace;
+pub(in crate::image) use output::{refuse_devices, replace};
 pub use progress::{WritePhase, WriteProgress};
 pub use rebase::Rebase;
 pub use writer::{ImageWriter, WriteReport};

@@ -64,6 +64,18 @@ pub(in crate::image) fn replace(
     folder.sync_all().map_err(failed("synchronising the folder of the image"))
 }
 
+/// Refuses a path to a device, a pipe or a socket. A file would take its place, and `/dev/null` would be gone for all.
+pub(in crate::image) fn refuse_devices(path: &Path) -> Result<(), ImageError> {
+    let is_one = |metadata: fs::Metadata| !(metadata.is_file() || metadata.is_dir() || metadata.is_symlink());
+    match fs::symlink_metadata(path).is_ok_and(is_one) {
+        true => Err(ImageError::system(
+            "replacing a device, a pipe or a socket by a file",
+            &io::Error::from(io::ErrorKind::InvalidInput),
+        )),
+        false => Ok(()),
+    }
+}
+
 /// Fills a file, and waits until its bytes are on the disk.
 fn fill(file: &mut File, write: &mut impl FnMut(&mut File) -> io::Result<()>) -> Result<(), ImageError> {
     write(file).map_err(|error| ImageError::system("writing the image", &error))?;

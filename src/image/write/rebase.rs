@@ -67,6 +67,7 @@ impl Rebase {
     ///
     /// [`ImageError::System`] when the system refuses. The old file stays then.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), ImageError> {
+        output::refuse_devices(path.as_ref())?;
         output::replace(path.as_ref(), self.0.bytes(), |file| self.0.write_to(file, &mut Progress::default()))
     }
 

@@ -231,7 +231,8 @@ impl<'a> ImageWriter<'a> {
     /// # Errors
     ///
     /// [`ImageError::StillOpen`], [`ImageError::ForeignSites`], [`ImageError::OtherArena`], [`ImageError::Interior`], [`ImageError::Alignment`],
-    /// [`ImageError::Window`], [`ImageError::TooLarge`] and [`ImageError::Memory`] for what cannot be written. [`ImageError::System`] when the system refuses. The old file stays then.
+    /// [`ImageError::Window`], [`ImageError::TooLarge`] and [`ImageError::Memory`] for what cannot be written. [`ImageError::System`] when
+    /// the system refuses, and for a path to a device, a pipe or a socket, which no file replaces. The old file stays then.
     /// There is one exception: if the folder cannot be synchronised, the new file is in its place, and may be gone after a power cut.
     ///
     /// ```
@@ -248,6 +249,7 @@ impl<'a> ImageWriter<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn write(mut self, path: impl AsRef<Path>) -> Result<WriteReport, ImageError> {
+        output::refuse_devices(path.as_ref())?;
         let (built, report) = self.build()?;
         output::replace(path.as_ref(), built.bytes(), |file| built.write_to(file, &mut self.progress))?;
         Ok(report)
