@@ -1,6 +1,6 @@
 //! Code arenas and open modules.
 
-use crate::status::{Failure, Status, status, text};
+use crate::status::{Failure, Status, elements, status, text};
 use permacode::code::CodeArenaBuilder;
 use permacode::{CodeArena, Error, OpenModule};
 use std::alloc::Layout;
@@ -116,8 +116,8 @@ pub unsafe extern "C" fn permacode_module_intern(
     name: *mut *const c_char,
 ) -> Status {
     status(|| {
-        // SAFETY: the caller's promise. Of nothing, any pointer will do.
-        let bytes = if length == 0 { &[] } else { unsafe { std::slice::from_raw_parts(bytes.cast::<u8>(), length) } };
+        // SAFETY: the caller's promise.
+        let bytes = unsafe { elements(bytes.cast::<u8>(), length) };
         let text = std::str::from_utf8(bytes);
         let text = text.map_err(|error| Failure::argument(format_args!("the text is not UTF-8: {error}")))?;
         // With the zero byte in it, which C expects behind it.

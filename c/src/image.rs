@@ -1,7 +1,7 @@
 //! Images: written, opened with trust as data, and read as bytes. A root is a value of the type `&[u8]`: a reference to a block.
 
 use crate::code::{boxed, built};
-use crate::status::{Failure, Status, status, text};
+use crate::status::{Failure, Status, elements, status, text};
 use permacode::CodeArena;
 use permacode::image::{Digest, Image, ImageWriter};
 use std::ffi::{c_char, c_int, c_void};
@@ -43,8 +43,8 @@ pub unsafe extern "C" fn permacode_image_write(
     status(|| {
         // SAFETY: the caller's promise.
         let (code, path) = unsafe { (&*code, text(path, "path")?) };
-        // SAFETY: the caller's promise. Of none, any pointer will do.
-        let roots = if count == 0 { &[] } else { unsafe { std::slice::from_raw_parts(roots, count) } };
+        // SAFETY: the caller's promise.
+        let roots = unsafe { elements(roots, count) };
         let module = code.load("roots")?;
         let mut writer = ImageWriter::new(code);
         for root in roots {

@@ -28,7 +28,6 @@ pub enum Status {
 const ROOM: usize = 1024;
 
 /// Text that ends with a zero byte, in memory of its own: a failure may be that there is no memory. What does not fit is cut.
-#[derive(Clone, Copy)]
 struct Message {
     bytes: [u8; ROOM],
     len: usize,
@@ -54,19 +53,22 @@ impl Write for Message {
 }
 
 std::thread_local! {
-    /// The message of the last call that failed. Borrowed for a moment only, by calls that call nobody back.
+    /// The message of the last call that failed. Borrowed while it is written, by text that calls nobody back.
     static LAST: RefCell<Message> = const { RefCell::new(Message::EMPTY) };
 }
 
-/// A failure: its code and its message.
-pub(crate) struct Failure(Status, Message);
+/// A failure. Its message is the thread's [last](LAST) from the moment when it is made.
+pub(crate) struct Failure(Status);
 
 impl Failure {
     fn new(status: Status, words: impl Display) -> Self {
-        let mut message = Message::EMPTY;
-        // It takes whatever it is given; an error's own formatting may only be shorter.
-        let _ = write!(message, "{words}");
-        Self(status, message)
+        LAST.with(|last| {
+            let mut message = last.borrow_mut();
+            *message = Message::EMPTY;
+            // A message takes whatever it is given; if an error's own formatting fails, it is shorter.
+            let _ = write!(message, "{words}");
+        });
+        Self(status)
     }
 
     pub(crate) fn argument(words: impl Display) -> Self {
@@ -95,14 +97,11 @@ impl From<ImageError> for Failure {
     }
 }
 
-/// Runs a function's body, and keeps the message if it fails.
+/// Runs a function's body, and returns its code.
 pub(crate) fn status(run: impl FnOnce() -> Result<(), Failure>) -> Status {
     match run() {
         Ok(()) => Status::Ok,
-        Err(Failure(status, message)) => {
-            LAST.with(|last| last.replace(message));
-            status
-        }
+        Err(Failure(status)) => status,
     }
 }
 
@@ -118,6 +117,19 @@ pub(crate) unsafe fn text<'t>(text: *const c_char, what: &str) -> Result<&'t str
     // SAFETY: the caller's promise.
     let text = unsafe { CStr::from_ptr(text) };
     text.to_str().map_err(|error| Failure::argument(format_args!("the {what} is not UTF-8: {error}")))
+}
+
+/// The elements that C gave: of none, the pointer may be anything.
+///
+/// # Safety
+///
+/// `first` points to `count` elements that are not changed for `'t`, unless there are none.
+pub(crate) unsafe fn elements<'t, T>(first: *const T, count: usize) -> &'t [T] {
+    if count == 0 {
+        return &[];
+    }
+    // SAFETY: the caller's promise.
+    unsafe { std::slice::from_raw_parts(first, count) }
 }
 
 /// `permacode_error` of the header.
