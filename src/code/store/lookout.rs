@@ -91,7 +91,7 @@ impl Lookout {
     }
 
     fn prefixed(&self, offset: usize) -> Option<(&str, usize)> {
-        // SAFETY: it lives as long as the arena's memory, on both ways out of `CodeStore`'s drop.
+        // SAFETY: it lives as long as the arena's memory, on both ways out of `StoreMemory`'s drop.
         let prefix = unsafe { self.prefix?.as_ref() };
         let (module, offset) = prefix.locate(offset)?;
         Some((prefix.module(module).0, offset))
@@ -150,8 +150,8 @@ impl CodeStore {
 
     /// Tells the lookout, if there is one, of the module that was finished first, if there is one.
     ///
-    /// A module's loader calls it after the module was appended, and whoever posts a lookout after that. Both exchange the same pointer
-    /// before, so the second of them sees what the first did.
+    /// A module's loader calls it when the module was appended. Whoever posts a lookout calls it when the lookout is known. Both first exchange the
+    /// same pointer, so the second of them sees what the first did before.
     pub(in crate::code) fn show_first(&self) {
         let lookout = &self.memory().posting().lookout;
         let Err(lookout) = lookout.compare_exchange(ptr::null_mut(), ptr::null_mut(), AcqRel, Acquire) else { return };
