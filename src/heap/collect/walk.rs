@@ -5,7 +5,7 @@
 //! bits for each MiB of objects of 64 bytes. With objects of 8 bytes, it is one for each 128 KiB.
 
 use crate::heap::HeapArena;
-use crate::heap::slabs::{BITS, Flag, SlabUse, Slabs, TABLE};
+use crate::heap::slabs::{BITS, Flag, SLAB, SlabUse, Slabs, TABLE};
 use core::cell::Cell;
 use core::ptr::NonNull;
 
@@ -105,16 +105,9 @@ impl HeapArena {
     /// assert_eq!(heap.mark("elsewhere"), None);
     /// # Ok::<(), permacode::Error>(())
     /// ```
+    #[inline]
     pub fn mark<T: ?Sized>(&self, address: *const T) -> Option<bool> {
-        let slabs = self.slabs();
-        let (number, index) = slabs.object_at(address.cast::<u8>().addr())?;
-        let slab = slabs.slab(number);
-        let SlabUse::Class(class) = slab.usage() else { return Some(slabs.mark_span(number)) };
-        let (_, marks) = slabs.bits(slab, &TABLE[class]);
-        let (word, bit) = (&marks[index / BITS], 1 << (index % BITS));
-        let new = word.get() & bit == 0;
-        word.set(word.get() | bit);
-        Some(new)
+        self.slabs().mark(address.cast::<u8>().addr())
     }
 
     /// Returns `true` if the object that holds an address is marked; `false` if no object of this heap can be there.
@@ -218,6 +211,29 @@ impl Drop for RoundEnd<'_> {
 }
 
 impl Slabs {
+    /// Marks the object at an address. All work of a collector goes through here, so nothing is looked up twice.
+    fn mark(&self, address: usize) -> Option<bool> {
+        let offset = self.offset(address)?;
+        let slab = self.slab(offset / SLAB);
+        let Some(class) = slab.class() else { return self.mark_large(address) };
+        let table = &TABLE[class];
+        let index = table.index(offset % SLAB);
+        if index >= usize::from(slab.first_untouched.get()) {
+            return None;
+        }
+        // SAFETY: 1. A slab of a class took a bitmap of twice so many words when it became that, the marks behind the free ones; the index is
+        // of an object that was handed out, so its word is one of `table.words`. 2. The pool is borrowed.
+        let word = unsafe { self.pool.word(slab.bitmap(), table.words + index / BITS) };
+        let (marked, bit) = (word.get(), 1 << (index % BITS));
+        word.set(marked | bit);
+        Some(marked & bit == 0)
+    }
+
+    #[cold]
+    fn mark_large(&self, address: usize) -> Option<bool> {
+        self.object_at(address).map(|(first, _)| self.mark_span(first))
+    }
+
     fn clear_marks(&self, number: usize) {
         let slab = self.slab(number);
         match slab.usage() {

@@ -115,6 +115,12 @@ impl Slab {
         }
     }
 
+    /// Returns the class, of a slab that is of one.
+    #[inline]
+    pub(in crate::heap) fn class(&self) -> Option<usize> {
+        self.tag.get().checked_sub(FIRST_CLASS).map(usize::from)
+    }
+
     fn becomes(&self, tag: u8, link: u32, fresh: u16, free: u16, last: u8) {
         self.tag.set(tag);
         self.link.set(link);
