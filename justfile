@@ -43,7 +43,7 @@ bless:
 loom:
     cargo test -p permacode-loom --release
 
-# Fuzzes one target for a minute (nightly and a C++ compiler): code_ops, heap_ops, image_bytes, ref_ops, side_ops, sweep_ops.
+# Fuzzes one target for a minute (nightly and a C++ compiler): code_ops, collect_ops, heap_ops, image_bytes, ref_ops, side_ops, sweep_ops.
 fuzz target:
     cargo +nightly fuzz run {{ target }} -- -max_total_time=60 -len_control=0 -max_len=2048
 

@@ -7,6 +7,7 @@
 //! | [`sealing`] | Seal each module, or all at once? |
 //! | [`prefork`] | How do forked workers share code, and how do I check it? |
 //! | [`eval`] | Where does code lie that comes and goes, and what does a collector do about it? |
+//! | [`collector`] | How do I free what my program does not reach any more? |
 //! | [`owners`] | What keeps code in a store, in a value, or between threads? |
 //! | [`images`] | How do processes share loaded code, and start without loading it? |
 //! | [`migration`] | How do I get there from `Rc<Code>`? |
@@ -34,6 +35,9 @@ pub mod prefork {}
 
 #[doc = include_str!("guide/eval.md")]
 pub mod eval {}
+
+#[doc = include_str!("guide/collector.md")]
+pub mod collector {}
 
 #[doc = include_str!("guide/owners.md")]
 pub mod owners {}

@@ -49,6 +49,7 @@
 //! | [`SharedBytes`](code::SharedBytes) | bytes of an arena with a share in the arena |
 //! | [`HeapArena`] | memory for what changes: an allocator for one thread, its bookkeeping out of line |
 //! | [`HeapRc`] | a counted pointer into a heap |
+//! | [`Gc`] | a pointer to an object that a [collector](kit) frees |
 //! | [`CodeRef`] | a handle of code: permanent, or [transient](Transients) and counted |
 //! | [`Owned`] | an owner of code without a lifetime, for stores and values: it keeps its arena |
 //! | [`SharedHome`](owned::SharedHome) | the home of transient code that threads share |
@@ -140,6 +141,7 @@ pub mod handles;
 pub mod heap;
 #[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
 pub mod image;
+pub mod kit;
 pub mod pages;
 #[cfg(all(feature = "residency", target_os = "linux"))]
 pub mod residency;
@@ -176,6 +178,7 @@ pub use heap::adapters::HeapRc;
 pub use heap::arena::HeapArena;
 #[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
 pub use image::shape::Mappable;
+pub use kit::gc::Gc;
 #[cfg(all(feature = "image", feature = "derive", target_os = "linux", target_pointer_width = "64"))]
 pub use permacode_derive::Mappable;
 #[cfg(feature = "derive")]

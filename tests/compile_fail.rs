@@ -40,6 +40,12 @@ fn what_would_outlive_a_heap_does_not_compile() {
     compile_fail("heap");
 }
 
+/// soundness S10, S11, S12, S27: what a collector cannot look into, or would free too early, or that another thread would see.
+#[test]
+fn what_a_collector_cannot_look_into_does_not_compile() {
+    compile_fail("collect");
+}
+
 /// soundness S11, S12: no reference leaves a handle for longer than its borrow, no handle its home or its thread, no pointer a proxy.
 #[test]
 fn what_would_outlive_a_handle_does_not_compile() {

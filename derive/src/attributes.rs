@@ -1,4 +1,4 @@
-//! `#[permanent(..)]`, `#[mappable(..)]`, and `#[repr(packed)]`.
+//! `#[permanent(..)]`, `#[mappable(..)]`, `#[collect(..)]`, and `#[repr(packed)]`.
 
 use proc_macro2::Group;
 use syn::meta::ParseNestedMeta;
@@ -80,6 +80,63 @@ impl OfField {
             set_once(&mut this.plain, (), &meta)
         });
         this
+    }
+}
+
+/// The content of `#[collect(..)]` on the type.
+#[derive(Default)]
+pub(crate) struct CollectType {
+    /// `crate = "path"`: where the crate is.
+    pub(crate) krate: Option<Path>,
+}
+
+impl CollectType {
+    pub(crate) fn read(attributes: &[Attribute], errors: &mut Errors) -> Self {
+        let mut this = Self::default();
+        for_each_entry("collect", attributes, errors, |meta| {
+            if !meta.path.is_ident("crate") {
+                return Err(meta.error(
+                    "unknown attribute: a type takes `crate = \"path\"` only; `plain` and `unsafe_skip` go on fields",
+                ));
+            }
+            let path =
+                parse(&text(&meta)?, Path::parse_mod_style, "not a path: expected something like `::permacode`")?;
+            set_once(&mut this.krate, path, &meta)
+        });
+        this
+    }
+}
+
+/// The content of `#[collect(..)]` on a field.
+#[derive(Default)]
+pub(crate) struct CollectField {
+    /// `plain`: the field's type is `Copy + Send + 'static`.
+    pub(crate) plain: Option<()>,
+    /// `unsafe_skip`: the user promises that the field leads to no object.
+    pub(crate) skip: Option<()>,
+}
+
+impl CollectField {
+    pub(crate) fn read(attributes: &[Attribute], errors: &mut Errors) -> Self {
+        let mut this = Self::default();
+        for_each_entry("collect", attributes, errors, |meta| {
+            let slot = match () {
+                () if meta.path.is_ident("plain") => &mut this.plain,
+                () if meta.path.is_ident("unsafe_skip") => &mut this.skip,
+                () => {
+                    return Err(meta.error("unknown attribute: a field takes `plain` or `unsafe_skip`"));
+                }
+            };
+            set_once(slot, (), &meta)
+        });
+        this
+    }
+
+    /// Refuses the attribute where it has no meaning: on variants.
+    pub(crate) fn refuse(attributes: &[Attribute], errors: &mut Errors) {
+        for attribute in attributes.iter().filter(|a| a.path().is_ident("collect")) {
+            errors.at(attribute, "`#[collect(..)]` goes on the type or on a field");
+        }
     }
 }
 

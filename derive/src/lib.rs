@@ -1,10 +1,11 @@
-//! The derives of `permacode::Permanent` and of `permacode::Mappable`; their users' pages are the documentation of those traits.
+//! The derives of `permacode::Permanent`, `permacode::Mappable` and `permacode::kit::Collect`; their users' pages are the documentation of those traits.
 //!
 //! ```text
 //!   mappable/         the derive of `Mappable`
+//!   collect/          the derive of `Collect`
 //!   lib.rs            the entry: read, refuse, put together
 //!   input.rs          the type as the generators see it: names, parameters, fields
-//!   attributes.rs     #[permanent(..)], #[mappable(..)], and #[repr(packed)]
+//!   attributes.rs     #[permanent(..)], #[mappable(..)], #[collect(..)], and #[repr(packed)]
 //!   parameters.rs     generics: the type itself, the type at another lifetime, the bounds
 //!   fresh.rs          names that are none of the user's
 //!   errors.rs         all errors in one run, not one at a time
@@ -30,6 +31,7 @@
 
 mod attributes;
 mod auto_traits;
+mod collect;
 mod errors;
 mod fields;
 mod fresh;
@@ -101,6 +103,27 @@ pub fn derive_permanent(item: TokenStream) -> TokenStream {
 pub fn derive_mappable(item: TokenStream) -> TokenStream {
     let item = parse_macro_input!(item as DeriveInput);
     mappable::expand(&item).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Implements `Collect` for a struct or an enum, so that a collector can look into it.
+///
+/// Each field is shown to the marker. These do not compile:
+///
+/// * a field that a collector cannot look into, such as `String` or `Rc<T>`
+/// * a union or a packed type
+///
+/// `#[collect(plain)]` on a field says that its type is `Copy + Send + 'static`, which is checked. `#[collect(unsafe_skip)]` passes a field
+/// over: you promise that it leads to no object. The trait's page says what to use in place of other fields, and explains
+/// `#[collect(crate = "..")]`.
+///
+/// ```ignore (this crate cannot depend on permacode; the trait's example is like this one, and runs)
+/// #[derive(Collect)]
+/// struct Pair<'h> { head: Cell<Value<'h>>, tail: Cell<Value<'h>> }
+/// ```
+#[proc_macro_derive(Collect, attributes(collect))]
+pub fn derive_collect(item: TokenStream) -> TokenStream {
+    let item = parse_macro_input!(item as DeriveInput);
+    collect::expand(&item).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 fn expand(input: &Input) -> proc_macro2::TokenStream {

@@ -45,6 +45,17 @@ pub fn sweep(reserve: Reserve) -> impl Strategy<Value = SweepCase> {
     ops.prop_map(move |ops| SweepCase { reserve, ops })
 }
 
+/// Makes cases of up to 120 operations on a graph of objects that a collector frees: with more edges than roots, so that there are long ways.
+pub fn collect(reserve: Reserve) -> impl Strategy<Value = CollectCase> {
+    let any_op = vec(any::<u8>(), 8).prop_map(|bytes| op(&bytes));
+    let made = any::<bool>().prop_map(CollectOp::Make);
+    let linked = any::<[u8; 3]>().prop_map(|[from, slot, to]| CollectOp::Link(from, slot, to));
+    let pushed = any::<[u8; 2]>().prop_map(|[from, to]| CollectOp::Push(from, to));
+    let collected = any::<[u8; 2]>().prop_map(|[how, when]| CollectOp::Collect(how, when));
+    let ops = vec(prop_oneof![3 => made, 3 => linked, 2 => pushed, 1 => collected, 8 => any_op], 0..120);
+    ops.prop_map(move |ops| CollectCase { reserve, ops })
+}
+
 /// Makes cases of up to 200 operations on a side table: mostly on few sites of few functions, so that what is found there was used before.
 pub fn side(reserve: Reserve) -> impl Strategy<Value = SideCase> {
     let few = prop_oneof![4 => 0..5u8, 1 => any::<u8>()];

@@ -110,6 +110,12 @@ pub enum Error {
     /// Or it holds site numbers of the region, which other code gets when the region is gone.
     /// Only a lowering function that leaks memory of its own can bring that about.
     RefersBack,
+    /// A collection met a `RefCell` that was mutably borrowed, so that it could not look into it. Nothing was freed.
+    Borrowed,
+    /// The marks of a heap were taken away while a collection set them: by a collection within, a sweep, or
+    /// [`HeapArena::clear_marks`](crate::HeapArena::clear_marks). Or a `trace` panicked, and the closure with the roots caught it. Nothing was
+    /// freed for these marks.
+    Interrupted,
     /// More sites were asked for than one [`Sites`](crate::Sites) or one arena can number.
     Sites {
         /// Sites asked for.
@@ -202,6 +208,12 @@ impl fmt::Display for Error {
                     "the side table needs {needed} entries and has room for {capacity}: choose a larger `capacity`"
                 )
             }
+            Self::Borrowed => f.write_str(
+                "a collection met a `RefCell` that is mutably borrowed: collect where no borrow of an object is held",
+            ),
+            Self::Interrupted => f.write_str(
+                "a collection was interrupted, since the heap's marks were taken away or a `trace` panicked: let the closure with the roots only trace",
+            ),
             Self::Sites { asked, left } => {
                 write!(f, "{asked} sites were asked for, and one block can have {left}: use several ranges, or another arena")
             }

@@ -12,6 +12,7 @@ use super::code_ref::bytes_of;
 use super::region::{Home, PartRef, Region, Unheld, release_part};
 use crate::code::{Loader, Permanent};
 use crate::error::Error;
+use crate::heap::HeapArena;
 use core::cmp::Ordering;
 use core::fmt;
 use core::hash::{Hash, Hasher};
@@ -307,6 +308,11 @@ impl<T: Permanent> CodeRc<T> {
     /// ```
     pub fn mark(&self) {
         self.region().mark();
+    }
+
+    /// Marks the same for a collection of `heap` whose marks are all its own, without a write to the code's region.
+    pub(crate) fn mark_in(&self, heap: &HeapArena) {
+        self.region().mark_in(heap);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::code_rc::CodeRc;
 use crate::code::Permanent;
+use crate::heap::HeapArena;
 use core::cell::UnsafeCell;
 use core::fmt;
 
@@ -72,6 +73,12 @@ impl<T: Permanent> CodeRcSlot<T> {
     pub fn mark(&self) {
         // SAFETY: as in `get`; marking runs no code of others.
         unsafe { (*self.code.get()).mark() };
+    }
+
+    /// Marks the same for a collection of `heap` whose marks are all its own, without a write to the code's region.
+    pub(crate) fn mark_in(&self, heap: &HeapArena) {
+        // SAFETY: as in `mark`.
+        unsafe { (*self.code.get()).mark_in(heap) };
     }
 
     /// Puts other code in, and returns the code that was there. Costs one load and one store; no count changes.

@@ -3,6 +3,7 @@
 //! [`CodeRef`](crate::CodeRef), [`CodeSlot`](crate::CodeSlot) and [`Transients`](crate::Transients) stand at the crate's root.
 //   slot · atomic_slot     what a function holds: code that can be replaced
 //   proxy                  what a script sees
+//   traced                 what a collection marks of code
 //   make · project · promote   how counted code is made; a part of it; how it becomes permanent
 //   code_ref               one word, permanent or counted
 //   code_rc · code_rc_slot counted code without a lifetime, and the slot for it; `region/home.rs` is what it keeps
@@ -23,6 +24,7 @@ mod proxy;
 pub(crate) mod region;
 pub(crate) mod shared;
 pub(crate) mod slot;
+mod traced;
 
 pub use atomic_slot::AtomicCodeSlot;
 pub use code_rc::CodeRc;

@@ -9,6 +9,7 @@ use crate::code::{Block, CodeArena, Kind, Permanent};
 use crate::error::Error;
 use crate::handles::copy::Graph;
 use crate::handles::region::Kept;
+use crate::heap::HeapArena;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::slice;
@@ -186,6 +187,11 @@ impl<'a, T: Permanent> CodeProxy<'a, T> {
     /// ```
     pub fn mark(&self) {
         self.code.mark();
+    }
+
+    /// Marks the same for a collection of `heap` whose marks are all its own, without a write to the code's region.
+    pub(crate) fn mark_in(&self, heap: &HeapArena) {
+        self.code.mark_in(heap);
     }
 
     /// Counts the bytes of the code object and of all that it refers to in the arena or in its region, each byte once.

@@ -3,6 +3,7 @@
 use super::code_ref::CodeRef;
 use super::proxy::CodeProxy;
 use crate::code::Permanent;
+use crate::heap::HeapArena;
 use core::cell::UnsafeCell;
 use core::fmt;
 
@@ -99,6 +100,12 @@ impl<'a, T: Permanent> CodeSlot<'a, T> {
     pub fn mark(&self) {
         // SAFETY: as in `get`; marking runs no code of others.
         unsafe { (*self.code.get()).mark() };
+    }
+
+    /// Marks the same for a collection of `heap` whose marks are all its own, without a write to the code's region.
+    pub(crate) fn mark_in(&self, heap: &HeapArena) {
+        // SAFETY: as in `mark`.
+        unsafe { (*self.code.get()).mark_in(heap) };
     }
 
     /// Puts other code in, and returns the code that was there. Costs one load and one store; no count changes.

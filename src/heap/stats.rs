@@ -105,6 +105,34 @@ impl HeapArena {
         }
     }
 
+    /// Returns the bytes that objects take, free ones that lie ready in magazines included: the number that a
+    /// [limit](crate::heap::HeapArenaBuilder::limit) is compared with. A collector compares it with its threshold
+    /// ([`Pacer`](crate::kit::Pacer)).
+    ///
+    /// Right after a sweep it is what lives: [`HeapStats::live`]. It then grows where a magazine is filled, by some objects at once. Costs one
+    /// load, and allocations nothing.
+    ///
+    /// ```
+    /// use std::alloc::Layout;
+    ///
+    /// let heap = permacode::HeapArena::new()?;
+    /// heap.alloc(Layout::new::<[u8; 100]>())?;
+    /// assert_eq!(heap.taken(), heap.stats().live + heap.stats().cached);
+    /// // SAFETY: nobody uses the object.
+    /// unsafe { heap.sweep() };
+    /// assert_eq!(heap.taken(), 0);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    #[inline]
+    pub fn taken(&self) -> usize {
+        self.slabs().out_bytes.get()
+    }
+
+    /// Returns the limit on [`taken`](Self::taken) bytes, if one was set.
+    pub(crate) fn limit(&self) -> Option<usize> {
+        Some(self.slabs().limit).filter(|limit| *limit != usize::MAX)
+    }
+
     /// Returns the contents of each size class, smallest first; large objects are in none. Costs three loads for each
     /// of 88. No system call, no allocation.
     ///

@@ -1,14 +1,8 @@
 //! Walks, marks and sweeps: what a collector needs, correct while it allocates, and out of line.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-#[allow(dead_code)] // its `main`
-#[path = "../../examples/collector.rs"]
-mod collector;
-
-use collector::{Evaluator, Machine, Value, numbers};
 use core::ptr;
-use permacode::side::LazyConstant;
-use permacode::{DualArena, HeapArena, SideTable, Sites, Transients};
+use permacode::HeapArena;
 use permacode_witness::heap::{Objects, layout};
 use permacode_witness::{Random, copied, watched};
 use std::collections::HashSet;
@@ -235,67 +229,4 @@ fn marking_everything_in_a_child_dirties_no_object_and_little_beside() {
     println!("{dirty} object pages, {beside} bytes of bookkeeping; 1/64 of what is live are {}", live / 64);
     assert_eq!(dirty, 0);
     assert!(beside > 0 && beside <= live / 64, "{beside} bytes beside {live}");
-}
-
-#[test]
-fn a_collector_on_the_heap_frees_cycles_and_keeps_what_its_root_reaches() {
-    let mut machine = Machine::new().unwrap();
-    machine.run(|scope| scope.root.set(scope.list(0..2000).unwrap()));
-    for round in 0..20 {
-        let kept = machine.run(|scope| {
-            for number in 0..500 {
-                let ring = scope.pair(Value::Int(number), scope.list(0..number % 7).unwrap()).unwrap();
-                ring.head.set(Value::Pair(scope.pair(Value::Pair(ring), Value::Nil).unwrap()));
-            }
-            // Drops every second of the root's list, in the middle of it.
-            let mut list = scope.root.get();
-            while let Value::Pair(pair) = list {
-                if let (0, Value::Pair(next)) = (round % 5, pair.tail.get()) {
-                    pair.tail.set(next.tail.get());
-                }
-                list = pair.tail.get();
-            }
-            numbers(scope.root.get())
-        });
-        let swept = machine.collect();
-        assert!(swept.objects >= 1000, "the rings are freed");
-        assert_eq!(machine.heap().stats().objects, kept.len());
-        assert_eq!(machine.run(|scope| numbers(scope.root.get())), kept);
-    }
-    machine.run(|scope| scope.root.set(Value::Nil));
-    assert!(machine.collect().objects > 100);
-    assert_eq!(machine.heap().stats().live, 0);
-}
-
-// soundness S27
-#[test]
-fn a_collector_on_the_heap_ends_the_code_of_functions_that_it_frees() {
-    let arenas = DualArena::new().unwrap();
-    let strings = SideTable::new(&arenas.code).unwrap();
-    let forget = |sites: Sites| strings.present(sites).iter().for_each(|entry: &LazyConstant<usize>| _ = entry.take());
-    let transients = Transients::new(&arenas.code, &arenas.heap).clearing(&forget);
-    let evaluator = Evaluator::new(&transients, &strings);
-    for round in 0..50 {
-        // A function that captures another one is kept, and so is that; twenty are nobody's.
-        let captured = evaluator.eval("captured", None).unwrap();
-        let text = format!("round {round}");
-        let kept = evaluator.eval(&text, Some(captured)).unwrap();
-        for _ in 0..20 {
-            let lost = evaluator.eval("nobody's", Some(kept)).unwrap();
-            assert_eq!(evaluator.run(lost).unwrap(), "nobody's".len() + evaluator.run(kept).unwrap());
-        }
-        evaluator.globals[0].set(Some(kept));
-        // SAFETY: what is used after this is what the globals lead to.
-        unsafe { evaluator.collect() };
-        assert_eq!((evaluator.stats().regions, evaluator.run(kept)), (2, Ok("captured".len() + text.len())));
-        let roots = strings.walk(|string| string.get().is_some()).count();
-        assert!(roots <= 24, "of code that went with this collection, and of what was kept until then: {roots}");
-    }
-    assert!(evaluator.stats().sites <= 50 * 16, "{:?}", evaluator.stats());
-    evaluator.globals[0].set(None);
-    for _ in 0..2 {
-        // SAFETY: nothing is used any more.
-        unsafe { evaluator.collect() };
-    }
-    assert_eq!((evaluator.stats().regions, arenas.heap.stats().live), (0, 0));
 }

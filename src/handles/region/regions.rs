@@ -156,11 +156,18 @@ impl Regions {
     /// 1. `heap` and `numbers` are those of each region in the list.
     /// 2. No handle of a region of which none was marked is used or dropped any more.
     /// 3. No sweep of the heap has freed an object of a region in the list.
-    pub(in crate::handles) unsafe fn retire_unmarked(&self, heap: &HeapArena, numbers: &SitePool) -> usize {
+    /// 4. If it was `traced`, all marks of the heap are those of one collection: see [`mark_in`](Region::mark_in).
+    pub(in crate::handles) unsafe fn retire_unmarked(
+        &self,
+        heap: &HeapArena,
+        numbers: &SitePool,
+        traced: bool,
+    ) -> usize {
         for region in self.all() {
             // SAFETY: listed, hence live (3), and of this heap (1).
             unsafe {
-                if region.as_ref().is_being_filled() || heap.is_marked(region.as_ptr()) {
+                // What was traced is marked as a whole (4).
+                if region.as_ref().is_being_filled() || !traced && heap.is_marked(region.as_ptr()) {
                     region.as_ref().mark_run(heap);
                 }
             }

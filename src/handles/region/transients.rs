@@ -252,7 +252,22 @@ impl<'a> Transients<'a> {
     /// No allocation. No system call, unless a region was the last to [keep](crate::Loader::at) an arena, which ends then.
     pub unsafe fn retire_unmarked(&self) -> usize {
         // SAFETY: the list is of regions that this value made, on its heap and with its numbers. The rest is the caller's promise.
-        unsafe { self.regions.retire_unmarked(self.heap, self.numbers()) }
+        unsafe { self.regions.retire_unmarked(self.heap, self.numbers(), false) }
+    }
+
+    /// Does what [`sweep`](Self::sweep) does, after a collection that traced each handle of code that is used. It writes to no region that
+    /// stays, unless a lowering function is running.
+    ///
+    /// # Safety
+    ///
+    /// 1. That of [`sweep`](Self::sweep).
+    /// 2. All marks of the heap were set since they were last taken away, by one collection, and those of code by its handles.
+    pub(crate) unsafe fn sweep_traced(&self) -> SweepReport {
+        // SAFETY: as in `retire_unmarked` and `sweep`; the marks are one collection's (2).
+        unsafe {
+            self.regions.retire_unmarked(self.heap, self.numbers(), true);
+            self.heap.sweep()
+        }
     }
 
     /// Clears the site numbers whose code is gone, as [`clearing`](Self::clearing) says, now and not when they are used again.

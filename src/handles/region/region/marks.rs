@@ -19,18 +19,19 @@
 //! 5. what a region keeps is live as long as the region is, and loses no object but parts and an outgrown table meanwhile;
 //! 6. a new region at an old place was whole in no round.
 //!
-//! The mark of the first piece does not say that much. It may be left from what lay there before, or be set by a conservative collector.
+//! The mark of the first piece does not say that much. It may be left from what lay there before, or be set by a conservative collector. It
+//! does in a collection that began without marks and sets all of them itself ([`mark_in`](Region::mark_in)).
 //!
 //! Where a run ends, nothing is said of the next one: the other heap has rounds of its own. A handle's walk goes there each time, and gets there
 //! in one step from anywhere in the run. A sweep of the one heap does not go there, because the other may be gone ([`Regions`]).
 //!
 //! [`Regions`]: super::super::regions::Regions
 
-use super::Region;
+use super::{Piece, Region};
 use crate::handles::region::part::Part;
 use crate::heap::HeapArena;
 use core::iter;
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
 
 impl<'a> Region<'a> {
     /// Marks every object that belongs to the region, or to what it keeps on any heap. A handle of it is held.
@@ -43,6 +44,28 @@ impl<'a> Region<'a> {
                 next = region.elsewhere.get().map(|region| region.as_ref());
             }
         }
+    }
+
+    /// Does the same for a collection of `heap` that began without marks and whose marks are all its own. It writes to no region there.
+    ///
+    /// There only this function marks a first piece, and it marks all of the region, and what that keeps on the heap. So the first piece says
+    /// what `whole_in` says otherwise, and a forked child marks without a write to the pages that it shares.
+    pub(in crate::handles) fn mark_in(&self, heap: &HeapArena) {
+        if !ptr::eq(self.owner.heap(), heap) {
+            return self.mark();
+        }
+        // SAFETY: a handle counts this region: down the chain all are live.
+        let run = iter::successors(Some(self), |region| unsafe { region.kept_on(heap) });
+        run.take_while(|region| !heap.is_marked(region.piece_address())).for_each(|region| region.mark_own(heap));
+        // SAFETY: as above.
+        if let Some(elsewhere) = self.elsewhere.get().map(|region| unsafe { region.as_ref() }) {
+            elsewhere.mark();
+        }
+    }
+
+    /// The address of the first piece, in whose memory the region lies.
+    fn piece_address(&self) -> *const Piece {
+        &raw const self.piece
     }
 
     /// Marks every object that belongs to the region, or to what it keeps on the same heap, as far as the chain stays there.

@@ -1,0 +1,51 @@
+//! [`Collect`] for collections whose buffer lies in the heap.
+//!
+//! A buffer is an object of its own. Its elements wait in the grey list and not on the stack, so vectors of vectors may be nested as deep as
+//! one likes.
+
+use super::collect::Collect;
+use super::marker::Marker;
+use crate::heap::HeapArena;
+use allocator_api2::boxed::Box;
+use allocator_api2::vec::Vec;
+use core::ptr::NonNull;
+
+// SAFETY: a vector is its buffer and the elements in it; a buffer without elements is one as well, if it has room.
+unsafe impl<T: Collect> Collect for Vec<T, &HeapArena> {
+    #[inline]
+    fn trace(&self, marker: &mut Marker<'_>) {
+        if marker.heap().contains(self.as_ptr()) {
+            // SAFETY: a live vector's, and no `trace` changes it, by the promise of `Collect`.
+            unsafe { marker.visit_buffer(NonNull::from(&**self).cast::<T>(), self.len()) };
+        } else {
+            // Without a buffer, or on another heap, whence its elements may still lead here.
+            self[..].trace(marker);
+        }
+    }
+}
+
+// SAFETY: a box is its value, which is an object.
+unsafe impl<T: Collect> Collect for Box<T, &HeapArena> {
+    #[inline]
+    fn trace(&self, marker: &mut Marker<'_>) {
+        if marker.heap().contains(&raw const **self) {
+            // SAFETY: a live box's, and no `trace` changes it, by the promise of `Collect`.
+            unsafe { marker.visit(NonNull::from(&**self)) };
+        } else {
+            (**self).trace(marker);
+        }
+    }
+}
+
+// SAFETY: a box is its elements, which lie in one object.
+unsafe impl<T: Collect> Collect for Box<[T], &HeapArena> {
+    #[inline]
+    fn trace(&self, marker: &mut Marker<'_>) {
+        if marker.heap().contains(self.as_ptr()) {
+            // SAFETY: a live box's, and no `trace` changes it, by the promise of `Collect`.
+            unsafe { marker.visit_buffer(NonNull::from(&**self).cast::<T>(), self.len()) };
+        } else {
+            self[..].trace(marker);
+        }
+    }
+}
