@@ -92,7 +92,7 @@ impl CodeArena {
     ///
     /// # Cost
     ///
-    /// A search by name, and the [fingerprint](Fingerprint) of the type.
+    /// A search by name. For the first root of a type also the [fingerprint](Fingerprint) of the type.
     ///
     /// ```
     /// use permacode::{CodeArena, image::{Image, ImageError, ImageWriter}};
@@ -216,13 +216,16 @@ impl<T: Mappable> Owned<T> {
 
 /// Says whether a root of an image may be read as what a description says.
 fn read(layer: &Layer, root: &Root, shape: &'static Shape) -> Result<(), ImageError> {
-    let fingerprint = Fingerprint::of_shape(shape);
-    let found = &layer.source.index.types[root.of as usize];
-    if found.fingerprint != fingerprint {
-        let expected = (shape.name(), fingerprint);
-        let found = (found.name.clone(), found.fingerprint);
-        let differs = first_difference(shape, &layer.source.index);
-        return Err(ImageError::Type(Box::new(TypeMismatch { expected, found, differs })));
+    if !layer.source.alike.knows(root.of, shape) {
+        let fingerprint = Fingerprint::of_shape(shape);
+        let found = &layer.source.index.types[root.of as usize];
+        if found.fingerprint != fingerprint {
+            let expected = (shape.name(), fingerprint);
+            let found = (found.name.clone(), found.fingerprint);
+            let differs = first_difference(shape, &layer.source.index);
+            return Err(ImageError::Type(Box::new(TypeMismatch { expected, found, differs })));
+        }
+        layer.source.alike.learn(root.of, shape);
     }
     if layer.values.cover(shape) { Ok(()) } else { Err(ImageError::NotChecked { of: shape.name() }) }
 }

@@ -1,5 +1,6 @@
 //! [`Image`]: a file, and who has said what of it.
 
+use super::alike::Alike;
 use super::backing::Backing;
 use super::bytes::FileBytes;
 use super::values::Values;
@@ -80,6 +81,8 @@ pub(super) struct Source {
     /// The places of the rest of it.
     pub(super) places: TablePlaces,
     pub(super) bytes: FileBytes,
+    /// Which descriptions of this program were found to be those of its types.
+    pub(super) alike: Alike,
 }
 
 impl Source {

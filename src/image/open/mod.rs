@@ -19,6 +19,7 @@
 //! 2. A root is given out only if its type's fingerprint is that of the file, and by one of the second row.
 //! 3. A fixed mapping replaces nothing but a reservation of its own.
 
+mod alike;
 mod arena;
 mod ascii;
 mod backing;

@@ -1,5 +1,6 @@
 //! The ways to an [`Image`]: a copy in sealed memory, sealed memory itself, and a file as it is.
 
+use super::alike::Alike;
 use super::backing::Backing;
 use super::bytes::FileBytes;
 use super::image::{Image, Source};
@@ -139,7 +140,8 @@ impl Image {
         let front = bytes.first_chunk().ok_or(ImageError::NoImage)?;
         let header = Header::read(front, len)?;
         let (index, places) = Index::read_front(bytes.part(header.index_range()), &header)?;
-        let source = Source { backing, offset, header, index, places, bytes };
+        let alike = Alike::new(index.types.len())?;
+        let source = Source { backing, offset, header, index, places, bytes, alike };
         Ok(Self { source: Arc::new(source), values: Values::Checked(None), parent: None })
     }
 }
