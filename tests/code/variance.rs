@@ -7,9 +7,10 @@
 use permacode::code::{Location, Modules, shorten};
 use permacode::handles::{CodeProxy, CodeRc};
 use permacode::heap::Registration;
+use permacode::kit::Marker;
 use permacode::owned::OwnedSideTable;
 use permacode::side::SideTableBuilder;
-use permacode::{CodeRef, HeapRc, Link, Module, Name, Owned, Permanent, Plain, SideTable, Transients};
+use permacode::{CodeRef, Gc, HeapRc, Link, Module, Name, Owned, Permanent, Plain, SideTable, Transients};
 use std::path::Path;
 
 type Long<'l> = &'l &'l str;
@@ -35,6 +36,8 @@ covariant! {
     transients: &'s Transients<'l> => &'s Transients<'s>;
     heap_rc: HeapRc<'l, &'l u8> => HeapRc<'s, &'s u8>;
     registration: Registration<'l> => Registration<'s>;
+    gc: Gc<'l, &'l u8> => Gc<'s, &'s u8>;
+    marker: &'s Marker<'l> => &'s Marker<'s>;
     side_table: SideTable<'l, *const Long<'l>> => SideTable<'s, *const Long<'s>>;
     owned: Owned<Long<'l>> => Owned<Long<'s>>;
     owned_side_table: OwnedSideTable<*const Long<'l>> => OwnedSideTable<*const Long<'s>>;
@@ -42,8 +45,16 @@ covariant! {
 }
 
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+use permacode::image::inspect;
+
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 covariant! {
     image_writer: permacode::image::ImageWriter<'l> => permacode::image::ImageWriter<'s>;
+    field_info: inspect::FieldInfo<'l> => inspect::FieldInfo<'s>;
+    module_info: inspect::ModuleInfo<'l> => inspect::ModuleInfo<'s>;
+    root_info: inspect::RootInfo<'l> => inspect::RootInfo<'s>;
+    type_info: inspect::TypeInfo<'l> => inspect::TypeInfo<'s>;
+    variant_info: inspect::VariantInfo<'l> => inspect::VariantInfo<'s>;
 }
 
 #[derive(Permanent)]

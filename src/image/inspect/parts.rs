@@ -60,6 +60,10 @@ impl fmt::Display for SectionKind {
 /// A type that an image has values of.
 ///
 /// See [`Inspection`](super::Inspection) for an example.
+///
+/// # Variance
+///
+/// Covariant in `'i`.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct TypeInfo<'i> {
@@ -164,6 +168,10 @@ impl<'i> TypeInfo<'i> {
 /// A field of a struct, a tuple or a variant.
 ///
 /// See [`TypeInfo::fields`] for an example.
+///
+/// # Variance
+///
+/// Covariant in `'i`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FieldInfo<'i> {
@@ -178,6 +186,10 @@ pub struct FieldInfo<'i> {
 /// A variant of an enum.
 ///
 /// See [`TypeInfo::variants`] for an example.
+///
+/// # Variance
+///
+/// Covariant in `'i`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VariantInfo<'i> {
@@ -192,6 +204,10 @@ pub struct VariantInfo<'i> {
 /// A module that values of an image were loaded with.
 ///
 /// See [`Inspection`](super::Inspection) for an example.
+///
+/// # Variance
+///
+/// Covariant in `'i`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ModuleInfo<'i> {
@@ -204,6 +220,10 @@ pub struct ModuleInfo<'i> {
 /// A value that is found by its name.
 ///
 /// See [`Inspection`](super::Inspection) for an example.
+///
+/// # Variance
+///
+/// Covariant in `'i`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RootInfo<'i> {

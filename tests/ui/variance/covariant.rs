@@ -4,9 +4,11 @@ use permacode::code::{Location, Modules};
 use permacode::handles::{CodeProxy, CodeRc};
 use permacode::heap::Registration;
 use permacode::image::ImageWriter;
+use permacode::image::inspect::{FieldInfo, ModuleInfo, RootInfo, TypeInfo, VariantInfo};
+use permacode::kit::Marker;
 use permacode::owned::OwnedSideTable;
 use permacode::side::SideTableBuilder;
-use permacode::{CodeRef, HeapRc, Module, Name, Owned, Plain, SideTable, Transients};
+use permacode::{CodeRef, Gc, HeapRc, Module, Name, Owned, Plain, SideTable, Transients};
 
 fn module<'s, 'l: 's>(given: Module<'s>) -> Module<'l> {
     given
@@ -81,6 +83,38 @@ fn owned_side_table<'s, 'l: 's>(given: OwnedSideTable<*const &'s u8>) -> OwnedSi
 }
 
 fn side_table_builder<'s, 'l: 's>(given: SideTableBuilder<'s, u8>) -> SideTableBuilder<'l, u8> {
+    given
+}
+
+fn gc<'s, 'l: 's>(given: Gc<'s, u8>) -> Gc<'l, u8> {
+    given
+}
+
+fn gc_type<'s, 'l: 's>(given: Gc<'s, &'s u8>) -> Gc<'s, &'l u8> {
+    given
+}
+
+fn marker<'s, 'l: 's>(given: &'s Marker<'s>) -> &'s Marker<'l> {
+    given
+}
+
+fn field_info<'s, 'l: 's>(given: FieldInfo<'s>) -> FieldInfo<'l> {
+    given
+}
+
+fn module_info<'s, 'l: 's>(given: ModuleInfo<'s>) -> ModuleInfo<'l> {
+    given
+}
+
+fn root_info<'s, 'l: 's>(given: RootInfo<'s>) -> RootInfo<'l> {
+    given
+}
+
+fn type_info<'s, 'l: 's>(given: TypeInfo<'s>) -> TypeInfo<'l> {
+    given
+}
+
+fn variant_info<'s, 'l: 's>(given: VariantInfo<'s>) -> VariantInfo<'l> {
     given
 }
 
