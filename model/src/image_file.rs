@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   header (4096)                                             index                         code, marks
-//!   magic · endianness · format · word · page · sizes …       version · types · roots ·     linked │ leaf │ marks
-//!   … window · sites · digest ………………………………… check              modules · runs · the rest
+//!   magic · endianness · format · word · page · sizes …       version · types · counts ·    linked │ leaf │ marks
+//!   … window · sites · digest ………………………………… check              roots · text · the rest
 //! ```
 //!
 //! Whatever is put into the parts, the header's check and the length of the file are right. So what a change meets is the code behind these.
@@ -149,9 +149,14 @@ impl ImageFile {
                 TypeRow { fingerprint, size, align, name: index.text(), layout: index.text() }
             })
         });
-        let roots = index.table(|index| RootRow { of: index.number(), at: index.number(), name: index.text() });
         let (key, _) = (index.bytes(16).try_into().unwrap(), index.number());
-        let [modules, runs, buckets, names, text] = [(); 5].map(|()| index.number() as usize);
+        let [roots, text, modules, runs, buckets, names] = [(); 6].map(|()| index.number() as usize);
+        let roots: Vec<[u64; 4]> = (0..roots).map(|_| [(); 4].map(|()| index.number())).collect();
+        let text = index.bytes(text);
+        let name = |start: usize, len: usize| text[start..start + len].to_vec();
+        let roots =
+            roots.into_iter().map(|[start, len, of, at]| RootRow { of, at, name: name(start as usize, len as usize) });
+        let roots = roots.collect();
         let places: Vec<_> =
             (0..modules).map(|_| (index.number() as usize, index.number() as usize, index.number())).collect();
         let runs = (0..runs).map(|_| {
@@ -162,8 +167,7 @@ impl ImageFile {
         let runs = runs.collect();
         let buckets = (0..buckets).map(|_| index.half()).collect();
         let names = (0..names).map(|_| NameRow { at: index.number(), len: index.half(), hash: index.half() }).collect();
-        let text = index.bytes(text);
-        let modules = places.into_iter().map(|(start, len, _)| text[start..start + len].to_vec()).collect();
+        let modules = places.into_iter().map(|(start, len, _)| name(start, len)).collect();
         rest.bytes((HEADER + number(INDEX)).next_multiple_of(number(PAGE)) - HEADER - number(INDEX));
         let (linked, leaf) = (rest.bytes(number(LINKED)).to_vec(), rest.bytes(number(LEAF)).to_vec());
         let (rest, marks) = (index.0.to_vec(), rest.0.to_vec());
@@ -210,12 +214,6 @@ impl ImageFile {
             text(&mut index, &row.name);
             text(&mut index, &row.layout);
         }
-        number(&mut index, self.roots.len() as u64);
-        for row in &self.roots {
-            number(&mut index, row.of);
-            number(&mut index, row.at);
-            text(&mut index, &row.name);
-        }
         // Sizes add up, whatever the runs are.
         let mut sizes = vec![0u64; self.modules.len()];
         let before: Vec<u64> = self
@@ -231,11 +229,19 @@ impl ImageFile {
             .collect();
         index.extend(self.key);
         number(&mut index, sizes.iter().fold(0, |sum: u64, &size| sum.saturating_add(size)));
-        let text: usize = self.modules.iter().map(Vec::len).sum();
-        for count in [self.modules.len(), self.runs.len(), self.buckets.len(), self.names.len(), text] {
+        let text = || self.roots.iter().map(|row| &row.name).chain(&self.modules);
+        let counts = [self.roots.len(), text().map(Vec::len).sum(), self.modules.len(), self.runs.len()];
+        for count in counts.into_iter().chain([self.buckets.len(), self.names.len()]) {
             number(&mut index, count as u64);
         }
         let mut start = 0;
+        for row in &self.roots {
+            for field in [start, row.name.len() as u64, row.of, row.at] {
+                number(&mut index, field);
+            }
+            start += row.name.len() as u64;
+        }
+        text().for_each(|name| index.extend(name));
         for (name, bytes) in self.modules.iter().zip(sizes) {
             for field in [start, name.len() as u64, bytes] {
                 number(&mut index, field);
@@ -253,7 +259,6 @@ impl ImageFile {
             number(&mut index, row.at);
             index.extend([row.len, row.hash].map(u32::to_ne_bytes).concat());
         }
-        self.modules.iter().for_each(|name| index.extend(name));
         index.extend(&self.rest);
         index
     }

@@ -100,9 +100,9 @@ fn with_number(at: usize, number: u64) -> &'static str {
 /// Where the numbers of rows stand in the index, and where its modules begin.
 fn counts(file: &ImageFile) -> (usize, usize) {
     let types: usize = file.types.iter().map(|row| 64 + row.name.len() + row.layout.len()).sum();
-    let roots: usize = file.roots.iter().map(|row| 24 + row.name.len()).sum();
-    let counts = 4096 + 8 + file.version.len() + 8 + types + 8 + roots + 16 + 8;
-    (counts, counts + 5 * 8)
+    let counts = 4096 + 8 + file.version.len() + 8 + types + 16 + 8;
+    let text: usize = file.roots.iter().map(|row| &row.name).chain(&file.modules).map(Vec::len).sum();
+    (counts, counts + 6 * 8 + 32 * file.roots.len() + text)
 }
 
 /// Adds a run of one value of a type, among the zeros at the end of the linked half.
@@ -146,6 +146,7 @@ fn reached() -> Vec<&'static str> {
         with_number(4096 + 8 + file.version.len(), u64::MAX),
         with(|file| file.version = b"\xff".to_vec()),
         with(|file| file.types[0].align = 3),
+        with(|file| file.roots[0].name = b"\xff".to_vec()),
         with(|file| file.roots[0].of = 1000),
         with(|file| file.roots[0].at = u64::MAX),
         with(|file| file.roots.swap(0, 1)),
@@ -220,6 +221,7 @@ fn sentences() -> BTreeSet<&'static str> {
         include_str!("../../src/image/open/check.rs"),
         include_str!("../../src/image/open/check_names.rs"),
         include_str!("../../src/image/open/known.rs"),
+        include_str!("../../src/image/open/proof.rs"),
         include_str!("../../src/image/open/source.rs"),
     ];
     let mut found = BTreeSet::new();

@@ -1,14 +1,14 @@
 //! The tables of an image: types, runs, modules, roots, and the text of its author.
 //!
-//! What opening needs stands in front. Modules, runs and names stand behind it, in tables that are read where they lie (`tables.rs`). An image of
-//! a thousand modules is opened without a look at them.
+//! What opening needs stands in front. Roots, modules, runs and names stand behind it, in tables that are read where they lie (`tables.rs`). An image
+//! of a thousand modules and roots is opened without a look at them.
 
 use super::error::ImageError;
 use super::header::{HEADER, Header};
 use super::names::NameTable;
 use super::room::{filled, reserved};
 use super::scroll::{Reader, Writer};
-use super::tables::{self, TablePlaces};
+use super::tables::{self, TablePlaces, Tables};
 use crate::image::shape::Fingerprint;
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -88,17 +88,11 @@ impl Index {
             writer.text(&entry.name);
             writer.text(&entry.layout);
         }
-        writer.number(self.roots.len() as u64);
-        for root in &self.roots {
-            writer.number(root.of.into());
-            writer.number(root.at as u64);
-            writer.text(&root.name);
-        }
         tables::write(&mut writer, self);
         writer.finish()
     }
 
-    /// Reads what stands in front: the version, the types and the roots. Of the rest it finds where it stands.
+    /// Reads what stands in front: the version and the types. Of the rest it finds where it stands.
     pub(in crate::image) fn read_front(bytes: &[u8], header: &Header) -> Result<(Self, TablePlaces), ImageError> {
         let mut reader = Reader(bytes);
         let front = Self::front(&mut reader, header)?;
@@ -114,15 +108,7 @@ impl Index {
             let align = align.ok_or(ImageError::Index("the alignment of a type is none"))?;
             Ok(TypeEntry { fingerprint, size, align, name: reader.text()?, layout: reader.text()? })
         })?;
-        let roots = reader.table(24, |reader| {
-            let of = u32::try_from(reader.number()?).ok().filter(|&of| (of as usize) < types.len());
-            let of = of.ok_or(ImageError::Index("a root is of no type"))?;
-            Ok(Root { of, at: root_place(reader.number()?, header)?, name: reader.text()? })
-        })?;
-        if roots.windows(2).any(|pair| pair[0].name >= pair[1].name) {
-            return Err(ImageError::Index("its roots are not sorted by name"));
-        }
-        Ok(Self { version, types, roots, ..Self::default() })
+        Ok(Self { version, types, ..Self::default() })
     }
 
     /// Reads the index of a file with this header. What it returns keeps the promises of the types in this file.
@@ -162,19 +148,28 @@ impl Index {
                 return wrong("a run lies in both halves");
             }
         }
-        Ok(Self { runs, modules, ..front })
-    }
-
-    pub(in crate::image) fn root(&self, name: &str) -> Option<&Root> {
-        let at = self.roots.binary_search_by(|root| root.name.as_str().cmp(name)).ok()?;
-        self.roots.get(at)
+        let roots = roots(tables, types, header)?;
+        Ok(Self { runs, modules, roots, ..front })
     }
 }
 
-/// Reads a place in the code of an image or of those below it.
-fn root_place(number: u64, header: &Header) -> Result<usize, ImageError> {
-    let number = usize::try_from(number).ok().filter(|&number| number <= header.end());
-    number.ok_or(ImageError::Index("a root lies outside of the code"))
+fn roots(tables: Tables<'_>, types: &[TypeEntry], header: &Header) -> Result<Vec<Root>, ImageError> {
+    let wrong = |what| Err(ImageError::Index(what));
+    let mut roots: Vec<Root> = reserved(tables.roots())?;
+    for number in 0..tables.roots() {
+        let root = tables.root(number).and_then(|(name, place)| Some((core::str::from_utf8(name).ok()?, place)));
+        match root {
+            None => return wrong("the name of a root is none"),
+            Some((name, _)) if roots.last().is_some_and(|last| last.name.as_str() >= name) => {
+                return wrong("its roots are not sorted by name");
+            }
+            Some((name, place)) => {
+                place.check(types, header)?;
+                roots.push(Root { name: name.to_owned(), of: place.of, at: place.at });
+            }
+        }
+    }
+    Ok(roots)
 }
 
 /// Returns `true` for an alignment that runs may have wherever an image lies.
@@ -230,10 +225,29 @@ mod tests {
 
     #[test]
     fn an_index_is_read_as_it_was_written_and_finds_roots() {
-        let read = Index::read(&index().write(), &header()).unwrap();
-        assert_eq!(read, index());
-        assert_eq!(read.root("main"), Some(&read.roots[0]));
-        assert_eq!(read.root("mai"), None);
+        let bytes = index().write();
+        assert_eq!(Index::read(&bytes, &header()).unwrap(), index());
+        let (front, places) = Index::read_front(&bytes, &header()).unwrap();
+        assert_eq!((front.types, front.roots), (index().types, vec![]));
+        let tables = places.of(&bytes);
+        assert_eq!(tables.find_root("main").map(|place| (place.of, place.at)), Some((0, 64)));
+        for absent in ["", "mai", "maim", "maio", "main\0", "z"] {
+            assert_eq!(tables.find_root(absent), None, "{absent}");
+        }
+    }
+
+    #[test]
+    fn each_of_many_roots_is_found_and_nothing_between_them() {
+        for count in 0..40 {
+            let name = |number: usize| alloc::format!("{number:03}");
+            let roots = (0..count).map(|number| Root { name: name(number * 2 + 1), of: 1, at: number });
+            let bytes = Index { roots: roots.collect(), ..index() }.write();
+            let (_, places) = Index::read_front(&bytes, &header()).unwrap();
+            for number in 0..count * 2 + 1 {
+                let found = places.of(&bytes).find_root(&name(number)).map(|place| place.at);
+                assert_eq!(found, (number % 2 == 1).then_some(number / 2), "{number} of {count}");
+            }
+        }
     }
 
     // soundness S14: nothing of an index is believed.

@@ -13,7 +13,7 @@
 //!
 //! ```text
 //!   header   what begins, where it ends, the window, the digest, a check of its own
-//!   index    what opening needs: types, roots (names · tables: what is read where it lies)
+//!   index    what opening needs: types (names · tables: what is read where it lies, roots too)
 //!   scroll   numbers and text, one behind the other, in bytes
 //!   room     vectors that are refused when there is no memory for them
 //!   marks    which words are addresses, and how those move
@@ -44,7 +44,7 @@ pub(in crate::image) use marks::{copy_moved, each_marked, is_marked, move_marked
 pub use mismatch::TypeMismatch;
 pub(in crate::image) use names::{MOST_OF_BUCKET, NameTable};
 pub(in crate::image) use room::{copied, filled, push, reserve, reserved};
-pub(in crate::image) use tables::{TablePlaces, Tables};
+pub(in crate::image) use tables::{RootPlace, TablePlaces, Tables};
 pub(in crate::image) use window::{chosen, may_lie, slot};
 
 /// Bytes of an address.

@@ -1,23 +1,27 @@
-//! The tables that are read where they lie, without a copy: modules, runs, names.
+//! The tables that are read where they lie, without a copy: roots, modules, runs, names.
 //!
 //! ```text
-//!   front │ counts │ modules ×24 │ runs ×32 │ buckets ×4 │ names ×16 │ text │
-//!                    name, bytes   type,      of names     place,      of the modules' names
-//!                                  module,    (names.rs)   length,
-//!                                  place,                  hash
-//!                                  length, before
+//!   front │ counts │ roots ×32 │ text         │ modules ×24 │ runs ×32 │ buckets ×4 │ names ×16 │
+//!                    name,       of the names   name, bytes   type,      of names     place,
+//!                    type,       of roots and                 module,    (names.rs)   length,
+//!                    place       modules                      place,                  hash
+//!                                                             length, before
 //! ```
 //!
-//! An arena that begins with an image asks them for the module of an address, the name of a module, the copy of a name. Their sizes were compared
-//! with those of the index when it was opened. Nothing else of them is believed: an entry that leads out of the tables is answered by nothing.
+//! An arena that begins with an image asks them for a root, the module of an address, the name of a module, the copy of a name. Their sizes were
+//! compared with those of the index when it was opened. Nothing else of them is believed: an entry that leads out of the tables is answered by
+//! nothing. Roots and their names come first, since a program that starts asks for them: they are often in the pages that opening has read.
 
 use super::error::ImageError;
+use super::header::Header;
 use super::index::{Index, Run, TypeEntry};
 use super::names::{self, NameTable};
 use super::scroll::{Reader, Writer};
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 use core::ops::Range;
 
+const ROOT: usize = 32;
 const MODULE: usize = 24;
 const RUN: usize = 32;
 const BUCKET: usize = 4;
@@ -26,11 +30,12 @@ const NAME: usize = 16;
 /// The places of the tables in the index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::image) struct TablePlaces {
+    roots: Range<usize>,
+    text: Range<usize>,
     modules: Range<usize>,
     runs: Range<usize>,
     buckets: Range<usize>,
     names: Range<usize>,
-    text: Range<usize>,
     key: [u8; 16],
     /// Bytes of all values.
     pub(in crate::image) used: usize,
@@ -43,7 +48,7 @@ impl TablePlaces {
         let mut reader = Reader(index.get(front..).unwrap_or_default());
         let key = reader.array()?;
         let used = usize::try_from(reader.number()?).map_err(|_| ImageError::TooLarge)?;
-        let mut counts = [0; 5];
+        let mut counts = [0; 6];
         for count in &mut counts {
             *count = usize::try_from(reader.number()?).map_err(|_| wrong("a table is longer than the index"))?;
         }
@@ -55,13 +60,14 @@ impl TablePlaces {
             at = end;
             Ok::<_, ImageError>(range)
         };
-        let [modules, runs, buckets, names, text] = counts;
+        let [roots, text, modules, runs, buckets, names] = counts;
         let this = Self {
+            roots: next(roots, ROOT)?,
+            text: next(text, 1)?,
             modules: next(modules, MODULE)?,
             runs: next(runs, RUN)?,
             buckets: next(buckets, BUCKET)?,
             names: next(names, NAME)?,
-            text: next(text, 1)?,
             key,
             used,
         };
@@ -89,6 +95,25 @@ pub(in crate::image) struct Tables<'b> {
     index: &'b [u8],
 }
 
+/// What the table of roots says of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::image) struct RootPlace {
+    pub(in crate::image) of: u32,
+    /// Bytes from the beginning of the code, that of the images below too.
+    pub(in crate::image) at: usize,
+}
+
+impl RootPlace {
+    /// Refuses what is of no type, or lies outside of the code.
+    pub(in crate::image) fn check(self, types: &[TypeEntry], header: &Header) -> Result<(), ImageError> {
+        match () {
+            () if self.of as usize >= types.len() => Err(ImageError::Index("a root is of no type")),
+            () if self.at > header.end() => Err(ImageError::Index("a root lies outside of the code")),
+            () => Ok(()),
+        }
+    }
+}
+
 /// A name in the table of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::image) struct NamePlace {
@@ -104,6 +129,37 @@ impl<'b> Tables<'b> {
         table.get(number.checked_mul(N)?..)?.first_chunk()
     }
 
+    pub(in crate::image) fn roots(&self) -> usize {
+        self.places.roots.len() / ROOT
+    }
+
+    /// The name of a root, and what is said of it.
+    pub(in crate::image) fn root(&self, number: usize) -> Option<(&'b [u8], RootPlace)> {
+        let entry = self.entry::<ROOT>(&self.places.roots, number)?;
+        let of = u32::try_from(word(entry, 16)?).ok()?;
+        Some((self.text(word(entry, 0)?, word(entry, 8)?)?, RootPlace { of, at: word(entry, 24)? }))
+    }
+
+    /// The root of this name. Roots are sorted by name.
+    pub(in crate::image) fn find_root(&self, name: &str) -> Option<RootPlace> {
+        let (mut low, mut high) = (0, self.roots());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let (found, place) = self.root(middle)?;
+            match found.cmp(name.as_bytes()) {
+                Ordering::Equal => return Some(place),
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+            }
+        }
+        None
+    }
+
+    fn text(&self, start: usize, len: usize) -> Option<&'b [u8]> {
+        let text: &'b [u8] = self.index.get(self.places.text.clone())?;
+        text.get(start..start.checked_add(len)?)
+    }
+
     pub(in crate::image) fn modules(&self) -> u32 {
         (self.places.modules.len() / MODULE) as u32 // checked by `new`
     }
@@ -111,10 +167,8 @@ impl<'b> Tables<'b> {
     /// The name and the bytes of a module.
     pub(in crate::image) fn module(&self, number: u32) -> Option<(&'b str, usize)> {
         let entry = self.entry::<MODULE>(&self.places.modules, number as usize)?;
-        let [start, len, bytes] = [word(entry, 0)?, word(entry, 8)?, word(entry, 16)?];
-        let text: &'b [u8] = self.index.get(self.places.text.clone())?;
-        let name = text.get(start..start.checked_add(len)?)?;
-        Some((core::str::from_utf8(name).ok()?, bytes))
+        let name = self.text(word(entry, 0)?, word(entry, 8)?)?;
+        Some((core::str::from_utf8(name).ok()?, word(entry, 16)?))
     }
 
     pub(in crate::image) fn runs(&self) -> usize {
@@ -189,7 +243,7 @@ fn half(entry: &[u8], at: usize) -> Option<u32> {
 
 /// Writes the tables of an index.
 pub(super) fn write(writer: &mut Writer, index: &Index) {
-    let Index { runs, modules, names, types, .. } = index;
+    let Index { roots, runs, modules, names, types, .. } = index;
     let NameTable { key, buckets, entries } = names;
     let mut bytes = alloc::vec![0usize; modules.len()];
     let before: Vec<usize> = runs
@@ -201,13 +255,21 @@ pub(super) fn write(writer: &mut Writer, index: &Index) {
             before
         })
         .collect();
-    let text: usize = modules.iter().map(|module| module.name.len()).sum();
+    let text = || roots.iter().map(|root| &root.name).chain(modules.iter().map(|module| &module.name));
+    let text_len: usize = text().map(|name| name.len()).sum();
     writer.bytes(key);
     writer.number(bytes.iter().sum::<usize>() as u64);
-    for count in [modules.len(), runs.len(), buckets.len(), entries.len(), text] {
+    for count in [roots.len(), text_len, modules.len(), runs.len(), buckets.len(), entries.len()] {
         writer.number(count as u64);
     }
     let mut start = 0;
+    for root in roots {
+        for number in [start, root.name.len(), root.of as usize, root.at] {
+            writer.number(number as u64);
+        }
+        start += root.name.len();
+    }
+    text().for_each(|name| writer.bytes(name.as_bytes()));
     for (module, bytes) in modules.iter().zip(bytes) {
         for number in [start, module.name.len(), bytes] {
             writer.number(number as u64);
@@ -227,5 +289,4 @@ pub(super) fn write(writer: &mut Writer, index: &Index) {
         writer.bytes(&(name.len as u32).to_ne_bytes());
         writer.bytes(&name.hash.to_ne_bytes());
     }
-    modules.iter().for_each(|module| writer.bytes(module.name.as_bytes()));
 }

@@ -7,7 +7,7 @@ use super::prefix::{Foreword, Front};
 use crate::code::value::Permanent;
 use crate::code::{CodeArena, CodeArenaBuilder, Share};
 use crate::handles::owned::Owned;
-use crate::image::format::{Header, ImageError, Root, TypeMismatch};
+use crate::image::format::{Header, ImageError, RootPlace, TypeMismatch};
 use crate::image::shape::{Fingerprint, Mappable, Shape};
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
@@ -122,8 +122,9 @@ impl CodeArena {
     /// The root of this name, if it is of this type and may be read. What has no bytes dangles, aligned.
     fn place_of_root<T: Mappable>(&self, name: &str) -> Result<NonNull<T>, ImageError> {
         let find = |front: &'_ Front| {
-            let found = front.layers.iter().rev().find_map(|layer| Some((layer, layer.source.index.root(name)?)));
-            found.map(|(layer, root)| read(layer, root, T::SHAPE).map(|()| front.place(root.at)))
+            let mut layers = front.layers.iter().rev();
+            let (layer, root) = layers.find_map(|layer| Some((layer, layer.source.tables().find_root(name)?)))?;
+            Some(read(layer, root, T::SHAPE).map(|()| front.place(root.at)))
         };
         let at = self.front().and_then(find).ok_or_else(|| ImageError::NoRoot(name.to_owned()))??;
         Ok(if size_of::<T>() == 0 { NonNull::dangling() } else { at.cast() })
@@ -215,7 +216,8 @@ impl<T: Mappable> Owned<T> {
 }
 
 /// Says whether a root of an image may be read as what a description says.
-fn read(layer: &Layer, root: &Root, shape: &'static Shape) -> Result<(), ImageError> {
+fn read(layer: &Layer, root: RootPlace, shape: &'static Shape) -> Result<(), ImageError> {
+    root.check(&layer.source.index.types, &layer.source.header)?;
     if !layer.source.alike.knows(root.of, shape) {
         let fingerprint = Fingerprint::of_shape(shape);
         let found = &layer.source.index.types[root.of as usize];

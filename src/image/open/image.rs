@@ -235,7 +235,8 @@ impl Image {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn roots(&self) -> impl Iterator<Item = &str> {
-        self.source.index.roots.iter().map(|root| root.name.as_str())
+        let tables = self.source.tables();
+        (0..tables.roots()).filter_map(move |number| core::str::from_utf8(tables.root(number)?.0).ok())
     }
 
     /// Returns the file, to give its descriptor to another process.

@@ -16,11 +16,13 @@ impl Image {
     /// Refuses an image that has a root which no check for `T` has covered.
     pub(in crate::image) fn has_roots_of<T: Mappable>(&self) -> Result<(), ImageError> {
         let Values::Checked(types) = &self.values else { return Ok(()) };
-        let index = &self.source.index;
+        let (index, tables) = (&self.source.index, self.source.tables());
         let is_covered = |of: u32| types.as_ref().is_some_and(|types| types.of(of).is_some());
-        match index.roots.iter().find(|root| !is_covered(root.of)) {
+        let mut roots = (0..tables.roots()).filter_map(|number| tables.root(number)).map(|(_, root)| root);
+        match roots.find(|root| !is_covered(root.of)) {
             None => Ok(()),
             Some(root) => {
+                root.check(&index.types, &self.source.header)?;
                 let found = &index.types[root.of as usize];
                 let expected = (T::SHAPE.name(), Fingerprint::of::<T>());
                 let found = (found.name.clone(), found.fingerprint);

@@ -27,8 +27,8 @@ fn each_command_refuses_each_bad_file_with_what_why_and_what_to_do() {
     };
     let endianness: Vec<u8> = good[8..16].iter().rev().copied().collect();
     let cases: &[(&str, Vec<u8>, &[&str])] = &[
-        ("empty", vec![], &["this is not an image: name a file that `ImageWriter` wrote"]),
-        ("text", b"#!/bin/sh\n".repeat(1000), &["this is not an image: name a file that `ImageWriter` wrote"]),
+        ("empty", vec![], &["there is no image in this file: name one that `ImageWriter` wrote"]),
+        ("text", b"#!/bin/sh\n".repeat(1000), &["there is no image in this file: name one that `ImageWriter` wrote"]),
         ("begun", good[..1000].to_vec(), &["damaged", "1000 bytes, expected 4096", "Copy it again"]),
         ("cut", good[..good.len() - 1].to_vec(), &["damaged", "expected", "Copy it again"]),
         ("longer", [&good[..], b"x"].concat(), &["damaged", "expected", "Copy it again"]),

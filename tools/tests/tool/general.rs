@@ -127,7 +127,7 @@ fn failures_are_told_to_programs_too() {
     folder.write("text", b"text");
     let json = folder.json(&["inspect", "text"], 1);
     assert_eq!(json["code"], 1);
-    assert!(json["error"].as_str().unwrap().contains("text: this is not an image"));
+    assert!(json["error"].as_str().unwrap().contains("text: there is no image in this file"));
 }
 
 #[test]
