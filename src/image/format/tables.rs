@@ -8,7 +8,7 @@
 //!                                                             length, before
 //! ```
 //!
-//! An arena that begins with an image asks them for a root, the module of an address, the name of a module, the copy of a name. Their sizes were
+//! An arena that begins with an image asks them for a root, for the module of an address, and for a name. Their sizes were
 //! compared with those of the index when it was opened. Nothing else of them is believed: an entry that leads out of the tables is answered by
 //! nothing. Roots and their names come first, since a program that starts asks for them: they are often in the pages that opening has read.
 
@@ -95,7 +95,7 @@ pub(in crate::image) struct Tables<'b> {
     index: &'b [u8],
 }
 
-/// What the table of roots says of one.
+/// An entry of the table of roots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::image) struct RootPlace {
     pub(in crate::image) of: u32,
