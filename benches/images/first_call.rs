@@ -1,6 +1,6 @@
 //! A small program that opens an image and calls what is in it: what it costs where nothing else is in a program.
 //!
-//! `first_call PATH`, and `cargo bench -p permacode-image-bench` runs it.
+//! `first_call PATH`, or `first_call PATH bare` for the kernel's part alone. `cargo bench -p permacode-image-bench` runs it.
 
 #[path = "../harness"]
 mod harness {
@@ -8,6 +8,7 @@ mod harness {
     pub(crate) use clock::Clock;
 }
 
+mod bare;
 mod fresh;
 mod program;
 
@@ -17,6 +18,9 @@ use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args_os().nth(1).ok_or("say which image: first_call PATH")?;
+    if std::env::args().nth(2).is_some_and(|word| word == "bare") {
+        return fresh::measure(|| bare::open(path.as_ref()), |&sum| Ok(sum));
+    }
     // SAFETY: the file of the bench that runs this, as the writer wrote it.
     let open = || unsafe { Image::map(&path).map(|image| image.trust()) }.and_then(|image| image.open());
     let first = || {

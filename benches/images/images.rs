@@ -43,9 +43,9 @@ fn least<T>(tries: usize, mut run: impl FnMut() -> T) -> f64 {
 
 /// This program, to be run for one way, or the small one.
 fn command(way: Way, folder: &Path) -> io::Result<Command> {
-    if way == Way::SmallProgram {
+    if matches!(way, Way::Bare | Way::SmallProgram) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_first_call"));
-        command.arg(folder.join("image"));
+        command.arg(folder.join("image")).args((way == Way::Bare).then_some("bare"));
         return Ok(command);
     }
     let number = Way::ALL.iter().position(|other| *other == way).unwrap_or_default().to_string();
@@ -176,7 +176,7 @@ fn measure<'a>(
     ];
     print_table("In fresh processes, that take turns", &head, &rows);
 
-    let quick = [Way::SmallProgram, Way::Image, Way::Archive];
+    let quick = [Way::Bare, Way::SmallProgram, Way::Image, Way::Archive];
     let rows = quick.map(|way| {
         let samples: Result<Vec<_>, _> = (0..5 * rounds).map(|_| in_fresh_process(way, folder)).collect();
         let mut samples: Vec<[f64; fresh::FIGURES]> = samples?;

@@ -12,6 +12,8 @@ use std::{io, ptr, slice};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
+    /// The kernel's part of opening an image, in `first_call`.
+    Bare,
     /// An image, opened by `first_call` and not by this program.
     SmallProgram,
     Image,
@@ -58,7 +60,8 @@ impl Drop for Mapping {
 }
 
 impl Way {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Bare,
         Self::SmallProgram,
         Self::Image,
         Self::CheckedImage,
@@ -72,6 +75,7 @@ impl Way {
 
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Bare => "the same calls and page faults, bare",
             Self::SmallProgram => "image, trusted, in a program of nothing else",
             Self::Image => "image, trusted",
             Self::CheckedImage => "image, checked",
@@ -92,7 +96,7 @@ impl Way {
         // SAFETY: as the writer wrote it.
         let trusted = || map().map(|image| unsafe { image.trust() });
         let opened = match self {
-            Self::SmallProgram | Self::Image => Opened::Image(trusted()?.open()?.into()),
+            Self::Bare | Self::SmallProgram | Self::Image => Opened::Image(trusted()?.open()?.into()),
             Self::CheckedImage => Opened::Image(map()?.check::<Program<'_>>()?.open()?.into()),
             Self::MovedImage => Opened::Image(CodeArena::builder().image(&trusted()?).anywhere().build()?.into()),
             Self::LoadedImage => Opened::Image(Image::load(&image)?.check::<Program<'_>>()?.open()?.into()),
