@@ -47,6 +47,11 @@ impl Header {
         HEADER..HEADER + self.index
     }
 
+    /// The index, and the zeros between it and the code.
+    pub(in crate::image) fn tables_range(&self) -> Range<usize> {
+        HEADER..self.code_range().start
+    }
+
     /// The part that is mapped at the window: linked runs, then leaf runs.
     pub(in crate::image) fn code_range(&self) -> Range<usize> {
         // Whole pages, and below the length of the file, as `read` and `plan` made sure.

@@ -111,9 +111,14 @@ impl Index {
         Ok(Self { version, types, ..Self::default() })
     }
 
-    /// Reads the index of a file with this header. What it returns keeps the promises of the types in this file.
-    pub(in crate::image) fn read(bytes: &[u8], header: &Header) -> Result<Self, ImageError> {
+    /// Reads the index of a file with this header, of the bytes from there to the code, and finds its tables. What it returns keeps the promises of the
+    /// types in this file.
+    pub(in crate::image) fn read(bytes: &[u8], header: &Header) -> Result<(Self, TablePlaces), ImageError> {
         let wrong = |what| Err(ImageError::Index(what));
+        let (bytes, behind) = bytes.split_at(bytes.len().min(header.index));
+        if behind.iter().any(|&byte| byte != 0) {
+            return wrong("something lies behind it");
+        }
         let (front, places) = Self::read_front(bytes, header)?;
         let (types, tables) = (&front.types, places.of(bytes));
         let (mut modules, mut runs) = (reserved(tables.modules() as usize)?, reserved(tables.runs())?);
@@ -149,7 +154,7 @@ impl Index {
             }
         }
         let roots = roots(tables, types, header)?;
-        Ok(Self { runs, modules, roots, ..front })
+        Ok((Self { runs, modules, roots, ..front }, places))
     }
 }
 
@@ -205,6 +210,10 @@ mod tests {
         }
     }
 
+    fn read(bytes: &[u8]) -> Result<Index, ImageError> {
+        Index::read(bytes, &Header { index: bytes.len(), ..header() }).map(|(index, _)| index)
+    }
+
     fn index() -> Index {
         let entry = |name: &str, size| TypeEntry {
             name: name.into(),
@@ -226,7 +235,7 @@ mod tests {
     #[test]
     fn an_index_is_read_as_it_was_written_and_finds_roots() {
         let bytes = index().write();
-        assert_eq!(Index::read(&bytes, &header()).unwrap(), index());
+        assert_eq!(read(&bytes).unwrap(), index());
         let (front, places) = Index::read_front(&bytes, &header()).unwrap();
         assert_eq!((front.types, front.roots), (index().types, vec![]));
         let tables = places.of(&bytes);
@@ -255,12 +264,12 @@ mod tests {
     fn each_truncation_and_each_bit_is_refused_or_keeps_the_promises() {
         let good = index().write();
         for len in 0..good.len() {
-            assert!(Index::read(&good[..len], &header()).is_err(), "{len}");
+            assert!(read(&good[..len]).is_err(), "{len}");
         }
         for bit in 0..good.len() * 8 {
             let mut bad = good.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
-            let Ok(read) = Index::read(&bad, &header()) else { continue };
+            let Ok(read) = read(&bad) else { continue };
             let bytes: Vec<_> = read.runs.iter().map(|run| run.bytes(&read.types)).collect();
             assert!(bytes.windows(2).all(|pair| pair[0].end <= pair[1].start));
             assert!(bytes.iter().all(|run| run.end <= header().code() && !run.is_empty()));
@@ -273,7 +282,7 @@ mod tests {
     fn a_table_that_is_longer_than_the_index_is_refused() {
         let mut bad = index().write();
         bad[8 + 3..8 + 3 + 8].copy_from_slice(&u64::MAX.to_ne_bytes());
-        assert_eq!(Index::read(&bad, &header()), Err(ImageError::Index("a table is longer than the index")));
+        assert_eq!(read(&bad), Err(ImageError::Index("a table is longer than the index")));
     }
 
     #[test]
@@ -281,7 +290,7 @@ mod tests {
         let with = |change: fn(&mut Index)| {
             let mut bad = index();
             change(&mut bad);
-            Index::read(&bad.write(), &header()).unwrap_err()
+            read(&bad.write()).unwrap_err()
         };
         let order = ImageError::Index("its runs do not ascend within the code");
         assert_eq!(with(|index| index.runs.swap(0, 1)), order);

@@ -129,13 +129,9 @@ impl Inspection {
         }
         file.fill(&mut front, 0)?;
         let header = Header::read(&front, file.len)?;
-        let mut tables = file.bytes(HEADER..header.code_range().start)?;
-        if tables[header.index..].iter().any(|&byte| byte != 0) {
-            return Err(ImageError::Index("something lies behind it"));
-        }
+        let mut tables = file.bytes(header.tables_range())?;
+        let (index, places) = Index::read(&tables, &header)?;
         tables.truncate(header.index);
-        let index = Index::read(&tables, &header)?;
-        let (_, places) = Index::read_front(&tables, &header)?;
         Ok(Self { file, header, index, tables, places })
     }
 

@@ -9,7 +9,7 @@
 
 use super::inspection::Inspection;
 use crate::image::format::{Hashing, ImageError, Index, STEP, WORD, each_marked, filled, move_marked};
-use crate::image::open::check_names;
+use crate::image::open::{Finder, check_names};
 use alloc::borrow::Cow;
 use core::ops::Range;
 
@@ -38,7 +38,8 @@ impl Inspection {
         let all = (header.len() - linked.start + header.index) as u64;
         let (mut hashing, mut buffer, mut marks_of_step) =
             (Hashing::default(), filled(0u8, STEP)?, [0; STEP / WORD / 8]);
-        let (mut structure, mut done) = (Structure { image: self, next: 0, damage: None }, 0);
+        let finder = Finder::new(index, header.code())?;
+        let (mut structure, mut done) = (Structure { image: self, finder, next: 0, damage: None }, 0);
         let mut add = |bytes: &[u8]| {
             hashing.add(bytes);
             done += bytes.len() as u64;
@@ -84,6 +85,7 @@ fn steps(range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
 /// The structure, as far as a pass over the code has come.
 struct Structure<'i> {
     image: &'i Inspection,
+    finder: Finder,
     /// The first run that ends behind what was seen.
     next: usize,
     /// The first thing that is wrong.
@@ -133,8 +135,8 @@ impl Structure<'_> {
 
     /// The bytes of the run that a place lies in.
     fn run_at(&self, place: usize) -> Option<Range<usize>> {
-        let before = self.image.index.runs.partition_point(|run| run.start <= place).checked_sub(1)?;
-        self.run(before).filter(|run| run.contains(&place))
+        let index = &self.image.index;
+        self.finder.run_at(index, place).map(|run| run.bytes(&index.types))
     }
 
     fn found(&mut self, what: &'static str) {

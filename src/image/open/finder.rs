@@ -11,13 +11,13 @@ use alloc::vec::Vec;
 
 const PAGE: usize = 4096;
 
-pub(super) struct Finder {
+pub(in crate::image) struct Finder {
     /// For each page, and for one behind the last.
     first: Vec<u32>,
 }
 
 impl Finder {
-    pub(super) fn new(index: &Index, code: usize) -> Result<Self, ImageError> {
+    pub(in crate::image) fn new(index: &Index, code: usize) -> Result<Self, ImageError> {
         let (mut run, pages) = (0, code.div_ceil(PAGE) + 1);
         let mut first = reserved(pages)?;
         first.extend((0..pages).map(|page| {
@@ -30,7 +30,7 @@ impl Finder {
     }
 
     /// The run that holds a byte of the code, if one does.
-    pub(super) fn run_at<'i>(&self, index: &'i Index, offset: usize) -> Option<&'i Run> {
+    pub(in crate::image) fn run_at<'i>(&self, index: &'i Index, offset: usize) -> Option<&'i Run> {
         self.number_at(index, offset).map(|number| &index.runs[number])
     }
 

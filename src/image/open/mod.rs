@@ -50,6 +50,7 @@ mod whole;
 pub(in crate::image) use backing::Backing;
 pub(in crate::image) use check_names::check_names;
 pub use check_options::CheckOptions;
+pub(in crate::image) use finder::Finder;
 pub use image::Image;
 pub use not_shared::NotShared;
 pub use options::ImageOptions;

@@ -108,10 +108,7 @@ impl Image {
     /// Checks the values of types, but for those of types that were checked `before`.
     fn check_types(&self, types: &KnownTypes, before: &KnownTypes, options: CheckOptions) -> Result<(), ImageError> {
         let Source { header, bytes, .. } = &*self.source;
-        let index = Index::read(bytes.part(header.index_range()), header)?;
-        if bytes.part(header.index_range().end..header.code_range().start).iter().any(|&byte| byte != 0) {
-            return Err(ImageError::Index("something lies behind it"));
-        }
+        let (index, _) = Index::read(bytes.part(header.tables_range()), header)?;
         let body = Body::of(&self.source, &index);
         check::check(body, types, before, &self.below(types)?, options.threads)?;
         let text = |range| Ok(Cow::Borrowed(body.code.get(range).unwrap_or_default()));
