@@ -10,17 +10,23 @@ use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
 use core::ptr::NonNull;
 
+/// Visits the buffer of a collection, given by all of its elements.
+#[inline]
+fn trace_buffer<T: Collect>(elements: &[T], marker: &mut Marker<'_>) {
+    if marker.heap().contains(elements.as_ptr()) {
+        // SAFETY: a live collection's, and no `trace` changes it, by the promise of `Collect`.
+        unsafe { marker.visit_buffer(NonNull::from(elements).cast::<T>(), elements.len()) };
+    } else {
+        // Without a buffer, or on another heap, whence its elements may still lead here.
+        elements.trace(marker);
+    }
+}
+
 // SAFETY: a vector is its buffer and the elements in it; a buffer without elements is one as well, if it has room.
 unsafe impl<T: Collect> Collect for Vec<T, &HeapArena> {
     #[inline]
     fn trace(&self, marker: &mut Marker<'_>) {
-        if marker.heap().contains(self.as_ptr()) {
-            // SAFETY: a live vector's, and no `trace` changes it, by the promise of `Collect`.
-            unsafe { marker.visit_buffer(NonNull::from(&**self).cast::<T>(), self.len()) };
-        } else {
-            // Without a buffer, or on another heap, whence its elements may still lead here.
-            self[..].trace(marker);
-        }
+        trace_buffer(self, marker);
     }
 }
 
@@ -41,11 +47,6 @@ unsafe impl<T: Collect> Collect for Box<T, &HeapArena> {
 unsafe impl<T: Collect> Collect for Box<[T], &HeapArena> {
     #[inline]
     fn trace(&self, marker: &mut Marker<'_>) {
-        if marker.heap().contains(self.as_ptr()) {
-            // SAFETY: a live box's, and no `trace` changes it, by the promise of `Collect`.
-            unsafe { marker.visit_buffer(NonNull::from(&**self).cast::<T>(), self.len()) };
-        } else {
-            self[..].trace(marker);
-        }
+        trace_buffer(self, marker);
     }
 }
