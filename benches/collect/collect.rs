@@ -7,6 +7,12 @@
 //!
 //! `collect --bench --subject SUBJECT --phase PHASE --depth DEPTH` runs one phase of one subject, for `collect.sh` to count.
 
+#[path = "../harness"]
+mod harness {
+    mod clock;
+    pub(crate) use clock::Clock;
+}
+
 mod by_hand;
 mod by_kit;
 mod gc_arena_tree;

@@ -2,6 +2,7 @@
 //!
 //! Times are the thread's processor time, so other programs disturb them little.
 
+use crate::harness::Clock;
 use permacode::kit::{Collect, Pacer};
 use permacode::{Error, Gc, HeapArena};
 use std::cell::Cell;
@@ -61,10 +62,10 @@ impl<'h> Machine<'h> {
             return Ok(());
         }
         self.report.peak = self.report.peak.max(self.heap.taken());
-        let before = processor_time();
+        let clock = Clock::start();
         // SAFETY: what is used afterwards are the lists, and the closure only traces.
         unsafe { self.heap.collect(|marker| marker.trace(&self.roots[..])) }?;
-        let took = processor_time() - before;
+        let took = clock.elapsed();
         if self.grows {
             self.pacer.collected(self.heap);
         }
@@ -73,13 +74,6 @@ impl<'h> Machine<'h> {
         self.report.longest = self.report.longest.max(took);
         Ok(())
     }
-}
-
-fn processor_time() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: writes the time there.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 type Program = fn(&mut Machine<'_>) -> Result<(), Error>;
@@ -124,11 +118,11 @@ pub(crate) fn all() {
                 continue;
             }
             let (heap, pacer) = (HeapArena::new().expect("a heap"), Pacer::new().floor(floor));
-            let before = processor_time();
+            let clock = Clock::start();
             let mut machine =
                 Machine { heap: &heap, roots: vec![None; 2], pacer: &pacer, grows, report: Report::default() };
             program(&mut machine).expect("the program runs");
-            let (whole, report) = (processor_time() - before, machine.report);
+            let (whole, report) = (clock.elapsed(), machine.report);
             println!(
                 "| {name} | {how} | {} | {:.0} ms | {:.0} % | {:.1} ms | {:.1} MiB |",
                 report.collections,

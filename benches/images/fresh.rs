@@ -1,7 +1,9 @@
 //! What a fresh process measures of itself, and prints for who started it.
 
 use crate::harness::Clock;
+use permacode_witness::Rollup;
 use std::error::Error;
+use std::io;
 use std::time::Instant;
 
 /// How many figures it prints: microseconds by the clock and of the processor until the first instruction, page faults until then, microseconds to
@@ -10,13 +12,9 @@ use std::time::Instant;
 pub(crate) const FIGURES: usize = 6;
 
 /// Kilobytes that this process has: in memory of its own, and of files.
-fn memory() -> Result<[f64; 2], Box<dyn Error>> {
-    let text = std::fs::read_to_string("/proc/self/smaps_rollup")?;
-    let field = |name: &str| {
-        let line = text.lines().find(|line| line.starts_with(name)).ok_or("no such field")?;
-        line.split_whitespace().nth(1).and_then(|count| count.parse::<f64>().ok()).ok_or("no number")
-    };
-    let (all, own) = (field("Rss:")?, field("Anonymous:")?);
+fn memory() -> io::Result<[f64; 2]> {
+    let sums = Rollup::of("self")?;
+    let [all, own] = [sums.kilobytes("Rss")? as f64, sums.kilobytes("Anonymous")? as f64];
     Ok([own, all - own])
 }
 

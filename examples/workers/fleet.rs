@@ -1,6 +1,6 @@
 //! Forked workers that live at the same time, and what the kernel says of each of them.
 
-use permacode_witness::{Child, End};
+use permacode_witness::{Child, End, Rollup};
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 
@@ -31,8 +31,5 @@ pub fn private_memory(workers: usize, work: impl Fn() + Copy) -> io::Result<Vec<
 
 /// Reads the memory that a process has for itself: written to, and mapped by nobody else.
 fn private_kilobytes(pid: i32) -> io::Result<usize> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Private_Dirty:"));
-    let number = line.and_then(|line| line.split_whitespace().next()).and_then(|number| number.parse().ok());
-    number.ok_or_else(|| io::Error::other("no line `Private_Dirty` in smaps_rollup"))
+    Ok(Rollup::of(pid)?.kilobytes("Private_Dirty")? as usize)
 }

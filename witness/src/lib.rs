@@ -2,7 +2,7 @@
 //!
 //! * **The kernel's word** (Linux): [`memory()`], [`resident`] and [`copied`] say what [`permacode::residency::Residency`] reads in `/proc/<pid>`, which
 //!   is not an arena's word. [`Child`] runs a closure in a forked process and tells how it ended; [`in_child`] and [`watched`] do so in a test.
-//!   [`status`] and [`limit`] read and bound what this process has. [`advice_does_nothing`], [`lock_all_memory`], [`filter`] and [`namespace`]
+//!   [`Rollup`] has the sums over all its memory. [`status`] and [`limit`] read and bound what this process has. [`advice_does_nothing`], [`lock_all_memory`], [`filter`] and [`namespace`]
 //!   put it on another kernel or into another world, [`in_memory_of`] into a memory cgroup. A [`Stepped`] child stops at each of its system calls.
 //! * **Things to allocate**: [`code::Blocks`], [`heap::Objects`], [`handles::Node`], and the numbers of [`Random`].
 //! * **Systems that are not this one**: [`PagesOf`] any size, [`Disturbed`] calls, pages whose refusals are [`Taking`] access, the allocator that
@@ -35,6 +35,8 @@ mod refusals;
 mod refusing;
 mod releasing;
 #[cfg(target_os = "linux")]
+mod rollup;
+#[cfg(target_os = "linux")]
 mod said;
 #[cfg(target_os = "linux")]
 mod stepped;
@@ -62,6 +64,8 @@ pub use random::Random;
 pub use refusals::Refusals;
 pub use refusing::{Refusing, after};
 pub use releasing::Releasing;
+#[cfg(target_os = "linux")]
+pub use rollup::Rollup;
 #[cfg(target_os = "linux")]
 pub use stepped::{Stepped, Stop};
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]

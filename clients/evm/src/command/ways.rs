@@ -11,6 +11,7 @@ use super::installed::{self, Installed, Proof};
 use harness::{Clock, Samples, interleave};
 use permacode::CodeArena;
 use permacode::image::Digest;
+use permacode_witness::Rollup;
 use revm::state::Bytecode;
 use std::ffi::OsStr;
 use std::path::Path;
@@ -48,9 +49,8 @@ impl Way {
 
 /// Kilobytes that this process alone has.
 fn private() -> Outcome<f64> {
-    let text = std::fs::read_to_string("/proc/self/smaps_rollup")?;
-    let lines = text.lines().filter(|line| line.starts_with("Private_Clean:") || line.starts_with("Private_Dirty:"));
-    Ok(lines.filter_map(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok()).sum())
+    let sums = Rollup::of("self")?;
+    Ok((sums.kilobytes("Private_Clean")? + sums.kilobytes("Private_Dirty")?) as f64)
 }
 
 /// In a fresh process: makes all bytecode ready in one way. Prints microseconds, and kilobytes of code and of all memory that are private.

@@ -14,7 +14,7 @@ use super::subject::{self, Subject};
 use harness::{Samples, interleave};
 use permacode::CodeArena;
 use permacode_lua::{Chunk, Function, State, compile};
-use permacode_witness::Child;
+use permacode_witness::{Child, Rollup};
 use std::borrow::Cow;
 use std::error::Error;
 use std::ffi::{OsStr, OsString};
@@ -70,9 +70,8 @@ fn microseconds(time: Duration) -> f64 {
 
 /// Kilobytes that this process alone has.
 fn private() -> Outcome<f64> {
-    let text = std::fs::read_to_string("/proc/self/smaps_rollup")?;
-    let lines = text.lines().filter(|line| line.starts_with("Private_Clean:") || line.starts_with("Private_Dirty:"));
-    Ok(lines.filter_map(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok()).sum())
+    let sums = Rollup::of("self")?;
+    Ok((sums.kilobytes("Private_Clean")? + sums.kilobytes("Private_Dirty")?) as f64)
 }
 
 /// Kilobytes of sealed code that this process alone has.

@@ -1,5 +1,6 @@
 //! The kernel's word on a process: its memory, its page faults, and its mappings of a file.
 
+use permacode_witness::Rollup;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
@@ -19,18 +20,14 @@ pub struct Memory {
 impl Memory {
     /// Of a process by its number, or of `self`.
     pub fn of(process: &str) -> io::Result<Self> {
-        let rollup = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
-        let kilobytes = |name: &str| {
-            let line = rollup.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-            line.split_whitespace().next().and_then(|number| number.parse().ok()).ok_or(no_field(name))
-        };
+        let sums = Rollup::of(process)?;
         let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
         // Behind the name, which may hold anything.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
         let field = |at: usize| fields.get(at).and_then(|number| number.parse::<f64>().ok()).ok_or(no_field("faults"));
         Ok(Self {
-            own: kilobytes("Anonymous:")?,
-            share: kilobytes("Pss:")?,
+            own: sums.kilobytes("Anonymous")? as f64,
+            share: sums.kilobytes("Pss")? as f64,
             faults: field(7)? + field(9)?,
             mappings: std::fs::read_to_string(format!("/proc/{process}/maps"))?.lines().count() as f64,
         })
