@@ -6,6 +6,7 @@ use permacode::CodeArena;
 use permacode::image::Image;
 use permacode_witness::watched;
 use serde_json::Value;
+use std::path::Path;
 
 /// What `top` says of a process.
 fn top(folder: &Folder, pid: i32) -> Value {
@@ -39,6 +40,14 @@ fn touch_all(arena: &CodeArena) {
     }
 }
 
+/// Maps an image, reads all of it, and keeps it until the process ends.
+fn keep_open(path: &Path) {
+    // SAFETY: nobody writes to it.
+    let arena = open(&unsafe { Image::map(path) }.unwrap());
+    touch_all(&arena);
+    std::mem::forget(arena);
+}
+
 #[test]
 fn an_image_that_a_process_has_alone_is_seen_at_its_window() {
     let folder = Folder::new("top_alone");
@@ -46,12 +55,7 @@ fn an_image_that_a_process_has_alone_is_seen_at_its_window() {
     let path = folder.write("alone.image", &sample.bytes());
     let digest = sample.image().digest().to_string();
     watched(
-        || {
-            // SAFETY: nobody writes to it.
-            let arena = open(&unsafe { Image::map(&path) }.unwrap());
-            touch_all(&arena);
-            std::mem::forget(arena);
-        },
+        || keep_open(&path),
         |pid| {
             let report = top(&folder, pid);
             let image = of(&report, "alone");
@@ -75,26 +79,30 @@ fn two_processes_share_the_pages_of_a_file() {
     let folder = Folder::new("top_shared");
     let sample = Sample::new("shared");
     let path = folder.write("shared.image", &sample.bytes());
-    let open_and_touch = || {
-        // SAFETY: nobody writes to it.
-        let arena = open(&unsafe { Image::map(&path) }.unwrap());
-        touch_all(&arena);
-        std::mem::forget(arena);
-    };
-    watched(open_and_touch, |one| {
-        watched(open_and_touch, |other| {
-            let reports = folder.json(&["top", &one.to_string(), &other.to_string()], 0);
-            assert_eq!(reports.as_array().unwrap().len(), 2);
-            for report in reports.as_array().unwrap() {
-                let code = part(of(report, "shared"), "code, at its window");
-                assert!(bytes(code, "shared") > 0 && bytes(code, "shared") == bytes(code, "resident"), "{code:#}");
-            }
-            // Without a number it finds both among all processes.
-            let all = folder.json(&["top"], 0);
-            let pids: Vec<_> = all.as_array().unwrap().iter().filter_map(|report| report["pid"].as_i64()).collect();
-            assert!(pids.contains(&one.into()) && pids.contains(&other.into()), "{pids:?}");
-        });
-    });
+    watched(
+        || keep_open(&path),
+        |one| {
+            watched(
+                || keep_open(&path),
+                |other| {
+                    let reports = folder.json(&["top", &one.to_string(), &other.to_string()], 0);
+                    assert_eq!(reports.as_array().unwrap().len(), 2);
+                    for report in reports.as_array().unwrap() {
+                        let code = part(of(report, "shared"), "code, at its window");
+                        assert!(
+                            bytes(code, "shared") > 0 && bytes(code, "shared") == bytes(code, "resident"),
+                            "{code:#}"
+                        );
+                    }
+                    // Without a number it finds both among all processes.
+                    let all = folder.json(&["top"], 0);
+                    let pids: Vec<_> =
+                        all.as_array().unwrap().iter().filter_map(|report| report["pid"].as_i64()).collect();
+                    assert!(pids.contains(&one.into()) && pids.contains(&other.into()), "{pids:?}");
+                },
+            );
+        },
+    );
 }
 
 #[test]
@@ -210,12 +218,7 @@ fn a_trace_shows_the_pages_that_processes_have_mapped() {
     // It was written just now, and read by the tool.
     assert_eq!(count(&json["looks"][0]["cached"]), pages, "{json:#}");
     watched(
-        || {
-            // SAFETY: nobody writes to it.
-            let arena = open(&unsafe { Image::map(&path) }.unwrap());
-            touch_all(&arena);
-            std::mem::forget(arena);
-        },
+        || keep_open(&path),
         |pid| {
             let json = folder
                 .json(&["trace", "traced.image", "--pid", &pid.to_string(), "--count", "3", "--every", "0.01"], 0);

@@ -10,55 +10,53 @@
 //!
 //! `cargo run --release --example prefork -- --help` says how to use it.
 
-#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-mod block_log;
-#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-mod crew;
-#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-mod image;
-#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-mod lua_heap;
-#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-mod measure;
-#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-mod options;
-#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-mod prefork;
-#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-mod report;
-#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-mod stranger;
-#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-mod subject;
-#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-mod verbatim;
-#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-mod ways;
-#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-mod worker;
-
 use std::process::ExitCode;
+
+/// All of it: what is measured here is what Linux tells, of an image that is for 64 bits.
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+#[path = "."]
+mod here {
+    mod block_log;
+    mod crew;
+    mod image;
+    mod lua_heap;
+    mod measure;
+    mod options;
+    mod prefork;
+    mod report;
+    mod stranger;
+    mod subject;
+    mod verbatim;
+    mod ways;
+    mod worker;
+
+    use std::process::ExitCode;
+
+    pub fn run() -> ExitCode {
+        let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+        // Started by another one of this program.
+        match arguments.split_first() {
+            Some((first, [path])) if first == stranger::OPTION => return ExitCode::from(stranger::run(path.as_ref())),
+            Some((first, others)) if first == ways::OPTION => return ExitCode::from(ways::run_one(others)),
+            _ => {}
+        }
+        match options::parse(arguments) {
+            Ok(options::Command::Help) => {
+                print!("{}", options::HELP);
+                ExitCode::SUCCESS
+            }
+            Ok(options::Command::Run(options)) => prefork::run(&options),
+            Err(why) => {
+                eprintln!("prefork: {why}\nprefork: try --help");
+                ExitCode::from(prefork::BAD_INPUT)
+            }
+        }
+    }
+}
 
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 fn main() -> ExitCode {
-    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    // Started by another one of this program.
-    match arguments.split_first() {
-        Some((first, [path])) if first == stranger::OPTION => return ExitCode::from(stranger::run(path.as_ref())),
-        Some((first, others)) if first == ways::OPTION => return ExitCode::from(ways::run_one(others)),
-        _ => {}
-    }
-    match options::parse(arguments) {
-        Ok(options::Command::Help) => {
-            print!("{}", options::HELP);
-            ExitCode::SUCCESS
-        }
-        Ok(options::Command::Run(options)) => prefork::run(&options),
-        Err(why) => {
-            eprintln!("prefork: {why}\nprefork: try --help");
-            ExitCode::from(prefork::BAD_INPUT)
-        }
-    }
+    here::run()
 }
 
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
