@@ -2,7 +2,7 @@
 //!
 //! They are Rust items to be passed as function pointers, by programs in Rust that have a machine in C. Programs in C have a library of their
 //! own, `permacode-c`. Its header declares these functions and some more, and the chapter [`c`](crate::guide::c) of the guide is about it. It turns the
-//! feature `c-symbols` on, which gives them their names as symbols.
+//! feature `c-symbols` on, which gives them their names as symbols. Unit tests of this crate go without: a test program holds the crate twice.
 //!
 //! Objects are aligned to 16 bytes. Machines differ in three things: some tell the old size, some pass the heap, and a
 //! reallocation to size 0 means different things.
@@ -76,7 +76,7 @@ use core::ptr::{self, NonNull};
 ///
 /// `heap` points to a [`HeapArena`] that this thread may use. `object` is null, and then `old` means nothing, or came from this function
 /// with size `old` and is given up if this succeeds.
-#[cfg_attr(feature = "c-symbols", unsafe(no_mangle))]
+#[cfg_attr(all(feature = "c-symbols", not(test)), unsafe(no_mangle))]
 pub unsafe extern "C" fn permacode_heap_lua_alloc(
     heap: *mut c_void,
     object: *mut c_void,
@@ -127,7 +127,7 @@ pub unsafe extern "C" fn permacode_heap_lua_alloc(
 /// # Safety
 ///
 /// `heap` points to a [`HeapArena`] that this thread may use.
-#[cfg_attr(feature = "c-symbols", unsafe(no_mangle))]
+#[cfg_attr(all(feature = "c-symbols", not(test)), unsafe(no_mangle))]
 pub unsafe extern "C" fn permacode_heap_malloc(heap: *const HeapArena, size: usize) -> *mut c_void {
     // SAFETY: the caller's promise.
     let heap = unsafe { &*heap };
@@ -163,7 +163,7 @@ pub unsafe extern "C" fn permacode_heap_malloc(heap: *const HeapArena, size: usi
 /// # Safety
 ///
 /// As for [`permacode_heap_malloc`].
-#[cfg_attr(feature = "c-symbols", unsafe(no_mangle))]
+#[cfg_attr(all(feature = "c-symbols", not(test)), unsafe(no_mangle))]
 pub unsafe extern "C" fn permacode_heap_calloc(heap: *const HeapArena, count: usize, size: usize) -> *mut c_void {
     // SAFETY: the caller's promise.
     let heap = unsafe { &*heap };
@@ -206,7 +206,7 @@ pub unsafe extern "C" fn permacode_heap_calloc(heap: *const HeapArena, count: us
 /// 1. `heap` points to a [`HeapArena`] that this thread may use.
 /// 2. `object` is null, or was never an object of this heap, or is one that was not freed since. A pointer that was freed is none of these.
 /// 3. If this succeeds, or `size` is 0, only the pointer that it returns is used from then on.
-#[cfg_attr(feature = "c-symbols", unsafe(no_mangle))]
+#[cfg_attr(all(feature = "c-symbols", not(test)), unsafe(no_mangle))]
 pub unsafe extern "C" fn permacode_heap_realloc(
     heap: *const HeapArena,
     object: *mut c_void,
@@ -262,7 +262,7 @@ pub unsafe extern "C" fn permacode_heap_realloc(
 /// # Cost
 ///
 /// That of [`HeapArena::usable_size`] and [`HeapArena::realloc`].
-#[cfg_attr(feature = "c-symbols", unsafe(no_mangle))]
+#[cfg_attr(all(feature = "c-symbols", not(test)), unsafe(no_mangle))]
 pub unsafe extern "C" fn permacode_heap_resize(
     heap: *const HeapArena,
     object: *mut c_void,
@@ -305,7 +305,7 @@ pub unsafe extern "C" fn permacode_heap_resize(
 /// 1. `heap` points to a [`HeapArena`] that this thread may use.
 /// 2. `object` is null, or was never an object of this heap, or is one that was not freed since. A pointer that was freed is none of these.
 /// 3. Nobody uses it any more.
-#[cfg_attr(feature = "c-symbols", unsafe(no_mangle))]
+#[cfg_attr(all(feature = "c-symbols", not(test)), unsafe(no_mangle))]
 pub unsafe extern "C" fn permacode_heap_free(heap: *const HeapArena, object: *mut c_void) {
     // SAFETY: the caller's promise.
     unsafe { (*heap).c_free(object.cast()) }
@@ -341,7 +341,7 @@ pub unsafe extern "C" fn permacode_heap_free(heap: *const HeapArena, object: *mu
 ///
 /// This thread may use the heap that the object lies in. No [`Registration`](crate::heap::Registration) was leaked (`mem::forget`) whose heap has
 /// been moved or dropped since.
-#[cfg_attr(feature = "c-symbols", unsafe(no_mangle))]
+#[cfg_attr(all(feature = "c-symbols", not(test)), unsafe(no_mangle))]
 pub unsafe extern "C" fn permacode_heap_usable_size(object: *const c_void) -> usize {
     // SAFETY: the caller may use the heap that is found, if one is.
     let heap = unsafe { find(object.addr()) };
@@ -373,7 +373,7 @@ pub unsafe extern "C" fn permacode_heap_usable_size(object: *const c_void) -> us
 /// # Safety
 ///
 /// `arena` is null or points to a [`CodeArena`] that is not dropped during the call.
-#[cfg_attr(feature = "c-symbols", unsafe(no_mangle))]
+#[cfg_attr(all(feature = "c-symbols", not(test)), unsafe(no_mangle))]
 pub unsafe extern "C" fn permacode_code_contains(arena: *const CodeArena, ptr: *const c_void) -> bool {
     // SAFETY: the caller's promise.
     unsafe { arena.as_ref() }.is_some_and(|arena| arena.contains(ptr))
