@@ -21,6 +21,8 @@ pub(crate) const WINDOW: usize = 64;
 pub(crate) const BELOW: usize = 72;
 /// The place of the number that says whether there are any.
 pub(crate) const HAS_PARENT: usize = 128;
+/// The end of the fields, which the check is of.
+const FIELDS: usize = 168;
 const CHECK: usize = HEADER - 8;
 
 /// The parts of an image file.
@@ -185,7 +187,7 @@ impl ImageFile {
         for (at, size) in [(INDEX, index.len()), (LINKED, linked), (LEAF, leaf)] {
             put(&mut bytes, at, size as u64);
         }
-        let check = checksum(&bytes[..CHECK]);
+        let check = checksum(&bytes[..FIELDS]);
         bytes[CHECK..].copy_from_slice(&check.to_ne_bytes());
         bytes.extend(index);
         let mut end = bytes.len().next_multiple_of(page);

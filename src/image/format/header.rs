@@ -1,4 +1,9 @@
 //! The first 4096 bytes: sizes, the window, digests, and a check of themselves.
+//!
+//! ```text
+//!   0                    FIELDS                                4088    4096
+//!   │ sizes, window, digests │ zeros, each looked at              │ check │   the check is of the fields
+//! ```
 
 use super::WORD;
 use super::digest::Digest;
@@ -17,6 +22,8 @@ const MAGIC: [u8; 8] = *b"permacde";
 const FORMAT: u64 = 1;
 /// A number that reads otherwise on a machine of the other endianness.
 const ENDIANNESS: u64 = 0x0102_0304_0506_0708;
+/// Bytes of what it says. All that lies between them and the check is zero.
+const FIELDS: usize = 168;
 /// Bytes of the check at the header's end.
 const CHECK: usize = 8;
 
@@ -122,8 +129,10 @@ impl Header {
         writer.number(self.parent.is_some().into());
         writer.bytes(self.parent.unwrap_or(Digest::NONE).as_bytes());
         let mut bytes = writer.finish();
+        assert_eq!(bytes.len(), FIELDS);
+        let check = checksum([0; 2], &bytes);
         bytes.resize(HEADER - CHECK, 0);
-        bytes.extend_from_slice(&checksum([0; 2], &bytes).to_ne_bytes());
+        bytes.extend_from_slice(&check.to_ne_bytes());
         bytes
     }
 
@@ -149,8 +158,9 @@ impl Header {
         if word != WORD as u64 {
             return Err(ImageError::Word { expected: WORD as u64, found: word });
         }
-        let (checked, check) = bytes.split_at(HEADER - CHECK);
-        if checksum([0; 2], checked).to_ne_bytes() != check {
+        let (fields, rest) = bytes.split_at(FIELDS);
+        let (zeros, check) = rest.split_at(rest.len() - CHECK);
+        if checksum([0; 2], fields).to_ne_bytes() != check || zeros != [0; HEADER - CHECK - FIELDS] {
             return Err(ImageError::Header("its check does not match"));
         }
         let mut size = || {

@@ -12,10 +12,10 @@
 use super::Mappable;
 use super::shape::{Field, Kind, Shape, TEXT};
 use crate::base::checksum::checksum;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::any::TypeId;
 use core::fmt;
-use std::collections::HashMap;
 
 /// A digest of a type's description, and of the types that it refers to.
 ///
@@ -64,7 +64,7 @@ impl Fingerprint {
     }
 
     pub(in crate::image) fn of_shape(shape: &'static Shape) -> Self {
-        let mut walk = Walk { numbers: HashMap::new(), types: Vec::new(), bytes: Vec::new() };
+        let mut walk = Walk::new();
         walk.number(shape);
         let mut next = 0;
         while let Some(&shape) = walk.types.get(next) {
@@ -97,13 +97,19 @@ impl Fingerprint {
 
 /// Descriptions, each written once.
 struct Walk {
-    numbers: HashMap<TypeId, usize>,
+    /// A tree, which needs no random key: a process that has just begun would have to ask the system for one.
+    numbers: BTreeMap<TypeId, usize>,
     types: Vec<&'static Shape>,
     /// The bytes to be hashed, in one go.
     bytes: Vec<u8>,
 }
 
 impl Walk {
+    /// With room for what a handful of types takes.
+    fn new() -> Self {
+        Self { numbers: BTreeMap::new(), types: Vec::with_capacity(16), bytes: Vec::with_capacity(2048) }
+    }
+
     /// The number of a type that a reference leads to.
     fn number(&mut self, shape: &'static Shape) -> usize {
         *self.numbers.entry(shape.id()).or_insert_with(|| {
