@@ -6,9 +6,11 @@ mod derive;
 mod example;
 mod flat;
 mod fork;
+mod growth;
 mod model;
 mod pacer;
 mod refused;
+mod tracked;
 mod transients;
 
 #[global_allocator]
