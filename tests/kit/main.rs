@@ -12,6 +12,7 @@ mod pacer;
 mod refused;
 mod tracked;
 mod transients;
+mod versions;
 
 #[global_allocator]
 static ALLOCATOR: permacode_witness::Refusing = permacode_witness::Refusing;
