@@ -10,11 +10,12 @@ use bumpalo::Bump;
 use options::Options;
 use permacode::handles::{CodeRc, Home};
 use permacode::owned::{OwnedSlot, SharedHome};
-use permacode::{CodeArena, CodeRef, Error, HeapArena, Loader, Owned, Sites, Transients};
+use permacode::{CodeArena, CodeRef, Error, HeapArena, HeapRc, Loader, Owned, Sites, Transients};
 use std::hint::black_box;
+use std::rc::Rc;
 use std::sync::Arc;
 
-const KINDS: [&str; 28] = [
+const KINDS: [&str; 34] = [
     "the loop alone",
     "permacode: `alloc` of 64 B",
     "bumpalo: `alloc` of 64 B",
@@ -43,6 +44,12 @@ const KINDS: [&str; 28] = [
     "`Owned<T>`, for threads: cloned and dropped",
     "`OwnedSlot<T>`: `get`, and the owner dropped",
     "`OwnedSlot<T>`: `replace` by a clone, and both dropped",
+    "`Rc<u64>`: made and dropped",
+    "`HeapRc<u64>`: made and dropped",
+    "`Rc<u64>`: cloned and dropped",
+    "`HeapRc<u64>`: cloned and dropped",
+    "`Rc<u64>` with a weak pointer: cloned and dropped",
+    "`HeapRc<u64>` with a weak pointer: cloned and dropped",
 ];
 
 fn main() -> Result<(), Error> {
@@ -71,7 +78,8 @@ fn main() -> Result<(), Error> {
         7 => repeat(times, || Ok(bump.alloc_slice_copy(black_box(words)).as_ptr())),
         8 => repeat(times, || Ok(loader.alloc_padded(black_box(bytes), 8, 0)?.as_ptr())),
         9 => repeat(times, || CodeRef::<Sites>::transient(&transients, |loader| loader.alloc(loader.sites(1)?))),
-        _ => holders(kind, times),
+        10..28 => holders(kind, times),
+        _ => counted(kind, times),
     }
 }
 
@@ -115,6 +123,19 @@ fn holders(kind: usize, times: usize) -> Result<(), Error> {
         25 => repeat(times, || Ok(black_box(&of_threads).clone())),
         26 => repeat(times, || Ok(black_box(&slot).get())),
         _ => repeat(times, || black_box(&slot).replace(of_threads.clone())),
+    }
+}
+
+/// Loops over counted pointers to a value of a heap, beside those of the standard library.
+fn counted(kind: usize, times: usize) -> Result<(), Error> {
+    let heap = HeapArena::new()?;
+    let (theirs, ours) = (Rc::new(7_u64), HeapRc::new(&heap, 7_u64)?);
+    let _weak = (kind >= 32).then(|| (Rc::downgrade(&theirs), HeapRc::downgrade(&ours)));
+    match kind {
+        28 => repeat(times, || Ok(Rc::new(black_box(7_u64)))),
+        29 => repeat(times, || HeapRc::new(&heap, black_box(7_u64))),
+        30 | 32 => repeat(times, || Ok(black_box(&theirs).clone())),
+        _ => repeat(times, || Ok(black_box(&ours).clone())),
     }
 }
 

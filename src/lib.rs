@@ -48,7 +48,7 @@
 //! | [`Plain`] | a value of a foreign type that is `Copy`, such as `Duration`, in code |
 //! | [`SharedBytes`](code::SharedBytes) | bytes of an arena with a share in the arena |
 //! | [`HeapArena`] | memory for what changes: an allocator for one thread, its bookkeeping out of line |
-//! | [`HeapRc`] | a counted pointer into a heap |
+//! | [`HeapRc`], [`HeapString`] | a counted pointer into a heap; text that grows there |
 //! | [`Gc`] | a pointer to an object that a [collector](kit) frees |
 //! | [`CodeRef`] | a handle of code: permanent, or [transient](Transients) and counted |
 //! | [`Owned`] | an owner of code without a lifetime, for stores and values: it keeps its arena |
@@ -83,7 +83,8 @@
 //! # Features
 //!
 //! * `std` (default): the standard library. See below for what is different without it.
-//! * `hashbrown`: hash tables where there is no `std`; without it one of the two must be on.
+//! * `hashbrown`: hash tables of hashbrown 0.17 in what a [collector](kit) looks into ([`kit::Tracked`]). Where there is no `std` it must be on, for
+//!   tables of the crate's own.
 //! * `derive` (default): `#[derive(Permanent)]`.
 //! * `image` (Linux on 64 bits): [images](image) of loaded code, files that any process maps as they are; [`Mappable`] says which types may lie
 //!   in one.
@@ -94,7 +95,7 @@
 //! * `c-symbols`: the functions of [`ffi`] are exported under their own names. `permacode-c`, the library for [C](guide::c), turns it on. A program can
 //!   have only one crate that exports them. They are ordinary Rust items either way.
 //! * `allocator-api2-03`, `allocator-api2-04`, `nightly`: `Allocator` of those versions, and of the standard library, for `&HeapArena`,
-//!   beside that of allocator-api2 0.2.
+//!   beside that of allocator-api2 0.2, which is re-exported as [`allocator_api2`]. A collector looks into vectors of all of them.
 //!
 //! # Without the standard library
 //!
@@ -125,6 +126,12 @@
 #![warn(unreachable_pub)]
 
 extern crate alloc;
+
+/// The collections that take a heap: `permacode::allocator_api2::vec::Vec<T, &HeapArena>`. It is the version that hashbrown uses too.
+///
+/// Name it by this path, and your manifest needs no entry that could be of another version. The features `allocator-api2-03` and
+/// `allocator-api2-04` are for crates that use one of those.
+pub use allocator_api2;
 
 #[cfg(not(any(feature = "std", feature = "hashbrown")))]
 compile_error!("permacode without the feature `std` needs the feature `hashbrown`");
@@ -174,7 +181,7 @@ pub use handles::code_ref::CodeRef;
 pub use handles::owned::Owned;
 pub use handles::region::Transients;
 pub use handles::slot::CodeSlot;
-pub use heap::adapters::HeapRc;
+pub use heap::adapters::{HeapRc, HeapString};
 pub use heap::arena::HeapArena;
 #[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
 pub use image::shape::Mappable;

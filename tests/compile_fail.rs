@@ -77,3 +77,16 @@ fn six_fields_that_are_not_permanent_are_six_errors() {
         assert!(error.lines().count() < 35 && !error.contains("RwLock"), "{error}");
     }
 }
+
+/// Whoever has another version of allocator-api2 than the crate is told so, and which two ways there are. The folder's test compares the file
+/// with what the compiler says.
+#[test]
+fn a_wrong_version_of_allocator_api2_is_named_with_what_to_do() {
+    let expected = include_str!("ui/heap/other_allocator_api2.stderr");
+    assert!(
+        expected.contains("there are multiple different versions of crate `allocator_api2` in the dependency graph")
+    );
+    assert!(expected.contains(
+        "use `permacode::allocator_api2`, which is 0.2, or the feature `allocator-api2-03` or `-04` of permacode"
+    ));
+}

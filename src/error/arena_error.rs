@@ -86,6 +86,15 @@ pub enum Error {
         /// The elements that came; one more than promised stands for any surplus.
         found: usize,
     },
+    /// An implementation of `Display` or its kin returned an error of its own, while a [`HeapString`](crate::HeapString) was to take what it writes.
+    Format,
+    /// A place in a text is behind its end, or in the midst of a character.
+    Index {
+        /// The byte's index.
+        index: usize,
+        /// The bytes of the text.
+        len: usize,
+    },
     /// A [`Link`](crate::Link) could not be set.
     Link(LinkError),
     /// The bytes given to [`CodeArena::share`](crate::CodeArena::share), or the code given to
@@ -181,6 +190,12 @@ impl fmt::Display for Error {
             }
             Self::Length { promised, found } => {
                 write!(f, "an iterator promised {promised} elements and yielded {found}")
+            }
+            Self::Format => f.write_str(
+                "an implementation of `Display` or `Debug` failed: look for the type in the text that was formatted which returns `fmt::Error`",
+            ),
+            Self::Index { index, len } => {
+                write!(f, "byte {index} of a text of {len} is not the border of a character: ask `str::is_char_boundary` before")
             }
             Self::Link(error) => error.fmt(f),
             Self::Foreign => f.write_str("the bytes or the code do not lie in this arena"),

@@ -4,7 +4,9 @@
 //! | --- | --- |
 //! | [`HeapArenaBuilder`], [`Decay`] | chooses the reservation, a limit, huge pages, when memory goes back to the system |
 //! | [`GlobalHeap`] | a heap as a program's `#[global_allocator]` |
+//! | [`HeapWeak`] | a weak pointer to a counted value |
 //! | [`Registration`] | a heap that C finds by the address of an object |
+//! | [`Refused`] | a value that found no room, and why |
 //! | [`SweepReport`] | what a sweep freed |
 //   adapters                    who uses a heap: collections, counted pointers, a whole program, C
 //   collect                     what is done to all objects at once: walk, trim, fence
@@ -45,10 +47,11 @@ mod unchecked;
 
 #[cfg(feature = "std")]
 pub use adapters::GlobalHeap;
-pub use adapters::Registration;
+pub use adapters::{HeapWeak, Refused, Registration};
 pub use builder::HeapArenaBuilder;
 pub use collect::SweepReport;
 pub use slabs::Decay;
 
-pub(crate) use adapters::{c_layout, find, or_null};
+pub(crate) use adapters::room::{make_room, room};
+pub(crate) use adapters::{HeapString, c_layout, find, or_null};
 pub(crate) use arena::HeapArena;

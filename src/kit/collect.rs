@@ -57,7 +57,8 @@ use super::marker::Marker;
 /// | --- | --- |
 /// | pointers to objects | [`Gc`](crate::Gc) |
 /// | groups of such types | arrays, slices, tuples of up to 12, [`Option`], [`Result`], `Cell`, `RefCell`, `OnceCell`, and your own types, by the derive |
-/// | buffers in the heap | `allocator_api2::vec::Vec<T, &HeapArena>`, `allocator_api2::boxed::Box<T, &HeapArena>` |
+/// | buffers in the heap | `allocator_api2::vec::Vec<T, &HeapArena>`, `allocator_api2::boxed::Box<T, &HeapArena>`, [`HeapString`](crate::HeapString) |
+/// | hash tables in the heap, by feature `hashbrown` | `HashMap`, `HashSet` and `HashTable` of hashbrown 0.17 over a [`Tracked`](super::Tracked) |
 /// | handles of code | [`CodeRef`](crate::CodeRef), [`CodeSlot`](crate::CodeSlot), [`CodeProxy`](crate::handles::CodeProxy), [`CodeRc`](crate::handles::CodeRc), [`CodeRcSlot`](crate::handles::CodeRcSlot) |
 /// | permanent code, which leads to no object | `&T`, `&[T]` and `&str` of [`Permanent`](crate::Permanent) types, [`Name`](crate::Name), [`Sites`](crate::Sites) |
 /// | values that lead nowhere | numbers, `bool`, `char`, `()`, [`NonZero`](core::num::NonZero), `PhantomData`, `Duration`, [`Plain`](crate::Plain) |
@@ -74,9 +75,9 @@ use super::marker::Marker;
 /// | | in an object | as a root |
 /// | --- | --- | --- |
 /// | `Vec<T>`, `VecDeque<T>` | `allocator_api2::vec::Vec<T, &'h HeapArena>` | show its elements: `marker.trace(&stack[..])` |
-/// | `String` | `Gc<'h, str>`; if it grows, a `Vec<u8, &'h HeapArena>` | leave it out |
+/// | `String` | `Gc<'h, str>`; if it grows, a [`HeapString`](crate::HeapString) | leave it out |
 /// | `Box<T>`, `Rc<T>`, `&'h T` of an object | `Gc<'h, T>` | `marker.trace(&*value)` |
-/// | `HashMap<K, V>` | a vector of entries, and a `Vec<u32, &'h HeapArena>` as its index | `marker.trace_all(map.values())` |
+/// | `HashMap<K, V>` | hashbrown's, over a [`Tracked`](super::Tracked) | `marker.trace_all(map.values())` |
 /// | [`HeapRc`](crate::HeapRc) | `Gc<'h, T>` | keep it out of a heap that is swept |
 /// | [`LazyConstant`](crate::side::LazyConstant) | | a `Cell<Option<Gc<'h, T>>>` as the entry of the table |
 /// | [`Owned`](crate::Owned) | [`CodeRef`](crate::CodeRef), or a number | leave it out |
@@ -107,7 +108,9 @@ use super::marker::Marker;
 #[diagnostic::on_unimplemented(
     message = "a collector cannot look into `{Self}`",
     label = "in an object of the heap: `Gc<'h, T>` for what it points to, `#[derive(Collect)]` for a type of your own",
-    note = "`Vec<T>`: `allocator_api2::vec::Vec<T, &'h HeapArena>`; `String`: `Gc<'h, str>`; `Box<T>`, `Rc<T>`, `HeapRc<T>`, `&T`: `Gc<'h, T>`",
+    note = "`Vec<T>`: `allocator_api2::vec::Vec<T, &'h HeapArena>`; `String`: `Gc<'h, str>` or `HeapString<'h>`; `Box<T>`, `Rc<T>`, `HeapRc<T>`, `&T`: `Gc<'h, T>`",
+    note = "`HashMap<K, V>`, `HashSet<T>`: hashbrown's, over a `kit::Tracked<'h>`, with the feature `hashbrown` of permacode",
+    note = "a collection of allocator-api2 0.3 or 0.4: use `permacode::allocator_api2`, which is 0.2, or the feature `allocator-api2-03` or `-04` of permacode",
     note = "roots that lie elsewhere: show their elements, `marker.trace(&stack[..])`, `marker.trace_all(map.values())`",
     note = "a foreign type that is `Copy` and `'static`, or an alias of `fn(&mut Vm)`: `#[collect(plain)]` on the field; elsewhere `Plain<T>`",
     note = "a type that leads to no object and need not be dropped: `#[collect(unsafe_skip)]` on the field"

@@ -6,8 +6,7 @@
 use super::collect::Collect;
 use super::marker::Marker;
 use crate::heap::HeapArena;
-use allocator_api2::boxed::Box;
-use allocator_api2::vec::Vec;
+use crate::heap::HeapString;
 use core::ptr::NonNull;
 
 /// Visits the buffer of a collection, given by all of its elements.
@@ -22,31 +21,55 @@ fn trace_buffer<T: Collect>(elements: &[T], marker: &mut Marker<'_>) {
     }
 }
 
-// SAFETY: a vector is its buffer and the elements in it; a buffer without elements is one as well, if it has room.
-unsafe impl<T: Collect> Collect for Vec<T, &HeapArena> {
-    #[inline]
-    fn trace(&self, marker: &mut Marker<'_>) {
-        trace_buffer(self, marker);
-    }
+/// Vectors and boxes, of one version of the allocator's trait.
+macro_rules! buffers {
+    ($($api:tt)+) => {
+        const _: () = {
+            use $($api)+::boxed::Box;
+            use $($api)+::vec::Vec;
+
+            // SAFETY: a vector is its buffer and the elements in it; a buffer without elements is one as well, if it has room.
+            unsafe impl<T: Collect> Collect for Vec<T, &HeapArena> {
+                #[inline]
+                fn trace(&self, marker: &mut Marker<'_>) {
+                    trace_buffer(self, marker);
+                }
+            }
+
+            // SAFETY: a box is its value, which is an object.
+            unsafe impl<T: Collect> Collect for Box<T, &HeapArena> {
+                #[inline]
+                fn trace(&self, marker: &mut Marker<'_>) {
+                    if marker.heap().contains(&raw const **self) {
+                        // SAFETY: a live box's, and no `trace` changes it, by the promise of `Collect`.
+                        unsafe { marker.visit(NonNull::from(&**self)) };
+                    } else {
+                        (**self).trace(marker);
+                    }
+                }
+            }
+
+            // SAFETY: a box is its elements, which lie in one object.
+            unsafe impl<T: Collect> Collect for Box<[T], &HeapArena> {
+                #[inline]
+                fn trace(&self, marker: &mut Marker<'_>) {
+                    trace_buffer(self, marker);
+                }
+            }
+        };
+    };
 }
 
-// SAFETY: a box is its value, which is an object.
-unsafe impl<T: Collect> Collect for Box<T, &HeapArena> {
-    #[inline]
-    fn trace(&self, marker: &mut Marker<'_>) {
-        if marker.heap().contains(&raw const **self) {
-            // SAFETY: a live box's, and no `trace` changes it, by the promise of `Collect`.
-            unsafe { marker.visit(NonNull::from(&**self)) };
-        } else {
-            (**self).trace(marker);
-        }
-    }
-}
+buffers!(allocator_api2);
+#[cfg(feature = "allocator-api2-03")]
+buffers!(allocator_api2_03);
+#[cfg(feature = "allocator-api2-04")]
+buffers!(allocator_api2_04);
 
-// SAFETY: a box is its elements, which lie in one object.
-unsafe impl<T: Collect> Collect for Box<[T], &HeapArena> {
+// SAFETY: text is a buffer of bytes, which lead nowhere.
+unsafe impl Collect for HeapString<'_> {
     #[inline]
     fn trace(&self, marker: &mut Marker<'_>) {
-        trace_buffer(self, marker);
+        marker.mark(self.buffer());
     }
 }

@@ -7,7 +7,7 @@
 
 use super::collect::Collect;
 use crate::error::Error;
-use crate::heap::HeapArena;
+use crate::heap::{HeapArena, HeapString};
 use bytemuck::ZeroableInOption;
 use core::alloc::Layout;
 use core::fmt;
@@ -124,6 +124,27 @@ impl<'h> Gc<'h, str> {
         // SAFETY: the bytes of a `str`, whose layout is that of `[u8]`; not null, as `bytes` is not.
         let object = unsafe { NonNull::new_unchecked(bytes.as_ptr() as *mut str) };
         Ok(Self { object, lends: PhantomData })
+    }
+}
+
+impl<'h> Gc<'h, str> {
+    /// Makes an object of text that was put together, without a copy. It keeps the room that the text did not use.
+    ///
+    /// ```
+    /// use permacode::{Gc, HeapArena, HeapString};
+    ///
+    /// let heap = HeapArena::new()?;
+    /// let mut text = HeapString::copy_str(&heap, "so ")?;
+    /// text.push_str("long")?;
+    /// let text: Gc<'_, str> = Gc::from_string(text);
+    /// assert_eq!((&*text, heap.stats().objects), ("so long", 1));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn from_string(text: HeapString<'h>) -> Self {
+        let (bytes, len, _, _) = text.into_bytes().into_raw_parts_with_alloc();
+        let bytes = ptr::slice_from_raw_parts_mut(bytes, len);
+        // SAFETY: the buffer of a vector is not null. It is UTF-8, and nobody frees it any more but a sweep.
+        Self { object: unsafe { NonNull::new_unchecked(bytes as *mut str) }, lends: PhantomData }
     }
 }
 

@@ -50,12 +50,38 @@ impl Grey {
         Self { first: first.cast(), len, trace: trace_values::<T> }
     }
 
+    /// An entry for the elements of a collection.
+    ///
+    /// # Safety
+    ///
+    /// As for [`value`](Self::value), of the collection.
+    #[cfg(feature = "hashbrown")]
+    pub(super) unsafe fn elements<C: Elements>(collection: NonNull<C>) -> Self {
+        Self { first: collection.cast(), len: 1, trace: trace_elements::<C> }
+    }
+
     /// Looks into the values.
     #[inline]
     pub(super) fn trace(self, marker: &mut Marker<'_>) {
         // SAFETY: the promise of whoever made the entry; the function is that of the values' type.
         unsafe { (self.trace)(self.first, self.len, marker) }
     }
+}
+
+/// A collection that alone knows where its elements are.
+#[cfg(feature = "hashbrown")]
+pub(super) trait Elements {
+    /// Shows each of them.
+    fn trace_all(&self, marker: &mut Marker<'_>);
+}
+
+/// # Safety
+///
+/// A `C` is there, and nobody changes it during the call.
+#[cfg(feature = "hashbrown")]
+unsafe fn trace_elements<C: Elements>(collection: NonNull<()>, _: usize, marker: &mut Marker<'_>) {
+    // SAFETY: the caller's promise.
+    unsafe { collection.cast::<C>().as_ref() }.trace_all(marker);
 }
 
 /// # Safety

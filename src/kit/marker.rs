@@ -10,7 +10,10 @@
 //!   is safe code, and may drop a vector that it has traced. What runs while objects wait is `trace` alone, which promises to change nothing.
 
 use super::collect::Collect;
+#[cfg(feature = "hashbrown")]
+use super::grey::Elements;
 use super::grey::{Grey, GreyList};
+use super::tracked::Tracked;
 use crate::error::Error;
 use crate::heap::HeapArena;
 use core::fmt;
@@ -138,6 +141,60 @@ impl<'m> Marker<'m> {
     #[inline]
     pub fn mark<T: ?Sized>(&mut self, address: *const T) -> bool {
         self.heap.mark(address) == Some(true)
+    }
+
+    /// Marks the buffers of a collection, which its allocator knows, and looks into nothing. Returns `true` if one of them is of this heap and had no mark.
+    ///
+    /// For an implementation of [`Collect`] by hand, for a collection that this crate does not know: trace the elements if the mark is new.
+    ///
+    /// ```
+    /// use permacode::kit::{Collect, Marker, Tracked};
+    /// use permacode::{Gc, HeapArena};
+    ///
+    /// /// Somebody's collection, which does not say where its buffer is.
+    /// # type Their<T, A> = permacode::allocator_api2::vec::Vec<T, A>;
+    /// struct Wrapped<'h, T>(Their<T, Tracked<'h>>);
+    ///
+    /// // SAFETY: it is its buffer, and the elements in it.
+    /// unsafe impl<T: Collect> Collect for Wrapped<'_, T> {
+    ///     fn trace(&self, marker: &mut Marker<'_>) {
+    ///         if marker.mark_buffers(self.0.allocator()) {
+    ///             marker.trace_all(self.0.iter());
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let heap = HeapArena::new()?;
+    /// let mut list = Wrapped(Their::new_in(Tracked::new(&heap)));
+    /// list.0.push(Gc::new(&heap, 7)?);
+    /// // SAFETY: no other object is used afterwards, and the closure only traces.
+    /// assert_eq!(unsafe { heap.collect(|marker| marker.trace(&list)) }?.objects, 0);
+    /// assert_eq!(*list.0[0], 7);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    ///
+    /// # Cost
+    ///
+    /// That of [`mark`](Self::mark), for each buffer.
+    pub fn mark_buffers(&mut self, allocator: &Tracked<'_>) -> bool {
+        allocator.buffers().fold(false, |new, buffer| self.mark(buffer) | new)
+    }
+
+    /// Visits a table with all that it holds, by the allocator that knows its buffer.
+    ///
+    /// # Safety
+    ///
+    /// The table is live. So it stays with its elements, unchanged, as long as nothing but `trace` functions run.
+    #[cfg(feature = "hashbrown")]
+    pub(super) unsafe fn visit_table<C: Elements>(&mut self, table: NonNull<C>, allocator: &Tracked<'_>, leads: bool) {
+        if !core::ptr::eq(allocator.heap(), self.heap) {
+            // On another heap, whence its elements may still lead here.
+            // SAFETY: the caller's promise.
+            unsafe { table.as_ref() }.trace_all(self);
+        } else if self.mark_buffers(allocator) && leads {
+            // SAFETY: the caller's promise.
+            self.push(unsafe { Grey::elements(table) });
+        }
     }
 
     /// Visits an object.

@@ -7,11 +7,16 @@
 //! | [`Marker`] | visits what your roots lead to |
 //! | [`HeapArena::collect`](crate::HeapArena::collect), [`Transients::collect`](crate::Transients::collect) | frees all other objects |
 //! | [`Pacer`] | says when that is due |
+//! | [`Tracked`] | an allocator for a hash table, which a collector then finds |
+//! | [`Growth`] | `try_push`, `try_extend` and their kin: an error where `push` aborts, and the value [comes back](Refused) |
+//! | [`HeapString`](crate::HeapString) | text that grows in a heap |
 //!
 //! The chapter [a collector](crate::guide::collector) puts them together.
 //   cycle · pacer                                 a collection from its roots to its sweep; when the next one is due
+//   growth                                        room in collections, or an error
+//   tables                                        hashbrown's tables, for both
 //   core_types · collections · crate_types        who can be looked into: core's types, buffers in the heap, this crate's handles
-//   gc                                            a pointer to an object
+//   gc · tracked                                  a pointer to an object; an allocator that knows a collection's buffers
 //   collect                                       the trait
 //   marker · grey                                 what was found and not looked into yet
 
@@ -22,11 +27,18 @@ mod crate_types;
 mod cycle;
 pub(crate) mod gc;
 mod grey;
+mod growth;
 mod marker;
 mod pacer;
+#[cfg(feature = "hashbrown")]
+mod tables;
+mod tracked;
 
+pub use crate::heap::Refused;
 pub use collect::Collect;
+pub use growth::{Growth, Rest, Unfinished};
 pub use marker::Marker;
 pub use pacer::Pacer;
 #[cfg(feature = "derive")]
 pub use permacode_derive::Collect;
+pub use tracked::Tracked;

@@ -130,6 +130,10 @@ impl Pages {
 
     /// Makes one call fail, after `after` more calls of any kind. A later call to this or the other `fail` functions replaces it.
     ///
+    /// A single refusal is commonly made good: an arena asks again for less, does without huge pages, or leaves for later what may wait. So `Ok` is
+    /// a right answer too, and [`failures`](Self::failures) says that the call was made. To see your program's errors, use
+    /// [`fail_from`](Self::fail_from).
+    ///
     /// ```
     /// use permacode::{CodeArena, Error};
     /// use permacode::error::PageCall;
@@ -206,6 +210,29 @@ impl Pages {
     /// ```
     pub fn fail_calls_from(&self, call: PageCall, after: usize) {
         self.arm(call as u8, after, Failure::Lasting);
+    }
+
+    /// Makes every call of any kind fail, after `after` more of them, until you [`relent`](Self::relent): from then on there is no memory. Nothing
+    /// is made good by asking for less.
+    ///
+    /// Releases are never made to fail, so an arena that is dropped meanwhile leaves nothing behind.
+    ///
+    /// ```
+    /// use permacode::{Error, HeapArena, testing::Pages};
+    ///
+    /// let pages = Pages::ordinary();
+    /// let heap = HeapArena::builder().reservation(64 << 20).pages(pages.clone()).build()?;
+    /// let layout = std::alloc::Layout::new::<[u8; 16 << 20]>();
+    /// pages.fail_from(0);
+    /// for _ in 0..3 {
+    ///     assert!(matches!(heap.alloc(layout), Err(Error::Pages(_))));
+    /// }
+    /// pages.relent();
+    /// assert!(heap.alloc(layout).is_ok());
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn fail_from(&self, after: usize) {
+        self.arm(ANY, after, Failure::Lasting);
     }
 
     /// Lets every call succeed again.

@@ -6,11 +6,11 @@
 
 use permacode::code::{Location, Modules, shorten};
 use permacode::handles::{CodeProxy, CodeRc};
-use permacode::heap::Registration;
-use permacode::kit::Marker;
+use permacode::heap::{HeapWeak, Registration};
+use permacode::kit::{Marker, Refused, Tracked};
 use permacode::owned::OwnedSideTable;
 use permacode::side::SideTableBuilder;
-use permacode::{CodeRef, Gc, HeapRc, Link, Module, Name, Owned, Permanent, Plain, SideTable, Transients};
+use permacode::{CodeRef, Gc, HeapRc, HeapString, Link, Module, Name, Owned, Permanent, Plain, SideTable, Transients};
 use std::path::Path;
 
 type Long<'l> = &'l &'l str;
@@ -35,6 +35,11 @@ covariant! {
     code_proxy: CodeProxy<'l, Long<'static>> => CodeProxy<'s, Long<'static>>;
     transients: &'s Transients<'l> => &'s Transients<'s>;
     heap_rc: HeapRc<'l, &'l u8> => HeapRc<'s, &'s u8>;
+    heap_rc_slice: HeapRc<'l, [&'l u8]> => HeapRc<'s, [&'s u8]>;
+    heap_weak: HeapWeak<'l, &'l u8> => HeapWeak<'s, &'s u8>;
+    heap_string: HeapString<'l> => HeapString<'s>;
+    tracked: Tracked<'l> => Tracked<'s>;
+    refused: Refused<&'l u8, &'l u8> => Refused<&'s u8, &'s u8>;
     registration: Registration<'l> => Registration<'s>;
     gc: Gc<'l, &'l u8> => Gc<'s, &'s u8>;
     marker: &'s Marker<'l> => &'s Marker<'s>;

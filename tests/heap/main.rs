@@ -19,4 +19,7 @@ mod model;
 mod orders;
 mod rc;
 mod shrink;
+mod string;
+mod values;
 mod walk;
+mod weak;

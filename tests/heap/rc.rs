@@ -33,11 +33,11 @@ fn the_count_is_the_number_of_pointers() {
     let dropped = RefCell::new(Vec::new());
     let one = HeapRc::new(&heap, Noisy(7, &dropped)).unwrap();
     let mut others: Vec<_> = (0..1000).map(|_| one.clone()).collect();
-    assert_eq!((HeapRc::count(&one), heap.stats().objects), (1001, 1));
-    assert!(others.iter().all(|other| HeapRc::same(&one, other) && HeapRc::address(&one) == HeapRc::address(other)));
+    assert_eq!((HeapRc::strong_count(&one), heap.stats().objects), (1001, 1));
+    assert!(others.iter().all(|other| HeapRc::ptr_eq(&one, other) && HeapRc::address(&one) == HeapRc::address(other)));
     while let Some(other) = others.pop() {
         drop(other);
-        assert_eq!(HeapRc::count(&one), 1 + others.len());
+        assert_eq!(HeapRc::strong_count(&one), 1 + others.len());
     }
     assert!(dropped.borrow().is_empty());
     drop(one);
@@ -70,11 +70,11 @@ fn only_a_single_pointer_gives_the_value_out() {
     let mut one = HeapRc::new(&heap, Noisy(1, &dropped)).unwrap();
     let two = one.clone();
     assert!(HeapRc::get_mut(&mut one).is_none());
-    let Err(mut one) = HeapRc::into_inner(one) else { panic!("there are two pointers") };
-    assert_eq!(HeapRc::count(&one), 2, "a refusal gives the pointer back");
+    let Err(mut one) = HeapRc::try_unwrap(one) else { panic!("there are two pointers") };
+    assert_eq!(HeapRc::strong_count(&one), 2, "a refusal gives the pointer back");
     drop(two);
     HeapRc::get_mut(&mut one).unwrap().0 = 5;
-    let Ok(value) = HeapRc::into_inner(one) else { panic!("there is one pointer") };
+    let Ok(value) = HeapRc::try_unwrap(one) else { panic!("there is one pointer") };
     assert_eq!((heap.stats().live, dropped.borrow().len()), (0, 0), "the memory is free, the value is not dropped");
     drop(value);
     assert_eq!(dropped.take(), [5]);
@@ -115,7 +115,7 @@ fn a_destructor_may_use_the_heap_and_make_pointers() {
         fn drop(&mut self) {
             MADE.set(MADE.get() + 1);
             let clone = self.sibling.clone();
-            assert_eq!((*clone, HeapRc::count(&clone)), (42, 3));
+            assert_eq!((*clone, HeapRc::strong_count(&clone)), (42, 3));
             for left in self.left.checked_sub(1).into_iter().cycle().take(2) {
                 let next = Spawns { heap: self.heap, sibling: HeapRc::new(self.heap, 42).unwrap(), left };
                 let _keep = next.sibling.clone();
@@ -193,10 +193,10 @@ fn any_layout_of_value_is_kept() {
     let aligned = HeapRc::new(&heap, Aligned(4)).unwrap();
     assert_eq!((ptr::from_ref(&*aligned).addr() % 65536, aligned.0), (0, 4));
     let nothing = HeapRc::new(&heap, ()).unwrap();
-    assert_eq!((*nothing, HeapRc::count(&nothing.clone())), ((), 2));
+    assert_eq!((*nothing, HeapRc::strong_count(&nothing.clone())), ((), 2));
     let large = HeapRc::new(&heap, [7u8; 100_000]).unwrap();
     assert!(large.iter().all(|&byte| byte == 7));
-    assert!(HeapRc::into_inner(large).is_ok_and(|value| value[99_999] == 7));
+    assert!(HeapRc::try_unwrap(large).is_ok_and(|value| value[99_999] == 7));
     drop((aligned, nothing));
     assert_eq!(heap.stats().live, 0);
 }
@@ -205,7 +205,7 @@ fn any_layout_of_value_is_kept() {
 fn a_pointer_compares_hashes_and_prints_as_its_value() {
     let heap = small_heap();
     let of = |value: u32| HeapRc::new(&heap, value).unwrap();
-    assert!(of(1) < of(2) && of(3) == of(3) && !HeapRc::same(&of(3), &of(3)));
+    assert!(of(1) < of(2) && of(3) == of(3) && !HeapRc::ptr_eq(&of(3), &of(3)));
     assert_eq!(format!("{} {:?}", of(5), of(6)), "5 6");
     let hashed: HashSet<_> = [of(1), of(2), of(1)].into_iter().collect();
     assert!(hashed.len() == 2 && hashed.contains(&2));

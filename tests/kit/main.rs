@@ -6,10 +6,13 @@ mod derive;
 mod example;
 mod flat;
 mod fork;
+mod growth;
 mod model;
 mod pacer;
 mod refused;
+mod tracked;
 mod transients;
+mod versions;
 
 #[global_allocator]
 static ALLOCATOR: permacode_witness::Refusing = permacode_witness::Refusing;

@@ -79,7 +79,7 @@ pub(crate) fn run() -> Result<String, Error> {
 
     // The heap by itself, and a cache.
     let counted = HeapRc::new(&heap, 5u64)?;
-    assert_eq!((HeapRc::count(&counted.clone()), *counted), (2, 5));
+    assert_eq!((HeapRc::strong_count(&counted.clone()), *counted), (2, 5));
     let caches: SideTable<'_, InlineCache<u32>> = SideTable::new(&arena)?;
     caches.of(one.sites)?[2].set(7, Version::FIRST, 9);
     assert_eq!(caches.of(one.sites)?[2].get(7, Version::FIRST), Some(9));

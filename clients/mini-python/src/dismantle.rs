@@ -33,7 +33,7 @@ fn dismantle<'a>(holder: &mut impl Holder<'a>) {
 
 /// Lets an object that nobody else refers to hand on what it has; what is dropped then is empty.
 fn open<'a, T: Holder<'a>>(object: HeapRc<'a, T>, pending: &mut Values<'a>) {
-    if let Ok(mut object) = HeapRc::into_inner(object) {
+    if let Ok(mut object) = HeapRc::try_unwrap(object) {
         object.give(pending);
     }
 }

@@ -173,12 +173,12 @@ impl<'a> Value<'a> {
     /// How many references there are to the object or, for code, handles of it. What is not an object and what is permanent is not counted.
     pub fn count(&self) -> Option<usize> {
         match self {
-            Self::Text(text) => Some(HeapRc::count(text)),
-            Self::List(list) => Some(HeapRc::count(list)),
-            Self::Function(function) => Some(HeapRc::count(function)),
-            Self::Generator(generator) => Some(HeapRc::count(generator)),
-            Self::Cursor(cursor) => Some(HeapRc::count(cursor)),
-            Self::Variable(variable) => Some(HeapRc::count(variable)),
+            Self::Text(text) => Some(HeapRc::strong_count(text)),
+            Self::List(list) => Some(HeapRc::strong_count(list)),
+            Self::Function(function) => Some(HeapRc::strong_count(function)),
+            Self::Generator(generator) => Some(HeapRc::strong_count(generator)),
+            Self::Cursor(cursor) => Some(HeapRc::strong_count(cursor)),
+            Self::Variable(variable) => Some(HeapRc::strong_count(variable)),
             Self::Code(code) => code.count(),
             _ => None,
         }

@@ -1,32 +1,26 @@
-//! Counted pointers into the heap arena.
-//!
-//! ```text
-//!   HeapRc ──▶ ┌ count │ heap ┬ value ┐      one object of the heap
-//!              └──────────────┴───────┘
-//! ```
+//! Counted pointers into the heap arena: a value, many values, text.
 //!
 //! One word, plain count, for one thread. It borrows its heap, so it cannot outlive it. The heap's address lies with
-//! the count, so that the last pointer can give the object back.
+//! the count, so that the last pointer can give the object back: [`Counted`] has the picture.
 
+use super::counted::Counted;
+use super::weak::HeapWeak;
 use crate::error::Error;
 use crate::heap::HeapArena;
-use core::alloc::Layout;
-use core::borrow::Borrow;
-use core::cell::Cell;
-use core::cmp::Ordering;
-use core::fmt;
-use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
-use core::ops::Deref;
+use core::mem::ManuallyDrop;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr::{self, NonNull};
 
 /// A counted pointer to a value in a [`HeapArena`].
 ///
-/// Like `Rc`, without weak pointers: one word, `!Send`. The value's object has two words more, 16 bytes on 64-bit
-/// systems: the count and the heap. Cloning and dropping write to it, so a forked child copies the pages of the values
+/// Like `Rc`: one word, two for [slices](Self::copy_slice) and [text](Self::copy_str), `!Send`. The value's object has two words more, 16 bytes on
+/// 64-bit systems: the count and the heap. Cloning and dropping write to it, so a forked child copies the pages of the values
 /// that it counts. The last drop costs a [`HeapArena::free`]. A count that would overflow stays where it is, and the
-/// value is then never dropped. Cycles are not collected; see [`HeapArena::mark`] for a collector's means.
+/// value is then never dropped.
+///
+/// Cycles are not collected. Break them by a [weak pointer](Self::downgrade), or use [`Gc`](crate::Gc) and its collector. Values without weak
+/// pointers pay nothing for those.
 ///
 /// ```
 /// use permacode::{HeapArena, HeapRc};
@@ -35,7 +29,7 @@ use core::ptr::{self, NonNull};
 /// let heap = HeapArena::new()?;
 /// let one = HeapRc::new(&heap, String::from("value"))?;
 /// let two = one.clone();
-/// assert_eq!((HeapRc::count(&two), two.len()), (2, 5));
+/// assert_eq!((HeapRc::strong_count(&two), two.len()), (2, 5));
 /// drop((one, two));
 /// assert_eq!(heap.stats().live, 0);
 /// # Ok(())
@@ -45,21 +39,15 @@ use core::ptr::{self, NonNull};
 /// # Variance
 ///
 /// Covariant in `'h` and in `T`, as `Rc` is.
-pub struct HeapRc<'h, T> {
+pub struct HeapRc<'h, T: ?Sized> {
     object: NonNull<Counted<'h, T>>,
     /// Owns a `T`, as the drop check should know.
     owns: PhantomData<Counted<'h, T>>,
 }
 
-struct Counted<'h, T> {
-    count: Cell<usize>,
-    heap: &'h HeapArena,
-    value: T,
-}
-
 // As for `Rc`: what is shared is the value, and the count is always right.
-impl<T: RefUnwindSafe> UnwindSafe for HeapRc<'_, T> {}
-impl<T: RefUnwindSafe> RefUnwindSafe for HeapRc<'_, T> {}
+impl<T: RefUnwindSafe + ?Sized> UnwindSafe for HeapRc<'_, T> {}
+impl<T: RefUnwindSafe + ?Sized> RefUnwindSafe for HeapRc<'_, T> {}
 
 impl<'h, T> HeapRc<'h, T> {
     /// Moves a value to the heap, counted once. Costs one [`HeapArena::alloc`] of the value and two words, and the move.
@@ -78,13 +66,89 @@ impl<'h, T> HeapRc<'h, T> {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn new(heap: &'h HeapArena, value: T) -> Result<Self, Error> {
-        let object = heap.alloc(Layout::new::<Counted<'h, T>>())?.cast();
-        // SAFETY: a new object of this layout.
-        unsafe { object.write(Counted { count: Cell::new(1), heap, value }) };
-        Ok(Self { object, owns: PhantomData })
+        // SAFETY: a new object, counted once.
+        Counted::new(heap, value).map(|object| unsafe { Self::from_object(object) })
     }
 
-    fn counted(&self) -> &Counted<'h, T> {
+    /// Takes the value itself out, if this is the only pointer to it. [Weak](Self::downgrade) ones do not count, and find nothing then. Costs the
+    /// move and one [`HeapArena::free`].
+    ///
+    /// # Errors
+    ///
+    /// The pointer, if there are others.
+    ///
+    /// ```
+    /// use permacode::{HeapArena, HeapRc};
+    ///
+    /// let heap = HeapArena::new()?;
+    /// let one = HeapRc::new(&heap, String::from("value"))?;
+    /// let two = one.clone();
+    /// let one = HeapRc::try_unwrap(one).expect_err("there are two");
+    /// drop(two);
+    /// assert_eq!(HeapRc::try_unwrap(one), Ok(String::from("value")));
+    /// assert_eq!(heap.stats().objects, 0); // the object is free, the value lives
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn try_unwrap(this: Self) -> Result<T, Self> {
+        let this = ManuallyDrop::new(this);
+        // SAFETY: the object is live, and the pointer is not used any more if the value comes.
+        match unsafe { Counted::take(this.object) } {
+            Some(value) => Ok(value),
+            None => Err(ManuallyDrop::into_inner(this)),
+        }
+    }
+
+    /// Takes the value itself out, if this is the only pointer to it. Else it counts one pointer less.
+    ///
+    /// ```
+    /// use permacode::{HeapArena, HeapRc};
+    ///
+    /// let heap = HeapArena::new()?;
+    /// let one = HeapRc::new(&heap, 7)?;
+    /// let two = one.clone();
+    /// assert_eq!((HeapRc::into_inner(one), HeapRc::into_inner(two)), (None, Some(7)));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn into_inner(this: Self) -> Option<T> {
+        Self::try_unwrap(this).ok()
+    }
+}
+
+impl<'h, T: Clone> HeapRc<'h, T> {
+    /// Returns the value, mutable. If there are other pointers to it, weak or not, this one gets a clone of its own before.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`new`](Self::new), for the clone. The pointer is as it was.
+    ///
+    /// ```
+    /// use permacode::{HeapArena, HeapRc};
+    ///
+    /// let heap = HeapArena::new()?;
+    /// let mut one = HeapRc::new(&heap, vec![1])?;
+    /// let two = one.clone();
+    /// HeapRc::make_mut(&mut one)?.push(2);
+    /// assert_eq!((&**one, &**two), (&[1, 2][..], &[1][..]));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn make_mut(this: &mut Self) -> Result<&mut T, Error> {
+        if !this.counted().header().is_unique() {
+            *this = Self::new(Self::heap(this), (**this).clone())?;
+        }
+        // SAFETY: the only pointer, exclusively borrowed: nobody else can read or count.
+        Ok(unsafe { &mut this.object.as_mut().value })
+    }
+}
+
+impl<'h, T: ?Sized> HeapRc<'h, T> {
+    /// # Safety
+    ///
+    /// The object is live, and counts this pointer already.
+    pub(super) unsafe fn from_object(object: NonNull<Counted<'h, T>>) -> Self {
+        Self { object, owns: PhantomData }
+    }
+
+    pub(super) fn counted(&self) -> &Counted<'h, T> {
         // SAFETY: the object is live and initialised as long as a pointer counts, and this one does.
         unsafe { self.object.as_ref() }
     }
@@ -97,13 +161,55 @@ impl<'h, T> HeapRc<'h, T> {
     /// let heap = HeapArena::new()?;
     /// let one = HeapRc::new(&heap, 'a')?;
     /// let two = one.clone();
-    /// assert_eq!(HeapRc::count(&one), 2);
+    /// assert_eq!(HeapRc::strong_count(&one), 2);
     /// drop(two);
-    /// assert_eq!(HeapRc::count(&one), 1);
+    /// assert_eq!(HeapRc::strong_count(&one), 1);
     /// # Ok::<(), permacode::Error>(())
     /// ```
-    pub fn count(this: &Self) -> usize {
-        this.counted().count.get()
+    pub fn strong_count(this: &Self) -> usize {
+        this.counted().header().counts().0
+    }
+
+    /// Returns the number of weak pointers to the value. Costs one load.
+    ///
+    /// ```
+    /// use permacode::{HeapArena, HeapRc};
+    ///
+    /// let heap = HeapArena::new()?;
+    /// let one = HeapRc::new(&heap, 'a')?;
+    /// let weak = HeapRc::downgrade(&one)?;
+    /// assert_eq!((HeapRc::strong_count(&one), HeapRc::weak_count(&one)), (1, 1));
+    /// # drop(weak);
+    /// # assert_eq!(HeapRc::weak_count(&one), 0);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn weak_count(this: &Self) -> usize {
+        this.counted().header().counts().1
+    }
+
+    /// Makes a weak pointer to the value, which does not keep it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`HeapArena::alloc`]. Only the first weak pointer to a value allocates.
+    ///
+    /// ```
+    /// use permacode::{HeapArena, HeapRc};
+    ///
+    /// let heap = HeapArena::new()?;
+    /// let one = HeapRc::new(&heap, 7)?;
+    /// let weak = HeapRc::downgrade(&one)?;
+    /// drop(one);
+    /// assert_eq!(weak.upgrade(), None);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    ///
+    /// # Cost
+    ///
+    /// The first one allocates three words, which the last one frees. As long as there are weak pointers, the counts lie there: cloning and dropping
+    /// pointers to this value costs a call more.
+    pub fn downgrade(this: &Self) -> Result<HeapWeak<'h, T>, Error> {
+        Ok(HeapWeak::from_parts(this.object, this.counted().weaken()?))
     }
 
     /// Returns `true` if both point to the same value, not merely to equal ones. Costs a comparison of two words; reads
@@ -114,15 +220,15 @@ impl<'h, T> HeapRc<'h, T> {
     ///
     /// let heap = HeapArena::new()?;
     /// let (one, other) = (HeapRc::new(&heap, 1)?, HeapRc::new(&heap, 1)?);
-    /// assert!(one == other && !HeapRc::same(&one, &other));
-    /// assert!(HeapRc::same(&one, &one.clone()));
+    /// assert!(one == other && !HeapRc::ptr_eq(&one, &other));
+    /// assert!(HeapRc::ptr_eq(&one, &one.clone()));
     /// # Ok::<(), permacode::Error>(())
     /// ```
-    pub fn same(this: &Self, other: &Self) -> bool {
-        this.object == other.object
+    pub fn ptr_eq(this: &Self, other: &Self) -> bool {
+        ptr::addr_eq(this.object.as_ptr(), other.object.as_ptr())
     }
 
-    /// Returns the value, mutable, if this is the only pointer to it. Costs one load and a comparison.
+    /// Returns the value, mutable, if this is the only pointer to it and no weak ones are there. Costs one load and a comparison.
     ///
     /// ```
     /// use permacode::{HeapArena, HeapRc};
@@ -135,46 +241,43 @@ impl<'h, T> HeapRc<'h, T> {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn get_mut(this: &mut Self) -> Option<&mut T> {
-        if Self::count(this) != 1 {
+        if !this.counted().header().is_unique() {
             return None;
         }
         // SAFETY: the only pointer, exclusively borrowed: nobody else can read or count.
         Some(unsafe { &mut this.object.as_mut().value })
     }
 
-    /// Takes the value itself out, if this is the only pointer to it. Costs the move and one [`HeapArena::free`].
-    ///
-    /// # Errors
-    ///
-    /// The pointer, if there are others.
+    /// Returns the heap that the value lies in. Costs a load or two.
     ///
     /// ```
     /// use permacode::{HeapArena, HeapRc};
     ///
     /// let heap = HeapArena::new()?;
-    /// let one = HeapRc::new(&heap, String::from("value"))?;
-    /// let two = one.clone();
-    /// let one = HeapRc::into_inner(one).expect_err("there are two");
-    /// drop(two);
-    /// assert_eq!(HeapRc::into_inner(one), Ok(String::from("value")));
-    /// assert_eq!(heap.stats().objects, 0); // the object is free, the value lives
+    /// let one = HeapRc::new(&heap, 1)?;
+    /// let beside_it = HeapRc::new(HeapRc::heap(&one), 2)?;
+    /// assert!(heap.contains(&raw const *beside_it));
     /// # Ok::<(), permacode::Error>(())
     /// ```
-    pub fn into_inner(this: Self) -> Result<T, Self> {
-        if Self::count(&this) != 1 {
-            return Err(this);
-        }
-        let this = core::mem::ManuallyDrop::new(this);
-        let heap = this.counted().heap;
-        // SAFETY: the only pointer, consumed: the value is moved out once, and the object given back without dropping it.
-        unsafe {
-            let value = ptr::read(&this.object.as_ref().value);
-            heap.free(this.object.cast(), Layout::new::<Counted<'h, T>>());
-            Ok(value)
-        }
+    pub fn heap(this: &Self) -> &'h HeapArena {
+        this.counted().heap()
     }
 
-    /// Returns the address of the object, for [`HeapArena::mark`] and to tell objects apart. The value lies behind the
+    /// Returns the address of the value. Costs an addition.
+    ///
+    /// ```
+    /// use permacode::{HeapArena, HeapRc};
+    ///
+    /// let heap = HeapArena::new()?;
+    /// let one = HeapRc::new(&heap, 7)?;
+    /// assert!(std::ptr::eq(HeapRc::as_ptr(&one), &*one));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    pub fn as_ptr(this: &Self) -> *const T {
+        &raw const this.counted().value
+    }
+
+    /// Returns the address of the object, for [`HeapArena::mark`] and to tell objects apart, also those without bytes. The value lies behind the
     /// count. Costs nothing.
     ///
     /// ```
@@ -191,98 +294,20 @@ impl<'h, T> HeapRc<'h, T> {
     }
 }
 
-impl<T> Clone for HeapRc<'_, T> {
+impl<T: ?Sized> Clone for HeapRc<'_, T> {
     /// Counts one more. Costs one addition in the object's header.
+    #[inline]
     fn clone(&self) -> Self {
-        let count = &self.counted().count;
-        count.set(count.get().saturating_add(1));
+        self.counted().header().add();
         Self { object: self.object, owns: PhantomData }
     }
 }
 
-impl<T> Drop for HeapRc<'_, T> {
+impl<T: ?Sized> Drop for HeapRc<'_, T> {
+    #[inline]
     fn drop(&mut self) {
-        let count = &self.counted().count;
-        match count.get() {
-            usize::MAX => {}
-            1 => drop_last(self.object),
-            more => count.set(more - 1),
-        }
-    }
-}
-
-/// Drops the value and frees the object, the latter also if the former panics.
-fn drop_last<T>(object: NonNull<Counted<'_, T>>) {
-    struct Free<'h, T>(&'h HeapArena, NonNull<Counted<'h, T>>);
-    impl<'h, T> Drop for Free<'h, T> {
-        fn drop(&mut self) {
-            // SAFETY: the object came from this heap with this layout; the last pointer to it is being dropped.
-            unsafe { self.0.free(self.1.cast(), Layout::new::<Counted<'h, T>>()) };
-        }
-    }
-    // SAFETY: the object is live and initialised, and nobody else refers to it any more: the value is dropped once. The header has nothing
-    // to drop.
-    unsafe {
-        let _free = Free(object.as_ref().heap, object);
-        ptr::drop_in_place(&raw mut (*object.as_ptr()).value);
-    }
-}
-
-impl<T> Deref for HeapRc<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.counted().value
-    }
-}
-
-impl<T> AsRef<T> for HeapRc<'_, T> {
-    fn as_ref(&self) -> &T {
-        self
-    }
-}
-
-impl<T> Borrow<T> for HeapRc<'_, T> {
-    fn borrow(&self) -> &T {
-        self
-    }
-}
-
-impl<T: PartialEq> PartialEq for HeapRc<'_, T> {
-    fn eq(&self, other: &Self) -> bool {
-        **self == **other
-    }
-}
-
-impl<T: Eq> Eq for HeapRc<'_, T> {}
-
-impl<T: PartialOrd> PartialOrd for HeapRc<'_, T> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        (**self).partial_cmp(&**other)
-    }
-}
-
-impl<T: Ord> Ord for HeapRc<'_, T> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (**self).cmp(&**other)
-    }
-}
-
-impl<T: Hash> Hash for HeapRc<'_, T> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (**self).hash(state);
-    }
-}
-
-impl<T: fmt::Debug> fmt::Debug for HeapRc<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
-    }
-}
-
-impl<T: fmt::Display> fmt::Display for HeapRc<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
+        // SAFETY: the object is live as long as this pointer counts, which ends here.
+        unsafe { Counted::release(self.object) };
     }
 }
 
@@ -290,22 +315,38 @@ impl<T: fmt::Display> fmt::Display for HeapRc<'_, T> {
 mod tests {
     use super::*;
 
+    struct Never;
+    impl Drop for Never {
+        fn drop(&mut self) {
+            panic!("a value with an unknown count was dropped");
+        }
+    }
+
     #[test]
     fn a_count_that_would_overflow_stays_and_so_does_the_value() {
-        struct Never;
-        impl Drop for Never {
-            fn drop(&mut self) {
-                panic!("a value with an unknown count was dropped");
-            }
-        }
         let heap = HeapArena::new().unwrap();
         let one = HeapRc::new(&heap, Never).unwrap();
-        one.counted().count.set(usize::MAX - 1);
+        one.counted().header().set_count(usize::MAX - 1);
         let two = one.clone();
         let three = two.clone();
-        assert_eq!(HeapRc::count(&three), usize::MAX);
+        assert_eq!(HeapRc::strong_count(&three), usize::MAX);
         drop((two, three));
-        assert_eq!(HeapRc::count(&one), usize::MAX, "an unknown count is not counted down");
+        assert_eq!(HeapRc::strong_count(&one), usize::MAX, "an unknown count is not counted down");
+        drop(one);
+        assert_eq!(heap.stats().objects, 1);
+    }
+
+    #[test]
+    fn an_unknown_count_stays_unknown_while_weak_pointers_come_and_go() {
+        let heap = HeapArena::new().unwrap();
+        let one = HeapRc::new(&heap, Never).unwrap();
+        one.counted().header().set_count(usize::MAX);
+        let weak = HeapRc::downgrade(&one).unwrap();
+        assert_eq!((weak.strong_count(), weak.weak_count()), (usize::MAX, 1));
+        drop(weak.upgrade());
+        drop(one.clone());
+        drop(weak);
+        assert_eq!((HeapRc::strong_count(&one), HeapRc::weak_count(&one)), (usize::MAX, 0));
         drop(one);
         assert_eq!(heap.stats().objects, 1);
     }

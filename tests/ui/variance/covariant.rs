@@ -2,13 +2,13 @@
 
 use permacode::code::{Location, Modules};
 use permacode::handles::{CodeProxy, CodeRc};
-use permacode::heap::Registration;
+use permacode::heap::{HeapWeak, Registration};
 use permacode::image::ImageWriter;
 use permacode::image::inspect::{FieldInfo, ModuleInfo, RootInfo, TypeInfo, VariantInfo};
-use permacode::kit::Marker;
+use permacode::kit::{Marker, Refused, Tracked};
 use permacode::owned::OwnedSideTable;
 use permacode::side::SideTableBuilder;
-use permacode::{CodeRef, Gc, HeapRc, Module, Name, Owned, Plain, SideTable, Transients};
+use permacode::{CodeRef, Gc, HeapRc, HeapString, Module, Name, Owned, Plain, SideTable, Transients};
 
 fn module<'s, 'l: 's>(given: Module<'s>) -> Module<'l> {
     given
@@ -59,6 +59,26 @@ fn heap_rc<'s, 'l: 's>(given: HeapRc<'s, u8>) -> HeapRc<'l, u8> {
 }
 
 fn heap_rc_type<'s, 'l: 's>(given: HeapRc<'s, &'s u8>) -> HeapRc<'s, &'l u8> {
+    given
+}
+
+fn heap_weak<'s, 'l: 's>(given: HeapWeak<'s, u8>) -> HeapWeak<'l, u8> {
+    given
+}
+
+fn heap_weak_type<'s, 'l: 's>(given: HeapWeak<'s, &'s u8>) -> HeapWeak<'s, &'l u8> {
+    given
+}
+
+fn heap_string<'s, 'l: 's>(given: HeapString<'s>) -> HeapString<'l> {
+    given
+}
+
+fn tracked<'s, 'l: 's>(given: Tracked<'s>) -> Tracked<'l> {
+    given
+}
+
+fn refused<'s, 'l: 's>(given: Refused<&'s u8>) -> Refused<&'l u8> {
     given
 }
 

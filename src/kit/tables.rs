@@ -1,0 +1,131 @@
+//! [`Collect`] and [`Growth`] for hashbrown's tables over a [`Tracked`].
+//!
+//! A table waits in the grey list as one entry that leads to the table itself, not to its buffer. The table alone knows where its elements are. All of
+//! them are shown at once, so the list may grow by as many entries as the table has elements.
+
+use super::collect::Collect;
+use super::grey::Elements;
+use super::growth::Growth;
+use super::marker::Marker;
+use super::tracked::Tracked;
+use crate::error::Error;
+use crate::heap::{Refused, make_room};
+use core::hash::{BuildHasher, Hash};
+use core::ptr::NonNull;
+use hashbrown::{HashMap, HashSet, HashTable, TryReserveError};
+
+impl<K: Collect, V: Collect, S> Elements for HashMap<K, V, S, Tracked<'_>> {
+    fn trace_all(&self, marker: &mut Marker<'_>) {
+        for (key, value) in self {
+            key.trace(marker);
+            value.trace(marker);
+        }
+    }
+}
+
+impl<T: Collect, S> Elements for HashSet<T, S, Tracked<'_>> {
+    fn trace_all(&self, marker: &mut Marker<'_>) {
+        self.iter().for_each(|value| value.trace(marker));
+    }
+}
+
+impl<T: Collect> Elements for HashTable<T, Tracked<'_>> {
+    fn trace_all(&self, marker: &mut Marker<'_>) {
+        self.iter().for_each(|value| value.trace(marker));
+    }
+}
+
+macro_rules! tables {
+    ($([$($generics:tt)*] $table:ty: $leads:expr;)*) => { $(
+        // SAFETY: a table is its buffer and the elements in it. The allocator knows the buffer, whatever lies in it. The way in which it hashes
+        // leads to no object, as it is `Send`.
+        unsafe impl<$($generics)*> Collect for $table {
+            #[inline]
+            fn trace(&self, marker: &mut Marker<'_>) {
+                // SAFETY: a live table, and no `trace` changes it, by the promise of `Collect`.
+                unsafe { marker.visit_table(NonNull::from(self), self.allocator(), $leads) };
+            }
+        }
+    )* };
+}
+
+tables! {
+    [K: Collect, V: Collect, S: Send] HashMap<K, V, S, Tracked<'_>>: K::LEADS || V::LEADS;
+    [T: Collect, S: Send] HashSet<T, S, Tracked<'_>>: T::LEADS;
+    [T: Collect] HashTable<T, Tracked<'_>>: T::LEADS;
+}
+
+/// Makes room in a table by its `try_reserve`, or says why the heap has none.
+fn table_room(
+    allocator: Tracked<'_>,
+    additional: usize,
+    mut reserve: impl FnMut(usize) -> Result<(), TryReserveError>,
+) -> Result<(), Error> {
+    let layout = match reserve(additional) {
+        Ok(()) => return Ok(()),
+        Err(TryReserveError::AllocError { layout }) => Ok(layout),
+        Err(TryReserveError::CapacityOverflow) => Err(Error::TooLarge { len: additional, element: 1 }),
+    };
+    make_room(allocator.heap(), layout, |_| reserve(additional).is_ok())
+}
+
+impl<'h, K: Eq + Hash, V, S: BuildHasher + Default> Growth for HashMap<K, V, S, Tracked<'h>> {
+    type Item = (K, V);
+    type Home = Tracked<'h>;
+
+    fn empty_in(home: Tracked<'h>) -> Self {
+        Self::with_hasher_in(S::default(), home)
+    }
+
+    fn try_room(&mut self, additional: usize) -> Result<(), Error> {
+        if additional <= self.capacity() - self.len() {
+            return Ok(());
+        }
+        table_room(self.allocator().clone(), additional, |additional| self.try_reserve(additional))
+    }
+
+    fn try_push(&mut self, (key, value): (K, V)) -> Result<(), Refused<(K, V)>> {
+        // `insert` asks for room before it looks for the key.
+        if self.len() == self.capacity() {
+            if let Some(place) = self.get_mut(&key) {
+                *place = value;
+                return Ok(());
+            }
+            if let Err(error) = self.try_room(1) {
+                return Err(Refused { value: (key, value), error });
+            }
+        }
+        self.insert(key, value);
+        Ok(())
+    }
+}
+
+impl<'h, T: Eq + Hash, S: BuildHasher + Default> Growth for HashSet<T, S, Tracked<'h>> {
+    type Item = T;
+    type Home = Tracked<'h>;
+
+    fn empty_in(home: Tracked<'h>) -> Self {
+        Self::with_hasher_in(S::default(), home)
+    }
+
+    fn try_room(&mut self, additional: usize) -> Result<(), Error> {
+        if additional <= self.capacity() - self.len() {
+            return Ok(());
+        }
+        table_room(self.allocator().clone(), additional, |additional| self.try_reserve(additional))
+    }
+
+    fn try_push(&mut self, value: T) -> Result<(), Refused<T>> {
+        // As above.
+        if self.len() == self.capacity() {
+            if self.contains(&value) {
+                return Ok(());
+            }
+            if let Err(error) = self.try_room(1) {
+                return Err(Refused { value, error });
+            }
+        }
+        self.insert(value);
+        Ok(())
+    }
+}
