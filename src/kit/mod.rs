@@ -10,8 +10,10 @@
 //! | [`Tracked`] | an allocator for a hash table, which a collector then finds |
 //! | [`Growth`] | `try_push`, `try_extend` and their kin: an error where `push` aborts, and the value [comes back](Refused) |
 //! | [`HeapString`](crate::HeapString) | text that grows in a heap |
+//! | [`Engine`](crate::Engine), [`Machine`] | an interpreter as one value: its arenas, and the machine that borrows them |
 //!
 //! The chapter [a collector](crate::guide::collector) puts them together.
+//   engine over machine                           arenas and a machine as one value
 //   cycle · pacer                                 a collection from its roots to its sweep; when the next one is due
 //   growth                                        room in collections, or an error
 //   tables                                        hashbrown's tables, for both
@@ -25,9 +27,11 @@ mod collections;
 mod core_types;
 mod crate_types;
 mod cycle;
+pub(crate) mod engine;
 pub(crate) mod gc;
 mod grey;
 mod growth;
+mod machine;
 mod marker;
 mod pacer;
 #[cfg(feature = "hashbrown")]
@@ -37,6 +41,7 @@ mod tracked;
 pub use crate::heap::Refused;
 pub use collect::Collect;
 pub use growth::{Growth, Rest, Unfinished};
+pub use machine::Machine;
 pub use marker::Marker;
 pub use pacer::Pacer;
 #[cfg(feature = "derive")]

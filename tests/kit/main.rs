@@ -3,10 +3,14 @@
 mod collector;
 mod deep;
 mod derive;
+mod engine;
+mod engine_elsewhere;
+mod engine_ends;
 mod example;
 mod flat;
 mod fork;
 mod growth;
+mod keep;
 mod model;
 mod pacer;
 mod refused;
