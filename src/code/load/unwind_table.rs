@@ -92,7 +92,6 @@ fn entries_add_up(table: &[u8]) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::code::arena::CodeArena;
 
     fn table(lengths: &[u32], tail: &[u8]) -> Vec<u8> {
         let entry = |&length: &u32| [&length.to_ne_bytes()[..], &vec![0xEE; length as usize]].concat();
@@ -105,7 +104,7 @@ mod tests {
     fn if_the_unwinder_may_have_a_table_the_arenas_memory_stays() {
         permacode_witness::in_child(|| {
             let dropped = |announced: bool| {
-                let arena = CodeArena::builder().reservation(1 << 20).build().unwrap();
+                let arena = crate::code::arena::CodeArena::builder().reservation(1 << 20).build().unwrap();
                 let module = arena.load_native("m").unwrap();
                 let table = NonNull::from(module.alloc(&[0; 4], 8).unwrap());
                 // SAFETY: the record goes to the ledger of the arena that the table lies in.
