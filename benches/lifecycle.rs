@@ -1,5 +1,6 @@
 //! An arena a case, as property tests and fuzzers make them: create, one block, seal, drop; a million times. The same for both arenas with
-//! a block in each, made anew or on pages that are kept from case to case, and for a heap arena alone, which has nothing to seal.
+//! a block in each, made anew or on pages that are kept from case to case, and for a heap arena alone, which has nothing to seal. And a native
+//! function in an arena of its own, which goes with it: beside `dynasmrt`'s buffer, which maps, protects and unmaps a page.
 //!
 //! `cargo bench --bench lifecycle`; `-- --cycles 10000` for fewer, `--processes 10` for a shorter look.
 //!
@@ -24,6 +25,7 @@ mod harness;
 mod options;
 
 use core::alloc::Layout;
+use dynasmrt::mmap::MutableBuffer;
 use harness::{Clock, Samples, interleave, print_table};
 use options::Options;
 use permacode::pages::PooledPages;
@@ -37,17 +39,23 @@ use std::sync::Arc;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-const SUBJECTS: [&str; 6] = [
+const SUBJECTS: [&str; 9] = [
     "mmap, mprotect, mprotect, munmap",
     "code arena, default reservation",
     "code arena, 1 MiB reservation",
     "heap arena, default reservation",
     "both arenas, default reservations",
+    "native function, `dynasmrt`'s buffer",
+    "native function, arena of 64 KiB",
     "both arenas, on `PooledPages`",
+    "native function, arena of 64 KiB on `PooledPages`",
 ];
 const CODE: usize = 1;
 const BOTH: usize = 4;
-const POOLED: usize = 5;
+const DYNASM: usize = 5;
+const NATIVE: usize = 6;
+const POOLED: usize = 7;
+const POOLED_NATIVE: usize = 8;
 /// Rounds in one process, of which the median counts.
 const ROUNDS: usize = 5;
 /// Cycles in a round.
@@ -72,11 +80,14 @@ fn main() -> Outcome<()> {
     });
     let title = format!("create, one block, seal, drop; µs a cycle, mean of {processes} processes");
     print_table(&title, &["subject", "cycle", "of the floor"], &Vec::from_iter(rows));
+    let rows = [NATIVE, POOLED_NATIVE]
+        .map(|subject| vec![SUBJECTS[subject].to_string(), of(subject).mean_ratio_cell(&of(DYNASM))]);
+    print_table("a native function that goes again", &["subject", "of `dynasmrt`'s buffer"], &rows);
     let (code, heap) = system_calls()?;
     println!("\nsystem calls of one cycle: code arena {code}, heap arena {heap}");
 
     let pool = pool();
-    for subject in [CODE, BOTH, POOLED] {
+    for subject in [CODE, BOTH, POOLED, POOLED_NATIVE] {
         let before = Process::now()?;
         (0..cycles).try_for_each(|_| run(subject, &pool))?;
         let after = Process::now()?;
@@ -89,7 +100,7 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// Every subject in turn, in this process; µs a cycle. The one with a pool comes last: what a pool keeps changes where the others lie.
+/// Every subject in turn, in this process; µs a cycle. Those with a pool come last: what a pool keeps changes where the others lie.
 fn in_turn() -> Outcome<Vec<[Samples; 1]>> {
     let pool = pool();
     let sample = |subject| -> Outcome<_> {
@@ -98,7 +109,7 @@ fn in_turn() -> Outcome<Vec<[Samples; 1]>> {
         Ok([clock.elapsed().as_nanos() as f64 / 1e3 / BATCH as f64])
     };
     let mut all: Vec<_> = interleave(ROUNDS, POOLED, sample)?;
-    all.extend(interleave(ROUNDS, 1, |_| sample(POOLED))?);
+    all.extend(interleave(ROUNDS, SUBJECTS.len() - POOLED, |number| sample(POOLED + number))?);
     Ok(all)
 }
 
@@ -118,7 +129,7 @@ fn child() -> Outcome<Vec<f64>> {
 type Pool = LazyCell<Result<Arc<PooledPages>, permacode::Error>>;
 
 fn pool() -> Pool {
-    LazyCell::new(|| PooledPages::new(2).map(Arc::new))
+    LazyCell::new(|| PooledPages::new(3).map(Arc::new))
 }
 
 fn run(subject: usize, pool: &Pool) -> Outcome<()> {
@@ -128,8 +139,32 @@ fn run(subject: usize, pool: &Pool) -> Outcome<()> {
         2 => use_code(&CodeArena::builder().reservation(1 << 20).build()?),
         3 => use_heap(&HeapArena::new()?),
         BOTH => use_both(&DualArena::new()?),
-        _ => use_both(&DualArena::with_pages((**pool).clone()?)?),
+        DYNASM => use_buffer(),
+        NATIVE => use_native(&CodeArena::builder().reservation(NATIVE_BYTES).build()?),
+        POOLED => use_both(&DualArena::with_pages((**pool).clone()?)?),
+        _ => use_native(&CodeArena::builder().reservation(NATIVE_BYTES).pages((**pool).clone()?).build()?),
     }
+}
+
+/// The address space for one function's arena.
+const NATIVE_BYTES: usize = 64 << 10;
+
+/// A function of some size: nothing runs it.
+const FUNCTION: [u8; 200] = [0xC3; 200];
+
+fn use_native(arena: &CodeArena) -> Outcome<()> {
+    let loader = arena.load_native("function")?;
+    let code = loader.alloc(&FUNCTION, 16)?;
+    loader.seal()?;
+    if black_box(code)[199] == 0xC3 { Ok(()) } else { Err("the function is not what was put in".into()) }
+}
+
+fn use_buffer() -> Outcome<()> {
+    let mut buffer = MutableBuffer::new(FUNCTION.len())?;
+    buffer.set_len(FUNCTION.len());
+    buffer.copy_from_slice(&FUNCTION);
+    let code = buffer.make_exec()?;
+    if black_box(&code)[199] == 0xC3 { Ok(()) } else { Err("the function is not what was put in".into()) }
 }
 
 fn use_both(arenas: &DualArena) -> Outcome<()> {

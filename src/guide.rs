@@ -16,7 +16,7 @@
 //! | [`costs`] | What does each call cost? |
 //! | [`hardening`] | How hard is it to change sealed code? |
 //! | [`c`] | How does an interpreter in C use it? |
-//! | [`debugging`] | Whose code did a stray store hit? |
+//! | [`debugging`] | Whose code did a stray store hit, and what do profilers, debuggers and the unwinder see of code? |
 //! | [`limits`] | What can permacode not do? |
 //! | [`comparison`] | When should I use something else? |
 //! | [`examples`] | Where is a program to read? |

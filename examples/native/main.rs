@@ -2,14 +2,19 @@
 //!
 //! `cargo run --example native` prints what `/proc/self/maps` says of the pages before the seal and after it: writable first, executable
 //! then, never both. For x86-64 and aarch64, each assembled on both, run on its own.
+//!
+//! With `--perf` it names its functions for `perf`, and runs one of them for a while:
+//! `perf record -e cpu-clock target/debug/examples/native --perf`, then `perf report`.
 
 mod assembled;
 mod functions;
+mod perf_map;
 #[cfg(test)]
 mod tests;
 
 use assembled::Assembled;
 use functions::Loaded;
+use perf_map::PerfMap;
 use permacode::CodeArena;
 use std::error::Error;
 
@@ -27,6 +32,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let loaded = Loaded::load(&arena, &assembled)?;
     println!("{} bytes of machine code", loaded.code().len());
     println!("before the seal: {}", permissions(loaded.code()));
+    if std::env::args().any(|argument| argument == "--perf") {
+        let mut map = PerfMap::create()?;
+        loaded.symbols().iter().try_for_each(|(name, code)| map.add(code, name))?;
+        println!("{} names the functions", map.path().display());
+        println!("factorial(300000000) = {}", loaded.seal()?.factorial(300_000_000)); // too many factors of 2
+        return Ok(());
+    }
     let functions = loaded.seal()?;
     let table = functions.table(&arena)?;
     println!("after it:        {}", permissions(functions.code()));

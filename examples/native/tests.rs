@@ -2,9 +2,12 @@
 
 use super::assembled::{Assembled, aarch64, x86_64};
 use super::functions::{Functions, Loaded};
+use super::perf_map::PerfMap;
 use super::permissions;
 use permacode::CodeArena;
 use permacode::code::Protection;
+#[cfg(target_os = "linux")]
+use std::process::Command;
 
 /// The functions, where they can run.
 fn functions(arena: &CodeArena) -> Option<Functions<'_>> {
@@ -49,6 +52,55 @@ fn pages_are_writable_first_and_executable_then() {
     assert_eq!(permissions(functions.code()), "r-xp");
     assert_eq!(permissions(functions.table(&arena).unwrap()), "r--p");
     arena.assert_clean();
+}
+
+/// Runs one function for a while, for `perf`.
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "the test below runs it"]
+fn spins() {
+    let (arena, mut map) = (CodeArena::new().unwrap(), PerfMap::create().unwrap());
+    let loaded = Loaded::load(&arena, &Assembled::for_this_processor().unwrap().unwrap()).unwrap();
+    for (name, code) in loaded.symbols() {
+        map.add(code, name).unwrap();
+    }
+    assert_eq!(loaded.seal().unwrap().factorial(300_000_000), 0);
+    println!("the map is {}", map.path().display());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn perf_shows_the_name_of_the_function_that_ran() {
+    if Assembled::for_this_processor().is_none() {
+        return;
+    }
+    let data = std::env::temp_dir().join(format!("permacode-perf-{}.data", std::process::id()));
+    let program = std::env::current_exe().unwrap();
+    let record = Command::new("perf")
+        .args(["record", "-q", "-e", "cpu-clock", "-o"])
+        .arg(&data)
+        .arg("--")
+        .arg(program)
+        .args(["tests::spins", "--exact", "--ignored", "--nocapture"])
+        .output();
+    let report = Command::new("perf").args(["report", "--stdio", "--sort", "symbol", "-i"]).arg(&data).output();
+    let _ = std::fs::remove_file(&data);
+    let (record, report) = match (record, report) {
+        (Ok(record), Ok(report)) => (record, report),
+        (Err(error), _) | (_, Err(error)) => return eprintln!("NOT SHOWN: names in `perf report`: perf: {error}"),
+    };
+    let said = String::from_utf8_lossy(&record.stdout);
+    let Some(map) = said.lines().find_map(|line| Some(line.split_once("the map is ")?.1)) else {
+        // The kernel's answer to whoever may not count its time.
+        return eprintln!("NOT SHOWN: names in `perf report`: {}", String::from_utf8_lossy(&record.stderr).trim());
+    };
+    let map = std::fs::read_to_string(map).map(|text| (std::fs::remove_file(map).is_ok(), text)).unwrap();
+    assert!(map.0 && map.1.lines().count() == 4, "{}", map.1);
+    let report = String::from_utf8_lossy(&report.stdout);
+    let percent =
+        report.lines().find(|line| line.contains("jit::factorial")).and_then(|line| line.trim().split('%').next());
+    assert!(percent.is_some_and(|percent| percent.parse::<f64>().is_ok_and(|percent| percent > 20.0)), "{report}");
+    assert!(!report.contains("jit::copy"), "{report}");
 }
 
 #[cfg(target_os = "linux")]

@@ -10,7 +10,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 /// The name of sealed memory among the mappings of a process.
-const MEMORY: &str = "/memfd:permacode (deleted)";
+const MEMORY: &str = "/memfd:permacode-image (deleted)";
 /// A user that is nobody's.
 const NOBODY: u32 = 65534;
 

@@ -150,7 +150,7 @@ fn clients_of_two_users_share_all_pages_and_keep_the_old_image_when_it_is_replac
     let mut clients = [begin(65534), begin(12345), begin(0)];
     clients.iter_mut().for_each(|(_, socket)| socket.read_exact(&mut [0]).unwrap());
     for (child, _) in &clients {
-        let pages = Pages::of(child.pid() as u32, "/memfd:permacode (deleted)").unwrap();
+        let pages = Pages::of(child.pid() as u32, "/memfd:permacode-image (deleted)").unwrap();
         assert!(pages.resident > 1000 && pages.shared == pages.resident, "{pages:?}");
         assert_eq!((pages.private, pages.anonymous), (0, 0));
     }

@@ -98,8 +98,13 @@ pub enum Error {
     /// A [`Link`](crate::Link) could not be set.
     Link(LinkError),
     /// The bytes given to [`CodeArena::share`](crate::CodeArena::share), or the code given to
-    /// [`CodeProxy::new`](crate::handles::CodeProxy::new), do not lie in this arena.
+    /// [`CodeProxy::new`](crate::handles::CodeProxy::new), do not lie in this arena. Or an unwind table does not lie in its module.
     Foreign,
+    /// The lengths of an unwind table's entries do not add up to its end: four bytes of zero, and nothing behind them.
+    UnwindTable {
+        /// The place of the first wrong length, in bytes from the beginning of the table.
+        offset: usize,
+    },
     /// An argument belongs to another arena: sites to a table of another, transient code to a loader of another. Or permanent code was to refer
     /// to transient code that threads share: [promote](crate::Owned::promote) that first.
     OtherArena,
@@ -198,7 +203,11 @@ impl fmt::Display for Error {
                 write!(f, "byte {index} of a text of {len} is not the border of a character: ask `str::is_char_boundary` before")
             }
             Self::Link(error) => error.fmt(f),
-            Self::Foreign => f.write_str("the bytes or the code do not lie in this arena"),
+            Self::Foreign => f.write_str("the bytes or the code do not lie in this arena, or the unwind table not in its module"),
+            Self::UnwindTable { offset } => write!(
+                f,
+                "the unwind table is wrong at byte {offset}: let its entries follow each other, and four bytes of zero end it"
+            ),
             Self::OtherArena => {
                 f.write_str(
                     "an argument belongs to another arena, or permanent code was to refer to transient code: use a table and a loader of the \

@@ -52,6 +52,8 @@ pub enum PageCall {
     Discard,
     /// The question how much is in physical memory.
     Resident,
+    /// A name for mappings, which [`NamedPages`](crate::pages::NamedPages) give.
+    Name,
     /// The address space given back.
     Release,
 }
@@ -96,6 +98,7 @@ impl fmt::Display for PageCall {
             Self::Decommit => "give pages back",
             Self::Discard => "give memory back",
             Self::Resident => "say what is resident",
+            Self::Name => "name pages",
             Self::Release => "release address space",
         })
     }

@@ -16,6 +16,7 @@
 
 use crate::base::path::ShortPath;
 use crate::error::{PageCall, PageError};
+use core::ffi::CStr;
 use core::ptr::NonNull;
 use core::slice;
 use std::fs::File;
@@ -30,6 +31,29 @@ const SEALS: libc::c_int = libc::F_SEAL_WRITE | libc::F_SEAL_SHRINK | libc::F_SE
 #[cfg(target_pointer_width = "64")]
 const SYS_MSEAL: libc::c_long = 462;
 
+/// The contents of a memory file, which its name tells whoever looks at the mappings of a process.
+#[derive(Clone, Copy)]
+pub(super) enum Holds {
+    /// Sealed code that is only read.
+    Code,
+    /// Sealed machine code.
+    NativeCode,
+    /// An image.
+    #[cfg_attr(not(all(feature = "image", target_pointer_width = "64")), allow(dead_code))]
+    Image,
+}
+
+impl Holds {
+    /// The kernel shows it as `/memfd:NAME (deleted)`.
+    const fn name(self) -> &'static CStr {
+        match self {
+            Self::Code => c"permacode-code",
+            Self::NativeCode => c"permacode-native-code",
+            Self::Image => c"permacode-image",
+        }
+    }
+}
+
 /// Puts a sealed memory file with the same bytes in the place of pages.
 ///
 /// # Safety
@@ -38,7 +62,7 @@ const SYS_MSEAL: libc::c_long = 462;
 pub(super) unsafe fn replace(at: NonNull<u8>, bytes: usize, executable: bool) -> Result<(), PageError> {
     // SAFETY: the caller's promise: mapped, readable, and nobody writes there.
     let contents = unsafe { slice::from_raw_parts(at.as_ptr(), bytes) };
-    let file = sealed_copy(contents, executable)?;
+    let file = sealed_copy(contents, if executable { Holds::NativeCode } else { Holds::Code })?;
     if !holds(&file, contents) {
         return Err(PageError { call: PageCall::WriteFile, bytes, code: libc::EIO });
     }
@@ -83,21 +107,21 @@ impl Drop for Trial {
 }
 
 /// A memory file that holds `contents` and that nobody can change.
-pub(super) fn sealed_copy(contents: &[u8], executable: bool) -> Result<File, PageError> {
-    sealed_file(contents.len(), executable, |file| file.write_all(contents))
+pub(super) fn sealed_copy(contents: &[u8], holds: Holds) -> Result<File, PageError> {
+    sealed_file(contents.len(), holds, |file| file.write_all(contents))
 }
 
 /// A memory file that holds so many bytes, which `write` writes, and that nobody can change.
 pub(super) fn sealed_file(
     bytes: usize,
-    executable: bool,
+    holds: Holds,
     write: impl FnOnce(&mut File) -> std::io::Result<()>,
 ) -> Result<File, PageError> {
     let failed = |call| PageError { call, bytes, code: last_code() };
     if !may_be_as_long(bytes) {
         return Err(PageError { call: PageCall::WriteFile, bytes, code: libc::EFBIG });
     }
-    let file = create(executable).ok_or_else(|| failed(PageCall::CreateFile))?;
+    let file = create(holds).ok_or_else(|| failed(PageCall::CreateFile))?;
     let mut file = File::from(file);
     if let Err(error) = write(&mut file) {
         let code = error.raw_os_error().unwrap_or(if error.kind() == ErrorKind::WriteZero { libc::ENOSPC } else { 0 });
@@ -132,9 +156,9 @@ pub(super) fn may_be_as_long(bytes: usize) -> bool {
     unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) == 0 && bytes as libc::rlim_t <= limit.rlim_cur }
 }
 
-fn create(executable: bool) -> Option<OwnedFd> {
-    let name = c"permacode";
-    let wanted = if executable { libc::MFD_EXEC } else { libc::MFD_NOEXEC_SEAL };
+fn create(holds: Holds) -> Option<OwnedFd> {
+    let name = holds.name();
+    let wanted = if matches!(holds, Holds::NativeCode) { libc::MFD_EXEC } else { libc::MFD_NOEXEC_SEAL };
     // Without the wish where the kernel is older than 6.3 and knows of none.
     [wanted, 0].into_iter().find_map(|wish| {
         // SAFETY: a string that ends with a zero, and flags.
@@ -214,7 +238,7 @@ mod tests {
     #[test]
     fn a_trial_is_not_inherited_and_is_gone_in_the_end() {
         let page = region::page::size();
-        let Ok(file) = sealed_copy(&vec![7; 3 * page], false) else { return };
+        let Ok(file) = sealed_copy(&vec![7; 3 * page], Holds::Code) else { return };
         assert!(holds(&file, &vec![7; 3 * page]) && !holds(&file, &vec![7; 3 * page + 1]) && !holds(&file, &[7, 8]));
         let Some(trial) = Trial::new(3 * page, libc::PROT_READ, &file) else { return };
         let at = trial.at;

@@ -2,7 +2,7 @@
 //!
 //! A [`PageSource`] is one way to get pages. [`SystemPages`] asks the system and can protect them. [`OrdinaryPages`] is
 //! plain memory, for Miri and for platforms without a back end. [`PooledPages`] are the system's, for programs that
-//! make arenas again and again. All logic above this folder sees only a reservation, and runs on any of them.
+//! make arenas again and again. [`NamedPages`] are another source's, with a name that tools see. All logic above this folder sees only a reservation, and runs on any of them.
 //!
 //! ```text
 //!            reserve                commit                  seal
@@ -44,6 +44,7 @@ mod leak_sanitizer;
 #[cfg(all(feature = "std", target_os = "linux", any(feature = "image", not(any(miri, permacode_ordinary_pages)))))]
 #[cfg_attr(any(miri, permacode_ordinary_pages), allow(dead_code))] // images alone use it then
 mod memory_file;
+mod named_pages;
 mod ordinary;
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 mod pool_slot;
@@ -56,6 +57,7 @@ mod step;
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 mod system;
 
+pub use named_pages::NamedPages;
 pub use ordinary::OrdinaryPages;
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
 pub use pooled::PooledPages;
@@ -71,24 +73,32 @@ pub(crate) use system::keep_out_of_dumps;
 /// Bytes of a huge page, where there are such: of most processors with small pages of 4 KiB. Elsewhere advice goes unheard.
 pub(crate) const HUGE: usize = 2 << 20;
 
-/// The source that an arena uses unless told otherwise.
+/// The source that an arena uses unless told otherwise: the system's pages where there is a back end, and ordinary memory elsewhere.
+///
+/// Name it where a source is put around another one, on whatever system.
+///
+/// ```
+/// use permacode::pages::{DefaultPages, PageSource};
+///
+/// println!("sealed pages are protected here: {}", DefaultPages::default().protects());
+/// ```
 #[cfg(all(unix, not(miri), not(permacode_ordinary_pages)))]
-pub(crate) type DefaultPages = SystemPages;
-/// The source that an arena uses unless told otherwise.
+pub type DefaultPages = SystemPages;
+/// The source that an arena uses unless told otherwise: the system's pages where there is a back end, and ordinary memory elsewhere.
 #[cfg(not(all(unix, not(miri), not(permacode_ordinary_pages))))]
-pub(crate) type DefaultPages = OrdinaryPages;
+pub type DefaultPages = OrdinaryPages;
 
 /// Ordinary memory is dumped with the rest.
 #[cfg(not(all(any(target_os = "linux", target_os = "android"), not(miri), not(permacode_ordinary_pages))))]
 pub(crate) fn keep_out_of_dumps(_base: core::ptr::NonNull<u8>, _bytes: usize) {}
 
-/// Makes a memory file of so many bytes, which a function writes, that nobody can change.
+/// Makes a memory file for an image of so many bytes, which a function writes, that nobody can change.
 #[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
 pub(crate) fn sealed_file(
     bytes: usize,
     write: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>,
 ) -> std::io::Result<std::fs::File> {
-    memory_file::sealed_file(bytes, false, write).map_err(|error| match error.code {
+    memory_file::sealed_file(bytes, memory_file::Holds::Image, write).map_err(|error| match error.code {
         0 => std::io::Error::other(error),
         code => std::io::Error::from_raw_os_error(code),
     })

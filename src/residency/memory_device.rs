@@ -21,7 +21,7 @@ fn number() -> Option<Device> {
     // Kernels before 6.3 do not know the first wish, and some systems refuse files without it.
     [libc::MFD_NOEXEC_SEAL, 0].into_iter().find_map(|wish| {
         // SAFETY: a string that ends with a zero, and flags.
-        let file = unsafe { libc::memfd_create(c"permacode".as_ptr(), libc::MFD_CLOEXEC | wish) };
+        let file = unsafe { libc::memfd_create(c"permacode-probe".as_ptr(), libc::MFD_CLOEXEC | wish) };
         // SAFETY: a new descriptor that is nobody else's.
         let file = (file >= 0).then(|| unsafe { File::from_raw_fd(file) })?;
         let device = file.metadata().ok()?.dev();

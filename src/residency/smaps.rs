@@ -1,7 +1,7 @@
 //! The meaning of a line of `/proc/<pid>/smaps`: bytes in, numbers out (proc_pid_smaps(5)).
 //!
 //! ```text
-//!   7f1c2a400000-7f1c2a401000 r--p 00000000 00:01 1057   /memfd:permacode (deleted)      a head: lower-case digits; then a name, anybody's choice
+//!   7f1c2a400000-7f1c2a401000 r--p 00000000 00:01 1057   /memfd:permacode-code (deleted)      a head: lower-case digits; then a name, anybody's choice
 //!   Rss:                   4 kB                                                          a size: a capital, a colon, KiB
 //!   VmFlags: rd mr mw me sd                                                              something else with a capital
 //! ```

@@ -274,7 +274,7 @@ fn a_leaked_arena_and_shared_bytes_work_in_children() {
 fn files() -> Vec<usize> {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let starts =
-        maps.lines().filter(|line| line.contains("/memfd:permacode")).filter_map(|line| line.split('-').next());
+        maps.lines().filter(|line| line.contains("/memfd:permacode-")).filter_map(|line| line.split('-').next());
     starts.map(|start| usize::from_str_radix(start, 16).unwrap()).collect()
 }
 

@@ -22,6 +22,7 @@ mod scarcity;
 mod seal_module;
 mod threads;
 mod types;
+mod unwind_tables;
 mod unwinding;
 mod variance;
 mod zero_sized;

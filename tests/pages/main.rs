@@ -2,9 +2,11 @@
 
 mod dual;
 mod locked_memory;
+mod named;
 mod page_sizes;
 mod pooled;
 mod residency;
 mod residency_names;
 mod residency_proc;
 mod scarce_addresses;
+mod wrappers;

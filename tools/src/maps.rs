@@ -14,8 +14,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// The name of memory files that this library makes.
-const MEMORY_FILE: &[u8] = b"/memfd:permacode (deleted)";
+/// The names of memory files that this library makes.
+const MEMORY_FILES: [&[u8]; 3] = [
+    b"/memfd:permacode-code (deleted)",
+    b"/memfd:permacode-native-code (deleted)",
+    b"/memfd:permacode-image (deleted)",
+];
 
 /// A mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,14 +73,14 @@ impl Map {
         Ok(text.split(|&byte| byte == b'\n').filter_map(Self::of).collect())
     }
 
-    /// Returns `true` for memory that is no file's, and that has no name of the kernel's such as `[heap]`.
+    /// Returns `true` for memory that is no file's, and that has no name of the kernel's such as `[heap]`. A program may have named it.
     pub fn is_anonymous(&self) -> bool {
-        self.inode == 0 && self.name.is_empty()
+        self.inode == 0 && (self.name.is_empty() || self.name.starts_with(b"[anon:"))
     }
 
     /// Returns `true` for a memory file of this library.
     pub fn is_memory_file(&self) -> bool {
-        self.name == MEMORY_FILE
+        MEMORY_FILES.contains(&&*self.name)
     }
 
     /// Returns `true` for what an image may be mapped as: a file's pages that are shared, and that are read only.
@@ -176,6 +180,9 @@ mod tests {
         assert!(map.is_readable && map.is_shared && !map.is_writable && map.may_be_image() && !map.is_anonymous());
         let map = Map::of(b"7f00-7f10 rw-p 00000000 00:00 0 ").unwrap();
         assert!(map.is_anonymous() && map.is_writable && !map.is_shared && !map.may_be_image());
+        assert!(Map::of(b"7f00-7f10 ---p 00000000 00:00 0 [anon:mylang code]").unwrap().is_anonymous());
+        let code = Map::of(b"7f00-7f10 r--s 00000000 00:01 5 /memfd:permacode-code (deleted)").unwrap();
+        assert!(code.is_memory_file() && !code.is_anonymous());
         assert_eq!(Map::of(b"7f00-7f10 r--s 00000000 00:01 5 \xff\xfe/memfd:permacode").unwrap().name[0], 0xff);
     }
 

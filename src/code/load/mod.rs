@@ -1,7 +1,7 @@
 //! Loaders, and the rooms that they fill: of a module while it is open, or of a region of transient code.
 //!
 //! ```text
-//!   open_module · native_module        a module while it is built, of blocks or of machine code
+//!   open_module · native_module        a module while it is built, of blocks or of machine code (unwind_table: how to get through that)
 //!   blocks · zeroed · slice_guard over loader   what allocates
 //!   room                               where a loader's blocks go: module_room, or region_room for transient code
 //!   bump                               the fast path
@@ -16,6 +16,8 @@ mod open_module;
 mod region_room;
 mod room;
 mod slice_guard;
+#[cfg(all(feature = "std", target_os = "linux", target_env = "gnu"))]
+mod unwind_table;
 mod zeroed;
 
 pub use loader::Loader;

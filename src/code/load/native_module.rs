@@ -3,8 +3,14 @@
 use super::open_module::OpenModule;
 use crate::code::arena::{CodeArena, Module};
 use crate::code::store::End;
+#[cfg(all(feature = "std", target_os = "linux", target_env = "gnu"))]
+use crate::code::store::{CodeStore, Record, UnwindTable};
 use crate::error::Error;
+#[cfg(all(feature = "std", target_os = "linux", target_env = "gnu"))]
+use core::cell::Cell;
 use core::fmt;
+#[cfg(all(feature = "std", target_os = "linux", target_env = "gnu"))]
+use core::panic::RefUnwindSafe;
 
 /// A module of machine code while it is built.
 ///
@@ -34,7 +40,12 @@ use core::fmt;
 /// # Variance
 ///
 /// Invariant in `'a`, as [`Loader`](crate::Loader) is.
-pub struct NativeModule<'a>(OpenModule<'a>);
+pub struct NativeModule<'a> {
+    module: OpenModule<'a>,
+    /// The table that the unwinder is told of, once the module is sealed.
+    #[cfg(all(feature = "std", target_os = "linux", target_env = "gnu"))]
+    unwind_table: Cell<Option<Record<'a, UnwindTable>>>,
+}
 
 impl CodeArena {
     /// Opens a module of machine code, on pages that no other module shares.
@@ -54,7 +65,12 @@ impl CodeArena {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn load_native(&self, name: &str) -> Result<NativeModule<'_>, Error> {
-        OpenModule::open(self, name, End::Back).map(NativeModule)
+        let module = OpenModule::open(self, name, End::Back)?;
+        Ok(NativeModule {
+            module,
+            #[cfg(all(feature = "std", target_os = "linux", target_env = "gnu"))]
+            unwind_table: Cell::new(None),
+        })
     }
 }
 
@@ -77,7 +93,7 @@ impl<'a> NativeModule<'a> {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn alloc(&self, code: &[u8], align: usize) -> Result<&'a [u8], Error> {
-        self.0.alloc_native(code, align)
+        self.module.alloc_native(code, align)
     }
 
     /// Closes the module and makes its pages executable, and read-only for good.
@@ -103,12 +119,41 @@ impl<'a> NativeModule<'a> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn seal(self) -> Result<Module<'a>, Error> {
-        self.0.seal()
+        #[cfg(all(feature = "std", target_os = "linux", target_env = "gnu"))]
+        let store = self.store();
+        let module = self.module.seal()?;
+        #[cfg(all(feature = "std", target_os = "linux", target_env = "gnu"))]
+        if let Some(table) = self.unwind_table.get() {
+            // SAFETY: what `set_unwind_table` was promised. The table lies in the module, which is sealed, and this consumes the only value that has it.
+            unsafe { store.unwind_tables().register(table) };
+        }
+        Ok(module)
     }
 }
 
+#[cfg(all(feature = "std", target_os = "linux", target_env = "gnu"))]
+impl<'a> NativeModule<'a> {
+    pub(super) fn store(&self) -> &'a CodeStore {
+        self.module.arena().store()
+    }
+
+    /// Returns `true` if the byte at `address` lies in what was allocated so far.
+    pub(super) fn filled(&self, address: usize) -> bool {
+        self.module.filled(address)
+    }
+
+    /// Has the unwinder told of a table of this module by [`seal`](Self::seal).
+    pub(super) fn tell(&self, table: Record<'a, UnwindTable>) {
+        self.unwind_table.set(Some(table));
+    }
+}
+
+// Of its own it has a cell that is written to by one store.
+#[cfg(all(feature = "std", target_os = "linux", target_env = "gnu"))]
+impl RefUnwindSafe for NativeModule<'_> {}
+
 impl fmt::Debug for NativeModule<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("NativeModule").field(&self.0).finish()
+        f.debug_tuple("NativeModule").field(&self.module).finish()
     }
 }

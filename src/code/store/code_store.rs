@@ -100,6 +100,12 @@ impl CodeStore {
         &self.memory
     }
 
+    /// The tables that the unwinder was told of.
+    #[cfg(all(feature = "std", target_os = "linux", target_env = "gnu"))]
+    pub(in crate::code) fn unwind_tables(&self) -> &super::unwind_tables::UnwindTables {
+        self.memory.unwind_tables()
+    }
+
     pub(in crate::code) fn modules(&self) -> &ModuleList {
         &self.modules
     }

@@ -1,12 +1,14 @@
 //! The memory of a store and the prefix in it: given back together, after everything that leads into it.
 //!
 //! With feature `fault-report` a signal handler may be looking at it then. If it may, nothing is given back. Mostly the process is about to
-//! die. If its own handler lets it go on, the address space of one arena is lost.
+//! die. If its own handler lets it go on, the address space of one arena is lost. The same holds if the unwinder may read a table there.
 
 use super::code_pages::CodePages;
 #[cfg(all(feature = "fault-report", target_os = "linux"))]
 use super::lookout::Posting;
 use super::prefix::{Prefix, PrefixPlaced};
+#[cfg(all(feature = "std", target_os = "linux", target_env = "gnu"))]
+use super::unwind_tables::UnwindTables;
 use core::mem::ManuallyDrop;
 
 pub(in crate::code) struct StoreMemory {
@@ -15,6 +17,8 @@ pub(in crate::code) struct StoreMemory {
     pages: ManuallyDrop<CodePages>,
     #[cfg(all(feature = "fault-report", target_os = "linux"))]
     posting: Posting,
+    #[cfg(all(feature = "std", target_os = "linux", target_env = "gnu"))]
+    unwind_tables: UnwindTables,
 }
 
 impl StoreMemory {
@@ -24,6 +28,9 @@ impl StoreMemory {
             pages: ManuallyDrop::new(pages),
             #[cfg(all(feature = "fault-report", target_os = "linux"))]
             posting: Posting::none(),
+            #[cfg(all(feature = "std", target_os = "linux", target_env = "gnu"))]
+            // SAFETY: the memory is an arena's, and so is each table that `NativeModule` registers.
+            unwind_tables: unsafe { UnwindTables::new() },
         }
     }
 
@@ -46,12 +53,24 @@ impl StoreMemory {
     pub(super) fn posting(&self) -> &Posting {
         &self.posting
     }
+
+    #[cfg(all(feature = "std", target_os = "linux", target_env = "gnu"))]
+    pub(super) fn unwind_tables(&self) -> &UnwindTables {
+        &self.unwind_tables
+    }
 }
 
 impl Drop for StoreMemory {
     fn drop(&mut self) {
+        #[cfg(all(feature = "std", target_os = "linux", target_env = "gnu"))]
+        let is_read = !self.unwind_tables.end();
+        #[cfg(not(all(feature = "std", target_os = "linux", target_env = "gnu")))]
+        let is_read = false;
         #[cfg(all(feature = "fault-report", target_os = "linux"))]
-        if !self.posting.end() {
+        let is_looked_at = !self.posting.end();
+        #[cfg(not(all(feature = "fault-report", target_os = "linux")))]
+        let is_looked_at = false;
+        if is_read || is_looked_at {
             return;
         }
         // SAFETY: neither is used after this, nor dropped elsewhere.

@@ -13,6 +13,7 @@
 //!   plan · ground                            where the parts of the reservation lie; the reservation itself
 //!   memory                                   what is given back at the end: pages and prefix
 //!   lookout over post                        what a signal handler may know of an arena's code
+//!   unwind_tables                            what the unwinder of the C runtime was told of machine code
 //!   prefix                                   sealed code in front of the arena's own: an image's
 //! ```
 
@@ -44,6 +45,8 @@ mod shelf;
 mod spare_sites;
 mod tail;
 mod tails;
+#[cfg(all(feature = "std", target_os = "linux", target_env = "gnu"))]
+mod unwind_tables;
 mod watermark;
 
 pub use protection::Protection;
@@ -66,4 +69,6 @@ pub(in crate::code) use shelf::Spot;
 pub(crate) use spare_sites::Returns;
 pub(in crate::code) use tail::Tail;
 pub(in crate::code) use tails::Search;
+#[cfg(all(feature = "std", target_os = "linux", target_env = "gnu"))]
+pub(in crate::code) use unwind_tables::UnwindTable;
 pub(in crate::code) use watermark::End;

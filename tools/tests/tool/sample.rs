@@ -157,7 +157,7 @@ pub fn sealed(bytes: &[u8]) -> std::fs::File {
     use std::os::fd::{AsRawFd, FromRawFd};
     // SAFETY: a string that ends with a zero, and flags. The descriptor is new.
     let mut file =
-        unsafe { std::fs::File::from_raw_fd(libc::memfd_create(c"permacode".as_ptr(), libc::MFD_ALLOW_SEALING)) };
+        unsafe { std::fs::File::from_raw_fd(libc::memfd_create(c"permacode-image".as_ptr(), libc::MFD_ALLOW_SEALING)) };
     file.write_all(bytes).unwrap();
     let seals = libc::F_SEAL_WRITE | libc::F_SEAL_GROW | libc::F_SEAL_SHRINK | libc::F_SEAL_SEAL;
     // SAFETY: an open file, and flags.

@@ -80,7 +80,7 @@ pub fn show(prepared: &Prepared, most: usize, sealed: &Path) -> Result<(), Box<d
     }
     let workers = start(prepared, Way::SealedImage, most, Some(sealed.to_owned()), false)?;
     // The process that made it has it mapped for nobody: it is counted by none.
-    let mut memory = row(format!("{most} on sealed memory"), workers, Path::new("/memfd:permacode"))?;
+    let mut memory = row(format!("{most} on sealed memory"), workers, Path::new("/memfd:permacode-image"))?;
     memory.what = format!("{most} on the image in sealed memory");
     rows.push((most, memory));
     for way in [Way::OneFile, Way::CPython] {
