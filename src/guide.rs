@@ -17,6 +17,7 @@
 //! | [`hardening`] | How hard is it to change sealed code? |
 //! | [`c`] | How does an interpreter in C use it? |
 //! | [`debugging`] | Whose code did a stray store hit, and what do profilers, debuggers and the unwinder see of code? |
+//! | [`refusals`] | How do I test that my language survives when memory is refused? |
 //! | [`limits`] | What can permacode not do? |
 //! | [`comparison`] | When should I use something else? |
 //! | [`examples`] | Where is a program to read? |
@@ -69,6 +70,9 @@ pub mod c {}
 #[cfg(all(feature = "fault-report", target_os = "linux"))]
 #[doc = include_str!("guide/debugging.md")]
 pub mod debugging {}
+
+#[doc = include_str!("guide/refusals.md")]
+pub mod refusals {}
 
 #[doc = include_str!("guide/limits.md")]
 pub mod limits {}

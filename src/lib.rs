@@ -176,7 +176,7 @@ pub mod owned {
 pub use code::arena::{CodeArena, Module};
 pub use code::load::{Loader, OpenModule};
 pub use code::value::{Link, Name, Permanent, Plain, Sites};
-pub use dual::{ArenaKind, DualArena};
+pub use dual::{ArenaKind, DualArena, DualArenaBuilder};
 pub use error::arena_error::Error;
 pub use handles::code_ref::CodeRef;
 pub use handles::owned::Owned;

@@ -155,9 +155,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::TooLarge { len, element } => {
-                write!(f, "a block of {len} elements of {element} bytes does not fit the address space")
+                write!(f, "{len} elements of {element} bytes do not fit the address space: look where this length comes from")
             }
-            Self::Alignment { align } => write!(f, "alignment {align} is not a power of two"),
+            Self::Alignment { align } => write!(f, "alignment {align} is not a power of two: pass 1, 2, 4, 8, or a higher one"),
             Self::Exhausted { needed, left } => {
                 write!(
                     f,
@@ -189,12 +189,12 @@ impl fmt::Display for Error {
                 )
             }
             Self::Pages(error) => error.fmt(f),
-            Self::Memory { bytes } => write!(f, "the global allocator refused {bytes} bytes"),
+            Self::Memory { bytes } => write!(f, "the global allocator refused {bytes} bytes: free memory, or raise the limit of the process"),
             Self::Length { promised, found } if found > promised => {
-                write!(f, "an iterator promised {promised} elements and yielded more")
+                write!(f, "an iterator promised {promised} elements and yielded more: correct its `len`, or collect it before")
             }
             Self::Length { promised, found } => {
-                write!(f, "an iterator promised {promised} elements and yielded {found}")
+                write!(f, "an iterator promised {promised} elements and yielded {found}: correct its `len`, or collect it before")
             }
             Self::Format => f.write_str(
                 "an implementation of `Display` or `Debug` failed: look for the type in the text that was formatted which returns `fmt::Error`",
@@ -203,7 +203,9 @@ impl fmt::Display for Error {
                 write!(f, "byte {index} of a text of {len} is not the border of a character: ask `str::is_char_boundary` before")
             }
             Self::Link(error) => error.fmt(f),
-            Self::Foreign => f.write_str("the bytes or the code do not lie in this arena, or the unwind table not in its module"),
+            Self::Foreign => f.write_str(
+                "the bytes or the code do not lie in this arena, or the unwind table not in its module: pass a block of its own loaders"
+            ),
             Self::UnwindTable { offset } => write!(
                 f,
                 "the unwind table is wrong at byte {offset}: let its entries follow each other, and four bytes of zero end it"
@@ -223,7 +225,8 @@ impl fmt::Display for Error {
             }
             Self::RefersBack => {
                 f.write_str(
-                    "the transient code cannot be promoted, since memory that its lowering function leaked refers into it or has its site numbers",
+                    "the transient code cannot be promoted, since memory that its lowering function leaked refers into it or has its site numbers: \
+                     let it keep no block and no sites behind the loader's back",
                 )
             }
             Self::SideTable { needed, capacity } => {
@@ -251,6 +254,132 @@ impl core::error::Error for Error {
             Self::Pages(error) => Some(error),
             Self::Link(error) => Some(error),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::PageCall;
+    use alloc::string::ToString;
+    use alloc::vec::Vec;
+
+    /// One error of each kind. The function below does not compile when a kind is added that is not here.
+    fn all() -> Vec<Error> {
+        let calls = [
+            PageCall::Reserve,
+            PageCall::Commit,
+            PageCall::Populate,
+            PageCall::Seal,
+            PageCall::SealExecutable,
+            PageCall::CreateFile,
+            PageCall::WriteFile,
+            PageCall::SealFile,
+            PageCall::Replace,
+            PageCall::MapFile,
+            PageCall::Fix,
+            PageCall::Huge,
+            PageCall::Plain,
+            PageCall::Decommit,
+            PageCall::Discard,
+            PageCall::Resident,
+            PageCall::Release,
+        ];
+        let mut all: Vec<Error> = calls
+            .iter()
+            .flat_map(|&call| [0, 12].map(|code| Error::Pages(PageError { call, bytes: 4096, code })))
+            .collect();
+        all.extend([LinkError::Foreign, LinkError::Finished, LinkError::AlreadySet].map(Error::Link));
+        all.extend([
+            Error::TooLarge { len: 11, element: 12 },
+            Error::Alignment { align: 3 },
+            Error::Exhausted { needed: 11, left: 12 },
+            Error::Limit { limit: 13, needed: 11, left: 12 },
+            Error::Bookkeeping { capacity: 11 },
+            Error::Registry { capacity: 11 },
+            Error::FaultReport { capacity: 11 },
+            Error::SignalHandler { code: 11 },
+            Error::Memory { bytes: 11 },
+            Error::Length { promised: 11, found: 12 },
+            Error::Length { promised: 11, found: 10 },
+            Error::Format,
+            Error::Index { index: 11, len: 12 },
+            Error::Foreign,
+            Error::UnwindTable { offset: 11 },
+            Error::OtherArena,
+            Error::Younger,
+            Error::NoParent,
+            Error::SideTable { needed: 11, capacity: 12 },
+            Error::RefersBack,
+            Error::Borrowed,
+            Error::Interrupted,
+            Error::Sites { asked: 11, left: 12 },
+        ]);
+        all
+    }
+
+    /// The place of a kind in a list, without a rest: a new kind needs one, and one in [`all`].
+    fn number(error: &Error) -> usize {
+        match error {
+            Error::TooLarge { .. } => 0,
+            Error::Alignment { .. } => 1,
+            Error::Exhausted { .. } => 2,
+            Error::Limit { .. } => 3,
+            Error::Bookkeeping { .. } => 4,
+            Error::Registry { .. } => 5,
+            Error::FaultReport { .. } => 6,
+            Error::SignalHandler { .. } => 7,
+            Error::Pages(_) => 8,
+            Error::Memory { .. } => 9,
+            Error::Length { .. } => 10,
+            Error::Format => 11,
+            Error::Index { .. } => 12,
+            Error::Link(_) => 13,
+            Error::Foreign => 14,
+            Error::OtherArena => 15,
+            Error::Younger => 16,
+            Error::NoParent => 17,
+            Error::SideTable { .. } => 18,
+            Error::RefersBack => 19,
+            Error::Borrowed => 20,
+            Error::Interrupted => 21,
+            Error::Sites { .. } => 22,
+            Error::UnwindTable { .. } => 23,
+        }
+    }
+
+    const KINDS: usize = 24;
+
+    /// The verbs that advice begins with.
+    const VERBS: [&str; 20] = [
+        "ask", "choose", "collect", "correct", "drop", "free", "go", "let", "look", "make", "open", "pass", "promote",
+        "raise", "seal", "set", "show", "use", "wait", "write",
+    ];
+
+    #[test]
+    fn each_error_says_what_why_and_what_to_do() {
+        let all = all();
+        assert!((0..KINDS).all(|kind| all.iter().any(|error| number(error) == kind)), "a kind is not shown");
+        for error in &all {
+            let text = error.to_string();
+            let (what, advice) = text.split_once(": ").unwrap_or_else(|| panic!("no advice: {text}"));
+            let verb = advice.split(' ').next().unwrap();
+            assert!(VERBS.contains(&verb), "advice begins with a verb, not with `{verb}`: {text}");
+            assert!(what.len() > 12 && text.len() < 260 && !text.ends_with('.'), "{text}");
+            assert!(!text.contains("  "), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_number_of_an_error_is_printed() {
+        for error in all() {
+            let (debug, text) = (alloc::format!("{error:?}"), error.to_string());
+            let numbers = debug.split(|c: char| !c.is_ascii_digit()).filter(|digits| digits.len() > 1);
+            let missing: Vec<&str> = numbers.filter(|digits| !text.contains(digits)).collect();
+            // More than promised is said as that.
+            let more = matches!(error, Error::Length { promised, found } if found > promised);
+            assert!(missing.is_empty() || more, "{missing:?} of {debug} are not in: {text}");
         }
     }
 }

@@ -30,9 +30,11 @@ pub enum LinkError {
 impl fmt::Display for LinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Foreign => "the link does not lie in a block of this loader",
-            Self::Finished => "the link lies in a finished module",
-            Self::AlreadySet => "the link is already set",
+            Self::Foreign => {
+                "the link does not lie in a block of this loader: set it by the loader that made its block"
+            }
+            Self::Finished => "the link lies in a finished module: set it before the module is finished",
+            Self::AlreadySet => "the link is already set: set each link once, or keep what changes in a side table",
         })
     }
 }

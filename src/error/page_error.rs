@@ -67,7 +67,10 @@ pub enum PageCall {
 /// use permacode::error::{PageCall, PageError};
 ///
 /// let refused = PageError { call: PageCall::Seal, bytes: 8192, code: 0 };
-/// assert_eq!(refused.to_string(), "the system refused to make pages read-only (8192 bytes)");
+/// assert_eq!(
+///     refused.to_string(),
+///     "the system refused to make pages read-only (8192 bytes): seal more at once, or raise `vm.max_map_count`"
+/// );
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageError {
@@ -104,16 +107,42 @@ impl fmt::Display for PageCall {
     }
 }
 
+impl PageCall {
+    /// Returns the advice to who was refused the call.
+    fn advice(self) -> &'static str {
+        match self {
+            Self::Reserve => "choose a smaller `reservation`, or raise the limit of address space (`ulimit -v`)",
+            Self::Commit | Self::Populate => {
+                "free memory, or raise the limit of the process (`ulimit -v`) or of its container"
+            }
+            Self::Seal => "seal more at once, or raise `vm.max_map_count`",
+            Self::SealExecutable => "seal more at once, or look for a policy that forbids executable memory",
+            Self::CreateFile | Self::WriteFile | Self::SealFile | Self::Replace => {
+                "choose a lower level of `protection`, or raise the limits of files and memory"
+            }
+            Self::MapFile => "look whether the image can be read, or load the modules in its place",
+            Self::Fix => "choose a lower level of `protection`, or a kernel that has `mseal`",
+            Self::Huge | Self::Plain => "go on without, since huge pages save time alone",
+            Self::Decommit | Self::Discard | Self::Release => {
+                "raise `vm.max_map_count`, since the memory stays with the process"
+            }
+            Self::Resident => "go on without the number",
+            Self::Name => "go on without the name, or run a kernel that has `CONFIG_ANON_VMA_NAME`",
+        }
+    }
+}
+
 impl fmt::Display for PageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the system refused to {} ({} bytes)", self.call, self.bytes)?;
+        write!(f, "the system refused to {} ({} bytes", self.call, self.bytes)?;
         match self.code {
-            0 => Ok(()),
+            0 => f.write_str(")")?,
             #[cfg(feature = "std")]
-            code => write!(f, ": {}", std::io::Error::from_raw_os_error(code)),
+            code => write!(f, ", {})", std::io::Error::from_raw_os_error(code))?,
             #[cfg(not(feature = "std"))]
-            code => write!(f, ": error number {code}"),
+            code => write!(f, ", error number {code})")?,
         }
+        write!(f, ": {}", self.call.advice())
     }
 }
 

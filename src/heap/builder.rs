@@ -36,6 +36,15 @@ pub struct HeapArenaBuilder {
     source: Source,
 }
 
+impl core::fmt::Debug for HeapArenaBuilder {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("HeapArenaBuilder")
+            .field("reservation", &self.reservation)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
+}
+
 impl HeapArena {
     /// Makes a heap with the default reservation: 8 GiB of address space on 64-bit systems, 256 MiB on others.
     ///

@@ -117,6 +117,11 @@ impl<K> Reservation<K> {
         self.page
     }
 
+    /// The source of its pages, for a reservation beside it.
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+
     pub(crate) fn protects(&self) -> bool {
         self.source.pages().protects()
     }

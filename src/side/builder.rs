@@ -71,7 +71,7 @@ impl<'a, T: Entry> SideTable<'a, T> {
 
 impl<'a, T: Entry> SideTableBuilder<'a, T> {
     pub(super) fn new(arena: &'a CodeArena) -> Self {
-        Self { arena, capacity: None, source: Source::default(), entry: PhantomData }
+        Self { arena, capacity: None, source: arena.page_source().clone(), entry: PhantomData }
     }
 
     /// Sets the number of entries that the table may have, not bytes. It takes one for each site. Address space for
@@ -100,7 +100,7 @@ impl<'a, T: Entry> SideTableBuilder<'a, T> {
     }
 
     /// Sets the source of pages: [`OrdinaryPages`](crate::pages::OrdinaryPages), a source for tests, or one of your
-    /// own. Costs an indirect call for each call to the source.
+    /// own. Unless you set one, it is the source of the table's arena. Costs an indirect call for each call to the source.
     ///
     /// ```
     /// # use permacode::{CodeArena, SideTable, pages::OrdinaryPages};

@@ -22,6 +22,8 @@
 //! assert_eq!((pages.live(), pages.violations()), (0, 0)); // nothing is left behind, ever
 //! ```
 //!
+//! The chapter [testing with refusals](crate::guide::refusals) has a whole language under such a test.
+//!
 //! A harness that makes arenas by the million takes them from [`PooledPages`](crate::pages::PooledPages).
 
 mod pages;

@@ -9,6 +9,7 @@ mod foreign;
 mod fork;
 mod hardening;
 mod lifecycle;
+mod load_with;
 mod meanwhile;
 mod model;
 mod names;

@@ -38,6 +38,7 @@ covariant! {
     heap_rc_slice: HeapRc<'l, [&'l u8]> => HeapRc<'s, [&'s u8]>;
     heap_weak: HeapWeak<'l, &'l u8> => HeapWeak<'s, &'s u8>;
     heap_string: HeapString<'l> => HeapString<'s>;
+    error_at: permacode::error::ErrorAt<&'l u8> => permacode::error::ErrorAt<&'s u8>;
     tracked: Tracked<'l> => Tracked<'s>;
     refused: Refused<&'l u8, &'l u8> => Refused<&'s u8, &'s u8>;
     registration: Registration<'l> => Registration<'s>;

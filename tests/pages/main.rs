@@ -1,6 +1,7 @@
 //! Pages of every kind, what the kernel says of them, and address space that is short: for both arenas and side tables.
 
 mod dual;
+mod dual_builder;
 mod locked_memory;
 mod named;
 mod page_sizes;

@@ -17,6 +17,7 @@ use super::stats::CodeStats;
 use crate::code::store::{CodeStore, Ground, Prefix, Protection, Returns, StoreOptions};
 use crate::code::value::{Name, SiteCounter, SitePool};
 use crate::error::Error;
+use crate::pages::Source;
 use core::alloc::Layout;
 use core::fmt;
 use core::ptr::NonNull;
@@ -243,6 +244,11 @@ impl CodeArena {
 
     /// The sealed code that the arena began with.
     #[cfg_attr(not(all(feature = "image", target_os = "linux", target_pointer_width = "64")), allow(dead_code))]
+    /// The source of its pages, for what belongs to it and lies beside it.
+    pub(crate) fn page_source(&self) -> &Source {
+        self.store().pages().reservation().source()
+    }
+
     pub(crate) fn prefix(&self) -> Option<&dyn Prefix> {
         self.store.prefix()
     }

@@ -13,7 +13,7 @@ use super::module_room::ModuleRoom;
 use super::region_room::{BlockSource, RegionRoom};
 use super::room::Room;
 use crate::code::arena::{CodeArena, Share};
-use crate::error::Error;
+use crate::error::{Error, ModuleName, Place};
 use core::alloc::Layout;
 use core::fmt;
 use core::marker::PhantomData;
@@ -109,6 +109,25 @@ impl<'a> Loader<'a> {
             _ if share.is_in(self.arena()) => Ok(()),
             Room::Module(room) => room.arena().keep_alive(share),
             Room::Region(room) => room.region().keep(share),
+        }
+    }
+
+    /// Returns the place that an error of this loader comes from: its module, or transient code. [`ErrorAt`](crate::error::ErrorAt) carries both.
+    ///
+    /// ```
+    /// use permacode::error::ErrorAt;
+    /// use permacode::{CodeArena, Error};
+    ///
+    /// let arena = CodeArena::builder().reservation(1 << 20).build()?;
+    /// let module = arena.load("json")?;
+    /// let refused = module.alloc_padded(&[], 1, 2 << 20).map_err(|error| ErrorAt { place: module.origin(), error });
+    /// assert!(refused.is_err_and(|refused| refused.to_string().starts_with("module json: ")));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn origin(&self) -> Place {
+        match &self.room {
+            Room::Module(room) => Place::Module(ModuleName::new(room.name())),
+            Room::Region(_) => Place::Transient,
         }
     }
 

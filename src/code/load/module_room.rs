@@ -54,6 +54,11 @@ impl<'a> ModuleRoom<'a> {
         self.arena
     }
 
+    /// The module's name.
+    pub(in crate::code) fn name(&self) -> &'a str {
+        self.module.get().name().get()
+    }
+
     // ── closing ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// Closes the module; with `padded`, its last page takes nothing more.

@@ -4,7 +4,7 @@ use super::loader::Loader;
 use super::module_room::ModuleRoom;
 use crate::code::arena::{CodeArena, Module};
 use crate::code::store::{End, ModuleRecord, Record};
-use crate::error::{Error, PageError};
+use crate::error::{Error, ErrorAt, ModuleName, PageError, Place};
 use core::fmt;
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
@@ -58,6 +58,45 @@ impl CodeArena {
     /// ```
     pub fn load(&self, name: &str) -> Result<OpenModule<'_>, Error> {
         OpenModule::open(self, name, End::Front)
+    }
+}
+
+impl CodeArena {
+    /// Loads a module in one call: opens it, calls `lower`, and finishes it. An error has the module's name.
+    ///
+    /// [`Module::seal`] seals it then, or [`CodeArena::seal`] all that is finished. It is finished also if `lower` fails, and its blocks stay in the
+    /// arena. So parse before.
+    ///
+    /// Costs what [`load`](Self::load) and [`OpenModule::finish`] cost.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`load`](Self::load) and of `lower`.
+    ///
+    /// ```
+    /// use permacode::{CodeArena, Error, Loader};
+    ///
+    /// fn lower<'a>(loader: &Loader<'a>, source: &[u8]) -> Result<&'a [u8], Error> {
+    ///     loader.alloc_slice_copy(source)
+    /// }
+    ///
+    /// let arena = CodeArena::builder().reservation(1 << 20).build()?;
+    /// let (module, code) = arena.load_with("small", |loader| lower(loader, b"+-"))?;
+    /// module.seal()?;
+    /// assert_eq!((module.name(), code), ("small", &b"+-"[..]));
+    /// let refused = arena.load_with("large", |loader| lower(loader, &[0; 2 << 20])).expect_err("there is no room");
+    /// assert!(refused.to_string().starts_with("module large: the reservation is exhausted"));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn load_with<'a, T, E: From<Error>>(
+        &'a self,
+        name: &str,
+        lower: impl FnOnce(&Loader<'a>) -> Result<T, E>,
+    ) -> Result<(Module<'a>, T), ErrorAt<E>> {
+        let at = |error| ErrorAt { place: Place::Module(ModuleName::new(name)), error };
+        let module = self.load(name).map_err(|error| at(error.into()))?;
+        let lowered = lower(&module).map_err(at)?;
+        Ok((module.finish(), lowered))
     }
 }
 

@@ -6,6 +6,7 @@ use super::not_shared::NotShared;
 use super::prefix::{Foreword, Front};
 use crate::code::value::Permanent;
 use crate::code::{CodeArena, CodeArenaBuilder, Share};
+use crate::dual::DualArenaBuilder;
 use crate::handles::owned::Owned;
 use crate::image::format::{Header, ImageError, RootPlace, TypeMismatch};
 use crate::image::shape::{Fingerprint, Mappable, Shape};
@@ -77,6 +78,27 @@ impl CodeArenaBuilder {
     /// ```
     pub fn anywhere(self) -> Self {
         self.preface_elsewhere()
+    }
+}
+
+impl DualArenaBuilder {
+    /// Has the code arena begin with an image: [`CodeArenaBuilder::image`]. Feature `image`.
+    ///
+    /// ```
+    /// use permacode::image::{Image, ImageWriter};
+    /// use permacode::{CodeArena, DualArena};
+    ///
+    /// # let arena = CodeArena::new()?;
+    /// # let loader = arena.load("m")?;
+    /// # let number = loader.alloc(7u32)?;
+    /// # loader.seal()?;
+    /// let image = Image::open_sealed(ImageWriter::new(&arena).root("number", number)?.seal()?)?.check::<u32>()?;
+    /// let arenas = DualArena::builder().heap_limit(1 << 20).image(&image).build()?;
+    /// assert_eq!(arenas.code.root::<u32>("number"), Ok(&7));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn image(self, image: &Image) -> Self {
+        self.code(|code| code.image(image))
     }
 }
 

@@ -78,6 +78,10 @@ fn tracked<'s, 'l: 's>(given: Tracked<'s>) -> Tracked<'l> {
     given
 }
 
+fn error_at<'s, 'l: 's>(given: permacode::error::ErrorAt<&'s u8>) -> permacode::error::ErrorAt<&'l u8> {
+    given
+}
+
 fn refused<'s, 'l: 's>(given: Refused<&'s u8>) -> Refused<&'l u8> {
     given
 }

@@ -55,8 +55,8 @@ pub struct DualArena {
 }
 
 impl DualArena {
-    /// Makes both arenas with their default reservations: 2 GiB and 8 GiB of address space on 64-bit systems. With
-    /// others, make the two fields.
+    /// Makes both arenas with their default reservations: 2 GiB and 8 GiB of address space on 64-bit systems. To choose others, use the
+    /// [builder](Self::builder).
     ///
     /// Under a limit on address space (`ulimit -v`) both together take at most a quarter of what is left.
     ///
