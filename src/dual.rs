@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::heap::HeapArena;
 use crate::pages::PageSource;
 use alloc::sync::Arc;
+use core::ptr::NonNull;
 
 /// The arena that an address lies in, as [`DualArena::classify`] tells.
 ///
@@ -28,8 +29,9 @@ pub enum ArenaKind {
 
 /// A code arena and a heap arena, on pages that they never share.
 ///
-/// `Send`, not `Sync`, as its heap is. Borrow it for an interpreter that lives in a block, and put it into a
-/// self-referential cell for one that is moved. [`leak`](Self::leak) it for one that lives as long as the process.
+/// `Send`, not `Sync`, as its heap is. Borrow it for an interpreter that lives in a block, and put both into an
+/// [`Engine`](crate::Engine) if the interpreter is moved. [`leak`](Self::leak) it for one that lives as long as the process. So one function
+/// `Vm::new(&'a DualArena)` makes a machine for [all three](crate::guide::lives).
 ///
 /// ```
 /// use permacode::{ArenaKind, DualArena, HeapRc};
@@ -127,18 +129,28 @@ impl DualArena {
 
     /// Gives both away for the rest of the process: `&'static` code, and a heap for the thread that calls.
     ///
-    /// Costs one move of each arena's value, some 4.5 KiB, into memory of its own; no system call, no allocation. It cannot fail.
+    /// Costs one move of both values, some 5 KiB, into memory of the heap's own; no system call, no allocation. It cannot fail.
     ///
     /// ```
     /// use permacode::{DualArena, HeapRc};
     ///
-    /// let (code, heap) = DualArena::new()?.leak();
+    /// let DualArena { code, heap } = DualArena::new()?.leak();
     /// let name: &'static str = code.load("m")?.alloc_str("name")?;
     /// let value: HeapRc<'static, &'static str> = HeapRc::new(heap, name)?;
     /// assert!(heap.contains(&raw const *value) && code.contains(*value));
     /// # Ok::<(), permacode::Error>(())
     /// ```
-    pub fn leak(self) -> (&'static CodeArena, &'static HeapArena) {
-        (self.code.leak(), self.heap.leak())
+    pub fn leak(self) -> &'static Self {
+        // SAFETY: the arenas lie there, and their reservations are moved, not dropped, so the memory stays mapped for ever.
+        unsafe { self.go_home().as_ref() }
+    }
+
+    /// Moves both into memory of the heap's own, where they stay until somebody reads them out again.
+    pub(crate) fn go_home(self) -> NonNull<Self> {
+        const { assert!(size_of::<Self>() <= HeapArena::HOME && align_of::<Self>() <= 64) };
+        let home = self.heap.home().cast::<Self>();
+        // SAFETY: the place is for the heap's owner, which this consumes, and has room for one `Self`. No page is smaller than 64 bytes.
+        unsafe { home.write(self) };
+        home
     }
 }

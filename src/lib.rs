@@ -58,6 +58,7 @@
 //! | [`CodeProxy`](handles::CodeProxy) | what a script sees of code |
 //! | [`SideTable`] | what changes beside sealed code: [caches](side::InlineCache), [counters](side::CallCounter), [constants](side::LazyConstant) |
 //! | [`DualArena`] | both arenas as one thing to own |
+//! | [`Engine`] | both arenas with the machine that borrows them: an interpreter as one value |
 //! | [`GlobalHeap`](heap::GlobalHeap) | a heap as a program's `#[global_allocator]` |
 //! | [`Error`] | whatever was refused, and why; nothing is lost then |
 //!
@@ -178,6 +179,7 @@ pub use heap::adapters::HeapRc;
 pub use heap::arena::HeapArena;
 #[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
 pub use image::shape::Mappable;
+pub use kit::engine::Engine;
 pub use kit::gc::Gc;
 #[cfg(all(feature = "image", feature = "derive", target_os = "linux", target_pointer_width = "64"))]
 pub use permacode_derive::Mappable;

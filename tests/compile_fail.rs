@@ -58,6 +58,12 @@ fn what_a_side_table_must_not_hold_or_share_does_not_compile() {
     compile_fail("side");
 }
 
+/// soundness S10, S11, S12, S41: nothing leaves an engine, nothing shorter enters it, what is kept goes with its arena.
+#[test]
+fn what_would_leave_an_engine_or_outlive_its_arenas_does_not_compile() {
+    compile_fail("engine");
+}
+
 /// soundness S11: each public type, seen for a longer time, and invariant ones for a shorter. `tests/code/variance.rs` has what compiles.
 #[test]
 fn what_would_stretch_a_lifetime_does_not_compile() {

@@ -28,7 +28,7 @@ pub use value::{OneLifetime, Tracer, shorten};
 
 #[cfg(permacode_begin_with_image)]
 pub(crate) use arena::BEGINNING;
-pub(crate) use arena::{CodeArena, Counted, Share};
+pub(crate) use arena::{CodeArena, Counted, Ends, Share};
 pub(crate) use load::{BlockNote, BlockSource, Loader};
 pub(crate) use store::Returns;
 #[cfg(all(feature = "fault-report", target_os = "linux"))]

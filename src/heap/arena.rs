@@ -67,14 +67,25 @@ impl HeapArena {
     /// # Ok::<(), permacode::Error>(())
     /// ```
     pub fn leak(self) -> &'static Self {
-        let slabs = &self.slabs;
-        // SAFETY: the plan has room for one `Self` there, committed, aligned to a page and written to here only, because `leak` consumes
-        // the heap. The reservation is moved, not dropped, so the memory stays mapped for ever.
+        let home = self.home().cast::<Self>();
+        // SAFETY: the place is for whoever owns the heap, and has room for one `Self`. The reservation is moved, not dropped, so the memory
+        // stays mapped for ever.
         unsafe {
-            let home = slabs.pages.at(slabs.origin - slabs.plan.objects + slabs.plan.home).cast::<Self>();
             home.write(self);
             home.as_ref()
         }
+    }
+
+    /// Bytes at [`home`](Self::home): the heap's own value, and one of up to a KiB beside it.
+    pub(crate) const HOME: usize = size_of::<Self>() + 1024;
+
+    /// The place to which the heap moves when it is leaked, alone or in a value that owns it. Whoever owns the heap may write there.
+    ///
+    /// It is committed, aligned to a page, and of the heap's own pages: it lives as long as the reservation, wherever the heap is moved.
+    pub(crate) fn home(&self) -> NonNull<u8> {
+        let (pages, plan) = (&self.slabs.pages, &self.slabs.plan);
+        // SAFETY: the plan lies in the reservation from there on, and has so many bytes for this.
+        unsafe { pages.at(self.slabs.origin - plan.objects + plan.home) }
     }
 
     pub(super) fn from_parts(magazines: [Magazine; CLASSES], slabs: Slabs) -> Self {

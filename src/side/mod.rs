@@ -11,6 +11,7 @@
 //   entry                                                     what an entry must be
 //   inline_cache · call_counter · lazy_constant · quickened     what entries can be
 //   owned_table                                               a table that keeps its arena
+//   keep                                                      a table that its arena keeps
 //   table · builder                                           where entries lie: addressed by the sites that stand in the code
 
 mod builder;
@@ -18,6 +19,7 @@ mod call_counter;
 mod entry;
 mod extent;
 mod inline_cache;
+mod keep;
 mod lazy_constant;
 pub(crate) mod owned_table;
 mod quickened;

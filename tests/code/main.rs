@@ -8,6 +8,7 @@ mod failures;
 mod foreign;
 mod fork;
 mod hardening;
+mod keep;
 mod lifecycle;
 mod meanwhile;
 mod model;

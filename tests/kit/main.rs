@@ -3,6 +3,7 @@
 mod collector;
 mod deep;
 mod derive;
+mod engine;
 mod example;
 mod flat;
 mod fork;

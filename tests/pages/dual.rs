@@ -155,12 +155,13 @@ fn both_arenas_go_to_another_thread_together() {
 fn leaked_arenas_serve_for_ever() {
     let arenas = DualArena::new().unwrap();
     let before = arenas.heap.alloc(std::alloc::Layout::new::<u64>()).unwrap();
-    let (code_arena, heap): (&'static _, &'static _) = arenas.leak();
+    let DualArena { code: code_arena, heap } = arenas.leak();
     assert!(heap.contains(before.as_ptr()) && heap.usable_size(before.as_ptr()) == Some(8));
     let code: &'static Code<'static> = code(&code_arena.load("m").unwrap(), 9);
     let object: HeapRc<'static, &'static str> = HeapRc::new(heap, code.name).unwrap();
     assert_eq!(thread::spawn(move || code.next.get().unwrap().name).join().unwrap(), *object);
-    // The heap itself lies in its own reservation, in front of the objects.
+    // Both values lie in the heap's own reservation, in front of the objects.
+    assert!(heap.bookkeeping_ranges()[0].contains(&ptr::from_ref(code_arena).addr()));
     assert!(!heap.contains(heap) && heap.bookkeeping_ranges()[0].contains(&ptr::from_ref(heap).addr()));
     let registered = heap.register().unwrap();
     // SAFETY: this thread's heap.

@@ -90,7 +90,7 @@ fn heap() -> Result<usize, Error> {
 fn both() -> [Result<usize, Error>; 2] {
     match DualArena::new() {
         Ok(arenas) => {
-            let (code, heap) = arenas.leak();
+            let DualArena { code, heap } = arenas.leak();
             load(code);
             use_heap(heap);
             [Ok(code.address_space()), Ok(heap.address_space())]

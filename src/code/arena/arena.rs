@@ -12,6 +12,7 @@
 //! code, both writable from the beginning. The `CodeArena` value itself holds a few atomics and lies wherever its owner puts it.
 
 use super::edges::Edges;
+use super::kept::Kept;
 use super::stats::CodeStats;
 use crate::code::store::{CodeStore, Ground, Prefix, Protection, Returns, StoreOptions};
 use crate::code::value::{Name, SiteCounter, SitePool};
@@ -44,13 +45,16 @@ use core::ptr::NonNull;
 pub struct CodeArena {
     /// The arenas that this one keeps. Dropped first: its records lie in the store.
     pub(super) edges: Edges,
+    /// Values that end with the arena. Dropped before the store, too: they lie there.
+    pub(super) kept: Kept,
     store: CodeStore,
     /// The arena's place after it is leaked: memory in the ledger, so that leaking needs none.
     home: NonNull<Self>,
 }
 
 // SAFETY: `home` is memory of the arena's own that nothing but `go_home`, which owns the arena, writes to. Edges hold shares, which are counted
-// by an atomic, in arenas, which may go to any thread as this one may. Every other field is `Send`.
+// by an atomic, in arenas, which may go to any thread as this one may. What is kept may end on any thread: see `kept.rs`. Every other field is
+// `Send`.
 unsafe impl Send for CodeArena {}
 // SAFETY: as above; what threads share changes by atomics only.
 unsafe impl Sync for CodeArena {}
@@ -68,7 +72,7 @@ impl CodeArena {
         }
         let home = store.claim_record(Layout::new::<Self>())?.cast();
         store.prefault(prefault)?;
-        Ok(Self { edges: Edges::new(), store, home })
+        Ok(Self { edges: Edges::new(), kept: Kept::new(), store, home })
     }
 
     #[inline]

@@ -44,7 +44,7 @@ impl CodeArena {
     ///
     /// [`Error::OtherArena`] for a share in a region: that lives shorter than code does. [`Error::Younger`] unless the other arena was made
     /// before this one. [`Error::Bookkeeping`] or [`Error::Pages`] when there is no room for the record.
-    pub(in crate::code) fn keep(&self, share: &Share) -> Result<(), Error> {
+    pub(in crate::code) fn keep_alive(&self, share: &Share) -> Result<(), Error> {
         if share.is_in(self) {
             return Ok(());
         }

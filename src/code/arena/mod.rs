@@ -3,6 +3,7 @@
 //! ```text
 //!   builder · shared_bytes          how an arena is made, and given to others
 //!   edges over share                what an arena keeps alive; a counted share in an arena
+//!   kept                            values that lie in an arena for those who borrow it
 //!   seal                            making what is finished read-only
 //!   modules                         what is left of a load
 //!   aligned                         blocks whose alignment no type says
@@ -14,6 +15,7 @@ mod aligned;
 mod arena;
 mod builder;
 mod edges;
+mod kept;
 mod modules;
 mod seal;
 mod share;
@@ -29,4 +31,5 @@ pub use seal::SealReport;
 pub use shared_bytes::SharedBytes;
 pub use stats::CodeStats;
 
+pub(crate) use kept::Ends;
 pub(crate) use share::{Counted, Share};

@@ -107,7 +107,7 @@ impl<'a> Loader<'a> {
     pub(crate) fn keep(&self, share: &Share) -> Result<(), Error> {
         match &self.room {
             _ if share.is_in(self.arena()) => Ok(()),
-            Room::Module(room) => room.arena().keep(share),
+            Room::Module(room) => room.arena().keep_alive(share),
             Room::Region(room) => room.region().keep(share),
         }
     }

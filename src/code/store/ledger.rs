@@ -9,6 +9,8 @@
 //!                front.start                                                top
 //! ```
 //!
+//! Values that an arena [keeps](crate::CodeArena::keep) lie among them. They may change.
+//!
 //! * A record is claimed by compare-exchange on `used`, so any number of threads insert at once and none waits (invariant 5).
 //! * A record whose thread is gone before it was published is a few lost bytes and nothing else.
 //! * Memory is committed ahead in chunks. Two threads may commit the same pages: committing twice changes nothing.

@@ -3,6 +3,7 @@
 //! ```text
 //!   region · transients    a region while anybody counts on it; the owner of all, and its counts (transient_stats)
 //!   home                   an owner that has the heap as well, and lives as long as its regions
+//!   keep                   an owner that lies in its arena
 //!   region/marks           what a collector marks of it, each region once
 //!   regions                all regions of one `Transients`, for a sweep that ends what it frees
 //!   parts · region_sites   what is held of a region, by where it lies; its site numbers
@@ -13,6 +14,7 @@
 //! ```
 
 mod home;
+mod keep;
 mod part;
 mod parts;
 mod pieces;

@@ -51,8 +51,8 @@ use core::ptr::NonNull;
 pub struct Transients<'a> {
     code: &'a CodeArena,
     heap: &'a HeapArena,
-    sites: SiteLease,
-    regions: Regions,
+    pub(super) sites: SiteLease,
+    pub(super) regions: Regions,
     ids: Cell<u64>,
     clear: Option<&'a dyn Fn(Sites)>,
     /// The object that this is a part of, if a home owns it.

@@ -69,7 +69,7 @@ pub(in crate::heap) static GROWN: [usize; CLASSES + 1] = {
 pub(in crate::heap) struct HeapPlan {
     /// Slabs that there is address space for.
     pub(in crate::heap) slabs: usize,
-    /// The end of the pool's first chunk, and room for the `HeapArena` itself, if it is leaked.
+    /// The end of the pool's first chunk, and room for the `HeapArena` itself, alone or in a `DualArena`, if it is leaked.
     pub(in crate::heap) home: usize,
     /// Facts of vacant slabs; what is known of the pool's chunks grows down from there.
     pub(in crate::heap) vacant: usize,
@@ -87,7 +87,7 @@ pub(in crate::heap) struct HeapPlan {
 }
 
 impl HeapPlan {
-    /// The parts for `bytes` of objects and for the `arena` bytes of a `HeapArena`. `None` where the sum is more than an allocation may have.
+    /// The parts for `bytes` of objects and for the `arena` bytes of a leaked arena. `None` where the sum is more than an allocation may have.
     pub(in crate::heap) fn new(bytes: usize, page: usize, arena: usize) -> Option<Self> {
         let slabs = bytes.max(1).checked_next_multiple_of(SLAB)? / SLAB;
         if u32::try_from(slabs).is_err() || slabs.checked_mul(2 * SLAB)? > isize::MAX as usize {
@@ -146,7 +146,7 @@ mod tests {
             // Not all of these sizes are to be had on 32 bits.
             let plan = slabs
                 .checked_mul(SLAB)
-                .and_then(|bytes| HeapPlan::new(bytes, 4096, size_of::<crate::heap::HeapArena>()));
+                .and_then(|bytes| HeapPlan::new(bytes, 4096, crate::heap::HeapArena::HOME));
             let Some(plan) = plan else { continue };
             assert!(plan.first().len() < HUGE, "{slabs} slabs: {:?}", plan.first());
         }

@@ -1,0 +1,31 @@
+//! soundness S11, S41: nothing that a machine borrows is the result of a call.
+
+use permacode::kit::Machine;
+use permacode::{DualArena, Engine, Error};
+
+struct Vm<'a> {
+    arenas: &'a DualArena,
+    text: &'a str,
+}
+
+impl Machine for Vm<'_> {
+    type At<'a> = Vm<'a>;
+}
+
+impl<'a> Vm<'a> {
+    fn new(arenas: &'a DualArena) -> Result<Self, Error> {
+        Ok(Self { arenas, text: arenas.code.load("m")?.alloc_str("text")? })
+    }
+}
+
+fn engine() -> Engine<Vm<'static>> {
+    Engine::<Vm<'_>>::new(DualArena::new().unwrap(), |arenas| Vm::new(arenas)).unwrap()
+}
+
+fn main() {
+    let mut engine = engine();
+    let text = engine.enter(|vm| vm.text);
+    let arenas = engine.enter(|vm| vm.arenas);
+    drop(engine);
+    println!("{text} {arenas:?}");
+}
