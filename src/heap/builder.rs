@@ -310,8 +310,7 @@ impl HeapArenaBuilder {
     /// multiple of the address that these begin at.
     fn plan(&self, bytes: usize) -> Result<(HeapPlan, Option<usize>, usize), Error> {
         let page = self.source.page_size()?.bytes();
-        let plan =
-            HeapPlan::new(bytes, page, HeapArena::HOME).ok_or(Error::TooLarge { len: bytes, element: 1 })?;
+        let plan = HeapPlan::new(bytes, page, HeapArena::HOME).ok_or(Error::TooLarge { len: bytes, element: 1 })?;
         let huge_from = self.huge_from(&plan);
         Ok((plan, huge_from, huge_from.map_or(SLAB, |_| HUGE)))
     }

@@ -8,7 +8,6 @@ mod failures;
 mod foreign;
 mod fork;
 mod hardening;
-mod keep;
 mod lifecycle;
 mod meanwhile;
 mod model;

@@ -7,6 +7,7 @@ mod engine;
 mod example;
 mod flat;
 mod fork;
+mod keep;
 mod model;
 mod pacer;
 mod refused;

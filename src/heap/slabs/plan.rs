@@ -144,9 +144,8 @@ mod tests {
         // So nobody asks for small pages there before it grows; where it is longer, the builder asks.
         for slabs in [1, 15, 16, 17, NEAR, NEAR + 1, 8 * NEAR] {
             // Not all of these sizes are to be had on 32 bits.
-            let plan = slabs
-                .checked_mul(SLAB)
-                .and_then(|bytes| HeapPlan::new(bytes, 4096, crate::heap::HeapArena::HOME));
+            let plan =
+                slabs.checked_mul(SLAB).and_then(|bytes| HeapPlan::new(bytes, 4096, crate::heap::HeapArena::HOME));
             let Some(plan) = plan else { continue };
             assert!(plan.first().len() < HUGE, "{slabs} slabs: {:?}", plan.first());
         }

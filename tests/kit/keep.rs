@@ -217,9 +217,11 @@ fn evaluate<'a>(arena: &'a CodeArena, heap: &'a HeapArena, pages: &Arc<Pages>) -
     let table = table_on(arena, pages)?.keep()?;
     let clear = arena.keep(move |sites: Sites| table.present(sites).iter().for_each(|entry| entry.set(0)))?;
     let transients = Transients::new(arena, heap).clearing(clear).keep()?;
-    let eval = || CodeRef::<(Sites, Name<'_>)>::transient(transients, |loader| {
-        loader.alloc((loader.sites(2)?, loader.intern_name("a name of the region")?))
-    });
+    let eval = || {
+        CodeRef::<(Sites, Name<'_>)>::transient(transients, |loader| {
+            loader.alloc((loader.sites(2)?, loader.intern_name("a name of the region")?))
+        })
+    };
     let held = eval()?;
     for _ in 0..100 {
         let code = eval()?;
