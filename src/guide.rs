@@ -8,7 +8,9 @@
 //! | [`prefork`] | How do forked workers share code, and how do I check it? |
 //! | [`eval`] | Where does code lie that comes and goes, and what does a collector do about it? |
 //! | [`collector`] | How do I free what my program does not reach any more? |
+//! | [`engines`] | How does an interpreter become one value that owns its arenas? |
 //! | [`owners`] | What keeps code in a store, in a value, or between threads? |
+//! | [`async_machines`] | What may go to another thread, and what may cross an `await`? |
 //! | [`images`] | How do processes share loaded code, and start without loading it? |
 //! | [`migration`] | How do I get there from `Rc<Code>`? |
 //! | [`costs`] | What does each call cost? |
@@ -39,8 +41,14 @@ pub mod eval {}
 #[doc = include_str!("guide/collector.md")]
 pub mod collector {}
 
+#[doc = include_str!("guide/engines.md")]
+pub mod engines {}
+
 #[doc = include_str!("guide/owners.md")]
 pub mod owners {}
+
+#[doc = include_str!("guide/async_machines.md")]
+pub mod async_machines {}
 
 #[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
 #[doc = include_str!("guide/images.md")]

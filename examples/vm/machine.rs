@@ -3,8 +3,8 @@
 use crate::code::{Code, Const, Op};
 use crate::lower::lower;
 use crate::tree;
-use permacode::CodeArena;
-use self_cell::self_cell;
+use permacode::kit::Machine;
+use permacode::{CodeArena, DualArena};
 
 #[derive(Debug)]
 pub enum VmError {
@@ -145,35 +145,30 @@ fn skip(ops: &mut impl Iterator<Item = u8>) -> Result<(), VmError> {
     Ok(())
 }
 
-/// What lives in the arena that an engine owns.
-struct Program<'a> {
+/// A machine with its program. It borrows the arena.
+pub struct Program<'a> {
     vm: Vm<'a>,
     main: &'a Code<'a>,
 }
 
-self_cell!(
-    struct Owned {
-        owner: CodeArena,
-        #[not_covariant]
-        dependent: Program,
-    }
-);
+impl Machine for Program<'_> {
+    type At<'a> = Program<'a>;
+}
 
-/// An interpreter that owns its arena: a value like any other, to be moved, stored and dropped.
-pub struct Engine(Owned);
+/// An interpreter that owns its arena: a value like any other, to be moved, stored and dropped. Its heap is not used.
+pub type Engine = permacode::Engine<Program<'static>>;
 
-impl Engine {
-    /// Makes an arena, and loads and seals a program in it.
-    pub fn start(tree: &tree::Code) -> Result<Self, VmError> {
-        let owned = Owned::try_new(CodeArena::new()?, |arena| {
-            let vm = Vm::new(arena);
-            Ok::<_, VmError>(Program { vm, main: vm.import("main", tree)? })
-        })?;
-        Ok(Self(owned))
-    }
+/// Makes an arena, and loads and seals a program in it.
+pub fn start(tree: &tree::Code) -> Result<Engine, VmError> {
+    Engine::new(DualArena::new()?, |arenas| {
+        let vm = Vm::new(&arenas.code);
+        Ok(Program { vm, main: vm.import("main", tree)? })
+    })
+}
 
+impl Program<'_> {
     /// Calls the program.
     pub fn call(&self, argument: i64) -> Result<Outcome, VmError> {
-        self.0.with_dependent(|_, program| program.vm.call(program.main, argument))
+        self.vm.call(self.main, argument)
     }
 }

@@ -12,7 +12,7 @@ mod lower;
 mod machine;
 mod tree;
 
-use machine::{Engine, Vm, VmError};
+use machine::{Vm, VmError, start};
 use permacode::CodeArena;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -33,9 +33,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("         `{}` lies in `{}`", inner.name, inner.parent.get().map_or("nothing", |parent| parent.name));
 
     // 3. An engine that a program embeds: it owns arena and machine, and can be moved.
-    let engine = Engine::start(&tree::fibonacci())?;
-    let moved = Box::new(engine);
-    println!("owned:   fib = {}", moved.call(15)?);
+    let engine = start(&tree::fibonacci())?;
+    let mut moved = Box::new(engine);
+    println!("owned:   fib = {}", moved.enter(|program| program.call(15))?);
 
     // A syntax error never touches the arena: parse first, lower second. An error while lowering is a value too.
     let before = arena.stats();

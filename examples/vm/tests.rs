@@ -1,6 +1,6 @@
 //! `cargo test` runs these with the example.
 
-use crate::machine::{Engine, Vm, VmError};
+use crate::machine::{Engine, Vm, VmError, start};
 use crate::tree;
 use permacode::CodeArena;
 
@@ -20,9 +20,10 @@ fn functions_reach_themselves_their_children_and_their_parents() -> Result<(), V
 
 #[test]
 fn an_engine_owns_its_arena_and_moves_with_it() -> Result<(), VmError> {
-    let engines: Vec<Engine> = (0..3).map(|_| Engine::start(&tree::fibonacci())).collect::<Result<_, _>>()?;
-    let moved: Vec<Box<Engine>> = engines.into_iter().map(Box::new).collect();
-    assert!(moved.iter().all(|engine| engine.call(10).is_ok_and(|outcome| outcome.value == 55)));
+    let engines: Vec<Engine> = (0..3).map(|_| start(&tree::fibonacci())).collect::<Result<_, _>>()?;
+    let mut moved: Vec<Box<Engine>> = engines.into_iter().map(Box::new).collect();
+    let values: Vec<_> = moved.iter_mut().map(|engine| engine.enter(|program| program.call(10))).collect();
+    assert!(values.iter().all(|outcome| outcome.as_ref().is_ok_and(|outcome| outcome.value == 55)));
     Ok(())
 }
 

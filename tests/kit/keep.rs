@@ -1,5 +1,7 @@
 //! Values that an arena keeps: they stay, they end with it, and nobody else sees them.
 
+#![allow(clippy::disallowed_types)] // a lock of the test's own page source
+
 use permacode::pages::{OrdinaryPages, PageSource, Step};
 use permacode::testing::Pages;
 use permacode::{CodeArena, CodeRef, Error, HeapArena, Name, Owned, SideTable, Sites, Transients, error::PageError};

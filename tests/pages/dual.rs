@@ -1,10 +1,9 @@
 //! Code and objects never share a page (invariant 1), whoever owns the two arenas.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
-use permacode::{ArenaKind, DualArena, HeapRc, Link, Loader, Permanent};
+use permacode::kit::Machine;
+use permacode::{ArenaKind, DualArena, Engine, HeapRc, Link, Loader, Permanent};
 use permacode_witness::memory;
-use self_cell::self_cell;
-use std::cell::RefCell;
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::ptr;
@@ -89,52 +88,44 @@ fn an_address_is_told_apart_to_the_byte() {
     assert_eq!(arenas.classify(other.code.load("m").unwrap().alloc(7).unwrap()), None);
 }
 
-struct Engine<'a> {
+struct Globals<'a> {
     arenas: &'a DualArena,
     main: &'a Code<'a>,
-    globals: RefCell<Vec<HeapRc<'a, String>>>,
+    globals: Vec<HeapRc<'a, String>>,
 }
 
-self_cell! {
-    struct Owned {
-        owner: DualArena,
-        #[not_covariant]
-        dependent: Engine,
-    }
+impl Machine for Globals<'_> {
+    type At<'a> = Globals<'a>;
 }
 
-impl Owned {
-    fn engine() -> Self {
-        Self::new(DualArena::new().unwrap(), |arenas| {
-            let loader = arenas.code.load("main").unwrap();
-            let main = code(&loader, 100);
-            let _ = loader.seal().unwrap();
-            Engine { arenas, main, globals: RefCell::default() }
-        })
-    }
+fn engine() -> Engine<Globals<'static>> {
+    let made = Engine::<Globals<'_>>::new(DualArena::new().unwrap(), |arenas| {
+        let loader = arenas.code.load("main").unwrap();
+        let main = code(&loader, 100);
+        loader.seal().map(|_| Globals { arenas, main, globals: Vec::new() })
+    });
+    made.unwrap()
+}
 
-    fn step(&self, number: usize) -> usize {
-        self.with_dependent(|_, engine| {
-            let text = format!("{} {number}", engine.main.next.get().unwrap().name);
-            let global = HeapRc::new(&engine.arenas.heap, text).unwrap();
-            engine.globals.borrow_mut().push(global);
-            let globals = engine.globals.borrow();
-            assert!(globals.iter().enumerate().all(|(number, text)| **text == format!("code 100 {number}")));
-            assert_eq!(engine.arenas.classify(&raw const *globals[number]), Some(ArenaKind::Heap));
-            engine.arenas.heap.stats().objects
-        })
+impl Globals<'_> {
+    fn step(&mut self, number: usize) -> usize {
+        let text = format!("{} {number}", self.main.next.get().unwrap().name);
+        self.globals.push(HeapRc::new(&self.arenas.heap, text).unwrap());
+        assert!(self.globals.iter().enumerate().all(|(at, text)| **text == format!("code 100 {at}")));
+        assert_eq!(self.arenas.classify(&raw const *self.globals[number]), Some(ArenaKind::Heap));
+        self.arenas.heap.stats().objects
     }
 }
 
 #[test]
 fn an_owned_engine_is_moved_and_dropped_with_its_arenas() {
-    let mut engines: Vec<Owned> = (0..4).map(|_| Owned::engine()).collect();
+    let mut engines: Vec<_> = (0..4).map(|_| engine()).collect();
     for number in 0..50 {
         engines.rotate_left(1); // moves each of them
-        assert!(engines.iter().all(|engine| engine.step(number) == number + 1));
+        assert!(engines.iter_mut().all(|engine| engine.enter(|globals| globals.step(number)) == number + 1));
     }
-    let boxed = Box::new(engines.pop().unwrap());
-    assert_eq!(boxed.step(50), 51);
+    let mut boxed = Box::new(engines.pop().unwrap());
+    assert_eq!(boxed.enter(|globals| globals.step(50)), 51);
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use permacode::code::{NativeModule, Tracer};
 use permacode::handles::{AtomicCodeSlot, CodeProxy, CodeRcSlot};
+use permacode::kit::Machine;
 use permacode::owned::OwnedSlot;
 use permacode::side::{InlineCache, LazyConstant, PolymorphicCache};
-use permacode::{CodeSlot, Link, Loader, OpenModule, SideTable};
+use permacode::{CodeSlot, Engine, Link, Loader, OpenModule, SideTable};
 use std::cell::Cell;
 
 fn loader_longer<'s, 'l: 's>(given: &'s Loader<'s>) -> &'s Loader<'l> {
@@ -140,6 +141,20 @@ fn owned_slot_longer<'s, 'l: 's>(given: &'s OwnedSlot<&'s u8>) -> &'s OwnedSlot<
 }
 
 fn owned_slot_shorter<'s, 'l: 's>(given: &'s OwnedSlot<&'l u8>) -> &'s OwnedSlot<&'s u8> {
+    given
+}
+
+struct Host<'h>(&'h u8);
+
+impl<'h> Machine for Host<'h> {
+    type At<'a> = (&'a u8, Host<'h>);
+}
+
+fn engine_longer<'s, 'l: 's>(given: Engine<Host<'s>>) -> Engine<Host<'l>> {
+    given
+}
+
+fn engine_shorter<'s, 'l: 's>(given: Engine<Host<'l>>) -> Engine<Host<'s>> {
     given
 }
 
