@@ -4,6 +4,8 @@ mod collector;
 mod deep;
 mod derive;
 mod engine;
+mod engine_elsewhere;
+mod engine_ends;
 mod example;
 mod flat;
 mod fork;
