@@ -9,11 +9,13 @@
 //! ```
 //!
 //! A frame looks its entries up once, when it is made. A process has a table of its own after a fork, and so should each thread. Numbers of
-//! transient code are used again, so whoever makes [`Transients`](permacode::Transients) has them cleared with [`Caches::clear`].
+//! transient code are used again, so [`Caches::home`] has them cleared.
+//!
+//! The arena keeps the table, the caches around it, and the closure that clears them. So a machine borrows all three, and owns none.
 
 use crate::error::VmError;
 use permacode::side::{InlineCache, SideTableBuilder, Version};
-use permacode::{CodeArena, SideTable, Sites};
+use permacode::{CodeArena, HeapArena, SideTable, Sites, Transients};
 use std::cell::Cell;
 
 /// What one instruction found.
@@ -21,18 +23,26 @@ pub type Cache = InlineCache<u32>;
 
 /// The caches of all code of an arena.
 pub struct Caches<'a> {
-    table: SideTable<'a, Cache>,
+    table: &'a SideTable<'a, Cache>,
     machines: Cell<usize>,
 }
 
 impl<'a> Caches<'a> {
-    pub fn new(arena: &'a CodeArena) -> Result<Self, VmError> {
+    pub fn new(arena: &'a CodeArena) -> Result<&'a Self, VmError> {
         Self::build(SideTable::builder(arena))
     }
 
     /// A table of chosen size.
-    pub fn build(builder: SideTableBuilder<'a, Cache>) -> Result<Self, VmError> {
-        Ok(Self { table: builder.build()?, machines: Cell::new(0) })
+    pub fn build(builder: SideTableBuilder<'a, Cache>) -> Result<&'a Self, VmError> {
+        let table = builder.build()?.keep()?;
+        Ok(table.arena().keep(Self { table, machines: Cell::new(0) })?)
+    }
+
+    /// A place of transient code in `heap`, whose caches are cleared before its numbers are used again.
+    pub fn home(&'a self, heap: &'a HeapArena) -> Result<&'a Transients<'a>, VmError> {
+        let arena = self.table.arena();
+        let clear = arena.keep(|sites: Sites| self.clear(sites))?;
+        Ok(Transients::new(arena, heap).clearing(clear).keep()?)
     }
 
     /// The caches of one code object. None if the table has no room for them: then the code runs without.
@@ -41,7 +51,7 @@ impl<'a> Caches<'a> {
     }
 
     /// Forgets what was found at sites whose code is gone.
-    pub fn clear(&self, sites: Sites) {
+    fn clear(&self, sites: Sites) {
         self.table.present(sites).iter().for_each(Cache::clear);
     }
 

@@ -15,7 +15,8 @@ use crate::step::Exit;
 use crate::value::{Generator, State, Value, push};
 use crate::world::World;
 use allocator_api2::vec::Vec as HeapVec;
-use permacode::{CodeRef, HeapArena, HeapRc, Transients};
+use permacode::kit::Machine;
+use permacode::{CodeRef, DualArena, HeapArena, HeapRc, Transients};
 use std::cell::RefCell;
 
 /// How many calls may be within each other.
@@ -46,10 +47,21 @@ pub enum Gives<'a> {
     Loop(HeapRc<'a, Generator<'a>>, usize),
 }
 
+/// So that an [`Engine`](permacode::Engine) can own a machine with its arenas.
+impl Machine for Vm<'_> {
+    type At<'a> = Vm<'a>;
+}
+
 impl<'a> Vm<'a> {
+    /// A machine with caches on two arenas: of a block, of an engine, or leaked ones.
+    pub fn new(arenas: &'a DualArena) -> Result<Self, VmError> {
+        let caches = Caches::new(&arenas.code)?;
+        Ok(Self::at(caches.home(&arenas.heap)?, Some(caches), &arenas.heap))
+    }
+
     /// A machine whose objects lie in `heap`. `home` should have the sites of transient code cleared in `caches`; without any, every name
     /// is looked up each time.
-    pub fn new(home: &'a Transients<'a>, caches: Option<&'a Caches<'a>>, heap: &'a HeapArena) -> Self {
+    pub fn at(home: &'a Transients<'a>, caches: Option<&'a Caches<'a>>, heap: &'a HeapArena) -> Self {
         let (globals, constants) = (Globals::new(heap), Constants::new(heap));
         let (machine, looked) = (caches.map_or(0, Caches::machine), Looked::default());
         let world = World { home, heap, globals, constants, caches, machine, looked, output: String::new() };

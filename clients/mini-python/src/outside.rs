@@ -6,11 +6,9 @@
 //! ```
 
 use crate::caches::Caches;
-use crate::code::Code;
-use crate::session::{self, Outcome};
-use crate::world::World;
-use crate::{machine::Vm, tree};
-use permacode::{CodeArena, CodeRef, HeapArena, Transients};
+use crate::machine::Vm;
+use crate::session::{self, Kind, Outcome};
+use permacode::{CodeArena, HeapArena};
 use permacode_witness::{Child, End, copied, memory};
 use std::error::Error;
 use std::io::{self, Read, Write};
@@ -18,12 +16,6 @@ use std::net::Shutdown;
 use std::ops::Range;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Transient,
-    Permanent,
-}
 
 /// What a child did, and what was seen of it.
 pub struct Seen {
@@ -42,24 +34,17 @@ pub fn watch(kind: Kind) -> Result<Seen, Box<dyn Error>> {
     let heap = || HeapArena::builder().reservation(4 << 20).build();
     let (transient_code, objects) = (heap()?, heap()?);
     let caches = Caches::new(&arena)?;
-    let clear = |sites| caches.clear(sites);
-    let home = Transients::new(&arena, &transient_code).clearing(&clear);
-    let mut vm = Vm::new(&home, Some(&caches), &objects);
-    let trees = session::compiled()?;
-    let (programs, range) = match kind {
-        Kind::Permanent => (vm.world.permanent("session", &trees)?, arena.address_range()),
-        Kind::Transient => (transient(&mut vm.world, &trees)?, transient_code.address_range()),
-    };
+    let mut vm = Vm::at(caches.home(&transient_code)?, Some(caches), &objects);
     // The parent keeps its handles: were it to let them go, it would be the parent that writes.
-    let mut programs = Some(programs);
+    let mut programs = Some(session::programs(kind, &mut vm.world)?);
+    let range = match kind {
+        Kind::Permanent => arena.address_range(),
+        Kind::Transient => transient_code.address_range(),
+    };
     in_child(range, || {
         let outcomes = session::replay(&mut vm, programs.take().unwrap_or_default())?;
         Ok(outcomes.iter().map(line).collect())
     })
-}
-
-fn transient<'a>(world: &mut World<'a>, trees: &[tree::Code]) -> Result<Vec<CodeRef<'a, Code<'a>>>, Box<dyn Error>> {
-    Ok(trees.iter().map(|tree| world.transient(tree)).collect::<Result<_, _>>()?)
 }
 
 /// Runs `body` in a child, which says line for line what it has to say, and looks at what it copied of a range of addresses.

@@ -1,5 +1,6 @@
 //! What is printed: the session as it went, and the numbers beside the proposal's.
 
+#[cfg(target_os = "linux")]
 use crate::outside::Seen;
 use crate::session::{Expected, Outcome, STEPS};
 use std::fmt::Write;
@@ -21,6 +22,7 @@ pub fn transcript(title: &str, outcomes: &[Outcome]) -> String {
 }
 
 /// The proposal's numbers, and those of both kinds of code.
+#[cfg(target_os = "linux")]
 pub fn table(transient: &Seen, permanent: &Seen) -> String {
     let mut rows = vec![["", "", "proposal", "transient", "permanent"].map(str::to_owned)];
     let steps = STEPS.iter().zip(transient.outcomes.iter().zip(&permanent.outcomes));

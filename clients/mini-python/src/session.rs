@@ -6,7 +6,8 @@ use crate::error::VmError;
 use crate::machine::Vm;
 use crate::show::Shown;
 use crate::tree;
-use permacode::CodeRef;
+use crate::world::World;
+use permacode::{CodeRef, DualArena, Engine};
 
 /// One line of the session.
 pub struct Step {
@@ -71,9 +72,34 @@ pub const STEPS: [Step; 19] = [
     count("all dropped", "2"),
 ];
 
+/// The kind of the session's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Transient,
+    Permanent,
+}
+
 /// Each step is a program of its own, as at a prompt.
 pub fn compiled() -> Result<Vec<tree::Code>, VmError> {
     STEPS.iter().map(|step| compile("<session>", step.source)).collect()
+}
+
+/// The steps' code. Permanent code is one sealed module.
+pub fn programs<'a>(kind: Kind, world: &mut World<'a>) -> Result<Vec<CodeRef<'a, Code<'a>>>, VmError> {
+    let trees = compiled()?;
+    match kind {
+        Kind::Permanent => world.permanent("session", &trees),
+        Kind::Transient => trees.iter().map(|tree| world.transient(tree)).collect(),
+    }
+}
+
+/// Runs the session in an engine of its own, and drops that: only the outcomes are left.
+pub fn in_engine(kind: Kind) -> Result<Vec<Outcome>, VmError> {
+    let mut engine = Engine::<Vm<'_>>::new(DualArena::new()?, |arenas| Vm::new(arenas))?;
+    engine.enter(|vm| {
+        let programs = programs(kind, &mut vm.world)?;
+        replay(vm, programs)
+    })
 }
 
 /// Runs the steps. Each program's code is let go when it has run, as at a prompt.

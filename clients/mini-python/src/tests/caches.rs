@@ -5,7 +5,7 @@ use crate::caches::{Caches, Looks};
 use crate::compiler::compile;
 use crate::look::Looked;
 use crate::machine::Vm;
-use crate::session::{compiled, replay};
+use crate::session::{Kind, programs, replay};
 use crate::show::Shown;
 use permacode::{CodeArena, HeapArena, SideTable, Transients};
 use proptest::prelude::*;
@@ -187,9 +187,8 @@ fn code_whose_numbers_were_used_before_finds_nothing_of_what_was_there() {
 #[test]
 fn without_clearing_code_would_find_what_was_there() {
     let (arena, heap) = (CodeArena::new().unwrap(), HeapArena::new().unwrap());
-    let caches = Caches::new(&arena).unwrap();
-    let home = Transients::new(&arena, &heap);
-    let mut vm = Vm::new(&home, Some(&caches), &heap);
+    let (caches, home) = (Caches::new(&arena).unwrap(), Transients::new(&arena, &heap));
+    let mut vm = Vm::at(&home, Some(caches), &heap);
     run(&mut vm, "x = 1; y = 2");
     assert_eq!((run(&mut vm, "x"), run(&mut vm, "y")), ("1".to_owned(), "1".to_owned()));
 }
@@ -198,9 +197,8 @@ fn without_clearing_code_would_find_what_was_there() {
 fn two_machines_share_code_and_a_table_and_find_their_own_variables() {
     let (arena, heap) = (CodeArena::new().unwrap(), HeapArena::new().unwrap());
     let caches = Caches::new(&arena).unwrap();
-    let clear = |sites| caches.clear(sites);
-    let home = Transients::new(&arena, &heap).clearing(&clear);
-    let mut machines = [(); 2].map(|()| Vm::new(&home, Some(&caches), &heap));
+    let home = caches.home(&heap).unwrap();
+    let mut machines = [(); 2].map(|()| Vm::at(home, Some(caches), &heap));
     let program = compile("m", "def f(): return x\nx").unwrap();
     let codes = machines[0].world.permanent("m", &[program]).unwrap();
     // The same version in both, and other slots for the names.
@@ -219,9 +217,7 @@ fn two_machines_share_code_and_a_table_and_find_their_own_variables() {
 fn code_for_which_the_table_has_no_room_runs_without_caches() {
     let (arena, heap) = (CodeArena::new().unwrap(), HeapArena::new().unwrap());
     let caches = Caches::build(SideTable::builder(&arena).capacity(4)).unwrap();
-    let clear = |sites| caches.clear(sites);
-    let home = Transients::new(&arena, &heap).clearing(&clear);
-    let mut vm = Vm::new(&home, Some(&caches), &heap);
+    let mut vm = Vm::at(caches.home(&heap).unwrap(), Some(caches), &heap);
     run(&mut vm, LOOP);
     let source = "f(f, 10), f(f, 10), [f.__name__, f.__code__.name, x, x, x]";
     for _ in 0..10 {
@@ -231,21 +227,17 @@ fn code_for_which_the_table_has_no_room_runs_without_caches() {
 
 #[test]
 fn the_session_finds_as_much_in_caches_on_both_kinds_of_code() {
-    let session = |permanent: bool, cached: bool| {
+    let session = |kind: Kind, cached: bool| {
         on_vm(cached, |vm| {
-            let trees = compiled().unwrap();
-            let programs = match permanent {
-                true => vm.world.permanent("session", &trees).unwrap(),
-                false => trees.iter().map(|tree| vm.world.transient(tree).unwrap()).collect(),
-            };
+            let programs = programs(kind, &mut vm.world).unwrap();
             let outcomes = replay(vm, programs).unwrap();
             (outcomes, vm.world.looked)
         })
     };
-    for permanent in [false, true] {
-        let (outcomes, looked) = session(permanent, true);
+    for kind in [Kind::Transient, Kind::Permanent] {
+        let (outcomes, looked) = session(kind, true);
         assert_eq!(looked, Looked { globals: looks(31, 50), attributes: looks(2, 11) });
-        assert_eq!(session(permanent, false), (outcomes, Looked::default()));
+        assert_eq!(session(kind, false), (outcomes, Looked::default()));
     }
 }
 

@@ -8,14 +8,14 @@ mod replacing;
 mod scarcity;
 mod sessions;
 mod transients;
+mod unsafe_code;
 
-use crate::caches::Caches;
 use crate::compiler::compile;
 use crate::error::VmError;
 use crate::machine::Vm;
 use crate::show::Shown;
 use crate::value::Value;
-use permacode::{CodeArena, HeapArena, Transients};
+use permacode::{DualArena, Engine};
 use std::fmt::Debug;
 
 impl<'a> Vm<'a> {
@@ -35,15 +35,15 @@ fn with_vm<R: PartialEq + Debug>(test: impl for<'a> Fn(&mut Vm<'a>) -> R) -> R {
 }
 
 fn on_vm<R>(cached: bool, test: impl for<'a> FnOnce(&mut Vm<'a>) -> R) -> R {
-    let (arena, heap) = (CodeArena::new().unwrap(), HeapArena::new().unwrap());
-    let caches = Caches::new(&arena).unwrap();
-    let clear = |sites| caches.clear(sites);
-    let home = Transients::new(&arena, &heap).clearing(&clear);
-    let mut vm = Vm::new(&home, cached.then_some(&caches), &heap);
-    let value = test(&mut vm);
-    drop(vm);
-    // Nothing may be left of what ran, caches or not.
-    assert_eq!((home.stats().regions, heap.stats().live), (0, 0));
+    let mut engine = Engine::<Vm<'_>>::new(DualArena::new().unwrap(), |arenas| {
+        let mut vm = Vm::new(arenas)?;
+        vm.world.caches = vm.world.caches.filter(|_| cached);
+        Ok::<_, VmError>(vm)
+    })
+    .unwrap();
+    let value = engine.enter(test);
+    // Nothing may be left of what ran, caches or not: code and objects lie in one heap.
+    assert_eq!(engine.into_arenas().heap.stats().live, 0);
     value
 }
 

@@ -3,7 +3,7 @@
 use super::{run, with_vm};
 use crate::compiler::compile;
 #[cfg(target_os = "linux")]
-use permacode::{CodeArena, HeapArena, Transients};
+use permacode::{CodeArena, DualArena, HeapArena};
 
 #[test]
 fn a_function_replaced_ten_thousand_times_while_it_runs_runs_to_its_end() {
@@ -69,21 +69,17 @@ fn permanent_and_transient_code_replace_each_other() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_child_that_replaces_and_evaluates_code_copies_no_page_of_permanent_code() {
-    use crate::caches::Caches;
     use crate::machine::Vm;
     use crate::outside::in_child;
 
-    let arena = CodeArena::builder().reservation(1 << 20).build().unwrap();
-    let heap = HeapArena::new().unwrap();
-    let caches = Caches::new(&arena).unwrap();
-    let clear = |sites| caches.clear(sites);
-    let home = Transients::new(&arena, &heap).clearing(&clear);
-    let mut vm = Vm::new(&home, Some(&caches), &heap);
+    let code = CodeArena::builder().reservation(1 << 20).build().unwrap();
+    let arenas = DualArena { code, heap: HeapArena::new().unwrap() };
+    let mut vm = Vm::new(&arenas).unwrap();
     let source = "def f():\n    yield 'f'\n    yield 'text'\ndef g(): yield 'g'\ndef adder(n): return lambda m: n + m\n\
                   def swap(n):\n    for i in range(n):\n        old = f.__code__\n        f.__code__ = g.__code__\n        g.__code__ = old\n\
                   x = f(); next(x)\nswap(1001)\nnext(f()), next(x), adder(1)(2), eval('f.__code__ = (lambda: 7).__code__; f()')";
     let codes = vm.world.permanent("m", &[compile("m", source).unwrap()]).unwrap();
-    let seen = in_child(arena.address_range(), || {
+    let seen = in_child(arenas.code.address_range(), || {
         let value = vm.run(codes[0].clone())?;
         let looked = vm.world.looked;
         let hits = (looked.globals.hits, looked.attributes.hits);

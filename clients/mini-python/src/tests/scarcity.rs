@@ -4,7 +4,7 @@ use super::run;
 use crate::caches::Caches;
 use crate::error::VmError;
 use crate::machine::Vm;
-use permacode::{CodeArena, HeapArena, Transients};
+use permacode::{CodeArena, HeapArena};
 
 /// Programs without end, each of which fills the heap with something else.
 const GREEDY: [&str; 7] = [
@@ -22,9 +22,8 @@ fn a_program_that_fills_the_heap_fails_and_the_machine_works_on() {
     for (greedy, cached) in GREEDY.into_iter().flat_map(|greedy| [(greedy, true), (greedy, false)]) {
         let (arena, heap) = (CodeArena::new().unwrap(), HeapArena::builder().limit(2 << 20).build().unwrap());
         let caches = Caches::new(&arena).unwrap();
-        let clear = |sites| caches.clear(sites);
-        let home = Transients::new(&arena, &heap).clearing(&clear);
-        let mut vm = Vm::new(&home, cached.then_some(&caches), &heap);
+        let home = caches.home(&heap).unwrap();
+        let mut vm = Vm::at(home, cached.then_some(caches), &heap);
         run(&mut vm, "x = None");
         let failed = vm.eval(greedy).map(drop);
         assert!(matches!(failed, Err(VmError::Arena(_))), "{greedy}: {failed:?}");
@@ -40,9 +39,8 @@ fn code_that_fits_into_no_heap_or_arena_is_an_error() {
     let (arena, heap) = (CodeArena::builder().reservation(1 << 20).build().unwrap(), HeapArena::new().unwrap());
     let small = HeapArena::builder().limit(1 << 20).build().unwrap();
     let caches = Caches::new(&arena).unwrap();
-    let clear = |sites| caches.clear(sites);
-    let home = Transients::new(&arena, &small).clearing(&clear);
-    let mut vm = Vm::new(&home, Some(&caches), &heap);
+    let home = caches.home(&small).unwrap();
+    let mut vm = Vm::at(home, Some(caches), &heap);
     let large = format!("'{}'", "x".repeat(2 << 20));
     assert!(matches!(vm.eval(&large).map(drop), Err(VmError::Arena(_))));
     let tree = crate::compiler::compile("m", &large).unwrap();

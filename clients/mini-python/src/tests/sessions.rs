@@ -1,21 +1,23 @@
 //! The proposal's session, on both kinds of code.
 
 use super::with_vm;
-use crate::session::{Expected, Outcome, STEPS, compiled, replay};
+use crate::session::{Expected, Kind, Outcome, STEPS, in_engine, programs, replay};
+
+fn replayed(kind: Kind) -> Vec<Outcome> {
+    let outcomes = with_vm(|vm| {
+        let programs = programs(kind, &mut vm.world).unwrap();
+        replay(vm, programs).unwrap()
+    });
+    assert_eq!(in_engine(kind).as_ref(), Ok(&outcomes));
+    outcomes
+}
 
 fn transient() -> Vec<Outcome> {
-    with_vm(|vm| {
-        let trees = compiled().unwrap();
-        let programs = trees.iter().map(|tree| vm.world.transient(tree).unwrap()).collect();
-        replay(vm, programs).unwrap()
-    })
+    replayed(Kind::Transient)
 }
 
 fn permanent() -> Vec<Outcome> {
-    with_vm(|vm| {
-        let programs = vm.world.permanent("session", &compiled().unwrap()).unwrap();
-        replay(vm, programs).unwrap()
-    })
+    replayed(Kind::Permanent)
 }
 
 #[test]
@@ -55,7 +57,7 @@ fn both_kinds_are_held_by_the_same_holders() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_child_that_runs_the_session_copies_no_page_of_permanent_code() {
-    use crate::outside::{Kind, watch};
+    use crate::outside::watch;
 
     let (transient, permanent) = (watch(Kind::Transient).unwrap(), watch(Kind::Permanent).unwrap());
     assert!(permanent.pages > 0 && transient.pages > 0);

@@ -3,7 +3,7 @@
 use super::run;
 use crate::caches::Caches;
 use crate::machine::Vm;
-use permacode::{CodeArena, HeapArena, Transients};
+use permacode::{CodeArena, HeapArena};
 
 /// How many functions are made: a million without debug assertions, or if `REFCOUNTS_MILLION` is set.
 fn many() -> usize {
@@ -15,9 +15,8 @@ fn many() -> usize {
 fn functions_that_are_made_called_and_dropped_leave_everything_as_it_was() {
     let (arena, code_heap, heap) = (CodeArena::new().unwrap(), HeapArena::new().unwrap(), HeapArena::new().unwrap());
     let caches = Caches::new(&arena).unwrap();
-    let clear = |sites| caches.clear(sites);
-    let home = Transients::new(&arena, &code_heap).clearing(&clear);
-    let mut vm = Vm::new(&home, Some(&caches), &heap);
+    let home = caches.home(&code_heap).unwrap();
+    let mut vm = Vm::at(home, Some(caches), &heap);
     let mut make = |number: usize| {
         // Numbers of seven digits, so that all are of one size.
         let n = 1_000_000 + number;
