@@ -15,7 +15,7 @@
 //! | [`hardening`] | How hard is it to change sealed code? |
 //! | [`c`] | How does an interpreter in C use it? |
 //! | [`debugging`] | Whose code did a stray store hit, and what do profilers, debuggers and the unwinder see of code? |
-//! | [`limits`] | What can permacode not do? |
+//! | [`limits`] | What can permacode not do, and what can a script that nobody trusts? |
 //! | [`comparison`] | When should I use something else? |
 //! | [`examples`] | Where is a program to read? |
 //! | [`glossary`] | What does this word mean? |
