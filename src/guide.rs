@@ -18,7 +18,7 @@
 //! | [`c`] | How does an interpreter in C use it? |
 //! | [`debugging`] | Whose code did a stray store hit, and what do profilers, debuggers and the unwinder see of code? |
 //! | [`refusals`] | How do I test that my language survives when memory is refused? |
-//! | [`limits`] | What can permacode not do? |
+//! | [`limits`] | What can permacode not do, and what can a script that nobody trusts? |
 //! | [`comparison`] | When should I use something else? |
 //! | [`examples`] | Where is a program to read? |
 //! | [`glossary`] | What does this word mean? |
