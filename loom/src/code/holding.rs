@@ -137,15 +137,15 @@ macro_rules! edges {
                 let kept = Share::new(CodeArena::new());
                 let arenas = [(); LEN].map(|()| Share::new(CodeArena::new()));
                 let youngest = arenas[LEN - 1].arena().unwrap();
-                assert!(kept.arena().unwrap().keep(&arenas[LEN - 1]).is_err(), "it is younger");
-                youngest.keep(&kept).unwrap();
+                assert!(kept.arena().unwrap().keep_alive(&arenas[LEN - 1]).is_err(), "it is younger");
+                youngest.keep_alive(&kept).unwrap();
                 arenas
             }
 
             /// Refers to code of one arena from another one, and looks at it when only that one keeps it.
             fn refer(from: Share, to: Share) {
                 let (keeper, code) = (from.arena().unwrap(), to.arena().unwrap().code());
-                keeper.keep(&to).unwrap();
+                keeper.keep_alive(&to).unwrap();
                 drop(to);
                 assert_eq!(code.read(), 0);
                 drop(from);
