@@ -76,8 +76,8 @@ impl HeapArena {
         }
     }
 
-    /// Bytes at [`home`](Self::home): the heap's own value, and one of up to a KiB beside it.
-    pub(crate) const HOME: usize = size_of::<Self>() + 1024;
+    /// Bytes at [`home`](Self::home): the heap's own value, and one of up to 1.5 KiB beside it.
+    pub(crate) const HOME: usize = size_of::<Self>() + 1536;
 
     /// The place to which the heap moves when it is leaked, alone or in a value that owns it. Whoever owns the heap may write there.
     ///

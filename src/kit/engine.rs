@@ -158,7 +158,7 @@ impl<M: Machine> Engine<M> {
     ///
     /// # Cost
     ///
-    /// One move of the arenas, some 5 KiB, into memory of the heap's own, and what `make` costs. No allocation, no system call.
+    /// One move of the arenas, some 6 KiB, into memory of the heap's own, and what `make` costs. No allocation, no system call.
     pub fn new<E>(
         arenas: DualArena,
         make: impl for<'a> FnOnce(&'a DualArena) -> Result<M::At<'a>, E>,
@@ -244,7 +244,7 @@ impl<M: Machine> Engine<M> {
     ///
     /// # Cost
     ///
-    /// The machine's `Drop`, and one move of some 5 KiB.
+    /// The machine's `Drop`, and one move of some 6 KiB.
     pub fn into_arenas(self) -> DualArena {
         let mut engine = ManuallyDrop::new(self);
         // SAFETY: the engine is not dropped, so its fields are this function's: each is taken once. The machine goes first.

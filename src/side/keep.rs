@@ -36,7 +36,7 @@ impl<'a, T: Entry + 'a> SideTable<'a, T> {
     ///
     /// # Cost
     ///
-    /// That of [`CodeArena::keep`] for some 80 bytes.
+    /// That of [`CodeArena::keep`] for some 120 bytes.
     pub fn keep(self) -> Result<&'a Self, Error> {
         self.arena().keep_until_end(self)
     }

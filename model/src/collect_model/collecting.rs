@@ -18,7 +18,8 @@ enum End {
 impl<'t, 'h: 't> State<'t, 'h> {
     pub(super) fn collect(&mut self, how: u8, when: u8) {
         let reached = self.reached();
-        let some = !self.roots.is_empty();
+        // Objects that lead further, which the collector has to note.
+        let some = !self.roots.is_empty() || self.codes.iter().any(|code| !code.ended && code.chain != 0);
         let victim = self.live(when);
         let end = match how % 8 {
             2 => self.panicking(1 + u32::from(when % 16)),

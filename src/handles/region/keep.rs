@@ -35,7 +35,7 @@ impl<'a> Transients<'a> {
     ///
     /// # Cost
     ///
-    /// That of [`CodeArena::keep`](crate::CodeArena::keep) for some 600 bytes.
+    /// That of [`CodeArena::keep`](crate::CodeArena::keep) for some 650 bytes.
     pub fn keep(self) -> Result<&'a Self, Error> {
         self.code().keep_until_end(self)
     }
