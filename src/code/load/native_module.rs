@@ -99,7 +99,8 @@ impl<'a> NativeModule<'a> {
     /// Closes the module and makes its pages executable, and read-only for good.
     ///
     /// Costs a system call for each run, commonly one; up to a page of padding. With
-    /// [`CodeArenaBuilder::protection`](crate::code::CodeArenaBuilder::protection) above protection, what that costs.
+    /// [`CodeArenaBuilder::protection`](crate::code::CodeArenaBuilder::protection) above protection, what that costs. With an unwind table, a call of
+    /// the C runtime, which may wait for a lock of its own.
     ///
     /// # Errors
     ///
