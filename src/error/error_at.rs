@@ -69,6 +69,27 @@ pub struct ModuleName {
 const ROOM: usize = 47;
 const CUT: &str = "…";
 
+impl<E> ErrorAt<E> {
+    /// Adds the name of the module that was being loaded.
+    ///
+    /// ```
+    /// use permacode::error::ErrorAt;
+    /// use permacode::{CodeArena, Error, Owned};
+    /// use std::sync::Arc;
+    ///
+    /// let arena = Arc::new(CodeArena::builder().reservation(1 << 20).build()?);
+    /// let load = |name, bytes: &[u8]| -> Result<Owned<[u8]>, ErrorAt> {
+    ///     Owned::load(&arena, name, |loader| loader.alloc_slice_copy(bytes)).map_err(|error| ErrorAt::in_module(name, error))
+    /// };
+    /// assert!(load("json", &[7; 100]).is_ok());
+    /// assert!(load("tables", &[7; 2 << 20]).is_err_and(|refused| refused.to_string().starts_with("module tables: ")));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn in_module(name: &str, error: E) -> Self {
+        Self { place: Place::Module(ModuleName::new(name)), error }
+    }
+}
+
 impl ModuleName {
     /// Copies a name, or the end of it.
     pub fn new(name: &str) -> Self {

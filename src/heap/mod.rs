@@ -52,6 +52,8 @@ pub use builder::HeapArenaBuilder;
 pub use collect::SweepReport;
 pub use slabs::Decay;
 
-pub(crate) use adapters::room::{make_room, room};
+#[cfg(feature = "hashbrown")]
+pub(crate) use adapters::room::make_room;
+pub(crate) use adapters::room::{layout_of, room};
 pub(crate) use adapters::{HeapString, c_layout, find, or_null};
 pub(crate) use arena::HeapArena;

@@ -1,7 +1,7 @@
 //! Growth that can be refused, for collections whose own methods abort the process then.
 
 use crate::error::Error;
-use crate::heap::{HeapArena, Refused, room};
+use crate::heap::{HeapArena, Refused, layout_of, room};
 use core::iter::Chain;
 use core::option;
 
@@ -54,7 +54,8 @@ pub type Unfinished<C, I> = (C, Rest<I>);
 pub trait Growth: Sized {
     /// The type of what it takes: a value, or a key with its value.
     type Item;
-    /// The place that a new one takes its memory from: `&HeapArena`, [`Tracked`](super::Tracked), or `()` for the global allocator.
+    /// The place that a new one takes its memory from: `&HeapArena`, or `()` for the global allocator. For a hash table a pair, its hasher and a
+    /// [`Tracked`](super::Tracked).
     type Home;
 
     /// Makes an empty collection. It takes no memory.
@@ -209,11 +210,7 @@ impl<T> Growth for alloc::vec::Vec<T> {
         if additional <= self.capacity() - self.len() {
             return Ok(());
         }
-        let all = self.len().saturating_add(additional);
-        let refused = match core::alloc::Layout::array::<T>(all) {
-            Ok(layout) => Error::Memory { bytes: layout.size() },
-            Err(_) => Error::TooLarge { len: all, element: size_of::<T>() },
-        };
+        let refused = Error::Memory { bytes: layout_of::<T>(self.len(), additional)?.size() };
         self.try_reserve(additional).or_else(|_| self.try_reserve_exact(additional)).map_err(|_| refused)
     }
 

@@ -9,7 +9,7 @@ use super::growth::Growth;
 use super::marker::Marker;
 use super::tracked::Tracked;
 use crate::error::Error;
-use crate::heap::{Refused, make_room};
+use crate::heap::{HeapArena, Refused, make_room};
 use core::hash::{BuildHasher, Hash};
 use core::ptr::NonNull;
 use hashbrown::{HashMap, HashSet, HashTable, TryReserveError};
@@ -57,7 +57,7 @@ tables! {
 
 /// Makes room in a table by its `try_reserve`, or says why the heap has none.
 fn table_room(
-    allocator: Tracked<'_>,
+    heap: &HeapArena,
     additional: usize,
     mut reserve: impl FnMut(usize) -> Result<(), TryReserveError>,
 ) -> Result<(), Error> {
@@ -66,22 +66,22 @@ fn table_room(
         Err(TryReserveError::AllocError { layout }) => Ok(layout),
         Err(TryReserveError::CapacityOverflow) => Err(Error::TooLarge { len: additional, element: 1 }),
     };
-    make_room(allocator.heap(), layout, |_| reserve(additional).is_ok())
+    make_room(heap, layout, |_| reserve(additional).is_ok())
 }
 
-impl<'h, K: Eq + Hash, V, S: BuildHasher + Default> Growth for HashMap<K, V, S, Tracked<'h>> {
+impl<'h, K: Eq + Hash, V, S: BuildHasher> Growth for HashMap<K, V, S, Tracked<'h>> {
     type Item = (K, V);
-    type Home = Tracked<'h>;
+    type Home = (S, Tracked<'h>);
 
-    fn empty_in(home: Tracked<'h>) -> Self {
-        Self::with_hasher_in(S::default(), home)
+    fn empty_in((hasher, home): (S, Tracked<'h>)) -> Self {
+        Self::with_hasher_in(hasher, home)
     }
 
     fn try_room(&mut self, additional: usize) -> Result<(), Error> {
         if additional <= self.capacity() - self.len() {
             return Ok(());
         }
-        table_room(self.allocator().clone(), additional, |additional| self.try_reserve(additional))
+        table_room(self.allocator().heap(), additional, |additional| self.try_reserve(additional))
     }
 
     fn try_push(&mut self, (key, value): (K, V)) -> Result<(), Refused<(K, V)>> {
@@ -100,19 +100,19 @@ impl<'h, K: Eq + Hash, V, S: BuildHasher + Default> Growth for HashMap<K, V, S, 
     }
 }
 
-impl<'h, T: Eq + Hash, S: BuildHasher + Default> Growth for HashSet<T, S, Tracked<'h>> {
+impl<'h, T: Eq + Hash, S: BuildHasher> Growth for HashSet<T, S, Tracked<'h>> {
     type Item = T;
-    type Home = Tracked<'h>;
+    type Home = (S, Tracked<'h>);
 
-    fn empty_in(home: Tracked<'h>) -> Self {
-        Self::with_hasher_in(S::default(), home)
+    fn empty_in((hasher, home): (S, Tracked<'h>)) -> Self {
+        Self::with_hasher_in(hasher, home)
     }
 
     fn try_room(&mut self, additional: usize) -> Result<(), Error> {
         if additional <= self.capacity() - self.len() {
             return Ok(());
         }
-        table_room(self.allocator().clone(), additional, |additional| self.try_reserve(additional))
+        table_room(self.allocator().heap(), additional, |additional| self.try_reserve(additional))
     }
 
     fn try_push(&mut self, value: T) -> Result<(), Refused<T>> {

@@ -24,7 +24,7 @@ use core::ptr::NonNull;
 /// an example.
 ///
 /// It is for collections with one buffer. While they grow they have two. A third one is refused as if there was no memory, and debug builds panic. That
-/// happens with trees and lists.
+/// happens with trees and lists, and with a table whose `Drain` was forgotten: that keeps its buffer.
 ///
 /// ```
 /// use hashbrown::{DefaultHashBuilder, HashMap};

@@ -89,7 +89,7 @@ fn a_loader_says_what_it_fills() {
         loader.alloc(place.len() as u64)
     }
     let (arena, heap) = (CodeArena::new().unwrap(), HeapArena::new().unwrap());
-    let (_, length) = arena.load_with("json", |loader| origin(loader)).unwrap();
+    let (_, length) = arena.load_with("json", origin).unwrap();
     assert_eq!(*length, "module json".len() as u64);
     let transients = Transients::new(&arena, &heap);
     let code = CodeRef::<u64>::transient(&transients, origin).unwrap();

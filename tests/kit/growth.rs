@@ -119,19 +119,21 @@ fn more_than_the_address_space_holds_is_too_large() {
     let too_large = Err(Error::TooLarge { len: usize::MAX, element: 8 });
     assert_eq!(HeapVec::<u64, _>::new_in(&heap).try_room(usize::MAX), too_large);
     assert_eq!(Vec::<u64>::new().try_room(usize::MAX), too_large);
-    let mut map = HashMap::<u64, u64, DefaultHashBuilder, _>::empty_in(Tracked::new(&heap));
+    let mut map = HashMap::<u64, u64, DefaultHashBuilder, _>::empty_in((Default::default(), Tracked::new(&heap)));
     assert!(matches!(map.try_room(usize::MAX), Err(Error::TooLarge { .. })));
     let mut nothing = HeapVec::new_in(&heap);
     nothing.try_room(usize::MAX).unwrap(); // values without bytes
     nothing.try_push(()).unwrap();
+    assert_eq!(nothing.try_room(usize::MAX), Err(Error::TooLarge { len: usize::MAX, element: 0 }));
+    assert_eq!(vec![()].try_room(usize::MAX), Err(Error::TooLarge { len: usize::MAX, element: 0 }));
     assert_eq!(heap.stats().objects, 0);
 }
 
 #[test]
 fn a_full_map_on_a_full_heap_takes_another_value_for_a_key_that_it_has() {
     let heap = limited(20_000);
-    let mut map = HashMap::<_, _, DefaultHashBuilder, _>::empty_in(Tracked::new(&heap));
-    let mut set = HashSet::<_, DefaultHashBuilder, _>::empty_in(Tracked::new(&heap));
+    let mut map = HashMap::<_, _, DefaultHashBuilder, _>::empty_in((Default::default(), Tracked::new(&heap)));
+    let mut set = HashSet::<_, DefaultHashBuilder, _>::empty_in((Default::default(), Tracked::new(&heap)));
     let refused = (0..).find_map(|key| map.try_push((key, 0)).err()).unwrap();
     assert!(matches!(refused.error, Error::Limit { .. }) && refused.value.1 == 0);
     let keys = map.len();

@@ -4,7 +4,7 @@ use super::loader::Loader;
 use super::module_room::ModuleRoom;
 use crate::code::arena::{CodeArena, Module};
 use crate::code::store::{End, ModuleRecord, Record};
-use crate::error::{Error, ErrorAt, ModuleName, PageError, Place};
+use crate::error::{Error, ErrorAt, PageError};
 use core::fmt;
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
@@ -93,7 +93,7 @@ impl CodeArena {
         name: &str,
         lower: impl FnOnce(&Loader<'a>) -> Result<T, E>,
     ) -> Result<(Module<'a>, T), ErrorAt<E>> {
-        let at = |error| ErrorAt { place: Place::Module(ModuleName::new(name)), error };
+        let at = |error| ErrorAt::in_module(name, error);
         let module = self.load(name).map_err(|error| at(error.into()))?;
         let lowered = lower(&module).map_err(at)?;
         Ok((module.finish(), lowered))

@@ -25,8 +25,9 @@ pub(crate) fn make_room(
 
 /// The layout of so many values, and so many more.
 pub(crate) fn layout_of<T>(len: usize, additional: usize) -> Result<Layout, Error> {
-    let all = len.saturating_add(additional);
-    Layout::array::<T>(all).map_err(|_| Error::TooLarge { len: all, element: size_of::<T>() })
+    let too_large = Error::TooLarge { len: len.saturating_add(additional), element: size_of::<T>() };
+    let all = len.checked_add(additional).ok_or(too_large)?;
+    Layout::array::<T>(all).map_err(|_| too_large)
 }
 
 /// Makes room for so many more values in a vector of the heap, whatever version of allocator-api2 it is of.
