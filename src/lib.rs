@@ -57,10 +57,10 @@
 //! | [`CodeRc`](handles::CodeRc), [`Home`](handles::Home) | counted code that keeps what it lies in, without a lifetime |
 //! | [`CodeProxy`](handles::CodeProxy) | what a script sees of code |
 //! | [`SideTable`] | what changes beside sealed code: [caches](side::InlineCache), [counters](side::CallCounter), [constants](side::LazyConstant) |
-//! | [`DualArena`] | both arenas as one thing to own |
+//! | [`DualArena`] | both arenas as one thing to own, by one [builder](DualArenaBuilder) |
 //! | [`Engine`] | both arenas with the machine that borrows them: an interpreter as one value |
 //! | [`GlobalHeap`](heap::GlobalHeap) | a heap as a program's `#[global_allocator]` |
-//! | [`Error`] | whatever was refused, and why; nothing is lost then |
+//! | [`Error`] | whatever was refused, why, and what to do; nothing is lost then. [`ErrorAt`](error::ErrorAt) adds the module |
 //!
 //! Begin with [`CodeArena`], [`Loader`] and `#[derive(Permanent)]`: they are enough for code that is loaded once. [`Link`] is for cycles,
 //! [`Sites`] with [`SideTable`] for inline caches, [`Transients`] for `eval`, [`HeapArena`] for objects, [`Owned`] for types without a
