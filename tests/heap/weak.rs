@@ -157,3 +157,36 @@ fn slices_and_text_have_weak_pointers_too() {
     drop((text, values));
     assert!(weak_text.upgrade().is_none() && weak_values.upgrade().is_none());
 }
+
+#[test]
+fn a_sweep_by_hand_keeps_the_counts_of_what_is_marked_and_of_weak_pointers_that_are() {
+    let heap = small_heap();
+    let one = HeapRc::new(&heap, 7_u64).unwrap();
+    let other = HeapRc::new(&heap, 8_u64).unwrap();
+    // The weak pointers to one are lost with the objects that held them; the other value is lost, and its weak pointer is not.
+    let lost = [HeapRc::downgrade(&one).unwrap(), HeapRc::downgrade(&one).unwrap()];
+    let holder = HeapRc::new(&heap, lost).unwrap();
+    std::mem::forget(holder);
+    let weak = HeapRc::downgrade(&other).unwrap();
+    drop(other);
+    for _ in 0..3 {
+        assert!(HeapRc::mark(&one));
+        weak.mark();
+        // SAFETY: what is used afterwards is marked: a value, its counts, and those of a value that is gone.
+        unsafe { heap.sweep() };
+        assert_eq!(heap.stats().objects, 3);
+        let layout = permacode_witness::heap::layout(24, 8);
+        for place in [(); 1_000].map(|()| heap.alloc(layout).unwrap()) {
+            // SAFETY: a new object of this layout, which is swept in the next round.
+            unsafe { place.write_bytes(0xdb, 24) };
+        }
+        assert_eq!((*one, HeapRc::strong_count(&one), HeapRc::weak_count(&one)), (7, 1, 2));
+        assert_eq!((weak.upgrade(), weak.weak_count()), (None, 1));
+        // SAFETY: as above.
+        unsafe {
+            HeapRc::mark(&one);
+            weak.mark();
+            heap.sweep()
+        };
+    }
+}

@@ -62,7 +62,7 @@ impl Header {
 
     /// The cell that has the counts, if there are weak pointers.
     #[inline]
-    fn cell(&self) -> Option<NonNull<WeakCell>> {
+    pub(super) fn cell(&self) -> Option<NonNull<WeakCell>> {
         let home = self.home.get();
         let tagged = self.count.get() == ELSEWHERE && home.addr().get() & TAG != 0;
         tagged.then(|| home.map_addr(|at| NonZero::new(at.get() & !TAG).unwrap_or(at)).cast())
@@ -127,6 +127,10 @@ impl Header {
 impl WeakCell {
     pub(super) fn counts(&self) -> (usize, usize) {
         (self.strong.get(), self.weak.get())
+    }
+
+    pub(super) fn heap(&self) -> NonNull<HeapArena> {
+        self.heap
     }
 
     pub(super) fn add_strong(&self) {

@@ -277,7 +277,36 @@ impl<'h, T: ?Sized> HeapRc<'h, T> {
         &raw const this.counted().value
     }
 
-    /// Returns the address of the object, for [`HeapArena::mark`] and to tell objects apart, also those without bytes. The value lies behind the
+    /// Marks the object, and the counts of its weak pointers, for a [sweep](HeapArena::sweep) by hand. Returns `true` if the object had no mark.
+    ///
+    /// Weak pointers of values that are swept were not dropped. So their counts stay, and need the mark.
+    ///
+    /// ```
+    /// use permacode::{HeapArena, HeapRc};
+    ///
+    /// let heap = HeapArena::new()?;
+    /// let (kept, lost) = (HeapRc::new(&heap, 7)?, HeapRc::new(&heap, 8)?);
+    /// std::mem::forget(HeapRc::downgrade(&kept)?); // as if in an object that is swept
+    /// std::mem::forget(lost);
+    /// assert!(HeapRc::mark(&kept) && !HeapRc::mark(&kept));
+    /// // SAFETY: what is used afterwards is marked, and there is no transient code.
+    /// assert_eq!(unsafe { heap.sweep() }.objects, 1);
+    /// assert_eq!((*kept.clone(), HeapRc::weak_count(&kept)), (7, 1));
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    ///
+    /// # Cost
+    ///
+    /// Those of [`HeapArena::mark`], twice if there are weak pointers.
+    pub fn mark(this: &Self) -> bool {
+        let heap = Self::heap(this);
+        if let Some(cell) = this.counted().header().cell() {
+            heap.mark(cell.as_ptr());
+        }
+        heap.mark(Self::address(this)) == Some(true)
+    }
+
+    /// Returns the address of the object, to tell objects apart, also those without bytes. The value lies behind the
     /// count. Costs nothing.
     ///
     /// ```

@@ -107,6 +107,30 @@ impl<'h, T: ?Sized> HeapWeak<'h, T> {
         self.cell().counts().1
     }
 
+    /// Marks the counts that this pointer leads to, for a [sweep](crate::HeapArena::sweep) by hand. It does not mark the value.
+    ///
+    /// ```
+    /// use permacode::{HeapArena, HeapRc};
+    ///
+    /// let heap = HeapArena::new()?;
+    /// let lost = HeapRc::new(&heap, 8)?;
+    /// let weak = HeapRc::downgrade(&lost)?;
+    /// drop(lost);
+    /// weak.mark();
+    /// // SAFETY: what is used afterwards is marked, and there is no transient code.
+    /// assert_eq!(unsafe { heap.sweep() }.objects, 0);
+    /// assert_eq!(weak.upgrade(), None);
+    /// # Ok::<(), permacode::Error>(())
+    /// ```
+    ///
+    /// # Cost
+    ///
+    /// That of [`HeapArena::mark`](crate::HeapArena::mark).
+    pub fn mark(&self) {
+        // SAFETY: the heap outlives its objects, of which the cell is one.
+        unsafe { self.cell().heap().as_ref() }.mark(self.cell.as_ptr());
+    }
+
     /// Returns `true` if both were made of pointers to the same value. Each value has one cell as long as there are weak
     /// pointers to it, so this holds for values that are gone, too.
     ///
