@@ -249,6 +249,7 @@ impl CodeArena {
         self.store().pages().reservation().source()
     }
 
+    #[cfg_attr(not(feature = "image"), allow(dead_code))]
     pub(crate) fn prefix(&self) -> Option<&dyn Prefix> {
         self.store.prefix()
     }
