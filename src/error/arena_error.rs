@@ -284,6 +284,7 @@ mod tests {
             PageCall::Decommit,
             PageCall::Discard,
             PageCall::Resident,
+            PageCall::Name,
             PageCall::Release,
         ];
         let mut all: Vec<Error> = calls

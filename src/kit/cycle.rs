@@ -138,7 +138,7 @@ impl Transients<'_> {
     ///    handle of transient code on this heap that is used or dropped afterwards. A handle is used as long as
     ///    [`patched`](crate::CodeRef::patched) runs on it.
     /// 2. `roots` only traces: the second condition there.
-    /// 3. No other `Transients` has code on this heap. Where there are several, see [`HeapArena::mark_from`].
+    /// 3. No other `Transients` has code on this heap that can still be reached. Where there are several, see [`HeapArena::mark_from`].
     ///
     /// ```
     /// use permacode::kit::Collect;

@@ -20,7 +20,7 @@ pub type Unfinished<C, I> = (C, Rest<I>);
 /// | --- | --- | --- |
 /// | `allocator_api2::vec::Vec<T, &HeapArena>`, also of the [other versions](crate#features) | at the end | the heap |
 /// | `Vec<T>` of the standard library, for stacks and tables of the machine | at the end | the global allocator: [`Error::Memory`] |
-/// | `HashMap` and `HashSet` of hashbrown over a [`Tracked`](super::Tracked) (feature `hashbrown`) | put in the place of an equal key | the heap |
+/// | `HashMap` and `HashSet` of hashbrown over a [`Tracked`](super::Tracked) (feature `hashbrown`) | put in the place of an equal key; an equal value of a set stays, and the new one is dropped | the heap |
 ///
 /// [`HeapString`](crate::HeapString) has such methods of its own. For a `HashTable`, call its `try_reserve` with your hash function.
 ///

@@ -143,9 +143,12 @@ impl<'m> Marker<'m> {
         self.heap.mark(address) == Some(true)
     }
 
-    /// Marks the buffers of a collection, which its allocator knows, and looks into nothing. Returns `true` if one of them is of this heap and had no mark.
+    /// Marks the buffers of a collection, which its allocator knows, and looks into nothing. Returns `true` if its elements are to be traced.
     ///
-    /// For an implementation of [`Collect`] by hand, for a collection that this crate does not know: trace the elements if the mark is new.
+    /// They are if a buffer had no mark. They are, too, if the collection lies on another heap: its elements may lead to this one. If it has no
+    /// buffer, there are no elements that this knows of. So always trace those that lie in the collection itself.
+    ///
+    /// For an implementation of [`Collect`] by hand, for a collection that this crate does not know.
     ///
     /// ```
     /// use permacode::kit::{Collect, Marker, Tracked};
@@ -177,7 +180,8 @@ impl<'m> Marker<'m> {
     ///
     /// That of [`mark`](Self::mark), for each buffer.
     pub fn mark_buffers(&mut self, allocator: &Tracked<'_>) -> bool {
-        allocator.buffers().fold(false, |new, buffer| self.mark(buffer) | new)
+        let is_elsewhere = !core::ptr::eq(allocator.heap(), self.heap);
+        is_elsewhere || allocator.buffers().fold(false, |new, buffer| self.mark(buffer) | new)
     }
 
     /// Visits a table with all that it holds, by the allocator that knows its buffer.

@@ -26,6 +26,8 @@ use core::sync::atomic::{AtomicI32, AtomicUsize, Ordering::Relaxed};
 /// [`refused`](Self::refused) says why. A name has at most 79 bytes, all of them printable ASCII, and none of `` \ ` $ [ ] ``. The kernel
 /// refuses others.
 ///
+/// A reservation that goes back to a pool keeps its name for the next one. So let all arenas of such a pool name their pages.
+///
 /// Pages that nothing [protects](PageSource::protects) are not named: they are parts of mappings that the program has for other things too.
 ///
 /// ```

@@ -17,7 +17,7 @@ assert_impl_all!(CodeArena: UnwindSafe, RefUnwindSafe);
 assert_impl_all!(CodeArenaBuilder: UnwindSafe, RefUnwindSafe);
 assert_impl_all!(Loader<'static>: UnwindSafe, RefUnwindSafe);
 assert_impl_all!(OpenModule<'static>: UnwindSafe, RefUnwindSafe);
-assert_impl_all!(NativeModule<'static>: UnwindSafe, RefUnwindSafe);
+assert_impl_all!(NativeModule<'static>: UnwindSafe, RefUnwindSafe, Send);
 assert_impl_all!(Module<'static>: UnwindSafe, RefUnwindSafe);
 assert_impl_all!(Modules<'static>: UnwindSafe, RefUnwindSafe);
 assert_impl_all!(Location<'static>: UnwindSafe, RefUnwindSafe);

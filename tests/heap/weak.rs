@@ -159,6 +159,19 @@ fn slices_and_text_have_weak_pointers_too() {
 }
 
 #[test]
+fn a_sweep_by_hand_keeps_a_value_whose_weak_pointer_is_marked() {
+    let heap = small_heap();
+    let lost = HeapRc::new(&heap, 8_u64).unwrap();
+    let weak = HeapRc::downgrade(&lost).unwrap();
+    std::mem::forget(lost);
+    weak.mark();
+    // SAFETY: what is used afterwards is marked: the value, and its counts.
+    assert_eq!(unsafe { heap.sweep() }.objects, 0);
+    let others: Vec<_> = (100..200_u64).map(|number| HeapRc::new(&heap, number).unwrap()).collect();
+    assert_eq!((weak.upgrade().as_deref(), others.len()), (Some(&8), 100));
+}
+
+#[test]
 fn a_sweep_by_hand_keeps_the_counts_of_what_is_marked_and_of_weak_pointers_that_are() {
     let heap = small_heap();
     let one = HeapRc::new(&heap, 7_u64).unwrap();

@@ -3,7 +3,7 @@
 use crate::{disturb, heap};
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 use permacode::allocator_api2::alloc::Allocator;
-use permacode::kit::{Collect, Growth, Tracked};
+use permacode::kit::{Collect, Growth, Marker, Tracked};
 use permacode::{Gc, HeapArena, HeapString};
 use permacode_witness::Random;
 use static_assertions::{assert_impl_all, assert_not_impl_any};
@@ -198,6 +198,25 @@ fn a_map_on_another_heap_leads_to_objects_of_this_one() {
     Gc::new(&heap, 8_u64).unwrap();
     assert_eq!((collect(&heap, &map), *map[&1]), (1, 7));
     assert_eq!(other.stats().objects, 1);
+}
+
+#[test]
+fn a_collection_by_hand_on_another_heap_leads_to_objects_of_this_one() {
+    struct Wrapped<'h>(permacode::allocator_api2::vec::Vec<Gc<'h, u64>, Tracked<'h>>);
+
+    // SAFETY: it is its buffer, and the elements in it.
+    unsafe impl Collect for Wrapped<'_> {
+        fn trace(&self, marker: &mut Marker<'_>) {
+            if marker.mark_buffers(self.0.allocator()) {
+                marker.trace_all(self.0.iter());
+            }
+        }
+    }
+
+    let (heap, other) = (heap(), heap());
+    let mut list = Wrapped(permacode::allocator_api2::vec::Vec::new_in(Tracked::new(&other)));
+    list.0.push(Gc::new(&heap, 7).unwrap());
+    assert_eq!((collect(&heap, &list), *list.0[0]), (0, 7));
 }
 
 #[test]

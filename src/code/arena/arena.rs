@@ -242,14 +242,13 @@ impl CodeArena {
         pages.each_sealed(|stretch| show(own + stretch.start..own + stretch.end))
     }
 
-    /// The sealed code that the arena began with.
-    #[cfg_attr(not(all(feature = "image", target_os = "linux", target_pointer_width = "64")), allow(dead_code))]
     /// The source of its pages, for what belongs to it and lies beside it.
     pub(crate) fn page_source(&self) -> &Source {
         self.store().pages().reservation().source()
     }
 
-    #[cfg_attr(not(feature = "image"), allow(dead_code))]
+    /// The sealed code that the arena began with.
+    #[cfg_attr(not(all(feature = "image", target_os = "linux", target_pointer_width = "64")), allow(dead_code))]
     pub(crate) fn prefix(&self) -> Option<&dyn Prefix> {
         self.store.prefix()
     }

@@ -21,7 +21,7 @@
 //!    memory. Their [`end`](Ends::end) gives those back. It looks at no reference in the value, since all of them may dangle by then. It runs on
 //!    the thread that drops the arena, after all borrows of it.
 //! 5. **No lock, and no loss** (invariant 5). The list grows by compare-exchange. In a child, a value that another thread was about to keep is lost
-//!    memory of the ledger. A leaked arena keeps its values for ever. If an `end` panics, the others are ended all the same.
+//!    memory of the ledger. A leaked arena keeps its values for ever. If one `end` panics, the others are ended all the same.
 //!
 //! No mutable byte gets near code by that: the ledger lies on pages of its own (invariant 1). A child that writes to a kept value copies its page.
 
@@ -74,6 +74,7 @@ impl CodeArena {
     /// in an [`Engine`](crate::Engine).
     ///
     /// The value is never dropped. Its memory comes back with the arena's. So keep what a machine needs once, not what it needs for each call.
+    /// The arena's [`limit`](crate::code::CodeArenaBuilder::limit) does not count it. An arena whose room for records is full takes no module more.
     /// A value that is not `Sync` serves the thread that kept it, also if threads share the arena.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use crate::error::Error;
 use core::ptr::NonNull;
 
 impl<'a> NativeModule<'a> {
-    /// Has the unwinder told how to get through the module's code, once the module is sealed. Linux with glibc, and the standard library.
+    /// Has the unwinder told how to get through the module's code, once the module is sealed. Linux with glibc, but not on 32-bit ARM, and with the standard library.
     ///
     /// Panics of `extern "C-unwind"` functions, exceptions of C++ and backtraces then pass through frames of the code, in all
     /// threads. The table has the form of an `.eh_frame` section: what assemblers and compilers write, with 4 bytes of zero behind its last entry.
@@ -30,12 +30,20 @@ impl<'a> NativeModule<'a> {
     /// 1. Each entry has the form that the unwinder reads: that of the Linux Standard Base, with 32-bit lengths.
     /// 2. What an entry says is true of the code at the addresses that it names.
     /// 3. All of that code is in this module.
+    /// 4. The table is aligned as a `usize` is.
+    /// 5. With GCC 13 and later, no other module of the arena with a table grew while this one did. Their code may alternate, and that unwinder
+    ///    finds one table for all addresses between the first and the last that a table names.
     ///
     /// # Cost
     ///
     /// Some 24 bytes of the arena's records, and a look at each entry. The seal makes one call of the C runtime's `__register_frame`, and the
-    /// arena's drop one of `__deregister_frame`. These allocate and free some memory. They may wait for a lock of the C runtime. So a child
-    /// that was forked while another thread registered a table should not register or drop one.
+    /// arena's drop one of `__deregister_frame`. These allocate and free some memory, and may wait for a lock of the C runtime.
+    ///
+    /// # Forks
+    ///
+    /// Before GCC 13, each unwinding in a process that has a table takes that lock for a moment. A child that was forked at that moment by
+    /// another thread can never unwind. It waits for ever, also where it seals or drops an arena with a table. So fork while no other thread panics, takes a
+    /// backtrace, or seals or drops such an arena. Or set no table in a process that forks.
     ///
     /// ```
     /// # #[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu", not(permacode_ordinary_pages)))]

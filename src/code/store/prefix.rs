@@ -72,7 +72,7 @@ pub(crate) unsafe trait Prefix: Send + Sync + UnwindSafe + RefUnwindSafe {
     fn interned(&self, text: &str) -> Option<Range<usize>>;
 
     /// The block that an offset lies in, and its alignment, if no type says it.
-    #[cfg_attr(not(feature = "image"), allow(dead_code))]
+    #[cfg_attr(not(all(feature = "image", target_os = "linux", target_pointer_width = "64")), allow(dead_code))]
     fn aligned(&self, offset: usize) -> Option<(Range<usize>, usize)>;
 
     /// The number of sites, which are `0..n`, and the tag that they have.

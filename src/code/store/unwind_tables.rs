@@ -10,8 +10,9 @@
 //! * A table is registered after its pages are sealed, and taken back before they are released.
 //! * **Forked children.** Another thread of the parent may have been registering a table. The child cannot know whether the unwinder has it. So
 //!   the arena's memory stays mapped there.
-//! * The unwinder takes a lock of its own in some versions. That is the one place where a call on a code arena may wait (invariant 5), and its
-//!   documentation says so.
+//! * The unwinder takes a lock of its own in some versions. So the seal of a module with a table may wait, and the drop of its arena (invariant 5).
+//!   In a child that was forked at a bad moment they wait for ever, as any unwinding does there. `set_unwind_table` says so.
+//! * 32-bit ARM has unwind tables of another kind, and no such functions.
 
 use super::record::{AtomicRecord, Record};
 use core::ffi::c_void;

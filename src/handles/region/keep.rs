@@ -42,7 +42,8 @@ impl<'a> Transients<'a> {
 }
 
 // SAFETY: its fields are dropped one by one, so its `Drop`, which asks the arena, does not run. The two that own memory have lists of numbers and
-// addresses, in the global allocator's memory, that may be freed on any thread. They look into no region: the heap may be gone.
+// addresses, in the global allocator's memory, that may be freed on any thread. They look into no region: the heap may be gone. Shares that were left loose have no
+// destructor of their own.
 unsafe impl Ends for Transients<'_> {
     unsafe fn end(transients: NonNull<Self>) {
         let transients = transients.as_ptr();

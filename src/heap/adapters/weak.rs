@@ -107,7 +107,9 @@ impl<'h, T: ?Sized> HeapWeak<'h, T> {
         self.cell().counts().1
     }
 
-    /// Marks the counts that this pointer leads to, for a [sweep](crate::HeapArena::sweep) by hand. It does not mark the value.
+    /// Marks the counts that this pointer leads to, for a [sweep](crate::HeapArena::sweep) by hand, and the value as long as it is there.
+    ///
+    /// So a value whose other pointers were lost stays as long as a weak one is marked. Look into it as into each object that is marked.
     ///
     /// ```
     /// use permacode::{HeapArena, HeapRc};
@@ -128,7 +130,11 @@ impl<'h, T: ?Sized> HeapWeak<'h, T> {
     /// That of [`HeapArena::mark`](crate::HeapArena::mark).
     pub fn mark(&self) {
         // SAFETY: the heap outlives its objects, of which the cell is one.
-        unsafe { self.cell().heap().as_ref() }.mark(self.cell.as_ptr());
+        let heap = unsafe { self.cell().heap().as_ref() };
+        heap.mark(self.cell.as_ptr());
+        if self.strong_count() != 0 {
+            heap.mark(self.object.as_ptr());
+        }
     }
 
     /// Returns `true` if both were made of pointers to the same value. Each value has one cell as long as there are weak
