@@ -2,7 +2,6 @@
 
 mod dual;
 mod dual_builder;
-mod locked_memory;
 mod named;
 mod page_sizes;
 mod pooled;

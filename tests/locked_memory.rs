@@ -1,5 +1,8 @@
 //! Where the kernel's advice to drop pages is refused, because memory is locked, or is taken for a hint, as emulators did: what is given back
 //! reads as zeros all the same, and goes back where that can be.
+//!
+//! A process asks its kernel once whether advice drops pages, and remembers the answer. A child inherits it. So these tests are a program of their
+//! own, in which nothing but a child gives pages back: each child asks the kernel that it finds.
 #![cfg(all(target_os = "linux", not(miri), not(permacode_ordinary_pages)))]
 
 use permacode::heap::GlobalHeap;
