@@ -16,7 +16,7 @@ mod open_module;
 mod region_room;
 mod room;
 mod slice_guard;
-#[cfg(all(feature = "std", target_os = "linux", target_env = "gnu", not(target_arch = "arm")))]
+#[cfg(permacode_unwind_tables)]
 mod unwind_table;
 mod zeroed;
 

@@ -3,13 +3,13 @@
 use super::open_module::OpenModule;
 use crate::code::arena::{CodeArena, Module};
 use crate::code::store::End;
-#[cfg(all(feature = "std", target_os = "linux", target_env = "gnu", not(target_arch = "arm")))]
+#[cfg(permacode_unwind_tables)]
 use crate::code::store::{CodeStore, Record, UnwindTable};
 use crate::error::Error;
-#[cfg(all(feature = "std", target_os = "linux", target_env = "gnu", not(target_arch = "arm")))]
+#[cfg(permacode_unwind_tables)]
 use core::cell::Cell;
 use core::fmt;
-#[cfg(all(feature = "std", target_os = "linux", target_env = "gnu", not(target_arch = "arm")))]
+#[cfg(permacode_unwind_tables)]
 use core::panic::RefUnwindSafe;
 
 /// A module of machine code while it is built.
@@ -43,7 +43,7 @@ use core::panic::RefUnwindSafe;
 pub struct NativeModule<'a> {
     module: OpenModule<'a>,
     /// The table that the unwinder is told of, once the module is sealed.
-    #[cfg(all(feature = "std", target_os = "linux", target_env = "gnu", not(target_arch = "arm")))]
+    #[cfg(permacode_unwind_tables)]
     unwind_table: Cell<Option<Record<'a, UnwindTable>>>,
 }
 
@@ -68,7 +68,7 @@ impl CodeArena {
         let module = OpenModule::open(self, name, End::Back)?;
         Ok(NativeModule {
             module,
-            #[cfg(all(feature = "std", target_os = "linux", target_env = "gnu", not(target_arch = "arm")))]
+            #[cfg(permacode_unwind_tables)]
             unwind_table: Cell::new(None),
         })
     }
@@ -120,10 +120,10 @@ impl<'a> NativeModule<'a> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn seal(self) -> Result<Module<'a>, Error> {
-        #[cfg(all(feature = "std", target_os = "linux", target_env = "gnu", not(target_arch = "arm")))]
+        #[cfg(permacode_unwind_tables)]
         let store = self.store();
         let module = self.module.seal()?;
-        #[cfg(all(feature = "std", target_os = "linux", target_env = "gnu", not(target_arch = "arm")))]
+        #[cfg(permacode_unwind_tables)]
         if let Some(table) = self.unwind_table.get() {
             // SAFETY: what `set_unwind_table` was promised. The table lies in the module, which is sealed, and this consumes the only value that has it.
             unsafe { store.unwind_tables().register(table) };
@@ -132,7 +132,7 @@ impl<'a> NativeModule<'a> {
     }
 }
 
-#[cfg(all(feature = "std", target_os = "linux", target_env = "gnu", not(target_arch = "arm")))]
+#[cfg(permacode_unwind_tables)]
 impl<'a> NativeModule<'a> {
     pub(super) fn store(&self) -> &'a CodeStore {
         self.module.arena().store()
@@ -150,7 +150,7 @@ impl<'a> NativeModule<'a> {
 }
 
 // Of its own it has a cell that is written to by one store.
-#[cfg(all(feature = "std", target_os = "linux", target_env = "gnu", not(target_arch = "arm")))]
+#[cfg(permacode_unwind_tables)]
 impl RefUnwindSafe for NativeModule<'_> {}
 
 impl fmt::Debug for NativeModule<'_> {

@@ -101,7 +101,7 @@ impl CodeStore {
     }
 
     /// The tables that the unwinder was told of.
-    #[cfg(all(feature = "std", target_os = "linux", target_env = "gnu", not(target_arch = "arm")))]
+    #[cfg(permacode_unwind_tables)]
     pub(in crate::code) fn unwind_tables(&self) -> &super::unwind_tables::UnwindTables {
         self.memory.unwind_tables()
     }

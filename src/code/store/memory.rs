@@ -7,7 +7,7 @@ use super::code_pages::CodePages;
 #[cfg(all(feature = "fault-report", target_os = "linux"))]
 use super::lookout::Posting;
 use super::prefix::{Prefix, PrefixPlaced};
-#[cfg(all(feature = "std", target_os = "linux", target_env = "gnu", not(target_arch = "arm")))]
+#[cfg(permacode_unwind_tables)]
 use super::unwind_tables::UnwindTables;
 use core::mem::ManuallyDrop;
 
@@ -17,7 +17,7 @@ pub(in crate::code) struct StoreMemory {
     pages: ManuallyDrop<CodePages>,
     #[cfg(all(feature = "fault-report", target_os = "linux"))]
     posting: Posting,
-    #[cfg(all(feature = "std", target_os = "linux", target_env = "gnu", not(target_arch = "arm")))]
+    #[cfg(permacode_unwind_tables)]
     unwind_tables: UnwindTables,
 }
 
@@ -28,7 +28,7 @@ impl StoreMemory {
             pages: ManuallyDrop::new(pages),
             #[cfg(all(feature = "fault-report", target_os = "linux"))]
             posting: Posting::none(),
-            #[cfg(all(feature = "std", target_os = "linux", target_env = "gnu", not(target_arch = "arm")))]
+            #[cfg(permacode_unwind_tables)]
             // SAFETY: the memory is an arena's, and so is each table that `NativeModule` registers.
             unwind_tables: unsafe { UnwindTables::new() },
         }
@@ -54,7 +54,7 @@ impl StoreMemory {
         &self.posting
     }
 
-    #[cfg(all(feature = "std", target_os = "linux", target_env = "gnu", not(target_arch = "arm")))]
+    #[cfg(permacode_unwind_tables)]
     pub(super) fn unwind_tables(&self) -> &UnwindTables {
         &self.unwind_tables
     }
@@ -62,9 +62,9 @@ impl StoreMemory {
 
 impl Drop for StoreMemory {
     fn drop(&mut self) {
-        #[cfg(all(feature = "std", target_os = "linux", target_env = "gnu", not(target_arch = "arm")))]
+        #[cfg(permacode_unwind_tables)]
         let is_read = !self.unwind_tables.end();
-        #[cfg(not(all(feature = "std", target_os = "linux", target_env = "gnu", not(target_arch = "arm"))))]
+        #[cfg(not(permacode_unwind_tables))]
         let is_read = false;
         #[cfg(all(feature = "fault-report", target_os = "linux"))]
         let is_looked_at = !self.posting.end();

@@ -45,7 +45,7 @@ mod shelf;
 mod spare_sites;
 mod tail;
 mod tails;
-#[cfg(all(feature = "std", target_os = "linux", target_env = "gnu", not(target_arch = "arm")))]
+#[cfg(permacode_unwind_tables)]
 mod unwind_tables;
 mod watermark;
 
@@ -69,6 +69,6 @@ pub(in crate::code) use shelf::Spot;
 pub(crate) use spare_sites::Returns;
 pub(in crate::code) use tail::Tail;
 pub(in crate::code) use tails::Search;
-#[cfg(all(feature = "std", target_os = "linux", target_env = "gnu", not(target_arch = "arm")))]
+#[cfg(permacode_unwind_tables)]
 pub(in crate::code) use unwind_tables::UnwindTable;
 pub(in crate::code) use watermark::End;
