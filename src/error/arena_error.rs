@@ -267,27 +267,7 @@ mod tests {
 
     /// One error of each kind. The function below does not compile when a kind is added that is not here.
     fn all() -> Vec<Error> {
-        let calls = [
-            PageCall::Reserve,
-            PageCall::Commit,
-            PageCall::Populate,
-            PageCall::Seal,
-            PageCall::SealExecutable,
-            PageCall::CreateFile,
-            PageCall::WriteFile,
-            PageCall::SealFile,
-            PageCall::Replace,
-            PageCall::MapFile,
-            PageCall::Fix,
-            PageCall::Huge,
-            PageCall::Plain,
-            PageCall::Decommit,
-            PageCall::Discard,
-            PageCall::Resident,
-            PageCall::Name,
-            PageCall::Release,
-        ];
-        let mut all: Vec<Error> = calls
+        let mut all: Vec<Error> = PageCall::ALL
             .iter()
             .flat_map(|&call| [0, 12].map(|code| Error::Pages(PageError { call, bytes: 4096, code })))
             .collect();

@@ -108,6 +108,28 @@ impl fmt::Display for PageCall {
 }
 
 impl PageCall {
+    /// All of them.
+    pub(crate) const ALL: [Self; 18] = [
+        Self::Reserve,
+        Self::Commit,
+        Self::Populate,
+        Self::Seal,
+        Self::SealExecutable,
+        Self::CreateFile,
+        Self::WriteFile,
+        Self::SealFile,
+        Self::Replace,
+        Self::MapFile,
+        Self::Fix,
+        Self::Huge,
+        Self::Plain,
+        Self::Decommit,
+        Self::Discard,
+        Self::Resident,
+        Self::Name,
+        Self::Release,
+    ];
+
     /// Returns the advice to who was refused the call.
     fn advice(self) -> &'static str {
         match self {

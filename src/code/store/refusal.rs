@@ -7,26 +7,8 @@ use core::sync::atomic::AtomicU32 as AtomicWord;
 use core::sync::atomic::AtomicU64 as AtomicWord;
 use core::sync::atomic::Ordering::Relaxed;
 
-/// The calls that a refusal can name; a call's place in here is the number that the word holds. A user's own source may
-/// name any.
-const CALLS: [PageCall; 16] = [
-    PageCall::Reserve,
-    PageCall::Commit,
-    PageCall::Populate,
-    PageCall::Seal,
-    PageCall::SealExecutable,
-    PageCall::CreateFile,
-    PageCall::WriteFile,
-    PageCall::SealFile,
-    PageCall::Replace,
-    PageCall::Fix,
-    PageCall::Huge,
-    PageCall::Plain,
-    PageCall::Decommit,
-    PageCall::Discard,
-    PageCall::Resident,
-    PageCall::Release,
-];
+/// The calls that a refusal can name: a user's own source may name any. A call's place in here is the number that the word holds.
+const CALLS: [PageCall; PageCall::ALL.len()] = PageCall::ALL;
 
 /// Sizes are whole pages, and no page is smaller.
 const UNIT: u64 = 64;
