@@ -55,5 +55,6 @@ pub use slabs::Decay;
 #[cfg(feature = "hashbrown")]
 pub(crate) use adapters::room::make_room;
 pub(crate) use adapters::room::{layout_of, room};
+pub(crate) use adapters::versions::versions;
 pub(crate) use adapters::{HeapString, c_layout, find, or_null};
 pub(crate) use arena::HeapArena;

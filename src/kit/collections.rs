@@ -5,8 +5,7 @@
 
 use super::collect::Collect;
 use super::marker::Marker;
-use crate::heap::HeapArena;
-use crate::heap::HeapString;
+use crate::heap::{HeapArena, HeapString, versions};
 use core::ptr::NonNull;
 
 /// Visits the buffer of a collection, given by all of its elements.
@@ -23,10 +22,10 @@ fn trace_buffer<T: Collect>(elements: &[T], marker: &mut Marker<'_>) {
 
 /// Vectors and boxes, of one version of the allocator's trait.
 macro_rules! buffers {
-    ($($api:tt)+) => {
+    ($api:ident) => {
         const _: () = {
-            use $($api)+::boxed::Box;
-            use $($api)+::vec::Vec;
+            use $api::boxed::Box;
+            use $api::vec::Vec;
 
             // SAFETY: a vector is its buffer and the elements in it; a buffer without elements is one as well, if it has room.
             unsafe impl<T: Collect> Collect for Vec<T, &HeapArena> {
@@ -60,11 +59,7 @@ macro_rules! buffers {
     };
 }
 
-buffers!(allocator_api2);
-#[cfg(feature = "allocator-api2-03")]
-buffers!(allocator_api2_03);
-#[cfg(feature = "allocator-api2-04")]
-buffers!(allocator_api2_04);
+versions!(buffers);
 
 // SAFETY: text is a buffer of bytes, which lead nowhere.
 unsafe impl Collect for HeapString<'_> {

@@ -1,7 +1,7 @@
 //! Growth that can be refused, for collections whose own methods abort the process then.
 
 use crate::error::Error;
-use crate::heap::{HeapArena, Refused, layout_of, room};
+use crate::heap::{HeapArena, Refused, layout_of, room, versions};
 use core::iter::Chain;
 use core::option;
 
@@ -161,10 +161,26 @@ pub trait Growth: Sized {
     }
 }
 
+/// Adds a value by `push`, once there is room for it.
+#[inline]
+fn push_at_end<C: Growth>(
+    collection: &mut C,
+    item: C::Item,
+    push: impl FnOnce(&mut C, C::Item),
+) -> Result<(), Refused<C::Item>> {
+    match collection.try_room(1) {
+        Ok(()) => {
+            push(collection, item);
+            Ok(())
+        }
+        Err(error) => Err(Refused { value: item, error }),
+    }
+}
+
 /// Vectors of the heap, of one version of the allocator's trait.
 macro_rules! vectors {
-    ($($api:tt)+) => {
-        impl<'h, T> Growth for $($api)+::vec::Vec<T, &'h HeapArena> {
+    ($api:ident) => {
+        impl<'h, T> Growth for $api::vec::Vec<T, &'h HeapArena> {
             type Item = T;
             type Home = &'h HeapArena;
 
@@ -179,23 +195,13 @@ macro_rules! vectors {
 
             #[inline]
             fn try_push(&mut self, item: T) -> Result<(), Refused<T>> {
-                match self.try_room(1) {
-                    Ok(()) => {
-                        self.push(item);
-                        Ok(())
-                    }
-                    Err(error) => Err(Refused { value: item, error }),
-                }
+                push_at_end(self, item, Self::push)
             }
         }
     };
 }
 
-vectors!(allocator_api2);
-#[cfg(feature = "allocator-api2-03")]
-vectors!(allocator_api2_03);
-#[cfg(feature = "allocator-api2-04")]
-vectors!(allocator_api2_04);
+versions!(vectors);
 
 impl<T> Growth for alloc::vec::Vec<T> {
     type Item = T;
@@ -216,12 +222,6 @@ impl<T> Growth for alloc::vec::Vec<T> {
 
     #[inline]
     fn try_push(&mut self, item: T) -> Result<(), Refused<T>> {
-        match self.try_room(1) {
-            Ok(()) => {
-                self.push(item);
-                Ok(())
-            }
-            Err(error) => Err(Refused { value: item, error }),
-        }
+        push_at_end(self, item, Self::push)
     }
 }

@@ -55,18 +55,22 @@ tables! {
     [T: Collect] HashTable<T, Tracked<'_>>: T::LEADS;
 }
 
-/// Makes room in a table by its `try_reserve`, or says why the heap has none.
+/// Makes room for so many more in a table that is free for some, by its `try_reserve`, or says why the heap has none.
 fn table_room(
     heap: &HeapArena,
+    free: usize,
     additional: usize,
-    mut reserve: impl FnMut(usize) -> Result<(), TryReserveError>,
+    mut reserve: impl FnMut() -> Result<(), TryReserveError>,
 ) -> Result<(), Error> {
-    let layout = match reserve(additional) {
+    if additional <= free {
+        return Ok(());
+    }
+    let layout = match reserve() {
         Ok(()) => return Ok(()),
         Err(TryReserveError::AllocError { layout }) => Ok(layout),
         Err(TryReserveError::CapacityOverflow) => Err(Error::TooLarge { len: additional, element: 1 }),
     };
-    make_room(heap, layout, |_| reserve(additional).is_ok())
+    make_room(heap, layout, |_| reserve().is_ok())
 }
 
 impl<'h, K: Eq + Hash, V, S: BuildHasher> Growth for HashMap<K, V, S, Tracked<'h>> {
@@ -78,10 +82,8 @@ impl<'h, K: Eq + Hash, V, S: BuildHasher> Growth for HashMap<K, V, S, Tracked<'h
     }
 
     fn try_room(&mut self, additional: usize) -> Result<(), Error> {
-        if additional <= self.capacity() - self.len() {
-            return Ok(());
-        }
-        table_room(self.allocator().heap(), additional, |additional| self.try_reserve(additional))
+        let (heap, free) = (self.allocator().heap(), self.capacity() - self.len());
+        table_room(heap, free, additional, || self.try_reserve(additional))
     }
 
     fn try_push(&mut self, (key, value): (K, V)) -> Result<(), Refused<(K, V)>> {
@@ -109,10 +111,8 @@ impl<'h, T: Eq + Hash, S: BuildHasher> Growth for HashSet<T, S, Tracked<'h>> {
     }
 
     fn try_room(&mut self, additional: usize) -> Result<(), Error> {
-        if additional <= self.capacity() - self.len() {
-            return Ok(());
-        }
-        table_room(self.allocator().heap(), additional, |additional| self.try_reserve(additional))
+        let (heap, free) = (self.allocator().heap(), self.capacity() - self.len());
+        table_room(heap, free, additional, || self.try_reserve(additional))
     }
 
     fn try_push(&mut self, value: T) -> Result<(), Refused<T>> {

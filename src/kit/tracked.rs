@@ -8,7 +8,7 @@
 //! * A buffer that was given out and not given back is remembered. A collection has two at most: while it grows, the old one and the new one.
 //! * What an allocator gave out is freed by it alone, or by the allocator of a collection that was moved. A clone has given out nothing.
 
-use crate::heap::HeapArena;
+use crate::heap::{HeapArena, versions};
 use core::alloc::Layout;
 use core::cell::Cell;
 use core::fmt;
@@ -158,9 +158,9 @@ impl fmt::Debug for Tracked<'_> {
 
 /// The `Allocator` of each version. All of it is the heap's, but for the addresses that are remembered.
 macro_rules! allocator {
-    ($($api:tt)+) => {
+    ($api:ident) => {
         const _: () = {
-            use $($api)+::{AllocError, Allocator};
+            use $api::alloc::{AllocError, Allocator};
 
             // SAFETY: the heap's memory, which stays until it is freed, wherever this allocator is moved. A clone frees with the same heap.
             unsafe impl Allocator for Tracked<'_> {
@@ -188,7 +188,12 @@ macro_rules! allocator {
                 }
 
                 #[inline]
-                unsafe fn grow(&self, buffer: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
+                unsafe fn grow(
+                    &self,
+                    buffer: NonNull<u8>,
+                    old: Layout,
+                    new: Layout,
+                ) -> Result<NonNull<[u8]>, AllocError> {
                     // SAFETY: the caller's promise.
                     let grown = unsafe { Allocator::grow(&self.heap, buffer, old, new) }?;
                     self.resized(buffer, (grown, new));
@@ -209,7 +214,12 @@ macro_rules! allocator {
                 }
 
                 #[inline]
-                unsafe fn shrink(&self, buffer: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
+                unsafe fn shrink(
+                    &self,
+                    buffer: NonNull<u8>,
+                    old: Layout,
+                    new: Layout,
+                ) -> Result<NonNull<[u8]>, AllocError> {
                     // SAFETY: the caller's promise.
                     let shrunk = unsafe { Allocator::shrink(&self.heap, buffer, old, new) }?;
                     self.resized(buffer, (shrunk, new));
@@ -220,10 +230,6 @@ macro_rules! allocator {
     };
 }
 
-allocator!(allocator_api2::alloc);
-#[cfg(feature = "allocator-api2-03")]
-allocator!(allocator_api2_03::alloc);
-#[cfg(feature = "allocator-api2-04")]
-allocator!(allocator_api2_04::alloc);
+versions!(allocator);
 #[cfg(feature = "nightly")]
-allocator!(core::alloc);
+allocator!(core);

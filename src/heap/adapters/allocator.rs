@@ -4,6 +4,7 @@
 //! The trait exists several times: in `allocator-api2` 0.2, which hashbrown and bumpalo use, in its later versions, and in the standard
 //! library on nightly. Their methods are the same, so one macro writes them all.
 
+use super::versions::versions;
 use crate::heap::HeapArena;
 use core::alloc::Layout;
 use core::ptr::NonNull;
@@ -47,9 +48,9 @@ unsafe fn resize(heap: &HeapArena, object: NonNull<u8>, old: Layout, new: Layout
 }
 
 macro_rules! allocator {
-    ($($api:tt)+) => {
+    ($api:ident) => {
         const _: () = {
-            use $($api)+::{AllocError, Allocator};
+            use $api::alloc::{AllocError, Allocator};
 
             // SAFETY: objects live until they are freed or the heap is gone, which the shared borrow keeps from happening; every copy of a
             // `&HeapArena` is the same allocator. In release builds nothing here unwinds, unless the user's page source does.
@@ -74,7 +75,12 @@ macro_rules! allocator {
                 }
 
                 #[inline]
-                unsafe fn grow(&self, object: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
+                unsafe fn grow(
+                    &self,
+                    object: NonNull<u8>,
+                    old: Layout,
+                    new: Layout,
+                ) -> Result<NonNull<[u8]>, AllocError> {
                     // SAFETY: the caller's promise.
                     unsafe { resize(self, object, old, new) }.ok_or(AllocError)
                 }
@@ -95,7 +101,12 @@ macro_rules! allocator {
                 }
 
                 #[inline]
-                unsafe fn shrink(&self, object: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
+                unsafe fn shrink(
+                    &self,
+                    object: NonNull<u8>,
+                    old: Layout,
+                    new: Layout,
+                ) -> Result<NonNull<[u8]>, AllocError> {
                     // SAFETY: the caller's promise.
                     unsafe { resize(self, object, old, new) }.ok_or(AllocError)
                 }
@@ -104,10 +115,6 @@ macro_rules! allocator {
     };
 }
 
-allocator!(allocator_api2::alloc);
-#[cfg(feature = "allocator-api2-03")]
-allocator!(allocator_api2_03::alloc);
-#[cfg(feature = "allocator-api2-04")]
-allocator!(allocator_api2_04::alloc);
+versions!(allocator);
 #[cfg(feature = "nightly")]
-allocator!(core::alloc);
+allocator!(core);

@@ -6,6 +6,7 @@
 //!   counted                                the object that they point to, and who counts it
 //!   string · string_traits                 text that grows
 //!   room · refused                         room in a collection, or the reason; a value that found none
+//!   versions                               of allocator-api2, for all that is written for each
 //!   global · global_alloc                  a heap as a program's allocator, and its calls
 //!   owner · covered_pages                  the allocator that a thread owns, the pages of a global heap
 //!   remote · unwind                        what other threads freed, the end of unwinding
@@ -35,6 +36,7 @@ mod string;
 mod string_traits;
 #[cfg(feature = "std")]
 mod unwind;
+pub(crate) mod versions;
 mod weak;
 
 #[cfg(feature = "std")]
