@@ -6,6 +6,7 @@ use std::error::Error;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::ptr;
 
@@ -24,29 +25,31 @@ fn map(at: usize, len: usize, access: i32, flags: i32, file: i32, offset: usize)
     if mapped == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(mapped.cast()) }
 }
 
-/// Maps an image at its window, writes a word of an arena's records, and reads a word of each half. What is mapped stays.
+/// Maps an image at its window, writes a word of an arena's records, and reads a word of the index and of each half. What is mapped stays.
 pub(crate) fn open(path: &Path) -> Result<u64, Box<dyn Error>> {
     let file = File::open(path)?;
     let len = file.metadata()?.len() as usize;
-    let front = map(0, len, libc::PROT_READ, libc::MAP_SHARED, file.as_raw_fd(), 0)?;
-    // SAFETY: mapped just now, and longer than a header.
-    let word = |at: usize| unsafe { front.add(at).cast::<usize>().read() };
+    let mut begin = [0; 4096 + 512];
+    let begin = &mut begin[..len.min(4096 + 512)];
+    file.read_exact_at(begin, 0)?;
+    let word = |at: usize| begin[at..].first_chunk().map_or(0, |word| usize::from_ne_bytes(*word));
     let (window, linked, leaf) = (word(WINDOW), word(LINKED), word(LEAF));
-    let code = (4096 + word(INDEX)).next_multiple_of(4096);
+    let front = (4096 + word(INDEX)).next_multiple_of(4096);
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: a place for what the call writes.
     unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) };
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-    let arena = map(window - RECORDS, RESERVED, libc::PROT_NONE, flags, -1, 0)?;
-    if arena.addr() != window - RECORDS {
+    let (start, flags_of_file) = (window - front, libc::MAP_SHARED | libc::MAP_FIXED);
+    let arena = map(start - RECORDS, RESERVED, libc::PROT_NONE, flags, -1, 0)?;
+    if arena.addr() != start - RECORDS {
         return Err("the window is taken".into());
     }
-    let at_window =
-        map(window, linked + leaf, libc::PROT_READ, libc::MAP_SHARED | libc::MAP_FIXED, file.as_raw_fd(), code)?;
-    // SAFETY: the records are reserved, and nobody's. Both halves are mapped.
+    let header = map(start, front + linked + leaf, libc::PROT_READ, flags_of_file, file.as_raw_fd(), 0)?;
+    // SAFETY: the records are reserved, and nobody's. The index and both halves are mapped.
     unsafe {
         libc::mprotect(arena.cast(), RECORDS, libc::PROT_READ | libc::PROT_WRITE);
         arena.cast::<u64>().write(1);
-        Ok(at_window.cast::<u64>().read() ^ at_window.add(linked).cast::<u64>().read())
+        let read = |at: usize| header.add(at).cast::<u64>().read();
+        Ok(read(4096) ^ read(front) ^ read(front + linked))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   header (4096)                                             index                         code, marks
-//!   magic · endianness · format · word · page · sizes …       version · types · counts ·    linked │ leaf │ marks
+//!   magic · endianness · format · word · page · sizes …       counts · version · types ·    linked │ leaf │ marks
 //!   … window · sites · digest ………………………………… check              roots · text · the rest
 //! ```
 //!
@@ -124,13 +124,8 @@ impl<'b> Reader<'b> {
         u32::from_ne_bytes(self.bytes(4).try_into().unwrap())
     }
 
-    fn text(&mut self) -> Vec<u8> {
-        let len = self.number() as usize;
-        self.bytes(len).to_vec()
-    }
-
-    fn table<T>(&mut self, mut row: impl FnMut(&mut Self) -> T) -> Vec<T> {
-        (0..self.number()).map(|_| row(self)).collect()
+    fn numbers<const N: usize>(&mut self) -> [u64; N] {
+        [(); N].map(|()| self.number())
     }
 }
 
@@ -144,23 +139,23 @@ impl ImageFile {
         let (header, mut rest) = (bytes[..HEADER].to_vec(), Reader(&bytes[HEADER..]));
         let number = |at: usize| u64::from_ne_bytes(header[at..at + 8].try_into().unwrap()) as usize;
         let mut index = Reader(rest.bytes(number(INDEX)));
-        let (version, types) = (index.text(), {
-            index.table(|index| {
-                let fingerprint = index.bytes(32).try_into().unwrap();
-                let (fingerprint, size, align) = (fingerprint, index.number(), index.number());
-                TypeRow { fingerprint, size, align, name: index.text(), layout: index.text() }
-            })
-        });
         let (key, _) = (index.bytes(16).try_into().unwrap(), index.number());
-        let [roots, text, modules, runs, buckets, names] = [(); 6].map(|()| index.number() as usize);
-        let roots: Vec<[u64; 4]> = (0..roots).map(|_| [(); 4].map(|()| index.number())).collect();
+        let counts = index.numbers().map(|count| count as usize);
+        let [version, types, roots, text, modules, runs, buckets, names] = counts;
+        let version = index.bytes(version).to_vec();
+        let types: Vec<([u8; 32], [u64; 6])> =
+            (0..types).map(|_| (index.bytes(32).try_into().unwrap(), index.numbers())).collect();
+        let roots: Vec<[u64; 4]> = (0..roots).map(|_| index.numbers()).collect();
         let text = index.bytes(text);
-        let name = |start: usize, len: usize| text[start..start + len].to_vec();
-        let roots =
-            roots.into_iter().map(|[start, len, of, at]| RootRow { of, at, name: name(start as usize, len as usize) });
+        let words = |start: u64, len: u64| text[start as usize..][..len as usize].to_vec();
+        let types = types.into_iter().map(|(fingerprint, [size, align, name, name_len, layout, layout_len])| {
+            let (name, layout) = (words(name, name_len), words(layout, layout_len));
+            TypeRow { fingerprint, size, align, name, layout }
+        });
+        let types = types.collect();
+        let roots = roots.into_iter().map(|[start, len, of, at]| RootRow { of, at, name: words(start, len) });
         let roots = roots.collect();
-        let places: Vec<_> =
-            (0..modules).map(|_| (index.number() as usize, index.number() as usize, index.number())).collect();
+        let modules: Vec<[u64; 3]> = (0..modules).map(|_| index.numbers()).collect();
         let runs = (0..runs).map(|_| {
             let run = RunRow { of: index.half(), module: index.half(), start: index.number(), len: index.number() };
             index.number();
@@ -169,7 +164,7 @@ impl ImageFile {
         let runs = runs.collect();
         let buckets = (0..buckets).map(|_| index.half()).collect();
         let names = (0..names).map(|_| NameRow { at: index.number(), len: index.half(), hash: index.half() }).collect();
-        let modules = places.into_iter().map(|(start, len, _)| name(start, len)).collect();
+        let modules = modules.into_iter().map(|[start, len, _]| words(start, len)).collect();
         rest.bytes((HEADER + number(INDEX)).next_multiple_of(number(PAGE)) - HEADER - number(INDEX));
         let (linked, leaf) = (rest.bytes(number(LINKED)).to_vec(), rest.bytes(number(LEAF)).to_vec());
         let (rest, marks) = (index.0.to_vec(), rest.0.to_vec());
@@ -203,19 +198,6 @@ impl ImageFile {
     fn index(&self) -> Vec<u8> {
         let mut index = Vec::new();
         let number = |index: &mut Vec<u8>, number: u64| index.extend(number.to_ne_bytes());
-        let text = |index: &mut Vec<u8>, text: &[u8]| {
-            index.extend((text.len() as u64).to_ne_bytes());
-            index.extend(text);
-        };
-        text(&mut index, &self.version);
-        number(&mut index, self.types.len() as u64);
-        for row in &self.types {
-            index.extend(row.fingerprint);
-            number(&mut index, row.size);
-            number(&mut index, row.align);
-            text(&mut index, &row.name);
-            text(&mut index, &row.layout);
-        }
         // Sizes add up, whatever the runs are.
         let mut sizes = vec![0u64; self.modules.len()];
         let before: Vec<u64> = self
@@ -231,24 +213,31 @@ impl ImageFile {
             .collect();
         index.extend(self.key);
         number(&mut index, sizes.iter().fold(0, |sum: u64, &size| sum.saturating_add(size)));
-        let text = || self.roots.iter().map(|row| &row.name).chain(&self.modules);
-        let counts = [self.roots.len(), text().map(Vec::len).sum(), self.modules.len(), self.runs.len()];
-        for count in counts.into_iter().chain([self.buckets.len(), self.names.len()]) {
+        // The text: names of roots, of modules, then the words of types.
+        let mut text = Vec::<u8>::new();
+        let mut place = |words: &[u8]| {
+            let start = text.len();
+            text.extend(words);
+            [start as u64, words.len() as u64]
+        };
+        let of_roots: Vec<_> = self.roots.iter().map(|row| place(&row.name)).collect();
+        let of_modules: Vec<_> = self.modules.iter().map(|name| place(name)).collect();
+        let of_types: Vec<_> = self.types.iter().map(|row| [place(&row.name), place(&row.layout)].concat()).collect();
+        let counts = [self.version.len(), self.types.len(), self.roots.len(), text.len(), self.modules.len()];
+        for count in counts.into_iter().chain([self.runs.len(), self.buckets.len(), self.names.len()]) {
             number(&mut index, count as u64);
         }
-        let mut start = 0;
-        for row in &self.roots {
-            for field in [start, row.name.len() as u64, row.of, row.at] {
-                number(&mut index, field);
-            }
-            start += row.name.len() as u64;
+        index.extend(&self.version);
+        for (row, words) in self.types.iter().zip(of_types) {
+            index.extend(row.fingerprint);
+            [row.size, row.align].into_iter().chain(words).for_each(|field| number(&mut index, field));
         }
-        text().for_each(|name| index.extend(name));
-        for (name, bytes) in self.modules.iter().zip(sizes) {
-            for field in [start, name.len() as u64, bytes] {
-                number(&mut index, field);
-            }
-            start += name.len() as u64;
+        for (row, name) in self.roots.iter().zip(of_roots) {
+            name.into_iter().chain([row.of, row.at]).for_each(|field| number(&mut index, field));
+        }
+        index.extend(text);
+        for (name, bytes) in of_modules.into_iter().zip(sizes) {
+            name.into_iter().chain([bytes]).for_each(|field| number(&mut index, field));
         }
         for (row, before) in self.runs.iter().zip(before) {
             index.extend([row.of, row.module].map(u32::to_ne_bytes).concat());

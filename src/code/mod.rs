@@ -34,5 +34,5 @@ pub(crate) use store::Returns;
 #[cfg(all(feature = "fault-report", target_os = "linux"))]
 pub(crate) use store::{Place, look};
 #[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
-pub(crate) use store::{Preface, Prefix, PrefixPart, PrefixPlaced};
+pub(crate) use store::{Preface, Prefix, PrefixPart, PrefixPlace, PrefixPlaced};
 pub(crate) use value::{Block, Found, Kind, Permanent, Reference, SiteCounter, SitePool, SiteRange, Sites};

@@ -115,7 +115,7 @@ fn a_layer_has_nothing_of_what_is_below_it_and_one_image_of_a_chain_has_all() {
     let whole = image(&whole).check::<Function<'_>>().unwrap().open().unwrap();
     let root: &Function<'_> = whole.root("program").unwrap();
     assert_eq!(&*root.calls[0].calls[0].name, "library small");
-    assert!(library.roots().eq(["library small"]));
+    assert!(library.roots().unwrap().eq(["library small"]));
 }
 
 #[test]

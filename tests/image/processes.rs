@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-/// Kilobytes of a process in the mappings that lie in a range, by kind.
+/// Kilobytes of a process in some mappings, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Kilobytes {
     rss: usize,
@@ -23,7 +23,7 @@ struct Kilobytes {
     anonymous: usize,
 }
 
-/// What a process has of a file: at its window, and wherever it is mapped.
+/// What a process has of a file: in the mapping at its window, and wherever it is mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Share {
     window: Kilobytes,
@@ -36,8 +36,9 @@ fn share(pid: i32, window: &Range<usize>, file: &str) -> Share {
     let (mut in_window, mut in_file) = (false, false);
     for line in smaps.lines() {
         if let Some((range, _)) = line.split_once(' ').filter(|(range, _)| range.contains('-')) {
-            let start = usize::from_str_radix(range.split_once('-').unwrap().0, 16).unwrap();
-            (in_window, in_file) = (window.contains(&start), line.ends_with(file));
+            let (start, end) = range.split_once('-').unwrap();
+            let [start, end] = [start, end].map(|address| usize::from_str_radix(address, 16).unwrap());
+            (in_window, in_file) = (start < window.end && end > window.start, line.ends_with(file));
             continue;
         }
         let mut words = line.split_whitespace();
@@ -55,7 +56,8 @@ fn share(pid: i32, window: &Range<usize>, file: &str) -> Share {
     share
 }
 
-/// Writes an image of a thousand functions, all of them led to by its root; returns its path, and the addresses that it is written for.
+/// Writes an image of a thousand functions, all of them led to by its root; returns its path, and the addresses of what is mapped for it: its code,
+/// with its header and its index in front of it.
 fn write(folder: &Folder, name: &str) -> (PathBuf, Range<usize>) {
     let path = folder.join("image");
     let arena = CodeArena::new().unwrap();
@@ -65,8 +67,9 @@ fn write(folder: &Folder, name: &str) -> (PathBuf, Range<usize>) {
     loader.finish();
     ImageWriter::new(&arena).version(name).root("all", all).unwrap().write(&path).unwrap();
     let file = ImageFile::of(&std::fs::read(&path).unwrap());
-    let start = file.window() as usize;
-    (path, start..start + file.linked.len() + file.leaf.len())
+    let (window, code) = (file.window() as usize, file.linked.len() + file.leaf.len());
+    let front = std::fs::metadata(&path).unwrap().len() as usize - code - file.marks.len();
+    (path, window - front..window + code)
 }
 
 fn map(path: &Path) -> CodeArena {

@@ -13,8 +13,10 @@ fn image(name: &str) -> Image {
 fn mappings(code: &CodeArena) -> Vec<String> {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let lies_in = |line: &&str| {
-        let (start, _) = line.split_once('-').unwrap();
-        code.contains(usize::from_str_radix(start, 16).unwrap() as *const u8)
+        let (start, end) = line.split(' ').next().and_then(|range| range.split_once('-')).unwrap();
+        let [start, end] = [start, end].map(|address| usize::from_str_radix(address, 16).unwrap());
+        let range = code.address_range();
+        start < range.end && end > range.start
     };
     // What is reserved and has no access is for code that is loaded later.
     maps.lines().filter(lies_in).filter(|line| !line.contains("---p")).map(str::to_owned).collect()

@@ -1,10 +1,10 @@
 //! [`Sighting`]: an image that a process has in memory, or other code that is recognised.
 //!
 //! ```text
-//!   at its window   ┄ records ┄│ code: the file's pages ┄┄┄┄┄┄┄┄┄┄┄│┄ code loaded since ┄┄┄┄   what lies around is the arena's: nobody else
-//!                              ▲ window                                                          maps anything there
+//!   at its window   ┄ records ┄│ tables │ code: the file's pages ┄┄┄┄│┄ code loaded since ┄┄┄┄   what lies around is the arena's: nobody else
+//!                                       ▲ window                                                 maps anything there
 //!   moved                      │ linked: a copy │ leaf: the file's │                             the copy lies right in front of the leaf half
-//!   both                       │ the whole file │                                                where the library reads tables and names
+//!   moved, checked             │ the whole file │                                                where the library reads tables and values
 //! ```
 
 use crate::maps::Map;
@@ -98,18 +98,22 @@ fn of_image(image: Inspection, of_file: &[&Map], maps: &[Map]) -> Sighting {
     };
     let (linked, leaf) = (section(SectionKind::Linked), section(SectionKind::Leaf));
     let code = linked.as_ref().or(leaf.as_ref()).map_or(0, |range| range.start);
-    let mut parts = Vec::new();
-    let (mut is_at_window, mut is_moved) = (false, false);
+    let (mut parts, mut at_window, mut is_moved) = (Vec::new(), None, false);
     for map in of_file {
         // Where the code would begin, if all of the file lay as this part does.
         let delta = code.wrapping_sub(map.offset) as usize;
-        let is_tables = map.offset == image.offset();
-        if !is_tables && map.range.start.wrapping_add(delta) == window.start {
-            is_at_window = true;
-            parts.push(Part { kind: PartKind::Code, range: map.range.clone() });
+        if map.range.start.wrapping_add(delta) == window.start {
+            // The tables lie in front of the code, but for a layer.
+            let border = window.start.clamp(map.range.start, map.range.end);
+            let all = at_window.get_or_insert(map.range.clone());
+            *all = all.start.min(map.range.start)..all.end.max(map.range.end);
+            let tables = (PartKind::Tables, map.range.start..border);
+            let here =
+                [tables, (PartKind::Code, border..map.range.end)].into_iter().filter(|(_, range)| !range.is_empty());
+            parts.extend(here.map(|(kind, range)| Part { kind, range }));
             continue;
         }
-        if !is_tables && leaf.as_ref().is_some_and(|leaf| leaf.start == map.offset) {
+        if map.offset != image.offset() && leaf.as_ref().is_some_and(|leaf| leaf.start == map.offset) {
             is_moved = true;
             let bytes = linked.as_ref().map_or(0, |linked| linked.end - linked.start) as usize;
             let copy = map.range.start.saturating_sub(bytes)..map.range.start;
@@ -121,8 +125,8 @@ fn of_image(image: Inspection, of_file: &[&Map], maps: &[Map]) -> Sighting {
         }
         parts.push(Part { kind: PartKind::Tables, range: map.range.clone() });
     }
-    if is_at_window {
-        parts.extend(around(&image, &parts, maps));
+    if let Some(all) = at_window {
+        parts.extend(around(&image, all, maps));
     }
     let why_moved = is_moved.then(|| why_moved(&window, of_file, maps));
     parts.sort_by_key(|part| part.range.start);
@@ -131,10 +135,7 @@ fn of_image(image: Inspection, of_file: &[&Map], maps: &[Map]) -> Sighting {
 
 /// The memory of the arena around an image at its window: anonymous, without a gap. Only the lowest image of a chain has records in front of it, and only
 /// the highest has code behind it.
-fn around(image: &Inspection, parts: &[Part], maps: &[Map]) -> Vec<Part> {
-    let code = parts.iter().filter(|part| part.kind == PartKind::Code);
-    let (start, end) =
-        code.fold((usize::MAX, 0), |(start, end), part| (start.min(part.range.start), end.max(part.range.end)));
+fn around(image: &Inspection, Range { start, end }: Range<usize>, maps: &[Map]) -> Vec<Part> {
     let mut around = Vec::new();
     let mut edge = start;
     for map in maps.iter().rev().filter(|_| image.parent().is_none()) {

@@ -282,7 +282,7 @@ impl CodeArenaBuilder {
             Some(bytes) => self.ground(bytes)?,
             None => {
                 // An image has its own size, whatever is left: that is halved which comes behind it.
-                let len = |bytes| self.plan(bytes).map(|plan| plan.len - plan.prefix);
+                let len = |bytes| self.plan(bytes).map(|plan| plan.own());
                 RESERVATION.granted(&self.source, len, |bytes| self.ground_or_smaller(bytes))?
             }
         };
@@ -291,9 +291,9 @@ impl CodeArenaBuilder {
     }
 
     fn plan(&self, bytes: usize) -> Result<StorePlan, Error> {
-        let prefix = self.preface.as_ref().map_or(0, |preface| preface.bytes());
-        let plan = CodeStore::plan(bytes, prefix, self.source.page_size()?);
-        plan.ok_or(Error::TooLarge { len: bytes.saturating_add(prefix), element: 1 })
+        let [head, prefix] = self.preface.as_ref().map_or([0; 2], |preface| [preface.head(), preface.bytes()]);
+        let plan = CodeStore::plan(bytes, [head, prefix], self.source.page_size()?);
+        plan.ok_or(Error::TooLarge { len: bytes.saturating_add(head).saturating_add(prefix), element: 1 })
     }
 
     fn ground(&self, bytes: usize) -> Result<Ground, Error> {

@@ -44,15 +44,15 @@ pub(in crate::code) struct CodeStore {
 
 impl CodeStore {
     /// Returns where the parts of a reservation for `code` bytes lie, with at least one chunk of records.
-    /// In front of them there is room for a prefix.
-    pub(in crate::code) fn plan(code: usize, prefix: usize, page: PageSize) -> Option<StorePlan> {
+    /// In front of them there is room for a prefix, with its head.
+    pub(in crate::code) fn plan(code: usize, prefix: [usize; 2], page: PageSize) -> Option<StorePlan> {
         StorePlan::new(code, prefix, page, CHUNK, PageGroups::bytes)
     }
 
     /// Makes an empty store.
     pub(in crate::code) fn new(ground: Ground, options: StoreOptions) -> Self {
         let (reservation, plan, prefix) = ground.into_parts();
-        let ledger = Ledger::new(plan.table..plan.first(), plan.rest, plan.back);
+        let ledger = Ledger::new(plan.table..plan.records(), plan.rest, plan.back);
         // SAFETY: the parts of a ground: the reservation was made for this plan; the page table's part and the first code are committed and
         // untouched. Every record that the pages are told of is of this store's ledger.
         let pages = unsafe { CodePages::new(reservation, plan, options) };

@@ -2,7 +2,7 @@
 
 use super::code_pages::CodePages;
 use super::plan::StorePlan;
-use super::prefix::{Preface, PrefixPlaced};
+use super::prefix::{Preface, PrefixPlace, PrefixPlaced};
 use crate::error::Error;
 use crate::pages::{Reservation, Sealable, Source, Step};
 
@@ -54,12 +54,12 @@ impl Ground {
     }
 
     fn place(reservation: Reservation<Sealable>, plan: StorePlan, preface: &dyn Preface) -> Result<Self, Error> {
-        let first = plan.first();
-        let prefix = preface.place(&reservation, first..plan.start)?;
+        let place = PrefixPlace { head: plan.head, code: plan.first()..plan.start };
+        let prefix = preface.place(&reservation, place)?;
         // Without any bytes of a prefix the first code pages follow.
         let ready = CodePages::ready(&reservation, plan);
         // SAFETY: whole pages of a reservation with which nothing was done but for what lies behind them.
-        unsafe { reservation.apply(Step::Commit, 0..first + ready) }?;
+        unsafe { reservation.apply(Step::Commit, 0..plan.records() + ready) }?;
         Ok(Self { reservation, plan, prefix: Some(prefix) })
     }
 

@@ -63,7 +63,7 @@ pub(in crate::code) use name_trie::NameEntry;
 pub(in crate::code) use plan::StorePlan;
 pub(crate) use prefix::{Preface, Prefix};
 #[cfg(all(feature = "image", target_os = "linux", target_pointer_width = "64"))]
-pub(crate) use prefix::{PrefixPart, PrefixPlaced};
+pub(crate) use prefix::{PrefixPart, PrefixPlace, PrefixPlaced};
 pub(in crate::code) use record::Record;
 pub(in crate::code) use shelf::Spot;
 pub(crate) use spare_sites::Returns;

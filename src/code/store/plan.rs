@@ -10,7 +10,7 @@ use crate::base::page::{PageSize, RECORD_ALIGN};
 ///   0              table           start                     start + code            rest                len
 ///   ├─ ◀ its first ─┼─ ledger, its ─┼──── code pages ▶ ┄┄┄┄┄┄┄┄┄┄┄┄┼┄┄┄┄┄┄┄ ◀ ledger ───┼─ its others ▶ ┄ ◀ ┤
 ///      groups of      first part ▶                                     its second part     groups of
-///      the page table  (then a prefix)                                                       the page table
+///      the page table  (then a prefix, with its head)                                        the page table
 /// ```
 ///
 /// A small arena keeps everything close together. The kernel needs a page of page tables for each 2 MiB, and that costs
@@ -22,7 +22,9 @@ pub(in crate::code) struct StorePlan {
     /// The border between the page table's part in front of the code and the ledger. It lies in the middle of a page,
     /// because both are used first there. A multiple of [`RECORD_ALIGN`].
     pub(in crate::code) table: usize,
-    /// Bytes of sealed code in front of the arena's own, behind the ledger's first part: an image's, or none.
+    /// Bytes between the ledger's first part and a prefix, which are that one's and no code: an image's tables.
+    pub(in crate::code) head: usize,
+    /// Bytes of sealed code in front of the arena's own: an image's, or none.
     pub(in crate::code) prefix: usize,
     /// The beginning of the code pages.
     pub(in crate::code) start: usize,
@@ -41,11 +43,12 @@ const FRONT: usize = 256 << 10;
 
 impl StorePlan {
     /// Plans the parts for `code` bytes of code, rounded up to pages. A quarter of that is for records, at least
-    /// `least_ledger`. In front of it there is room for a `prefix`. `table` tells the page table's sizes, in front of the
+    /// `least_ledger`. In front of it there is room for a `prefix`, and
+    /// in front of that for its `head`. `table` tells the page table's sizes, in front of the
     /// code and behind it, from the number of pages. `None` if the sum is more than an allocation may have.
     pub(in crate::code) fn new(
         code: usize,
-        prefix: usize,
+        [head, prefix]: [usize; 2],
         page: PageSize,
         least_ledger: usize,
         table: impl Fn(usize) -> [usize; 2],
@@ -58,16 +61,27 @@ impl StorePlan {
         let half = page.bytes() / 2 / RECORD_ALIGN * RECORD_ALIGN;
         let table = page.ceil(first.checked_add(half)?)? - half;
         let prefix = page.ceil(prefix)?;
-        let start = page.ceil(table.checked_add(front)?)?.checked_add(prefix)?;
+        let head = if prefix == 0 { 0 } else { page.ceil(head)? };
+        let start = page.ceil(table.checked_add(front)?)?.checked_add(head)?.checked_add(prefix)?;
         let back = ledger - front.min(ledger);
         let rest = start.checked_add(code)?.checked_add(back)?;
         let len = rest.checked_add(page.ceil(others)?).filter(|&len| len <= isize::MAX as usize)?;
-        Some(Self { table, prefix, start, code, back, rest, len })
+        Some(Self { table, head, prefix, start, code, back, rest, len })
     }
 
-    /// The border between the ledger's first part and what is code, a prefix or the arena's own.
+    /// The beginning of what is code, a prefix or the arena's own.
     pub(in crate::code) fn first(&self) -> usize {
         self.start - self.prefix
+    }
+
+    /// The end of the ledger's first part.
+    pub(in crate::code) fn records(&self) -> usize {
+        self.first() - self.head
+    }
+
+    /// Bytes without those of a prefix.
+    pub(in crate::code) fn own(&self) -> usize {
+        self.len - self.head - self.prefix
     }
 }
 
@@ -86,7 +100,7 @@ mod tests {
             let page = PageSize::new(bytes).unwrap();
             // As a page table: a word for each page, and the bits.
             let table = |pages: usize| [pages.min(1000) * 9, pages.saturating_sub(1000) * 9];
-            let Some(all) = StorePlan::new(code, 0, page, 1 << 16, table) else {
+            let Some(all) = StorePlan::new(code, [7, 0], page, 1 << 16, table) else {
                 assert!(code > 1 << (usize::BITS - 3), "{code}");
                 continue;
             };
@@ -100,9 +114,10 @@ mod tests {
                 "what is writable at once is bounded: {all:?}"
             );
             assert!([all.start, all.code, all.back, all.len].iter().all(|part| part % bytes == 0), "{all:?}");
-            let with = StorePlan::new(code, 3 * bytes + 1, page, 1 << 16, table);
-            let moved = 4 * bytes;
-            assert!(with.is_none_or(|with| (with.first(), with.start) == (all.start, all.start + moved)));
+            let with = StorePlan::new(code, [bytes + 1, 3 * bytes + 1], page, 1 << 16, table);
+            let (head, moved) = (2 * bytes, 6 * bytes);
+            assert!(with.is_none_or(|with| (with.records(), with.first()) == (all.start, all.start + head)));
+            assert!(with.is_none_or(|with| (with.start, with.own()) == (all.start + moved, all.len)));
             assert!(with.is_none_or(|with| (with.table, with.len) == (all.table, all.len + moved)));
             assert!(all.rest == all.start + all.code + all.back && all.len <= isize::MAX as usize);
             assert!(all.len - all.rest >= others && all.len - all.rest < others + bytes);

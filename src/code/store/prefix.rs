@@ -1,8 +1,8 @@
 //! Sealed code in front of an arena's own: an image's. Where it lies, and what is asked of it.
 //!
 //! ```text
-//!   front records │ prefix: linked ┄ leaf │ the arena's own code pages ▶ ┄┄┄
-//!                 ▲ first                 ▲ start
+//!   front records │ head │ prefix: linked ┄ leaf │ the arena's own code pages ▶ ┄┄┄
+//!                        ▲ first                 ▲ start
 //! ```
 //!
 //! The pages of a prefix are there, read-only, before the first load. They are in no page table and no ledger, and the watermark begins
@@ -33,6 +33,9 @@ pub(crate) unsafe trait Preface: Send + Sync + UnwindSafe + RefUnwindSafe {
     /// Bytes, to be rounded up to pages of the arena.
     fn bytes(&self) -> usize;
 
+    /// Bytes to be kept in front of it. They are no code: what is asked of the code is read there.
+    fn head(&self) -> usize;
+
     /// The address that its first byte should have.
     fn wish(&self) -> Option<usize>;
 
@@ -42,8 +45,15 @@ pub(crate) unsafe trait Preface: Send + Sync + UnwindSafe + RefUnwindSafe {
     /// The same code, without such a wish.
     fn elsewhere(&self) -> Arc<dyn Preface>;
 
-    /// Puts the code into a range of a reservation, whole pages of its own that nothing was done with.
-    fn place(&self, reservation: &Reservation<Sealable>, range: Range<usize>) -> Result<PrefixPlaced, Error>;
+    /// Puts the code into a reservation, at whole pages that nothing was done with.
+    fn place(&self, reservation: &Reservation<Sealable>, place: PrefixPlace) -> Result<PrefixPlaced, Error>;
+}
+
+/// The place in a reservation for code in front of an arena's own.
+pub(crate) struct PrefixPlace {
+    /// Bytes in front of the code that are kept for it, whole pages.
+    pub(crate) head: usize,
+    pub(crate) code: Range<usize>,
 }
 
 /// Code that was put in front of an arena's own.
@@ -56,7 +66,7 @@ pub(crate) type PrefixPlaced = Arc<dyn Prefix>;
 ///
 /// # Safety
 ///
-/// 1. The range that it was placed in is readable, and its bytes never change while the reservation is there.
+/// 1. The range of code that it was placed in is readable, and its bytes never change while the reservation is there.
 /// 2. What [`interned`](Self::interned) returns lies in the range, and is UTF-8.
 pub(crate) unsafe trait Prefix: Send + Sync + UnwindSafe + RefUnwindSafe {
     /// The number of modules.

@@ -302,7 +302,7 @@ impl ImageCache {
 
     /// Puts an image into its place; returns the one to use from there on.
     fn keep<T: Mappable>(&self, image: Image, path: &Path) -> Result<Image, ImageError> {
-        let contents = image.contents();
+        let contents = image.contents()?;
         write::replace(path, contents.len(), |file| file.write_all(contents))?;
         if self.is_mapped { self.open::<T>(path) } else { Ok(image) }
     }

@@ -67,7 +67,7 @@ impl Image {
             Some(note) => note.program,
             None => metadata.len(),
         };
-        let image = self.contents();
+        let image = self.contents()?;
         let note = Note::new(bare, image.len() as u64).ok_or(ImageError::TooLarge)?;
         let permissions = Permissions::from_mode(metadata.permissions().mode() & 0o777);
         let (words, before) = (note.write(), usize::try_from(note.offset).map_err(|_| ImageError::TooLarge)?);

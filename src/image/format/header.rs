@@ -19,7 +19,7 @@ pub(in crate::image) const HEADER: usize = 4096;
 
 const MAGIC: [u8; 8] = *b"permacde";
 /// The format of everything behind the header.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 /// A number that reads otherwise on a machine of the other endianness.
 const ENDIANNESS: u64 = 0x0102_0304_0506_0708;
 /// Bytes of what it says. All that lies between them and the check is zero.
@@ -282,8 +282,8 @@ mod tests {
     #[test]
     fn the_first_thing_that_is_wrong_is_told_with_what_was_expected() {
         let mut bytes = header().write();
-        bytes[16] = 2;
-        assert_eq!(read(&bytes, 0), Err(ImageError::Format { expected: 1, found: 2 }));
+        bytes[16] = 1;
+        assert_eq!(read(&bytes, 0), Err(ImageError::Format { expected: 2, found: 1 }));
         bytes[8..16].reverse();
         assert_eq!(read(&bytes, 0), Err(ImageError::Endianness));
         bytes[0] = 0;

@@ -1,13 +1,13 @@
-//! The tables of an image: types, runs, modules, roots, and the text of its author.
+//! The tables of an image, taken out of its index, or to be written to one. They are types, runs, modules and roots.
 //!
-//! What opening needs stands in front. Roots, modules, runs and names stand behind it, in tables that are read where they lie (`tables.rs`). An image
-//! of a thousand modules and roots is opened without a look at them.
+//! A writer makes them, and a check reads them all. An arena that begins with an image reads single entries where they lie (`tables.rs`). So an
+//! image of a thousand types, modules and roots is opened without a look at them.
 
 use super::error::ImageError;
-use super::header::{HEADER, Header};
+use super::header::Header;
 use super::names::NameTable;
 use super::room::{filled, reserved};
-use super::scroll::{Reader, Writer};
+use super::scroll::Writer;
 use super::tables::{self, TablePlaces, Tables};
 use crate::image::shape::Fingerprint;
 use alloc::borrow::ToOwned;
@@ -71,7 +71,11 @@ pub(in crate::image) struct Root {
 impl Run {
     /// The bytes of the run, from the beginning of the code.
     pub(in crate::image) fn bytes(&self, types: &[TypeEntry]) -> Range<usize> {
-        let size = types.get(self.of as usize).map_or(0, |entry| entry.size);
+        self.bytes_of(types.get(self.of as usize).map_or(0, |entry| entry.size))
+    }
+
+    /// The same, if its type has values of so many bytes.
+    pub(in crate::image) fn bytes_of(&self, size: usize) -> Range<usize> {
         self.start..self.start.saturating_add(self.len.saturating_mul(size))
     }
 }
@@ -79,36 +83,8 @@ impl Run {
 impl Index {
     pub(in crate::image) fn write(&self) -> Vec<u8> {
         let mut writer = Writer::new();
-        writer.text(&self.version);
-        writer.number(self.types.len() as u64);
-        for entry in &self.types {
-            writer.bytes(entry.fingerprint.as_bytes());
-            writer.number(entry.size as u64);
-            writer.number(entry.align as u64);
-            writer.text(&entry.name);
-            writer.text(&entry.layout);
-        }
         tables::write(&mut writer, self);
         writer.finish()
-    }
-
-    /// Reads what stands in front: the version and the types. Of the rest it finds where it stands.
-    pub(in crate::image) fn read_front(bytes: &[u8], header: &Header) -> Result<(Self, TablePlaces), ImageError> {
-        let mut reader = Reader(bytes);
-        let front = Self::front(&mut reader, header)?;
-        let places = TablePlaces::new(bytes, bytes.len() - reader.0.len())?;
-        Ok((front, places))
-    }
-
-    fn front(reader: &mut Reader<'_>, header: &Header) -> Result<Self, ImageError> {
-        let version = reader.text()?;
-        let types = reader.table(56, |reader| {
-            let (fingerprint, size) = (Fingerprint::from_bytes(reader.array()?), place(reader.number()?, header)?);
-            let align = usize::try_from(reader.number()?).ok().filter(|&align| align == 0 || is_align(align));
-            let align = align.ok_or(ImageError::Index("the alignment of a type is none"))?;
-            Ok(TypeEntry { fingerprint, size, align, name: reader.text()?, layout: reader.text()? })
-        })?;
-        Ok(Self { version, types, ..Self::default() })
     }
 
     /// Reads the index of a file with this header, of the bytes from there to the code, and finds its tables. What it returns keeps the promises of the
@@ -119,8 +95,9 @@ impl Index {
         if behind.iter().any(|&byte| byte != 0) {
             return wrong("something lies behind it");
         }
-        let (front, places) = Self::read_front(bytes, header)?;
-        let (types, tables) = (&front.types, places.of(bytes));
+        let places = TablePlaces::new(bytes, bytes.len())?;
+        let tables = places.of(bytes);
+        let (version, types) = (version(bytes.get(places.version.clone()).unwrap_or_default())?, tables.types(header)?);
         let (mut modules, mut runs) = (reserved(tables.modules() as usize)?, reserved(tables.runs())?);
         for number in 0..tables.modules() {
             let (name, bytes) = tables.module(number).ok_or(ImageError::Index("the name of a module is none"))?;
@@ -133,7 +110,7 @@ impl Index {
             if before != *module {
                 return wrong("the sizes of a module's runs do not add up");
             }
-            *module = module.saturating_add(run.bytes(types).len());
+            *module = module.saturating_add(run.bytes(&types).len());
             runs.push(run);
         }
         let used = bytes_of.iter().fold(0usize, |all, &bytes| all.saturating_add(bytes));
@@ -153,12 +130,21 @@ impl Index {
                 return wrong("a run lies in both halves");
             }
         }
-        let roots = roots(tables, types, header)?;
-        Ok((Self { runs, modules, roots, ..front }, places))
+        let roots = roots(tables, types.len(), header)?;
+        Ok((Self { version, types, runs, modules, roots, names: NameTable::default() }, places))
     }
 }
 
-fn roots(tables: Tables<'_>, types: &[TypeEntry], header: &Header) -> Result<Vec<Root>, ImageError> {
+/// The text of an author, of bytes from a file.
+pub(in crate::image) fn version(bytes: &[u8]) -> Result<String, ImageError> {
+    let text = core::str::from_utf8(bytes).map_err(|_| ImageError::Index("its version is not UTF-8"))?;
+    let mut owned = String::new();
+    owned.try_reserve_exact(text.len()).map_err(|_| ImageError::Memory { bytes: text.len() })?;
+    owned.push_str(text);
+    Ok(owned)
+}
+
+fn roots(tables: Tables<'_>, types: usize, header: &Header) -> Result<Vec<Root>, ImageError> {
     let wrong = |what| Err(ImageError::Index(what));
     let mut roots: Vec<Root> = reserved(tables.roots())?;
     for number in 0..tables.roots() {
@@ -177,20 +163,10 @@ fn roots(tables: Tables<'_>, types: &[TypeEntry], header: &Header) -> Result<Vec
     Ok(roots)
 }
 
-/// Returns `true` for an alignment that runs may have wherever an image lies.
-fn is_align(align: usize) -> bool {
-    align.is_power_of_two() && align <= HEADER
-}
-
-/// Reads a place in the code, or a size of something there.
-fn place(number: u64, header: &Header) -> Result<usize, ImageError> {
-    let number = usize::try_from(number).ok().filter(|&number| number <= header.code());
-    number.ok_or(ImageError::Index("a place lies outside of the code"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::digest::Digest;
+    use super::super::tables::COUNTS;
     use super::*;
     use alloc::vec;
 
@@ -236,8 +212,7 @@ mod tests {
     fn an_index_is_read_as_it_was_written_and_finds_roots() {
         let bytes = index().write();
         assert_eq!(read(&bytes).unwrap(), index());
-        let (front, places) = Index::read_front(&bytes, &header()).unwrap();
-        assert_eq!((front.types, front.roots), (index().types, vec![]));
+        let places = TablePlaces::new(&bytes[..COUNTS], bytes.len()).unwrap();
         let tables = places.of(&bytes);
         assert_eq!(tables.find_root("main").map(|place| (place.of, place.at)), Some((0, 64)));
         for absent in ["", "mai", "maim", "maio", "main\0", "z"] {
@@ -251,7 +226,7 @@ mod tests {
             let name = |number: usize| alloc::format!("{number:03}");
             let roots = (0..count).map(|number| Root { name: name(number * 2 + 1), of: 1, at: number });
             let bytes = Index { roots: roots.collect(), ..index() }.write();
-            let (_, places) = Index::read_front(&bytes, &header()).unwrap();
+            let places = TablePlaces::new(&bytes, bytes.len()).unwrap();
             for number in 0..count * 2 + 1 {
                 let found = places.of(&bytes).find_root(&name(number)).map(|place| place.at);
                 assert_eq!(found, (number % 2 == 1).then_some(number / 2), "{number} of {count}");
@@ -277,12 +252,29 @@ mod tests {
         }
     }
 
+    // soundness S36: entries that say the same words again and again take no memory for each.
+    #[test]
+    fn words_that_do_not_stand_one_behind_the_other_are_refused() {
+        let good = index().write();
+        let root = COUNTS + "v 1".len() + 2 * 80;
+        for (place, number) in [(root, 1u64), (root + 8, 3), (root + 8, u64::MAX), (COUNTS + 3 + 48, 0)] {
+            let mut bad = good.clone();
+            bad[place..place + 8].copy_from_slice(&number.to_ne_bytes());
+            assert_eq!(read(&bad), Err(ImageError::Index("its words do not follow each other")), "{place}");
+        }
+        assert!(read(&good).is_ok());
+    }
+
     // soundness S14, S36: a count that the bytes cannot hold takes no memory.
     #[test]
     fn a_table_that_is_longer_than_the_index_is_refused() {
         let mut bad = index().write();
-        bad[8 + 3..8 + 3 + 8].copy_from_slice(&u64::MAX.to_ne_bytes());
-        assert_eq!(read(&bad), Err(ImageError::Index("a table is longer than the index")));
+        for count in (COUNTS - 64..COUNTS).step_by(8) {
+            let good = core::mem::replace(&mut bad, index().write());
+            bad[count..count + 8].copy_from_slice(&u64::MAX.to_ne_bytes());
+            assert_eq!(read(&bad), Err(ImageError::Index("a table is longer than the index")), "{count}");
+            assert_eq!(read(&good).is_ok(), count == COUNTS - 64);
+        }
     }
 
     #[test]

@@ -13,8 +13,8 @@
 //!
 //! ```text
 //!   header   what begins, where it ends, the window, the digest, a check of its own
-//!   index    what opening needs: types (names · tables: what is read where it lies, roots too)
-//!   scroll   numbers and text, one behind the other, in bytes
+//!   index    all that is said of the code, taken out (names · tables: what is read where it lies)
+//!   scroll   numbers and bytes, one behind the other
 //!   room     vectors that are refused when there is no memory for them
 //!   marks    which words are addresses, and how those move
 //!   window   addresses that an image may be written for
@@ -39,7 +39,7 @@ pub(in crate::image) use digest::{Contents, Hashing, STEP};
 pub use digest::{Digest, ParseDigestError};
 pub use error::{Distrust, ImageError};
 pub(in crate::image) use header::{HEADER, Header};
-pub(in crate::image) use index::{Index, ModuleEntry, Root, Run, TypeEntry};
+pub(in crate::image) use index::{Index, ModuleEntry, Root, Run, TypeEntry, version};
 pub(in crate::image) use marks::{copy_moved, each_marked, is_marked, move_marked};
 pub use mismatch::TypeMismatch;
 pub(in crate::image) use names::{MOST_OF_BUCKET, NameTable};

@@ -1,8 +1,6 @@
-//! Numbers and text, one behind the other, in bytes.
+//! Numbers and bytes, one behind the other.
 
 use super::error::ImageError;
-use super::room::reserved;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 /// Bytes to be written.
@@ -22,9 +20,8 @@ impl Writer {
         self.bytes(&number.to_ne_bytes());
     }
 
-    pub(super) fn text(&mut self, text: &str) {
-        self.number(text.len() as u64);
-        self.bytes(text.as_bytes());
+    pub(super) fn numbers<const N: usize>(&mut self, numbers: [usize; N]) {
+        numbers.into_iter().for_each(|number| self.number(number as u64));
     }
 
     pub(super) fn finish(self) -> Vec<u8> {
@@ -38,8 +35,7 @@ pub(super) struct Reader<'b>(pub(super) &'b [u8]);
 impl<'b> Reader<'b> {
     pub(super) fn bytes(&mut self, count: u64) -> Result<&'b [u8], ImageError> {
         let count = usize::try_from(count).ok().filter(|&count| count <= self.0.len());
-        let (taken, rest) =
-            self.0.split_at(count.ok_or(ImageError::Index("an entry goes beyond the end of the index"))?);
+        let (taken, rest) = self.0.split_at(count.ok_or(ImageError::Index("a table is longer than the index"))?);
         self.0 = rest;
         Ok(taken)
     }
@@ -52,30 +48,5 @@ impl<'b> Reader<'b> {
 
     pub(super) fn number(&mut self) -> Result<u64, ImageError> {
         self.array().map(u64::from_ne_bytes)
-    }
-
-    pub(super) fn text(&mut self) -> Result<String, ImageError> {
-        let len = self.number()?;
-        let text = core::str::from_utf8(self.bytes(len)?).map_err(|_| ImageError::Index("a name is not UTF-8"))?;
-        let mut owned = String::new();
-        owned.try_reserve_exact(text.len()).map_err(|_| ImageError::Memory { bytes: text.len() })?;
-        owned.push_str(text);
-        Ok(owned)
-    }
-
-    /// Reads a table: a count, and as many entries, each of at least `least` bytes.
-    pub(super) fn table<T>(
-        &mut self,
-        least: usize,
-        mut entry: impl FnMut(&mut Self) -> Result<T, ImageError>,
-    ) -> Result<Vec<T>, ImageError> {
-        let count = self.number()?;
-        let count = usize::try_from(count).ok().filter(|&count| count <= self.0.len() / least);
-        let count = count.ok_or(ImageError::Index("a table is longer than the index"))?;
-        let mut table = reserved(count)?;
-        for _ in 0..count {
-            table.push(entry(self)?);
-        }
-        Ok(table)
     }
 }

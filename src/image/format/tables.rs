@@ -1,35 +1,47 @@
-//! The tables that are read where they lie, without a copy: roots, modules, runs, names.
+//! The tables of an index, which are read where they lie, without a copy: types, roots, modules, runs, names.
 //!
 //! ```text
-//!   front │ counts │ roots ×32 │ text         │ modules ×24 │ runs ×32 │ buckets ×4 │ names ×16 │
-//!                    name,       of the names   name, bytes   type,      of names     place,
-//!                    type,       of roots and                 module,    (names.rs)   length,
-//!                    place       modules                      place,                  hash
-//!                                                             length, before
+//!   counts │ version │ types ×80 │ roots ×32 │ text       │ modules ×24 │ runs ×32 │ buckets ×4 │ names ×16 │
+//!                      print,      name,       of the       name, bytes   type,      of names     place,
+//!                      size,       type,       names of                   module,    (names.rs)   length,
+//!                      alignment,  place       roots,                     place,                  hash
+//!                      name,                   modules                    length,
+//!                      layout                  and types                  before
 //! ```
 //!
-//! An arena that begins with an image asks them for a root, for the module of an address, and for a name. Their sizes were
-//! compared with those of the index when it was opened. Nothing else of them is believed: an entry that leads out of the tables is answered by
-//! nothing. Roots and their names come first, since a program that starts asks for them: they are often in the pages that opening has read.
+//! An arena that begins with an image asks them for a root, for the module of an address, and for a name. The counts say where each table lies, and
+//! were compared with the length of the index when the image was opened. Nothing else of them is believed: an entry that leads out of the
+//! tables is answered by nothing. Types, roots and their names come first, since a program that starts asks for them.
 
 use super::error::ImageError;
-use super::header::Header;
+use super::header::{HEADER, Header};
 use super::index::{Index, Run, TypeEntry};
 use super::names::{self, NameTable};
+use super::room::reserved;
 use super::scroll::{Reader, Writer};
+use crate::image::shape::Fingerprint;
+use alloc::borrow::ToOwned;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::ops::Range;
 
+const TYPE: usize = 80;
 const ROOT: usize = 32;
 const MODULE: usize = 24;
 const RUN: usize = 32;
 const BUCKET: usize = 4;
 const NAME: usize = 16;
 
+/// Bytes of the counts: the key of the names, the bytes of all values, and the length of each table.
+pub(super) const COUNTS: usize = 16 + 8 + TABLES * 8;
+const TABLES: usize = 8;
+
 /// The places of the tables in the index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::image) struct TablePlaces {
+    /// The author's text.
+    pub(in crate::image) version: Range<usize>,
+    types: Range<usize>,
     roots: Range<usize>,
     text: Range<usize>,
     modules: Range<usize>,
@@ -42,26 +54,28 @@ pub(in crate::image) struct TablePlaces {
 }
 
 impl TablePlaces {
-    /// Finds the tables in an index of which so many bytes stand in front.
-    pub(in crate::image) fn new(index: &[u8], front: usize) -> Result<Self, ImageError> {
+    /// Finds the tables in an index of so many bytes, by the counts that it begins with.
+    pub(in crate::image) fn new(begin: &[u8], len: usize) -> Result<Self, ImageError> {
         let wrong = |what| ImageError::Index(what);
-        let mut reader = Reader(index.get(front..).unwrap_or_default());
+        let mut reader = Reader(begin);
         let key = reader.array()?;
         let used = usize::try_from(reader.number()?).map_err(|_| ImageError::TooLarge)?;
-        let mut counts = [0; 6];
+        let mut counts = [0; TABLES];
         for count in &mut counts {
             *count = usize::try_from(reader.number()?).map_err(|_| wrong("a table is longer than the index"))?;
         }
-        let mut at = index.len() - reader.0.len();
+        let mut at = COUNTS;
         let mut next = |count: usize, size: usize| {
             let end = count.checked_mul(size).and_then(|bytes| at.checked_add(bytes));
-            let end = end.filter(|&end| end <= index.len()).ok_or(wrong("a table is longer than the index"))?;
+            let end = end.filter(|&end| end <= len).ok_or(wrong("a table is longer than the index"))?;
             let range = at..end;
             at = end;
             Ok::<_, ImageError>(range)
         };
-        let [roots, text, modules, runs, buckets, names] = counts;
+        let [version, types, roots, text, modules, runs, buckets, names] = counts;
         let this = Self {
+            version: next(version, 1)?,
+            types: next(types, TYPE)?,
             roots: next(roots, ROOT)?,
             text: next(text, 1)?,
             modules: next(modules, MODULE)?,
@@ -71,16 +85,26 @@ impl TablePlaces {
             key,
             used,
         };
-        if at != index.len() {
+        if at != len {
             return Err(wrong("something lies behind its tables"));
         }
-        if u32::try_from(modules).is_err() || u32::try_from(names).is_err() {
-            return Err(wrong("it has more modules or names than an arena"));
+        if [types, modules, names].into_iter().any(|count| u32::try_from(count).is_err()) {
+            return Err(wrong("it has more types, modules or names than an arena"));
         }
         if buckets != names::bucket_count(names) {
             return Err(wrong("its table of names has no such number of buckets"));
         }
         Ok(this)
+    }
+
+    /// The number of modules.
+    pub(in crate::image) fn modules(&self) -> u32 {
+        (self.modules.len() / MODULE) as u32 // checked by `new`
+    }
+
+    /// The number of types.
+    pub(in crate::image) fn types(&self) -> usize {
+        self.types.len() / TYPE
     }
 
     pub(in crate::image) fn of<'b>(&'b self, index: &'b [u8]) -> Tables<'b> {
@@ -104,14 +128,23 @@ pub(in crate::image) struct RootPlace {
 }
 
 impl RootPlace {
-    /// Refuses what is of no type, or lies outside of the code.
-    pub(in crate::image) fn check(self, types: &[TypeEntry], header: &Header) -> Result<(), ImageError> {
+    /// Refuses what is of none of so many types, or lies outside of the code.
+    pub(in crate::image) fn check(self, types: usize, header: &Header) -> Result<(), ImageError> {
         match () {
-            () if self.of as usize >= types.len() => Err(ImageError::Index("a root is of no type")),
+            () if self.of as usize >= types => Err(ImageError::Index("a root is of no type")),
             () if self.at > header.end() => Err(ImageError::Index("a root lies outside of the code")),
             () => Ok(()),
         }
     }
+}
+
+/// An entry of the table of types, without its words, which are for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::image) struct TypePlace {
+    pub(in crate::image) fingerprint: Fingerprint,
+    pub(in crate::image) size: usize,
+    /// The alignment of its runs, if no type says it, or 0.
+    pub(in crate::image) align: usize,
 }
 
 /// A name in the table of names.
@@ -127,6 +160,64 @@ impl<'b> Tables<'b> {
     fn entry<const N: usize>(&self, table: &Range<usize>, number: usize) -> Option<&'b [u8; N]> {
         let table: &'b [u8] = self.index.get(table.clone())?;
         table.get(number.checked_mul(N)?..)?.first_chunk()
+    }
+
+    /// The entry of a type. `None` for an alignment that no run has.
+    pub(in crate::image) fn type_of(&self, number: u32) -> Option<TypePlace> {
+        let entry = self.entry::<TYPE>(&self.places.types, number as usize)?;
+        let (fingerprint, size, align) =
+            (Fingerprint::from_bytes(*entry.first_chunk()?), word(entry, 32)?, word(entry, 40)?);
+        (align == 0 || is_align(align)).then_some(TypePlace { fingerprint, size, align })
+    }
+
+    /// The types of an image with this header, with their names and descriptions.
+    pub(in crate::image) fn types(&self, header: &Header) -> Result<Vec<TypeEntry>, ImageError> {
+        if !self.is_in_order() {
+            return Err(ImageError::Index("its words do not follow each other"));
+        }
+        let mut types = reserved(self.places.types())?;
+        for number in 0..self.places.types() as u32 {
+            let Some(TypePlace { fingerprint, size, align }) = self.type_of(number) else {
+                return Err(ImageError::Index("the alignment of a type is none"));
+            };
+            if size > header.code() {
+                return Err(ImageError::Index("a place lies outside of the code"));
+            }
+            let words = self.words_of_type(number).ok_or(ImageError::Index("the name of a type is none"))?;
+            let [name, layout] = words.map(ToOwned::to_owned);
+            types.push(TypeEntry { name, layout, fingerprint, size, align });
+        }
+        Ok(types)
+    }
+
+    /// The name of a type, and its description for people.
+    fn words_of_type(&self, number: u32) -> Option<[&'b str; 2]> {
+        let entry = self.entry::<TYPE>(&self.places.types, number as usize)?;
+        let words = |at| core::str::from_utf8(self.text(word(entry, at)?, word(entry, at + 8)?)?).ok();
+        Some([words(48)?, words(64)?])
+    }
+
+    /// Returns `true` if all words stand in the text as a writer puts them: of roots, of modules, of types, one behind the other. So whoever wrote the
+    /// file, all words together take no more memory than the file does (soundness S36).
+    fn is_in_order(&self) -> bool {
+        let place = |entry: &[u8], at| Some([word(entry, at)?, word(entry, at + 8)?]);
+        let TablePlaces { roots, modules, types, text, .. } = self.places;
+        let of_roots = (0..self.roots()).map(|number| place(self.entry::<ROOT>(roots, number)?, 0));
+        let of_modules = (0..self.modules()).map(|number| place(self.entry::<MODULE>(modules, number as usize)?, 0));
+        let of_types = (0..self.places.types()).flat_map(|number| {
+            let entry = self.entry::<TYPE>(types, number);
+            [48, 64].map(|at| place(entry?, at))
+        });
+        let end = of_roots.chain(of_modules).chain(of_types).try_fold(0, |end, place| {
+            let [start, len] = place.filter(|[start, _]| *start == end)?;
+            start.checked_add(len)
+        });
+        end == Some(text.len())
+    }
+
+    /// The bytes of a run, from the beginning of the code.
+    pub(in crate::image) fn bytes_of(&self, run: &Run) -> Range<usize> {
+        run.bytes_of(self.type_of(run.of).map_or(0, |of| of.size))
     }
 
     pub(in crate::image) fn roots(&self) -> usize {
@@ -161,7 +252,7 @@ impl<'b> Tables<'b> {
     }
 
     pub(in crate::image) fn modules(&self) -> u32 {
-        (self.places.modules.len() / MODULE) as u32 // checked by `new`
+        self.places.modules()
     }
 
     /// The name and the bytes of a module.
@@ -183,7 +274,7 @@ impl<'b> Tables<'b> {
     }
 
     /// The run that a byte of the code lies in, with the bytes of its module in front of it.
-    pub(in crate::image) fn run_at(&self, types: &[TypeEntry], offset: usize) -> Option<(Run, usize)> {
+    pub(in crate::image) fn run_at(&self, offset: usize) -> Option<(Run, usize)> {
         let (mut low, mut high) = (0, self.runs());
         while low < high {
             let middle = low + (high - low) / 2;
@@ -191,7 +282,7 @@ impl<'b> Tables<'b> {
             if run.start <= offset { low = middle + 1 } else { high = middle }
         }
         let (run, before) = self.run(low.checked_sub(1)?)?;
-        run.bytes(types).contains(&offset).then_some((run, before))
+        self.bytes_of(&run).contains(&offset).then_some((run, before))
     }
 
     pub(in crate::image) fn names(&self) -> usize {
@@ -233,6 +324,11 @@ impl<'b> Tables<'b> {
     }
 }
 
+/// Returns `true` for an alignment that runs may have wherever an image lies.
+fn is_align(align: usize) -> bool {
+    align.is_power_of_two() && align <= HEADER
+}
+
 fn word(entry: &[u8], at: usize) -> Option<usize> {
     usize::try_from(u64::from_ne_bytes(*entry.get(at..)?.first_chunk()?)).ok()
 }
@@ -243,7 +339,7 @@ fn half(entry: &[u8], at: usize) -> Option<u32> {
 
 /// Writes the tables of an index.
 pub(super) fn write(writer: &mut Writer, index: &Index) {
-    let Index { roots, runs, modules, names, types, .. } = index;
+    let Index { version, roots, runs, modules, names, types } = index;
     let NameTable { key, buckets, entries } = names;
     let mut bytes = alloc::vec![0usize; modules.len()];
     let before: Vec<usize> = runs
@@ -255,33 +351,40 @@ pub(super) fn write(writer: &mut Writer, index: &Index) {
             before
         })
         .collect();
-    let text = || roots.iter().map(|root| &root.name).chain(modules.iter().map(|module| &module.name));
-    let text_len: usize = text().map(|name| name.len()).sum();
+    let names_of_roots = roots.iter().map(|root| &root.name);
+    let names_of_modules = modules.iter().map(|module| &module.name);
+    let words_of_types = types.iter().flat_map(|of| [&of.name, &of.layout]);
+    let text = names_of_roots.chain(names_of_modules).chain(words_of_types);
+    let text_len = text.clone().map(|words| words.len()).sum();
+    // The places in the text, in the same order: of roots, of modules, of types.
+    let mut places = text.clone().scan(0, |start, words| {
+        let place = [*start, words.len()];
+        *start += words.len();
+        Some(place)
+    });
+    let of_roots: Vec<_> = places.by_ref().take(roots.len()).collect();
+    let of_modules: Vec<_> = places.by_ref().take(modules.len()).collect();
     writer.bytes(key);
     writer.number(bytes.iter().sum::<usize>() as u64);
-    for count in [roots.len(), text_len, modules.len(), runs.len(), buckets.len(), entries.len()] {
-        writer.number(count as u64);
+    writer.numbers([version.len(), types.len(), roots.len(), text_len]);
+    writer.numbers([modules.len(), runs.len(), buckets.len(), entries.len()]);
+    writer.bytes(version.as_bytes());
+    for of in types {
+        writer.bytes(of.fingerprint.as_bytes());
+        writer.numbers([of.size, of.align]);
+        places.by_ref().take(2).for_each(|place| writer.numbers(place));
     }
-    let mut start = 0;
-    for root in roots {
-        for number in [start, root.name.len(), root.of as usize, root.at] {
-            writer.number(number as u64);
-        }
-        start += root.name.len();
+    for (root, [start, len]) in roots.iter().zip(of_roots) {
+        writer.numbers([start, len, root.of as usize, root.at]);
     }
-    text().for_each(|name| writer.bytes(name.as_bytes()));
-    for (module, bytes) in modules.iter().zip(bytes) {
-        for number in [start, module.name.len(), bytes] {
-            writer.number(number as u64);
-        }
-        start += module.name.len();
+    text.for_each(|words| writer.bytes(words.as_bytes()));
+    for ([start, len], bytes) in of_modules.into_iter().zip(bytes) {
+        writer.numbers([start, len, bytes]);
     }
     for (run, before) in runs.iter().zip(before) {
         writer.bytes(&run.of.to_ne_bytes());
         writer.bytes(&run.module.to_ne_bytes());
-        for number in [run.start, run.len, before] {
-            writer.number(number as u64);
-        }
+        writer.numbers([run.start, run.len, before]);
     }
     buckets.iter().for_each(|first| writer.bytes(&first.to_ne_bytes()));
     for name in entries {

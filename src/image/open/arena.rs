@@ -1,6 +1,5 @@
 //! Arenas that begin with an image, and its roots.
 
-use super::differs::first_difference;
 use super::image::{Image, Layer};
 use super::not_shared::NotShared;
 use super::prefix::{Foreword, Front};
@@ -8,10 +7,9 @@ use crate::code::value::Permanent;
 use crate::code::{CodeArena, CodeArenaBuilder, Share};
 use crate::dual::DualArenaBuilder;
 use crate::handles::owned::Owned;
-use crate::image::format::{Header, ImageError, RootPlace, TypeMismatch};
+use crate::image::format::{Header, ImageError, RootPlace, Tables};
 use crate::image::shape::{Fingerprint, Mappable, Shape};
 use alloc::borrow::ToOwned;
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::ptr::NonNull;
 
@@ -144,9 +142,10 @@ impl CodeArena {
     /// The root of this name, if it is of this type and may be read. What has no bytes dangles, aligned.
     fn place_of_root<T: Mappable>(&self, name: &str) -> Result<NonNull<T>, ImageError> {
         let find = |front: &'_ Front| {
-            let mut layers = front.layers.iter().rev();
-            let (layer, root) = layers.find_map(|layer| Some((layer, layer.source.tables().find_root(name)?)))?;
-            Some(read(layer, root, T::SHAPE).map(|()| front.place(root.at)))
+            let mut layers = (0..front.layers.len()).rev();
+            let (layer, root) = layers.find_map(|layer| Some((layer, front.tables(layer).find_root(name)?)))?;
+            let read = read(&front.layers[layer], front.tables(layer), root, T::SHAPE);
+            Some(read.map(|()| front.place(root.at)))
         };
         let at = self.front().and_then(find).ok_or_else(|| ImageError::NoRoot(name.to_owned()))??;
         Ok(if size_of::<T>() == 0 { NonNull::dangling() } else { at.cast() })
@@ -189,9 +188,8 @@ impl CodeArena {
     pub(in crate::image) fn run_below(&self, place: usize) -> Option<(Fingerprint, usize, usize)> {
         let front = self.front()?;
         let (layer, run, _) = front.run_at(place)?;
-        let source = &front.layers[layer].source;
-        let (at, types) = (place - source.header.below, &source.index.types);
-        Some((types.get(run.of as usize)?.fingerprint, at - run.start, run.bytes(types).end - at))
+        let (at, tables) = (place - front.layers[layer].source.header.below, front.tables(layer));
+        Some((tables.type_of(run.of)?.fingerprint, at - run.start, tables.bytes_of(&run).end - at))
     }
 
     fn front(&self) -> Option<&Front> {
@@ -238,18 +236,14 @@ impl<T: Mappable> Owned<T> {
 }
 
 /// Says whether a root of an image may be read as what a description says.
-fn read(layer: &Layer, root: RootPlace, shape: &'static Shape) -> Result<(), ImageError> {
-    root.check(&layer.source.index.types, &layer.source.header)?;
-    if !layer.source.alike.knows(root.of, shape) {
-        let fingerprint = Fingerprint::of_shape(shape);
-        let found = &layer.source.index.types[root.of as usize];
-        if found.fingerprint != fingerprint {
-            let expected = (shape.name(), fingerprint);
-            let found = (found.name.clone(), found.fingerprint);
-            let differs = first_difference(shape, &layer.source.index);
-            return Err(ImageError::Type(Box::new(TypeMismatch { expected, found, differs })));
+fn read(layer: &Layer, tables: Tables<'_>, root: RootPlace, shape: &'static Shape) -> Result<(), ImageError> {
+    let source = &layer.source;
+    root.check(source.places.types(), &source.header)?;
+    if !source.alike.knows(root.of, shape) {
+        if tables.type_of(root.of).is_none_or(|found| found.fingerprint != Fingerprint::of_shape(shape)) {
+            return Err(source.mismatch(root.of, shape)?);
         }
-        layer.source.alike.learn(root.of, shape);
+        source.alike.learn(root.of, shape);
     }
     if layer.values.cover(shape) { Ok(()) } else { Err(ImageError::NotChecked { of: shape.name() }) }
 }

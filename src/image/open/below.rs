@@ -3,6 +3,7 @@
 
 use super::image::Source;
 use super::known::KnownTypes;
+use crate::image::format::ImageError;
 use crate::image::shape::Shape;
 use alloc::sync::Arc;
 use core::ops::Range;
@@ -15,8 +16,10 @@ pub(super) struct Below {
 }
 
 impl Below {
-    pub(super) fn new(source: Arc<Source>, types: KnownTypes) -> Self {
-        Self { source, types }
+    pub(super) fn new(source: Arc<Source>, types: KnownTypes) -> Result<Self, ImageError> {
+        // Mapped from here on, so that no answer fails.
+        source.contents()?;
+        Ok(Self { source, types })
     }
 
     /// Returns `true` if a place lies in its code.
@@ -27,9 +30,9 @@ impl Below {
 
     /// The run that a place lies in, its type if it was checked, and the types that were.
     pub(super) fn run_at(&self, place: usize) -> Option<(Range<usize>, Option<&'static Shape>, &KnownTypes)> {
-        let (header, types) = (&self.source.header, &self.source.index.types);
-        let (run, _) = self.source.tables().run_at(types, place - header.below)?;
-        let range = run.bytes(types);
+        let (header, tables) = (&self.source.header, self.source.tables().ok()?);
+        let (run, _) = tables.run_at(place - header.below)?;
+        let range = tables.bytes_of(&run);
         let shape = (range.end <= header.code()).then(|| self.types.of(run.of)).flatten();
         Some((header.below + range.start..header.below + range.end, shape, &self.types))
     }
@@ -37,6 +40,7 @@ impl Below {
     /// The byte at a place.
     pub(super) fn byte(&self, place: usize) -> Option<u8> {
         let header = &self.source.header;
-        self.source.bytes.part(header.code_range()).get(place - header.below).copied()
+        let [code] = self.source.parts([header.code_range()]).ok()?;
+        code.get(place - header.below).copied()
     }
 }

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::image::Source;
-use crate::image::format::{Header, Index};
+use crate::image::format::{Header, ImageError, Index};
 
 /// The parts of a file, with its whole index.
 #[derive(Clone, Copy)]
@@ -14,8 +14,9 @@ pub(super) struct Body<'b> {
 }
 
 impl<'b> Body<'b> {
-    pub(super) fn of(source: &'b Source, index: &'b Index) -> Self {
-        let Source { header, bytes, .. } = source;
-        Self { header, index, code: bytes.part(header.code_range()), marks: bytes.part(header.marks_range()) }
+    pub(super) fn of(source: &'b Source, index: &'b Index) -> Result<Self, ImageError> {
+        let header = &source.header;
+        let [code, marks] = source.parts([header.code_range(), header.marks_range()])?;
+        Ok(Self { header, index, code, marks })
     }
 }

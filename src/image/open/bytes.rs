@@ -1,60 +1,74 @@
-//! Bytes of a file, mapped where the kernel likes: for headers, tables and checks.
+//! Bytes of a file, mapped where the kernel likes when somebody asks for them: a check, a copy, who asks an image without an arena.
+//!
+//! ```text
+//!   trusted, at its window   begin read by one call │ tables and code mapped by the arena   nobody asks: never mapped here
+//!   checked, moved, upper    the same               │ asked for: mapped once, for all       until the image is dropped
+//! ```
+//!
+//! Invariant: the address is set once. Of two threads that ask first, one gives its mapping back.
 
-use crate::image::format::ImageError;
-use core::ops::{Deref, Range};
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
+use core::sync::atomic::{AtomicPtr, Ordering::*};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 
-/// Mapped bytes of a file.
+/// Bytes of a file, mapped when they are first asked for.
 pub(super) struct FileBytes {
-    at: NonNull<u8>,
+    offset: u64,
     len: usize,
+    /// Null before somebody asks.
+    at: AtomicPtr<u8>,
 }
 
-// SAFETY: the bytes are only read, and the mapping is this value's own.
-unsafe impl Send for FileBytes {}
-// SAFETY: as above.
-unsafe impl Sync for FileBytes {}
-
 impl FileBytes {
-    /// Maps `len` bytes of a file from an offset on, a multiple of a page.
+    /// The `len` bytes of a file from an offset on, a multiple of a page.
+    pub(super) fn new(offset: u64, len: usize) -> Self {
+        Self { offset, len, at: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    /// All of them.
     ///
     /// # Safety
     ///
-    /// The bytes do not change, and the file does not become shorter, while this value lives.
-    pub(super) unsafe fn new(file: &File, offset: u64, len: usize) -> Result<Self, ImageError> {
-        let failed = |error: &io::Error| ImageError::system("mapping the image", error);
-        let offset = libc::off_t::try_from(offset).map_err(|_| ImageError::TooLarge)?;
-        // SAFETY: a new mapping at a place of the kernel's choice.
-        let at = unsafe {
-            libc::mmap(core::ptr::null_mut(), len, libc::PROT_READ, libc::MAP_SHARED, file.as_raw_fd(), offset)
+    /// It is the same file at each call. Its bytes do not change, and it does not become shorter, while this value lives.
+    pub(super) unsafe fn get(&self, file: &File) -> io::Result<&[u8]> {
+        let at = match NonNull::new(self.at.load(Acquire)) {
+            Some(at) => at,
+            None => self.map(file)?,
         };
-        match NonNull::new(at.cast::<u8>()) {
-            Some(mapped) if at != libc::MAP_FAILED => Ok(Self { at: mapped, len }),
-            _ => Err(failed(&io::Error::last_os_error())),
+        // SAFETY: mapped for as long as this value lives, readable, and unchanged by the caller's promise.
+        Ok(unsafe { core::slice::from_raw_parts(at.as_ptr(), self.len) })
+    }
+
+    #[cold]
+    fn map(&self, file: &File) -> io::Result<NonNull<u8>> {
+        let offset = libc::off_t::try_from(self.offset).map_err(|_| io::Error::from_raw_os_error(libc::EOVERFLOW))?;
+        // SAFETY: a new mapping at a place of the kernel's choice.
+        let mapped = unsafe {
+            libc::mmap(ptr::null_mut(), self.len, libc::PROT_READ, libc::MAP_SHARED, file.as_raw_fd(), offset)
+        };
+        let Some(at) = NonNull::new(mapped.cast::<u8>()).filter(|_| mapped != libc::MAP_FAILED) else {
+            return Err(io::Error::last_os_error());
+        };
+        let first = self.at.compare_exchange(ptr::null_mut(), at.as_ptr(), AcqRel, Acquire);
+        match first.map_or_else(NonNull::new, |_| None) {
+            None => Ok(at),
+            Some(other) => {
+                // SAFETY: mapped right above, and nobody else knows of it.
+                unsafe { libc::munmap(mapped, self.len) };
+                Ok(other)
+            }
         }
-    }
-
-    /// A part of the bytes; of a range outside of them, none.
-    pub(super) fn part(&self, range: Range<usize>) -> &[u8] {
-        self.get(range).unwrap_or_default()
-    }
-}
-
-impl Deref for FileBytes {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        // SAFETY: mapped, readable, and by the promise of `new` unchanged while this value lives.
-        unsafe { core::slice::from_raw_parts(self.at.as_ptr(), self.len) }
     }
 }
 
 impl Drop for FileBytes {
     fn drop(&mut self) {
-        // SAFETY: this value's own mapping, which nobody refers to any more.
-        unsafe { libc::munmap(self.at.as_ptr().cast(), self.len) };
+        let at = *self.at.get_mut();
+        if !at.is_null() {
+            // SAFETY: this value's own mapping, which nobody refers to any more.
+            unsafe { libc::munmap(at.cast(), self.len) };
+        }
     }
 }

@@ -8,17 +8,19 @@
 //! Fingerprints say that two types differ, and not in what. So a file has each type's description as text, which is for people alone.
 #![forbid(unsafe_code)]
 
-use crate::image::format::Index;
+use super::image::Source;
+use crate::image::format::{ImageError, TypeEntry, TypeMismatch};
 use crate::image::shape::{Fingerprint, Shape};
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use std::collections::HashSet;
 
 /// Finds the first difference, with its type. `None` if the file has no type of the same name that differs.
-pub(super) fn first_difference(shape: &'static Shape, index: &Index) -> Option<String> {
+fn first_difference(shape: &'static Shape, types: &[TypeEntry]) -> Option<String> {
     shape.reached(&mut HashSet::new()).into_iter().find_map(|shape| {
         let fingerprint = Fingerprint::of_shape(shape);
-        let alike = index.types.iter().filter(|entry| entry.name == shape.name());
+        let alike = types.iter().filter(|entry| entry.name == shape.name());
         if alike.clone().any(|entry| entry.fingerprint == fingerprint) {
             return None;
         }
@@ -26,6 +28,18 @@ pub(super) fn first_difference(shape: &'static Shape, index: &Index) -> Option<S
         let other = alike.map(|entry| &entry.layout).find(|there| **there != here)?;
         Some(difference(shape.name(), other, &here))
     })
+}
+
+impl Source {
+    /// The error for a value of one of its types where the program expects another.
+    #[cold]
+    pub(super) fn mismatch(&self, of: u32, shape: &'static Shape) -> Result<ImageError, ImageError> {
+        let types = self.types()?;
+        let found = types.get(of as usize).ok_or(ImageError::Index("a root is of no type"))?;
+        let expected = (shape.name(), Fingerprint::of_shape(shape));
+        let (found, differs) = ((found.name.clone(), found.fingerprint), first_difference(shape, &types));
+        Ok(ImageError::Type(Box::new(TypeMismatch { expected, found, differs })))
+    }
 }
 
 /// Says where two descriptions of one type part.

@@ -6,11 +6,14 @@ use super::bytes::FileBytes;
 use super::values::Values;
 use crate::base::align;
 use crate::code::CodeArena;
-use crate::image::format::{Digest, Header, ImageError, Index, TablePlaces, Tables};
+use crate::image::format::{Digest, Header, ImageError, TablePlaces, Tables, TypeEntry};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Range;
 use std::fs::File;
+use std::io;
 
 /// An image of loaded code: a file, or sealed memory, that is not mapped at its window yet.
 ///
@@ -54,7 +57,8 @@ use std::fs::File;
 ///
 /// # Cost
 ///
-/// Three words to clone, with a count. The file is mapped once for the header and the tables.
+/// Three words to clone, with a count. Making one reads the beginning of the file, by one call. The file is mapped when something asks for more: a
+/// check, [`verify`](Self::verify), [`roots`](Self::roots). An arena maps it for itself.
 #[derive(Clone)]
 pub struct Image {
     pub(super) source: Arc<Source>,
@@ -76,19 +80,42 @@ pub(super) struct Source {
     /// The place in the file where the image begins.
     pub(super) offset: u64,
     pub(super) header: Header,
-    /// The index, of which only the front was read.
-    pub(super) index: Index,
-    /// The places of the rest of it.
+    pub(super) version: String,
+    /// The places of the tables in the index, of which no entry was read.
     pub(super) places: TablePlaces,
+    /// All bytes from the header on, for who asks.
     pub(super) bytes: FileBytes,
     /// Which descriptions of this program were found to be those of its types.
     pub(super) alike: Alike,
 }
 
 impl Source {
-    /// The tables of the index that are read where they lie.
-    pub(super) fn tables(&self) -> Tables<'_> {
-        self.places.of(self.bytes.part(self.header.index_range()))
+    /// All bytes of the image, mapped.
+    pub(super) fn mapped(&self) -> io::Result<&[u8]> {
+        // SAFETY: always the source's own file, of which the promise of `Image::new` says the rest.
+        unsafe { self.bytes.get(&self.backing.file) }
+    }
+
+    /// The same, for who asks of an image.
+    pub(super) fn contents(&self) -> Result<&[u8], ImageError> {
+        self.mapped().map_err(|error| ImageError::system("mapping the image", &error))
+    }
+
+    /// Some of its parts; of a range outside of the image, nothing.
+    pub(super) fn parts<const N: usize>(&self, ranges: [Range<usize>; N]) -> Result<[&[u8]; N], ImageError> {
+        let bytes = self.contents()?;
+        Ok(ranges.map(|range| bytes.get(range).unwrap_or_default()))
+    }
+
+    /// The tables of the index.
+    pub(super) fn tables(&self) -> Result<Tables<'_>, ImageError> {
+        let [index] = self.parts([self.header.index_range()])?;
+        Ok(self.places.of(index))
+    }
+
+    /// The types of the values, read from their table.
+    pub(super) fn types(&self) -> Result<Vec<TypeEntry>, ImageError> {
+        self.tables()?.types(&self.header)
     }
 }
 
@@ -192,9 +219,10 @@ impl Image {
     }
 
     /// The header, and the index, the code and the marks.
-    pub(in crate::image) fn parts(&self) -> (&Header, [&[u8]; 3]) {
-        let Source { header, bytes, .. } = &*self.source;
-        (header, [header.index_range(), header.code_range(), header.marks_range()].map(|range| bytes.part(range)))
+    pub(in crate::image) fn parts(&self) -> Result<(&Header, [&[u8]; 3]), ImageError> {
+        let header = &self.source.header;
+        let parts = self.source.parts([header.index_range(), header.code_range(), header.marks_range()])?;
+        Ok((header, parts))
     }
 
     /// Returns the digest that the header has: the identity of the contents, if they are [verified](Self::verify).
@@ -220,10 +248,14 @@ impl Image {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn version(&self) -> &str {
-        &self.source.index.version
+        &self.source.version
     }
 
     /// Returns the names of the roots, sorted.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError::System`] if the file has to be mapped for it, and the system refuses.
     ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;
@@ -231,12 +263,12 @@ impl Image {
     /// let (one, two) = (loader.alloc(1u32)?, loader.alloc(2u8)?);
     /// loader.seal()?;
     /// let file = permacode::image::ImageWriter::new(&arena).root("two", two)?.root("one", one)?.seal()?;
-    /// assert!(permacode::image::Image::open_sealed(file)?.roots().eq(["one", "two"]));
+    /// assert!(permacode::image::Image::open_sealed(file)?.roots()?.eq(["one", "two"]));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn roots(&self) -> impl Iterator<Item = &str> {
-        let tables = self.source.tables();
-        (0..tables.roots()).filter_map(move |number| core::str::from_utf8(tables.root(number)?.0).ok())
+    pub fn roots(&self) -> Result<impl Iterator<Item = &str>, ImageError> {
+        let tables = self.source.tables()?;
+        Ok((0..tables.roots()).filter_map(move |number| core::str::from_utf8(tables.root(number)?.0).ok()))
     }
 
     /// Returns the file, to give its descriptor to another process.

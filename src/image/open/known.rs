@@ -7,7 +7,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
-use crate::image::format::{ImageError, Index};
+use crate::image::format::{ImageError, TypeEntry};
 use crate::image::shape::{Fingerprint, Shape};
 use alloc::vec::Vec;
 use core::any::TypeId;
@@ -28,18 +28,19 @@ pub(super) struct KnownTypes {
 }
 
 impl KnownTypes {
-    pub(super) fn new(index: &Index) -> Self {
-        let of_file = index.types.iter().map(|_| None).collect();
+    /// None of the so many types of a file.
+    pub(super) fn new(types: usize) -> Self {
+        let of_file = alloc::vec![None; types];
         Self { shapes: Vec::new(), asked: Vec::new(), seen: HashSet::new(), numbers: HashMap::new(), of_file }
     }
 
     /// Finds the types that a type leads to among those of the file.
-    pub(super) fn learn(&mut self, shape: &'static Shape, index: &Index) -> Result<(), ImageError> {
+    pub(super) fn learn(&mut self, shape: &'static Shape, of_file: &[TypeEntry]) -> Result<(), ImageError> {
         self.asked.push(shape);
         for shape in shape.reached(&mut self.seen) {
             let fingerprint = Fingerprint::of_shape(shape);
             // Types that the program tells apart may look the same.
-            for (number, entry) in (0u32..).zip(&index.types).filter(|(_, entry)| entry.fingerprint == fingerprint) {
+            for (number, entry) in (0u32..).zip(of_file).filter(|(_, entry)| entry.fingerprint == fingerprint) {
                 if entry.size != shape.size() {
                     return Err(ImageError::Index("a type has another size"));
                 }
@@ -54,9 +55,9 @@ impl KnownTypes {
     }
 
     /// These, and the types that one more leads to.
-    pub(super) fn with(&self, shape: &'static Shape, index: &Index) -> Result<Self, ImageError> {
+    pub(super) fn with(&self, shape: &'static Shape, of_file: &[TypeEntry]) -> Result<Self, ImageError> {
         let mut types = self.clone();
-        types.learn(shape, index)?;
+        types.learn(shape, of_file)?;
         Ok(types)
     }
 

@@ -5,14 +5,15 @@
 //!     what a builder holds                   what an arena holds: modules, names and sites, read from the tables in the file
 //! ```
 //!
-//! Nothing is built when an arena is made, whatever the size of the image. Each question is answered by a look into the mapped tables.
+//! Nothing is built when an arena is made, whatever the size of the image. Each question is answered by a look into the mapped tables. Those of an
+//! image at its window are mapped with its code, in front of it: the file as it is, by one call.
 
 use super::image::{Image, Layer};
 use super::not_shared::NotShared;
 use super::placed::{Placing, Wish};
-use crate::code::{Preface, Prefix, PrefixPart, PrefixPlaced};
+use crate::code::{Preface, Prefix, PrefixPart, PrefixPlace, PrefixPlaced};
 use crate::error::Error;
-use crate::image::format::{self, Run};
+use crate::image::format::{self, Run, Tables};
 use crate::pages::{Reservation, Sealable};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -47,6 +48,11 @@ unsafe impl Preface for Foreword {
         self.layers.last().map_or(0, |newest| newest.source.header.end())
     }
 
+    fn head(&self) -> usize {
+        let oldest = self.layers.first().filter(|_| self.is_at_window);
+        oldest.map_or(0, |oldest| oldest.source.header.code_range().start)
+    }
+
     fn wish(&self) -> Option<usize> {
         match self.place_of_wish() {
             Wish::At(base) => Some(base),
@@ -62,20 +68,21 @@ unsafe impl Preface for Foreword {
         Arc::new(Self { layers: self.layers.clone(), is_at_window: false, stands: self.stands })
     }
 
-    fn place(&self, reservation: &Reservation<Sealable>, range: Range<usize>) -> Result<PrefixPlaced, Error> {
+    fn place(&self, reservation: &Reservation<Sealable>, place: PrefixPlace) -> Result<PrefixPlaced, Error> {
         if !self.stands {
             return Err(Error::NoParent);
         }
         // SAFETY: the range lies in the reservation.
-        let at = unsafe { reservation.at(range.start) };
-        let Placing { parts, why_not_shared, .. } =
-            Placing::new(reservation, range, &self.layers, self.place_of_wish())?;
-        let modules = self.layers.iter().map(|layer| layer.source.tables().modules());
+        let at = unsafe { reservation.at(place.code.start) };
+        let Placing { parts, indexes, why_not_shared, .. } =
+            Placing::new(reservation, place, &self.layers, self.place_of_wish())?;
+        let modules = self.layers.iter().map(|layer| layer.source.places.modules());
         let modules = modules.scan(0u32, |all, of| {
             *all = all.saturating_add(of);
             Some(*all)
         });
-        Ok(Arc::new(Front { layers: self.layers.clone(), modules: modules.collect(), at, parts, why_not_shared }))
+        let (layers, modules) = (self.layers.clone(), modules.collect());
+        Ok(Arc::new(Front { layers, modules, indexes, at, parts, why_not_shared }))
     }
 }
 
@@ -84,6 +91,8 @@ pub(super) struct Front {
     pub(super) layers: Arc<[Layer]>,
     /// The number of the modules of each, and of all below it.
     modules: Vec<u32>,
+    /// The index of each: in front of its code, or mapped by its source.
+    indexes: Vec<NonNull<[u8]>>,
     /// The first byte of the oldest.
     at: NonNull<u8>,
     parts: Vec<PrefixPart>,
@@ -103,6 +112,12 @@ impl Front {
         unsafe { core::slice::from_raw_parts(self.at.as_ptr().add(header.below), header.code()) }
     }
 
+    /// The tables of an image.
+    pub(super) fn tables(&self, layer: usize) -> Tables<'_> {
+        // SAFETY: mapped by the source that the layer keeps, or in the reservation, which stays for as long as this is asked. No byte changes.
+        self.layers[layer].source.places.of(unsafe { self.indexes[layer].as_ref() })
+    }
+
     /// The byte at a place in the code of the images, which is at most its end.
     pub(super) fn place(&self, at: usize) -> NonNull<u8> {
         let end = self.layers.last().map_or(0, |newest| newest.source.header.end());
@@ -114,15 +129,14 @@ impl Front {
     /// The run that a place lies in: the number of its image, the run there, and the bytes of its module in front of it.
     pub(super) fn run_at(&self, place: usize) -> Option<(usize, Run, usize)> {
         let number = self.layers.partition_point(|layer| layer.source.header.below <= place).checked_sub(1)?;
-        let source = &self.layers[number].source;
-        let (run, before) = source.tables().run_at(&source.index.types, place - source.header.below)?;
+        let (run, before) = self.tables(number).run_at(place - self.layers[number].source.header.below)?;
         Some((number, run, before))
     }
 
-    /// The image that has a module of this number, and the number there.
-    fn layer_of(&self, module: u32) -> Option<(&Layer, u32)> {
-        let index = self.modules.partition_point(|&below| below <= module);
-        Some((self.layers.get(index)?, module - self.modules_below(index)))
+    /// The number of the image that has a module of this number, and the number there.
+    fn layer_of(&self, module: u32) -> Option<(usize, u32)> {
+        let layer = self.modules.partition_point(|&below| below <= module);
+        (layer < self.layers.len()).then(|| (layer, module - self.modules_below(layer)))
     }
 
     /// The number of the modules of all images below one.
@@ -140,7 +154,7 @@ unsafe impl Prefix for Front {
     }
 
     fn module(&self, number: u32) -> (&str, usize) {
-        let found = self.layer_of(number).and_then(|(layer, number)| layer.source.tables().module(number));
+        let found = self.layer_of(number).and_then(|(layer, number)| self.tables(layer).module(number));
         found.unwrap_or(("", 0))
     }
 
@@ -151,8 +165,8 @@ unsafe impl Prefix for Front {
     }
 
     fn interned(&self, text: &str) -> Option<Range<usize>> {
-        self.layers.iter().find_map(|layer| {
-            let name = layer.source.tables().find(self.code(layer), text)?;
+        self.layers.iter().enumerate().find_map(|(number, layer)| {
+            let name = self.tables(number).find(self.code(layer), text)?;
             let start = layer.source.header.below + name.at;
             Some(start..start + name.len)
         })
@@ -160,10 +174,9 @@ unsafe impl Prefix for Front {
 
     fn aligned(&self, offset: usize) -> Option<(Range<usize>, usize)> {
         let (layer, run, _) = self.run_at(offset)?;
-        let source = &self.layers[layer].source;
-        let (below, types) = (source.header.below, &source.index.types);
-        let entry = types.get(run.of as usize).filter(|entry| entry.align != 0)?;
-        Some((below + run.start..below + run.bytes(types).end, entry.align))
+        let (below, tables) = (self.layers[layer].source.header.below, self.tables(layer));
+        let of = tables.type_of(run.of).filter(|of| of.align != 0)?;
+        Some((below + run.start..below + tables.bytes_of(&run).end, of.align))
     }
 
     fn sites(&self) -> (u32, u16) {

@@ -6,7 +6,7 @@ use super::check;
 use super::check_names::check_names;
 use super::check_options::CheckOptions;
 use super::cycles;
-use super::image::{Image, Source};
+use super::image::Image;
 use super::known::KnownTypes;
 use super::values::Values;
 use super::verify::{self, Verify};
@@ -84,9 +84,9 @@ impl Image {
             None => None,
         };
         let this = Self { parent, ..self };
-        let index = &this.source.index;
-        let before = this.values.types(index);
-        let types = before.with(shape, index)?;
+        let of_file = this.source.types()?;
+        let before = this.values.types(&of_file);
+        let types = before.with(shape, &of_file)?;
         this.check_types(&types, &before, options)?;
         let values = match this.values {
             Values::Trusted => Values::Trusted,
@@ -100,19 +100,22 @@ impl Image {
         let here = match &self.values {
             Values::Trusted => true,
             Values::Checked(None) => false,
-            Values::Checked(Some(types)) => types.shapes.len() == types.with(shape, &self.source.index)?.shapes.len(),
+            Values::Checked(Some(types)) => {
+                types.shapes.len() == types.with(shape, &self.source.types()?)?.shapes.len()
+            }
         };
         Ok(here && self.parent.as_ref().map_or(Ok(true), |parent| parent.is_known(shape))?)
     }
 
     /// Checks the values of types, but for those of types that were checked `before`.
     fn check_types(&self, types: &KnownTypes, before: &KnownTypes, options: CheckOptions) -> Result<(), ImageError> {
-        let Source { header, bytes, .. } = &*self.source;
-        let (index, _) = Index::read(bytes.part(header.tables_range()), header)?;
-        let body = Body::of(&self.source, &index);
+        let header = &self.source.header;
+        let [tables] = self.source.parts([header.tables_range()])?;
+        let (index, _) = Index::read(tables, header)?;
+        let body = Body::of(&self.source, &index)?;
         check::check(body, types, before, &self.below(types)?, options.threads)?;
         let text = |range| Ok(Cow::Borrowed(body.code.get(range).unwrap_or_default()));
-        check_names(self.source.tables(), &index, body.code.len(), text)?;
+        check_names(self.source.tables()?, &index, body.code.len(), text)?;
         if options.acyclic {
             cycles::refuse(body, types)?;
         }
@@ -128,12 +131,12 @@ impl Image {
     fn below(&self, types: &KnownTypes) -> Result<Vec<Below>, ImageError> {
         let images = core::iter::successors(self.parent.as_deref(), |image| image.parent.as_deref());
         let below = images.map(|image| {
-            let index = &image.source.index;
-            let mut known = image.values.types(index);
+            let of_file = image.source.types()?;
+            let mut known = image.values.types(&of_file);
             if let Values::Trusted = image.values {
-                types.asked.iter().try_for_each(|shape| known.learn(shape, index))?;
+                types.asked.iter().try_for_each(|shape| known.learn(shape, &of_file))?;
             }
-            Ok(Below::new(image.source.clone(), known))
+            Below::new(image.source.clone(), known)
         });
         below.collect()
     }
@@ -204,10 +207,9 @@ impl Image {
     }
 
     fn compare(&self, expected: Digest) -> Result<(), ImageError> {
-        let Source { header, bytes, .. } = &*self.source;
-        let [index, linked, leaf, marks] =
-            [header.index_range(), header.linked_range(), header.leaf_range(), header.marks_range()]
-                .map(|range| bytes.part(range));
+        let header = &self.source.header;
+        let ranges = [header.index_range(), header.linked_range(), header.leaf_range(), header.marks_range()];
+        let [index, linked, leaf, marks] = self.source.parts(ranges)?;
         let (below, sites) = ((header.parent, header.below), (header.sites, header.tag));
         let found = Contents { index, linked, leaf, marks, base: header.base(), below, sites }.digest(|_| ());
         if found == expected { Ok(()) } else { Err(ImageError::Digest { expected, found }) }

@@ -6,10 +6,15 @@ use super::bytes::FileBytes;
 use super::image::{Image, Source};
 use super::trust;
 use super::values::Values;
-use crate::image::format::{HEADER, Header, ImageError, Index};
+use crate::image::format::{HEADER, Header, ImageError, TablePlaces, filled, version};
 use alloc::sync::Arc;
 use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
+
+/// Bytes that are read first: the header, the counts behind it, and most likely the author's text.
+const BEGIN: usize = HEADER + 512;
 
 impl Image {
     /// Copies the file to sealed memory, where nobody can change it.
@@ -135,13 +140,31 @@ impl Image {
         if bytes < HEADER {
             return Err(ImageError::NoImage);
         }
-        // SAFETY: the caller's promise.
-        let bytes = unsafe { FileBytes::new(&backing.file, offset, bytes) }?;
-        let front = bytes.first_chunk().ok_or(ImageError::NoImage)?;
+        if offset % HEADER as u64 != 0 {
+            // No system has smaller pages: what it would say when the image is mapped.
+            return Err(ImageError::system("mapping the image", &io::Error::from_raw_os_error(libc::EINVAL)));
+        }
+        let mut begin = [0; BEGIN];
+        let begin = &mut begin[..bytes.min(BEGIN)];
+        read(&backing.file, begin, offset)?;
+        let (front, index) = begin.split_first_chunk().ok_or(ImageError::NoImage)?;
         let header = Header::read(front, len)?;
-        let (index, places) = Index::read_front(bytes.part(header.index_range()), &header)?;
-        let alike = Alike::new(index.types.len())?;
-        let source = Source { backing, offset, header, index, places, bytes, alike };
+        let index = &index[..index.len().min(header.index)];
+        let places = TablePlaces::new(index, header.index)?;
+        let version = match index.get(places.version.clone()) {
+            Some(text) => version(text)?,
+            None => {
+                let mut text = filled(0, places.version.len())?;
+                read(&backing.file, &mut text, offset + (HEADER + places.version.start) as u64)?;
+                version(&text)?
+            }
+        };
+        let (alike, bytes) = (Alike::new(places.types())?, FileBytes::new(offset, bytes));
+        let source = Source { backing, offset, header, version, places, bytes, alike };
         Ok(Self { source: Arc::new(source), values: Values::Checked(None), parent: None })
     }
+}
+
+fn read(file: &File, bytes: &mut [u8], at: u64) -> Result<(), ImageError> {
+    file.read_exact_at(bytes, at).map_err(|error| ImageError::system("reading the image", &error))
 }

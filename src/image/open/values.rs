@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::known::KnownTypes;
-use crate::image::format::Index;
+use crate::image::format::TypeEntry;
 use crate::image::shape::Shape;
 use alloc::sync::Arc;
 
@@ -16,11 +16,11 @@ pub(super) enum Values {
 }
 
 impl Values {
-    /// The types that were checked.
-    pub(super) fn types(&self, index: &Index) -> KnownTypes {
+    /// Those that were checked of the types of an image.
+    pub(super) fn types(&self, types: &[TypeEntry]) -> KnownTypes {
         match self {
             Self::Checked(Some(types)) => KnownTypes::clone(types),
-            Self::Checked(None) | Self::Trusted => KnownTypes::new(index),
+            Self::Checked(None) | Self::Trusted => KnownTypes::new(types.len()),
         }
     }
 

@@ -107,7 +107,7 @@ struct Walk {
 impl Walk {
     /// With room for what a handful of types takes.
     fn new() -> Self {
-        Self { numbers: BTreeMap::new(), types: Vec::with_capacity(16), bytes: Vec::with_capacity(2048) }
+        Self { numbers: BTreeMap::new(), types: Vec::with_capacity(16), bytes: Vec::with_capacity(512) }
     }
 
     /// The number of a type that a reference leads to.
@@ -184,8 +184,13 @@ impl Walk {
         self.bytes.extend_from_slice(text.as_bytes());
     }
 
-    fn word(&mut self, word: usize) {
-        self.bytes.extend_from_slice(&(word as u64).to_le_bytes());
+    /// Writes a number: seven bits a byte, the highest bit set if more follow. Most are small, and each byte is hashed four times.
+    fn word(&mut self, mut word: usize) {
+        while word >= 0x80 {
+            self.bytes.push(word as u8 | 0x80);
+            word >>= 7;
+        }
+        self.bytes.push(word as u8);
     }
 }
 

@@ -50,7 +50,7 @@ impl Image {
     ///
     /// See [`Rebase`] for an example.
     pub fn rebase(&self, window: usize) -> Result<Rebase, ImageError> {
-        let (header, [index, code, marks]) = self.parts();
+        let (header, [index, code, marks]) = self.parts()?;
         let base = format::chosen(window, header.end())?;
         let distance = base.wrapping_sub(header.base());
         let header = Header { window: base + header.below, ..header.clone() };

@@ -32,11 +32,11 @@ fn each_command_refuses_each_bad_file_with_what_why_and_what_to_do() {
         ("begun", good[..1000].to_vec(), &["damaged", "1000 bytes, expected 4096", "Copy it again"]),
         ("cut", good[..good.len() - 1].to_vec(), &["damaged", "expected", "Copy it again"]),
         ("longer", [&good[..], b"x"].concat(), &["damaged", "expected", "Copy it again"]),
-        ("other_version", with(16, &9u64.to_ne_bytes()), &["has format 9, expected 1: write it anew"]),
+        ("other_version", with(16, &9u64.to_ne_bytes()), &["has format 9, expected 2: write it anew"]),
         ("endianness", with(8, &endianness), &["a machine of the other endianness: write it anew here"]),
         ("word", with(24, &4u64.to_ne_bytes()), &["addresses of 4 bytes, expected 8"]),
         ("header", with(200, b"x"), &["the header of the image is damaged: its check does not match. Copy it again"]),
-        ("index", with(4096, &u64::MAX.to_ne_bytes()), &["the index of the image is damaged", "Copy it again"]),
+        ("index", with(4096 + 24, &u64::MAX.to_ne_bytes()), &["the index of the image is damaged", "Copy it again"]),
     ];
     for (name, bytes, parts) in cases {
         folder.write(name, bytes);
