@@ -4,7 +4,8 @@
 //!
 //! The second table is of fresh processes, which find the file in memory. The ways take turns, so each finds the processor's caches full of what
 //! others read. Each figure is a median with its quartiles. System calls are counted by a parent that stops the process at each. The third table is of
-//! the quick ways, each many times in a row.
+//! the quick ways, each many times in a row, by processes that read nothing but the first instruction. So each finds in the caches what the one before
+//! it needed.
 
 #[path = "../harness/mod.rs"]
 mod harness;
@@ -54,9 +55,20 @@ fn command(way: Way, folder: &Path) -> io::Result<Command> {
     Ok(command)
 }
 
-/// What a fresh process says of a way.
+/// What a fresh process says of a way, which it opens before it reads everything.
 fn in_fresh_process(way: Way, folder: &Path) -> Result<[f64; fresh::FIGURES], Box<dyn Error>> {
-    let output = command(way, folder)?.output()?;
+    figures(way, command(way, folder)?)
+}
+
+/// What a fresh process says of a way, of which it reads nothing but the first instruction.
+fn to_first(way: Way, folder: &Path) -> Result<[f64; fresh::FIGURES], Box<dyn Error>> {
+    let mut command = command(way, folder)?;
+    command.env(fresh::FIRST_ONLY, "");
+    figures(way, command)
+}
+
+fn figures(way: Way, mut command: Command) -> Result<[f64; fresh::FIGURES], Box<dyn Error>> {
+    let output = command.output()?;
     let text = String::from_utf8(output.stdout)?;
     let numbers: Vec<f64> = text.split_whitespace().filter_map(|number| number.parse().ok()).collect();
     let error = || format!("{way:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
@@ -178,7 +190,7 @@ fn measure<'a>(
 
     let quick = [Way::Bare, Way::SmallProgram, Way::Image, Way::Archive];
     let rows = quick.map(|way| {
-        let samples: Result<Vec<_>, _> = (0..5 * rounds).map(|_| in_fresh_process(way, folder)).collect();
+        let samples: Result<Vec<_>, _> = (0..5 * rounds).map(|_| to_first(way, folder)).collect();
         let mut samples: Vec<[f64; fresh::FIGURES]> = samples?;
         samples.sort_by(|one, other| one[1].total_cmp(&other[1]));
         let quarter = |number: usize| format!("{:.1}", samples[(samples.len() - 1) * number / 4][1]);

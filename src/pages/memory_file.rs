@@ -139,6 +139,10 @@ pub(super) fn sealed_file(
 }
 
 /// Returns `true` if a file begins with these bytes.
+///
+/// Never part of its callers: each call on pages would have room for the buffer on its stack then, and touch it. In a new process these are page
+/// faults.
+#[inline(never)]
 fn holds(file: &File, bytes: &[u8]) -> bool {
     const STEP: usize = 16 << 10;
     let mut buffer = [0; STEP];
