@@ -160,7 +160,7 @@ impl CodeArena {
 
     /// Returns the address ranges of the arena's bookkeeping, in front of the code and behind it. Loads and seals write
     /// there. They are for tools that look at the process from outside. Unsealed code and the bookkeeping in front of
-    /// it may be one mapping. Costs nothing.
+    /// it may be one mapping. The tables of an image at its window lie in front too: a file's pages, which nobody writes to. Costs nothing.
     ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;

@@ -287,6 +287,11 @@ impl CodePages {
         }
     }
 
+    /// Open loaders that hold the tail of a finished module.
+    pub(in crate::code) fn held(&self) -> usize {
+        self.held.load(Relaxed)
+    }
+
     /// Returns the room that a loader may wish for: a first run, and half of the spare room that nobody else has.
     /// `lent` is the part that this loader has, and is changed.
     pub(in crate::code) fn lend(&self, end: End, lent: &Cell<usize>) -> usize {
@@ -352,74 +357,6 @@ impl CodePages {
     pub(in crate::code) fn ceil(&self, offset: usize) -> usize {
         // Offsets are not above `len`, a multiple of the page size.
         self.page().ceil(offset).unwrap_or(self.len)
-    }
-
-    // ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    /// Returns the level that holds for every page of the bytes.
-    pub(in crate::code) fn protection(&self, bytes: Range<usize>) -> Protection {
-        let pages = self.page().touched(bytes);
-        let is_set = |mark| self.table.is_set(mark, pages);
-        match () {
-            () if !self.reservation.protects() || !is_set(PageFlag::Sealed) => Protection::TypeOnly,
-            () if !is_set(PageFlag::Replaced) => Protection::ReadOnly,
-            () if !is_set(PageFlag::Fixed) => Protection::SealedFile,
-            () => Protection::Fixed,
-        }
-    }
-
-    /// The pages that an extent is the first to have bytes on.
-    pub(in crate::code) fn fresh(&self, extent: &Extent) -> usize {
-        let touched = self.page().touched(extent.start()..extent.end()).len();
-        touched.saturating_sub(usize::from(self.shares_its_first_page(extent)))
-    }
-
-    /// The highest finished extent on the page of `offset`.
-    pub(in crate::code) fn owner(&self, offset: usize) -> Option<Record<'_, Extent>> {
-        self.table.owner(self.page().index(offset))
-    }
-
-    /// The finished extent that ends on the page of `offset`, where a tail begins, if it does not begin with the page.
-    pub(in crate::code) fn below(&self, offset: usize) -> Option<Record<'_, Extent>> {
-        if offset == self.page().floor(offset) { None } else { self.owner(offset) }
-    }
-
-    /// Open loaders that hold the tail of a finished module.
-    pub(in crate::code) fn held(&self) -> usize {
-        self.held.load(Relaxed)
-    }
-
-    /// Bytes behind finished modules: waiting, padded or given up.
-    pub(in crate::code) fn tails(&self) -> usize {
-        let waiting = self.shelves.iter().flat_map(|shelf| shelf.waiting()).map(|(_, range)| range.len());
-        self.closed_tails.load(Relaxed) + waiting.sum::<usize>()
-    }
-
-    /// Pages that are closed and not sealed, and those that waiting tails begin in the middle of.
-    pub(in crate::code) fn unsealed(&self) -> usize {
-        let partial = |range: &Range<usize>| range.start != self.page().floor(range.start);
-        let partial = self.shelf(End::Front).waiting().filter(|(_, range)| partial(range)).count();
-        self.claimed_pages().map(|pages| self.table.count_unsealed(pages)).into_iter().sum::<usize>() + partial
-    }
-
-    /// The numbers of the claimed pages: from the front, and from the back.
-    pub(in crate::code) fn claimed_pages(&self) -> [PageRange; 2] {
-        self.claimed_ranges().map(|range| self.page().touched(range))
-    }
-
-    pub(in crate::code) fn seals(&self) -> usize {
-        self.seals.load(Relaxed)
-    }
-
-    /// Counts the kernel's mappings that the accessible pages make up.
-    pub(in crate::code) fn mappings(&self) -> usize {
-        let [front, back] = self.claimed_pages();
-        let accessible = |end| PageRange::numbered(0..end);
-        let front = front.end().max(self.page().index(self.ready));
-        match front < back.start() {
-            true => self.table.mappings(accessible(front)) + self.table.mappings(back),
-            false => self.table.mappings(accessible(front.max(back.end()))),
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! ```text
 //!   code_store                               all of it
 //!   code_pages, its methods in claims · tails · sealing   claimed → closed → sealed → replaced → fixed; who may write where (refusal: why not)
+//!   looks                                    what of that can be asked
 //!   module_list · name_trie                  tables over the modules and the names
 //!   page_table over page_groups              a table over the pages
 //!   extent                                   what a module fills (protection: how hard that is to change; counters: sums)
@@ -28,6 +29,7 @@ mod ground;
 mod ledger;
 #[cfg(all(feature = "fault-report", target_os = "linux"))]
 mod lookout;
+mod looks;
 mod memory;
 mod module_list;
 mod name_trie;
