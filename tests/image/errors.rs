@@ -263,6 +263,11 @@ fn every_error_says_what_is_wrong_and_what_to_do() {
         (ImageError::StillOpen, "a module that is still open", "finish or seal it first"),
         (ImageError::ForeignSites, "sites of another arena", "promote it"),
         (ImageError::OtherArena { of: "A", module: "m".into() }, "a `A` in the module \"m\" of another", "promote it"),
+        (
+            ImageError::Executable { of: "u8", module: "jit".into() },
+            "a `u8` in the machine code \"jit\"",
+            "write what the code is made of",
+        ),
         (ImageError::DuplicateRoot("a".into()), "two roots are called \"a\"", "give each a name of its own"),
         (ImageError::Interior { of: "A", to: "B" }, "a `&B` leads into the middle of a `A`", "let the value hold"),
         (ImageError::Alignment { of: "A", align: 8192 }, "alignment of 8192 bytes", "ask for a page at most"),

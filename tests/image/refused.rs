@@ -50,6 +50,30 @@ fn sites_of_transient_code_are_refused() {
     assert_eq!(writer.write_to(&mut Vec::new()).unwrap_err(), ImageError::ForeignSites);
 }
 
+// Machine code runs where it was written for: an image would give back bytes that do not run, and nobody would be told.
+#[test]
+fn machine_code_is_refused_sealed_or_not() {
+    const RETURN: [u8; 1] = [0xc3];
+    let arena = CodeArena::new().unwrap();
+    let (jit, kept) = (arena.load_native("jit").unwrap(), arena.load_native("sealed as data").unwrap());
+    let (code, data) = (jit.alloc(&RETURN, 1).unwrap(), kept.alloc(&RETURN, 1).unwrap());
+    let open: &&[u8] = arena.load("m").unwrap().alloc(code).unwrap();
+    arena.seal().unwrap();
+    let refused = |root| ImageWriter::new(&arena).root("code", root).unwrap().write_to(&mut Vec::new()).unwrap_err();
+    assert_eq!(refused(open), ImageError::StillOpen);
+    jit.seal().unwrap();
+    drop(kept);
+    arena.seal().unwrap();
+    let loader = arena.load("more").unwrap();
+    let (code, data): (&&[u8], &&[u8]) = (loader.alloc(code).unwrap(), loader.alloc(data).unwrap());
+    let copy: &&[u8] = loader.alloc(loader.alloc_slice_copy(code).unwrap()).unwrap();
+    loader.seal().unwrap();
+    assert_eq!(refused(code), ImageError::Executable { of: "u8", module: "jit".into() });
+    assert_eq!(refused(data), ImageError::Executable { of: "u8", module: "sealed as data".into() });
+    // A copy is data.
+    assert!(ImageWriter::new(&arena).root("copy", copy).unwrap().write_to(&mut Vec::new()).is_ok());
+}
+
 fn opening(bytes: &[u8]) -> ImageError {
     Image::open_sealed(program::sealed(bytes)).unwrap_err()
 }

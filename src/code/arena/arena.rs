@@ -242,6 +242,14 @@ impl CodeArena {
         pages.each_sealed(|stretch| show(own + stretch.start..own + stretch.end))
     }
 
+    /// The addresses of machine code: of all that was claimed for it so far.
+    #[cfg_attr(not(all(feature = "image", target_os = "linux", target_pointer_width = "64")), allow(dead_code))]
+    pub(crate) fn machine_code(&self) -> core::ops::Range<usize> {
+        let pages = self.store.pages();
+        let ([_, back], start) = (pages.claimed_ranges(), pages.at(0).addr().get());
+        start + back.start..start + back.end
+    }
+
     /// The source of its pages, for what belongs to it and lies beside it.
     pub(crate) fn page_source(&self) -> &Source {
         self.store().pages().reservation().source()

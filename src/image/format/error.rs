@@ -38,6 +38,13 @@ pub enum ImageError {
         /// The module of the other arena that the block is in.
         module: String,
     },
+    /// A root leads to machine code. It runs where it was written for, on the processor that it was written for, and images are data.
+    Executable {
+        /// The type of the block.
+        of: &'static str,
+        /// The [module](crate::CodeArena::load_native) that the block is in.
+        module: String,
+    },
     /// Two roots have this name.
     DuplicateRoot(String),
     /// A reference leads into the middle of a value, where the value's description has no such type: into a variant of an enum, say.
@@ -230,6 +237,11 @@ impl fmt::Display for ImageError {
             Self::OtherArena { of, module } => write!(
                 f,
                 "a root leads to a `{of}` in the module {module:?} of another arena: load or promote it into this arena first, and write that one"
+            ),
+            Self::Executable { of, module } => write!(
+                f,
+                "a root leads to a `{of}` in the machine code {module:?}, and an image is data: write what the code is made of, and make it anew \
+                 where the image is opened"
             ),
             Self::DuplicateRoot(name) => write!(f, "two roots are called {name:?}: give each a name of its own"),
             Self::Interior { of, to } => write!(

@@ -51,6 +51,8 @@ pub(super) struct Survey<'a> {
     arena: &'a CodeArena,
     pub(super) footing: Footing,
     below: TypesBelow,
+    /// Where its machine code lies.
+    machine_code: Range<usize>,
     /// The arenas that it keeps, and those that they keep.
     kept: Vec<&'a CodeArena>,
     /// The ends and alignments of the arena's blocks whose alignment no type says, by their beginnings.
@@ -101,6 +103,7 @@ impl<'a> Survey<'a> {
             arena,
             footing,
             below: TypesBelow::new(),
+            machine_code: arena.machine_code(),
             kept: all_kept(arena),
             aligned: arena.aligned_blocks().map(|(block, align)| (block.start, (block.end, align))).collect(),
             aligns: BTreeMap::new(),
@@ -284,6 +287,9 @@ impl<'a> Survey<'a> {
         if is_foreign {
             self.refuse_kept(at, shape)?;
             self.copied += 1;
+        } else if self.machine_code.contains(&at.addr()) {
+            let module = self.arena.locate(at).ok_or(ImageError::StillOpen)?.module;
+            return Err(ImageError::Executable { of: shape.name(), module: module.name().to_owned() });
         }
         if (is_foreign || matches!(shape.kind, Kind::TextByte)) && from != NO_MODULE {
             return Ok(from);

@@ -230,7 +230,8 @@ impl<'a> ImageWriter<'a> {
     ///
     /// # Errors
     ///
-    /// [`ImageError::StillOpen`], [`ImageError::ForeignSites`], [`ImageError::OtherArena`], [`ImageError::Interior`], [`ImageError::Alignment`],
+    /// [`ImageError::StillOpen`], [`ImageError::ForeignSites`], [`ImageError::OtherArena`], [`ImageError::Executable`],
+    /// [`ImageError::Interior`], [`ImageError::Alignment`],
     /// [`ImageError::Window`], [`ImageError::TooLarge`] and [`ImageError::Memory`] for what cannot be written. [`ImageError::System`] when
     /// the system refuses, and for a path to a device, a pipe or a socket, which no file replaces. The old file stays then.
     /// There is one exception: if the folder cannot be synchronised, the new file is in its place, and may be gone after a power cut.
