@@ -2,8 +2,9 @@
 
 use crate::program::{self, Code, Const};
 use permacode::CodeArena;
-use permacode::image::{Image, ImageError};
-use permacode_model::Seen;
+use permacode::image::{Image, ImageError, ImageWriter};
+use permacode_model::{ImageFile, Seen, TypeRow};
+use permacode_witness::{Child, End};
 
 /// Reads everything that a checked image gives: each value once, however often something leads to it.
 fn read_all(code: &CodeArena) -> usize {
@@ -263,4 +264,56 @@ fn an_image_that_stands_on_less_than_a_page_is_refused() {
         let refused = Image::open_sealed(program::sealed(&file.bytes())).unwrap_err();
         assert_eq!(refused, ImageError::Header("its code does not begin and end with a page"), "{below}");
     }
+}
+
+// soundness S14: an arena may begin with an image that nobody has checked. Then a writer asks for the block that an interned name lies in.
+#[test]
+fn a_run_that_ends_behind_the_code_is_no_block_of_an_image_that_was_not_checked() {
+    let mut file = ImageFile::of(&program::image("behind_the_code"));
+    let name = file.names[0];
+    let in_leaf = name.at as usize - file.linked.len();
+    let text = String::from_utf8(file.leaf[in_leaf..in_leaf + name.len as usize].to_vec()).unwrap();
+    file.types.push(TypeRow { fingerprint: [1; 32], size: 1, align: 8, name: b"x".to_vec(), layout: b"x".to_vec() });
+    let of = file.types.len() as u32 - 1;
+    let run = file.runs.iter_mut().rfind(|run| run.start <= name.at).unwrap();
+    let start = run.start;
+    for len in [1 << 28, u64::MAX] {
+        let run = file.runs.iter_mut().find(|run| run.start == start).unwrap();
+        (run.of, run.len) = (of, len);
+        let bytes = file.bytes();
+        let end = Child::run(|| {
+            let arena = Image::open_sealed(program::sealed(&bytes)).unwrap().open().unwrap();
+            let loader = arena.load("own").unwrap();
+            let interned = loader.intern(&text).unwrap();
+            assert!(!arena.address_range().is_empty() && arena.locate(interned).is_none());
+            loader.seal().unwrap();
+            let held: &[u8] = interned.as_bytes();
+            let written = ImageWriter::new(&arena).root("held", &held).unwrap().write_to(&mut Vec::new());
+            assert_eq!(written.map(drop), Err(ImageError::StillOpen));
+            0
+        });
+        assert_eq!(end.unwrap(), End::Code(0), "{len}");
+    }
+}
+
+// soundness S36: words that there is no memory for are refused.
+#[test]
+#[cfg_attr(any(permacode_tsan, permacode_asan), ignore = "sanitizers need all address space")]
+fn words_without_memory_are_refused() {
+    let mut file = ImageFile::of(&program::image("words"));
+    file.types[0].layout = vec![b'x'; 64 << 20];
+    let sealed = program::sealed(&file.bytes());
+    let end = Child::run(|| {
+        let image = Image::open_sealed(sealed.try_clone().unwrap()).unwrap();
+        let status = std::fs::read_to_string("/proc/self/statm").unwrap();
+        let pages: u64 = status.split(' ').next().unwrap().parse().unwrap();
+        // Room for the mapping, and not for a copy.
+        let limit = pages * 4096 + (96 << 20);
+        let limit = libc::rlimit { rlim_cur: limit, rlim_max: libc::RLIM_INFINITY };
+        // SAFETY: sets a limit of this process.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
+        assert_eq!(image.check::<Code<'_>>().unwrap_err(), ImageError::Memory { bytes: 64 << 20 });
+        0
+    });
+    assert_eq!(end.unwrap(), End::Code(0));
 }

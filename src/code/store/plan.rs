@@ -43,9 +43,8 @@ const FRONT: usize = 256 << 10;
 
 impl StorePlan {
     /// Plans the parts for `code` bytes of code, rounded up to pages. A quarter of that is for records, at least
-    /// `least_ledger`. In front of it there is room for a `prefix`, and
-    /// in front of that for its `head`. `table` tells the page table's sizes, in front of the
-    /// code and behind it, from the number of pages. `None` if the sum is more than an allocation may have.
+    /// `least_ledger`. In front of it there is room for a `prefix`, and in front of that for its `head`. `table` tells the page table's
+    /// sizes, in front of the code and behind it, from the number of pages. `None` if the sum is more than an allocation may have.
     pub(in crate::code) fn new(
         code: usize,
         [head, prefix]: [usize; 2],

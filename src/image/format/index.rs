@@ -6,11 +6,10 @@
 use super::error::ImageError;
 use super::header::Header;
 use super::names::NameTable;
-use super::room::{filled, reserved};
+use super::room::{filled, owned, reserved};
 use super::scroll::Writer;
 use super::tables::{self, TablePlaces, Tables};
 use crate::image::shape::Fingerprint;
-use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -101,7 +100,7 @@ impl Index {
         let (mut modules, mut runs) = (reserved(tables.modules() as usize)?, reserved(tables.runs())?);
         for number in 0..tables.modules() {
             let (name, bytes) = tables.module(number).ok_or(ImageError::Index("the name of a module is none"))?;
-            modules.push((ModuleEntry { name: name.to_owned() }, bytes));
+            modules.push((ModuleEntry { name: owned(name)? }, bytes));
         }
         let mut bytes_of = filled(0usize, modules.len())?;
         for number in 0..tables.runs() {
@@ -135,13 +134,16 @@ impl Index {
     }
 }
 
+const NO_VERSION: &str = "its version is not UTF-8";
+
+/// The text of an author, of bytes that were read for it alone.
+pub(in crate::image) fn version_of(bytes: Vec<u8>) -> Result<String, ImageError> {
+    String::from_utf8(bytes).map_err(|_| ImageError::Index(NO_VERSION))
+}
+
 /// The text of an author, of bytes from a file.
 pub(in crate::image) fn version(bytes: &[u8]) -> Result<String, ImageError> {
-    let text = core::str::from_utf8(bytes).map_err(|_| ImageError::Index("its version is not UTF-8"))?;
-    let mut owned = String::new();
-    owned.try_reserve_exact(text.len()).map_err(|_| ImageError::Memory { bytes: text.len() })?;
-    owned.push_str(text);
-    Ok(owned)
+    owned(core::str::from_utf8(bytes).map_err(|_| ImageError::Index(NO_VERSION))?)
 }
 
 fn roots(tables: Tables<'_>, types: usize, header: &Header) -> Result<Vec<Root>, ImageError> {
@@ -156,7 +158,7 @@ fn roots(tables: Tables<'_>, types: usize, header: &Header) -> Result<Vec<Root>,
             }
             Some((name, place)) => {
                 place.check(types, header)?;
-                roots.push(Root { name: name.to_owned(), of: place.of, at: place.at });
+                roots.push(Root { name: owned(name)?, of: place.of, at: place.at });
             }
         }
     }

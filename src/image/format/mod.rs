@@ -39,7 +39,7 @@ pub(in crate::image) use digest::{Contents, Hashing, STEP};
 pub use digest::{Digest, ParseDigestError};
 pub use error::{Distrust, ImageError};
 pub(in crate::image) use header::{HEADER, Header};
-pub(in crate::image) use index::{Index, ModuleEntry, Root, Run, TypeEntry, version};
+pub(in crate::image) use index::{Index, ModuleEntry, Root, Run, TypeEntry, version, version_of};
 pub(in crate::image) use marks::{copy_moved, each_marked, is_marked, move_marked};
 pub use mismatch::TypeMismatch;
 pub(in crate::image) use names::{MOST_OF_BUCKET, NameTable};

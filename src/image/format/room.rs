@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::error::ImageError;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 /// An empty vector with room for so many, and no more.
@@ -23,6 +24,14 @@ pub(in crate::image) fn copied<T: Copy>(values: &[T]) -> Result<Vec<T>, ImageErr
     let mut vec = reserved(values.len())?;
     vec.extend_from_slice(values);
     Ok(vec)
+}
+
+/// A copy of some text.
+pub(in crate::image) fn owned(text: &str) -> Result<String, ImageError> {
+    let mut owned = String::new();
+    owned.try_reserve_exact(text.len()).map_err(|_| ImageError::Memory { bytes: text.len() })?;
+    owned.push_str(text);
+    Ok(owned)
 }
 
 /// Makes room for so many more, and for a share of what is there, so that adding one after the other takes constant time each.

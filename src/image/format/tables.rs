@@ -17,10 +17,9 @@ use super::error::ImageError;
 use super::header::{HEADER, Header};
 use super::index::{Index, Run, TypeEntry};
 use super::names::{self, NameTable};
-use super::room::reserved;
+use super::room::{owned, reserved};
 use super::scroll::{Reader, Writer};
 use crate::image::shape::Fingerprint;
-use alloc::borrow::ToOwned;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::ops::Range;
@@ -184,8 +183,8 @@ impl<'b> Tables<'b> {
                 return Err(ImageError::Index("a place lies outside of the code"));
             }
             let words = self.words_of_type(number).ok_or(ImageError::Index("the name of a type is none"))?;
-            let [name, layout] = words.map(ToOwned::to_owned);
-            types.push(TypeEntry { name, layout, fingerprint, size, align });
+            let [name, layout] = words.map(owned);
+            types.push(TypeEntry { name: name?, layout: layout?, fingerprint, size, align });
         }
         Ok(types)
     }
@@ -273,8 +272,9 @@ impl<'b> Tables<'b> {
         Some((Run { of, module, start: word(entry, 8)?, len: word(entry, 16)? }, word(entry, 24)?))
     }
 
-    /// The run that a byte of the code lies in, with the bytes of its module in front of it.
-    pub(in crate::image) fn run_at(&self, offset: usize) -> Option<(Run, usize)> {
+    /// The run that a byte of the code lies in, with the bytes of its module in front of it. None that ends behind the `code` bytes that there are:
+    /// an arena may ask before anybody has checked the runs (soundness S14).
+    pub(in crate::image) fn run_at(&self, offset: usize, code: usize) -> Option<(Run, usize)> {
         let (mut low, mut high) = (0, self.runs());
         while low < high {
             let middle = low + (high - low) / 2;
@@ -282,7 +282,8 @@ impl<'b> Tables<'b> {
             if run.start <= offset { low = middle + 1 } else { high = middle }
         }
         let (run, before) = self.run(low.checked_sub(1)?)?;
-        self.bytes_of(&run).contains(&offset).then_some((run, before))
+        let bytes = self.bytes_of(&run);
+        (bytes.contains(&offset) && bytes.end <= code).then_some((run, before))
     }
 
     pub(in crate::image) fn names(&self) -> usize {

@@ -9,13 +9,17 @@ use alloc::vec::Vec;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
-/// For each type of a file the description that was last found to have its fingerprint, or null.
+/// For each of the first types of a file the description that was last found to have its fingerprint, or null.
 ///
 /// Only addresses are compared, so no order of memory matters. A description at the same address is the same one: it never changes.
 pub(super) struct Alike(Vec<AtomicPtr<Shape>>);
 
+/// Types of a file that are remembered, at most. A file says how many it has, and opening it takes no memory for each.
+const MOST: usize = 4096;
+
 impl Alike {
     pub(super) fn new(types: usize) -> Result<Self, ImageError> {
+        let types = types.min(MOST);
         let mut known = reserved(types)?;
         known.resize_with(types, || AtomicPtr::new(ptr::null_mut()));
         Ok(Self(known))

@@ -31,10 +31,9 @@ impl Below {
     /// The run that a place lies in, its type if it was checked, and the types that were.
     pub(super) fn run_at(&self, place: usize) -> Option<(Range<usize>, Option<&'static Shape>, &KnownTypes)> {
         let (header, tables) = (&self.source.header, self.source.tables().ok()?);
-        let (run, _) = tables.run_at(place - header.below)?;
+        let (run, _) = tables.run_at(place - header.below, header.code())?;
         let range = tables.bytes_of(&run);
-        let shape = (range.end <= header.code()).then(|| self.types.of(run.of)).flatten();
-        Some((header.below + range.start..header.below + range.end, shape, &self.types))
+        Some((header.below + range.start..header.below + range.end, self.types.of(run.of), &self.types))
     }
 
     /// The byte at a place.

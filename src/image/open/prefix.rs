@@ -1,8 +1,8 @@
 //! An image as the sealed prefix of an arena: what the arena asks of it.
 //!
 //! ```text
-//!   Foreword { layers, wish } ── place ──▶ Front { layers, address, parts, why_not_shared }
-//!     what a builder holds                   what an arena holds: modules, names and sites, read from the tables in the file
+//!   Foreword { layers, wish } ── place ──▶ Front { layers, indexes, parts, why_not_shared }
+//!     what a builder holds                   what an arena holds: modules, names and sites, read from the tables of each
 //! ```
 //!
 //! Nothing is built when an arena is made, whatever the size of the image. Each question is answered by a look into the mapped tables. Those of an
@@ -129,7 +129,8 @@ impl Front {
     /// The run that a place lies in: the number of its image, the run there, and the bytes of its module in front of it.
     pub(super) fn run_at(&self, place: usize) -> Option<(usize, Run, usize)> {
         let number = self.layers.partition_point(|layer| layer.source.header.below <= place).checked_sub(1)?;
-        let (run, before) = self.tables(number).run_at(place - self.layers[number].source.header.below)?;
+        let header = &self.layers[number].source.header;
+        let (run, before) = self.tables(number).run_at(place - header.below, header.code())?;
         Some((number, run, before))
     }
 

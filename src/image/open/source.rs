@@ -6,7 +6,8 @@ use super::bytes::FileBytes;
 use super::image::{Image, Source};
 use super::trust;
 use super::values::Values;
-use crate::image::format::{HEADER, Header, ImageError, TablePlaces, filled, version};
+use crate::image::format::{HEADER, Header, ImageError, TablePlaces, filled, version, version_of};
+use crate::pages::{PageSource, SystemPages};
 use alloc::sync::Arc;
 use std::fs::File;
 use std::io;
@@ -140,8 +141,8 @@ impl Image {
         if bytes < HEADER {
             return Err(ImageError::NoImage);
         }
-        if offset % HEADER as u64 != 0 {
-            // No system has smaller pages: what it would say when the image is mapped.
+        if offset % SystemPages.page_size() as u64 != 0 {
+            // What the system would say when the image is mapped.
             return Err(ImageError::system("mapping the image", &io::Error::from_raw_os_error(libc::EINVAL)));
         }
         let mut begin = [0; BEGIN];
@@ -156,7 +157,7 @@ impl Image {
             None => {
                 let mut text = filled(0, places.version.len())?;
                 read(&backing.file, &mut text, offset + (HEADER + places.version.start) as u64)?;
-                version(&text)?
+                version_of(text)?
             }
         };
         let (alike, bytes) = (Alike::new(places.types())?, FileBytes::new(offset, bytes));
