@@ -148,6 +148,7 @@ fn reached() -> Vec<&'static str> {
         with(|file| file.types[0].name = b"\xff".to_vec()),
         with(|file| file.types[0].layout = b"\xff".to_vec()),
         with(|file| file.version = b"\xff".to_vec()),
+        with(|file| file.version = vec![b'v'; (64 << 10) + 1]),
         // The name of the first root begins with the second byte of the text.
         with_number(counts + 8 * 8 + file.version.len() + 80 * file.types.len(), 1),
         with(|file| file.types[0].align = 3),
@@ -268,6 +269,8 @@ fn every_error_says_what_is_wrong_and_what_to_do() {
             "a `u8` in the machine code \"jit\"",
             "write what the code is made of",
         ),
+        (ImageError::Version { bytes: 70_000, most: 65_536 }, "has 70000 bytes", "a root of its own"),
+        (ImageError::Offset { offset: 100, page: 4096 }, "byte 100 of a file", "write it at one that is"),
         (ImageError::DuplicateRoot("a".into()), "two roots are called \"a\"", "give each a name of its own"),
         (ImageError::Interior { of: "A", to: "B" }, "a `&B` leads into the middle of a `A`", "let the value hold"),
         (ImageError::Alignment { of: "A", align: 8192 }, "alignment of 8192 bytes", "ask for a page at most"),

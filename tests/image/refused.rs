@@ -50,6 +50,18 @@ fn sites_of_transient_code_are_refused() {
     assert_eq!(writer.write_to(&mut Vec::new()).unwrap_err(), ImageError::ForeignSites);
 }
 
+#[test]
+fn a_version_is_kept_up_to_64_kib_and_refused_above() {
+    let arena = CodeArena::new().unwrap();
+    let sealed = |bytes: usize| ImageWriter::new(&arena).version(&"v".repeat(bytes)).seal();
+    for bytes in [0, 1, 424, 425, 4096, 64 << 10] {
+        let image = Image::open_sealed(sealed(bytes).unwrap()).unwrap();
+        assert_eq!((image.version().len(), image.version().trim_matches('v')), (bytes, ""));
+    }
+    let refused = sealed((64 << 10) + 1).unwrap_err();
+    assert_eq!(refused, ImageError::Version { bytes: (64 << 10) + 1, most: 64 << 10 });
+}
+
 // Machine code runs where it was written for: an image would give back bytes that do not run, and nobody would be told.
 #[test]
 fn machine_code_is_refused_sealed_or_not() {

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! An arena's own value may be moved, so a handler never reads it. A *lookout* is a record of the ledger, and stays where it is as long as the
-//! arena's memory does. It leads only to what stays as well: records, and the prefix, whose tables lie in the arena's memory or in its own. So a module is found by
-//! a walk over all, and not by the page table, part of whose state moves.
+//! arena's memory does. It leads only to what stays as well: records, and the prefix, whose tables lie in the arena's memory or in its own. So a
+//! module is found by a walk over all, and not by the page table, part of whose state moves.
 //!
 //! Who looks, when memory goes, and why both go together, is said in `post.rs`.
 

@@ -72,6 +72,13 @@ pub enum ImageError {
         /// The number that the address must be a multiple of.
         align: usize,
     },
+    /// The [version](crate::image::ImageWriter::version) has more bytes than an image keeps.
+    Version {
+        /// Its bytes.
+        bytes: usize,
+        /// The most that it may have.
+        most: usize,
+    },
     // ── opening ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
     /// The file is not an image.
     NoImage,
@@ -97,6 +104,13 @@ pub enum ImageError {
         expected: u64,
         /// Bytes of the file.
         found: u64,
+    },
+    /// The place in a file where the image would begin is not one that a system maps.
+    Offset {
+        /// The place, in bytes.
+        offset: u64,
+        /// Bytes of a page, of which it must be a multiple.
+        page: usize,
     },
     /// The header is damaged.
     Header(&'static str),
@@ -329,10 +343,33 @@ impl fmt::Display for ImageError {
             ),
             Self::TooLarge => f.write_str("the image is larger than the address space allows: write it in parts"),
             Self::Memory { bytes } => write!(f, "no memory for {bytes} bytes: raise the limit of the process, or write fewer roots"),
-            Self::System { call, kind, code: 0 } => write!(f, "{call} failed: {kind}"),
+            Self::System { call, kind, code: 0 } => write!(f, "{call} failed: {kind}{}", advice(*kind)),
             Self::Arena(error) => write!(f, "the arena of the image was not made: {error}"),
-            Self::System { call, code, .. } => write!(f, "{call} failed: {}", io::Error::from_raw_os_error(*code)),
+            Self::System { call, kind, code } => {
+                write!(f, "{call} failed: {}{}", io::Error::from_raw_os_error(*code), advice(*kind))
+            }
+            Self::Version { bytes, most } => write!(
+                f,
+                "the version has {bytes} bytes, and an image keeps {most} at most: write a long text as a root of its own"
+            ),
+            Self::Offset { offset, page } => write!(
+                f,
+                "an image cannot begin at byte {offset} of a file, which is no multiple of a page ({page} bytes): write it at one that is"
+            ),
         }
+    }
+}
+
+/// A sentence that says what to do about a refusal of the system, if there is one.
+fn advice(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::OutOfMemory => ". Raise the limits of the process: of memory, of address space, or of mappings",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ". Make room there, or choose another place",
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            ". Choose another place, or ask for the right"
+        }
+        io::ErrorKind::UnexpectedEof => ". The file became shorter meanwhile: copy it again",
+        _ => "",
     }
 }
 

@@ -44,7 +44,7 @@ pub(in crate::image) use marks::{copy_moved, each_marked, is_marked, move_marked
 pub use mismatch::TypeMismatch;
 pub(in crate::image) use names::{MOST_OF_BUCKET, NameTable};
 pub(in crate::image) use room::{copied, filled, push, reserve, reserved};
-pub(in crate::image) use tables::{RootPlace, TablePlaces, Tables};
+pub(in crate::image) use tables::{LONGEST_VERSION, RootPlace, TablePlaces, Tables};
 pub(in crate::image) use window::{chosen, may_lie, slot};
 
 /// Bytes of an address.

@@ -31,6 +31,9 @@ const RUN: usize = 32;
 const BUCKET: usize = 4;
 const NAME: usize = 16;
 
+/// Bytes of the longest text of an author. So opening takes no more memory than this for it, whatever a file says.
+pub(in crate::image) const LONGEST_VERSION: usize = 64 << 10;
+
 /// Bytes of the counts: the key of the names, the bytes of all values, and the length of each table.
 pub(super) const COUNTS: usize = 16 + 8 + TABLES * 8;
 const TABLES: usize = 8;
@@ -84,6 +87,9 @@ impl TablePlaces {
             key,
             used,
         };
+        if version > LONGEST_VERSION {
+            return Err(wrong("its version is longer than any that is written"));
+        }
         if at != len {
             return Err(wrong("something lies behind its tables"));
         }

@@ -32,7 +32,8 @@ impl CodeArenaBuilder {
     /// # Cost
     ///
     /// Three system calls in all for the arena: it is reserved, the image is mapped, and room for records is made writable. Each image that
-    /// stands on another is one more, and once for an [`Image`] that was not checked one for its tables. Elsewhere it is a few more, up to two for each size that is tried, and a copy of the half that has references.
+    /// stands on another is one more, and one for its tables unless it was checked. Elsewhere it is a few more, up to two for each size that is
+    /// tried, and a copy of the half that has references.
     ///
     /// ```
     /// use permacode::{CodeArena, image::{Image, ImageWriter}};

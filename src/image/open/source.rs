@@ -10,7 +10,6 @@ use crate::image::format::{HEADER, Header, ImageError, TablePlaces, filled, vers
 use crate::pages::{PageSource, SystemPages};
 use alloc::sync::Arc;
 use std::fs::File;
-use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -110,7 +109,7 @@ impl Image {
     ///
     /// # Errors
     ///
-    /// As for [`map`](Self::map). The offset is a multiple of a page, or the system refuses.
+    /// As for [`map`](Self::map). [`ImageError::Offset`] unless the offset is a multiple of a page.
     ///
     /// ```
     /// # use permacode::{CodeArena, image::{Image, ImageWriter}};
@@ -141,9 +140,9 @@ impl Image {
         if bytes < HEADER {
             return Err(ImageError::NoImage);
         }
-        if offset % SystemPages.page_size() as u64 != 0 {
-            // What the system would say when the image is mapped.
-            return Err(ImageError::system("mapping the image", &io::Error::from_raw_os_error(libc::EINVAL)));
+        let page = SystemPages.page_size();
+        if offset % page as u64 != 0 {
+            return Err(ImageError::Offset { offset, page });
         }
         let mut begin = [0; BEGIN];
         let begin = &mut begin[..bytes.min(BEGIN)];

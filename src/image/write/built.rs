@@ -11,7 +11,7 @@ use crate::base::page::PageSize;
 use crate::code::CodeArena;
 use crate::code::value::Sites;
 use crate::image::format::{
-    self, Contents, Digest, Header, ImageError, Index, ModuleEntry, NameTable, Root, TypeEntry, filled,
+    self, Contents, Digest, Header, ImageError, Index, LONGEST_VERSION, ModuleEntry, NameTable, Root, TypeEntry, filled,
 };
 use crate::image::shape::{Fingerprint, Shape};
 use alloc::borrow::ToOwned;
@@ -43,6 +43,9 @@ impl Built {
         window: Option<usize>,
         progress: &mut Progress<'_>,
     ) -> Result<(Self, WriteReport), ImageError> {
+        if version.len() > LONGEST_VERSION {
+            return Err(ImageError::Version { bytes: version.len(), most: LONGEST_VERSION });
+        }
         let mut survey = Survey::new(arena, footing);
         let mut pieces = Vec::new();
         for (name, &(at, shape)) in roots {

@@ -51,7 +51,7 @@ pub(super) struct Survey<'a> {
     arena: &'a CodeArena,
     pub(super) footing: Footing,
     below: TypesBelow,
-    /// Where its machine code lies.
+    /// The addresses of its machine code.
     machine_code: Range<usize>,
     /// The arenas that it keeps, and those that they keep.
     kept: Vec<&'a CodeArena>,

@@ -110,7 +110,7 @@ impl<'a> ImageWriter<'a> {
         Self { arena, version, roots, window: None, is_layer: false, progress: Progress::default() }
     }
 
-    /// Sets a text that is kept with the image, such as the version of the interpreter. It counts in the digest.
+    /// Sets a text that is kept with the image, such as the version of the interpreter. It counts in the digest. 64 KiB are the most.
     ///
     /// ```
     /// let arena = permacode::CodeArena::new()?;
@@ -231,9 +231,8 @@ impl<'a> ImageWriter<'a> {
     /// # Errors
     ///
     /// [`ImageError::StillOpen`], [`ImageError::ForeignSites`], [`ImageError::OtherArena`], [`ImageError::Executable`],
-    /// [`ImageError::Interior`], [`ImageError::Alignment`],
-    /// [`ImageError::Window`], [`ImageError::TooLarge`] and [`ImageError::Memory`] for what cannot be written. [`ImageError::System`] when
-    /// the system refuses, and for a path to a device, a pipe or a socket, which no file replaces. The old file stays then.
+    /// [`ImageError::Interior`], [`ImageError::Alignment`], [`ImageError::Version`], [`ImageError::Window`], [`ImageError::TooLarge`] and
+    /// [`ImageError::Memory`] for what cannot be written. [`ImageError::System`] when the system refuses, and for a path to a device, a pipe or a socket, which no file replaces. The old file stays then.
     /// There is one exception: if the folder cannot be synchronised, the new file is in its place, and may be gone after a power cut.
     ///
     /// ```
