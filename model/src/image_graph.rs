@@ -36,6 +36,9 @@ pub(crate) struct Other<'a> {
     numbers: [u16; 3],
 }
 
+/// The names that the image has.
+pub(crate) const NAMES: [&str; 2] = ["größer", "outer"];
+
 /// The image that changes begin with.
 pub(crate) fn good() -> Vec<u8> {
     thread_local!(static BYTES: Vec<u8> = write());
@@ -69,10 +72,10 @@ fn lower<'x>(loader: &Loader<'x>) -> Result<&'x Code<'x>, Error> {
         })
     };
     let tuple = loader.alloc_slice_fill_iter([Const::Nil, Const::Bool(true), Const::Char('ß')])?;
-    let inner = code("größer", tuple)?;
+    let inner = code(NAMES[0], tuple)?;
     let text = loader.alloc_str("ein Text")?;
     let consts = [Const::Str(text), Const::Str(&text[2..5]), Const::Tuple(&tuple[1..]), Const::Code(inner)];
-    let outer = code("outer", loader.alloc_slice_fill_iter(consts)?)?;
+    let outer = code(NAMES[1], loader.alloc_slice_fill_iter(consts)?)?;
     loader.link(&inner.parent, outer)?;
     let pairs: &[(u16, Option<NonZero<u16>>)] = loader.alloc_slice_copy(&[(1, NonZero::new(2)), (3, None)])?;
     let other = loader.alloc(Other { text: Some(text), pairs, numbers: [1, 2, 3] })?;

@@ -1,16 +1,17 @@
 //! Changes of a good image, as data: each is refused, or leaves values that can be read, the same at the window and moved.
 //!
 //! ```text
-//!   good image ─ taken apart ─ changes of tables, the window, references ─ put together ─ changes of bytes ─▶ check ─▶ read twice
+//!   good image ─ taken apart ─ changes of tables, the window, references ─ put together ─ changes of bytes ─┬▶ check ─▶ read twice
+//!                                                                                                           └▶ asked without a check
 //! ```
 //!
 //! Changes of the first kind know the format: the header's check and the file's length are right afterwards.
 
 use crate::image_file::{BELOW, HAS_PARENT, HEADER, ImageFile, WINDOW};
-use crate::image_graph::{Code, Other, good, read_all};
+use crate::image_graph::{Code, NAMES, Other, good, read_all};
 use arbitrary::Arbitrary;
 use permacode::CodeArena;
-use permacode::image::Image;
+use permacode::image::{Image, ImageWriter};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::FromRawFd;
@@ -53,6 +54,8 @@ pub enum PartChange {
     Window(u64),
     /// The values of a type have another size.
     TypeSize(u8, u8),
+    /// The runs of a type have another alignment, if it is one.
+    TypeAlign(u8, u16),
     /// Two types have each other's fingerprints.
     TypeSwap(u8, u8),
     /// A type is there twice.
@@ -67,6 +70,8 @@ pub enum PartChange {
     RunStart(u8, i16),
     /// A run has more elements, or fewer.
     RunLen(u8, i8),
+    /// A run has any number of elements.
+    RunAll(u8, u64),
     /// A run becomes two, of which the second may be of another type.
     RunSplit(u8, u8, u8),
     /// A run is there no more.
@@ -115,6 +120,7 @@ impl ImageCase {
         // SAFETY: the file has no name, and is not written to any more.
         let Ok(image) = (unsafe { Image::map_file(file(&bytes), 0) }) else { return false };
         let _ = image.verify();
+        ask_unchecked(&image);
         let checked = match self.knows {
             Knows::All => image.check::<Code<'_>>(),
             Knows::Less => image.check::<Other<'_>>(),
@@ -128,6 +134,31 @@ impl ImageCase {
         true
     }
 }
+
+/// Asks for all that safe code may ask of an image which nobody checked. Nothing outside of it is read, and no root is given out.
+fn ask_unchecked(image: &Image) {
+    let _ = image.roots().map(|roots| roots.take(MANY).count());
+    let Ok(code) = image.open() else { return };
+    assert!(code.root::<Code<'_>>("main").is_err(), "nobody checked it");
+    for module in code.modules().take(MANY) {
+        let _ = (module.name().len(), module.bytes(), module.protection());
+    }
+    for address in code.address_range().step_by(512).take(MANY) {
+        let _ = code.locate(std::ptr::without_provenance::<u8>(address));
+    }
+    // Names of the image are found as the arena's own, and a writer asks for the blocks that they lie in.
+    let loader = code.load("own").unwrap();
+    let names: Vec<&[u8]> = NAMES.iter().map(|name| loader.intern(name).unwrap().as_bytes()).collect();
+    let names: &&[&[u8]] = loader.alloc(loader.alloc_slice_copy(&names).unwrap()).unwrap();
+    loader.seal().unwrap();
+    for writer in [ImageWriter::new(&code), ImageWriter::new(&code).layer().unwrap_or_else(|_| ImageWriter::new(&code))]
+    {
+        let _ = writer.root("names", names).and_then(|writer| writer.write_to(&mut Vec::new()));
+    }
+}
+
+/// Modules and addresses that are asked about.
+const MANY: usize = 100;
 
 /// The row of this number, counted from the beginning again.
 fn row<T>(rows: &mut [T], number: u8) -> Option<&mut T> {
@@ -150,6 +181,7 @@ impl PartChange {
             }
             Self::Window(to) => file.rebase((to % (1 << 47)) & !4095),
             Self::TypeSize(of, size) => row(&mut file.types, of).into_iter().for_each(|row| row.size = size.into()),
+            Self::TypeAlign(of, align) => row(&mut file.types, of).into_iter().for_each(|row| row.align = align.into()),
             Self::TypeSwap(one, other) => {
                 let [one, other] = [one, other].map(|row| usize::from(row) % file.types.len());
                 let fingerprint = file.types[one].fingerprint;
@@ -178,6 +210,7 @@ impl PartChange {
             Self::RunLen(run, by) => {
                 row(&mut file.runs, run).into_iter().for_each(|row| row.len = row.len.wrapping_add_signed(by.into()));
             }
+            Self::RunAll(run, len) => row(&mut file.runs, run).into_iter().for_each(|row| row.len = len),
             Self::RunSplit(run, at, of) => split(file, run, at, of),
             Self::RunGone(run) if !file.runs.is_empty() => {
                 file.runs.remove(usize::from(run) % file.runs.len());
