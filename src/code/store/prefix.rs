@@ -50,6 +50,7 @@ pub(crate) unsafe trait Preface: Send + Sync + UnwindSafe + RefUnwindSafe {
 }
 
 /// The place in a reservation for code in front of an arena's own.
+#[cfg_attr(not(all(feature = "image", target_os = "linux", target_pointer_width = "64")), allow(dead_code))]
 pub(crate) struct PrefixPlace {
     /// Bytes in front of the code that are kept for it, whole pages.
     pub(crate) head: usize,

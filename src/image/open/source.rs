@@ -7,7 +7,7 @@ use super::image::{Image, Source};
 use super::trust;
 use super::values::Values;
 use crate::image::format::{HEADER, Header, ImageError, TablePlaces, filled, version, version_of};
-use crate::pages::{PageSource, SystemPages};
+use crate::pages;
 use alloc::sync::Arc;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -140,7 +140,7 @@ impl Image {
         if bytes < HEADER {
             return Err(ImageError::NoImage);
         }
-        let page = SystemPages.page_size();
+        let page = pages::page_of_system();
         if offset % page as u64 != 0 {
             return Err(ImageError::Offset { offset, page });
         }
