@@ -186,7 +186,7 @@ fn an_image_is_read_only_from_the_first_moment_and_is_hardened_with_the_rest() {
     assert_eq!(levels(&moved), [Protection::SealedFile; 2]);
     assert_eq!(moved.root::<Function<'_>>("print").unwrap().ops, [1, 2, 3]);
     let plain = CodeArena::builder().image(&image).pages(Arc::new(OrdinaryPages)).build().unwrap();
-    assert!(matches!(plain.why_not_shared(), Some(NotShared::NotMappable(_) | NotShared::WindowTaken { .. })));
+    assert!(matches!(plain.why_not_shared(), Some(NotShared::NotMappable(_))));
     assert_eq!(levels(&plain), [Protection::TypeOnly; 2]);
     // For ever, where the kernel can.
     permacode_witness::in_child(|| {
@@ -241,21 +241,6 @@ fn opening_takes_three_calls_and_builds_nothing() {
     assert_eq!(pages.calls(), 3);
     arena.load("more").unwrap().alloc(1u8).unwrap();
     assert_eq!(pages.violations(), 0);
-}
-
-// "Never an error where a copy can serve": each call that an image alone needs may be refused.
-#[test]
-fn a_file_that_cannot_be_mapped_is_copied_and_says_so() {
-    let image = image("a_file_that_cannot_be_mapped_is_copied_and_says_so");
-    let pages = Pages::system();
-    pages.fail_call(permacode::error::PageCall::MapFile, 0);
-    let arena = CodeArena::builder().image(&image).pages(pages.clone()).build().unwrap();
-    assert!(matches!(arena.why_not_shared(), Some(NotShared::NotMappable(_))), "{:?}", arena.why_not_shared());
-    assert!(arena.why_not_shared().unwrap().to_string().contains("the file cannot be mapped here"));
-    assert_eq!(arena.root::<Function<'_>>("start").unwrap().parent.get().unwrap().name, "print");
-    assert_eq!(arena.modules().map(|module| module.protection()).max(), Some(Protection::ReadOnly));
-    drop(arena);
-    assert_eq!((pages.live(), pages.violations()), (0, 0));
 }
 
 #[test]

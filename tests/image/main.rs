@@ -17,6 +17,8 @@ mod killed;
 mod large;
 mod layers;
 mod model;
+#[cfg(not(permacode_ordinary_pages))] // as above
+mod not_shared;
 mod output;
 mod padded;
 mod processes;

@@ -95,6 +95,41 @@ pub fn image(name: &str) -> Vec<u8> {
     bytes
 }
 
+/// The types that an image made by `large` is checked for.
+pub type Large<'a> = (&'a Code<'a>, &'a &'a [u64], &'a &'a [&'a Code<'a>]);
+
+/// Values of each kind that `large` writes: eight pages of numbers, and eight of references.
+const MANY: usize = 4096;
+
+/// The bytes of an image with many pages in each half: the function, numbers, and as many references to the function.
+pub fn large(name: &str) -> Vec<u8> {
+    let arena = CodeArena::new().unwrap();
+    let loader = arena.load("m").unwrap();
+    let code: &Code<'_> = load(&loader, name).unwrap();
+    let numbers = loader.alloc_slice_fill_iter((0..MANY as u64).collect::<Vec<_>>()).unwrap();
+    let numbers: &&[u64] = loader.alloc(numbers).unwrap();
+    let many: &&[&Code<'_>] = loader.alloc(loader.alloc_slice_copy(&vec![code; MANY]).unwrap()).unwrap();
+    loader.seal().unwrap();
+    let writer = ImageWriter::new(&arena).root("main", code).unwrap().root("many", many).unwrap();
+    let mut bytes = Vec::new();
+    writer.root("numbers", numbers).unwrap().write_to(&mut bytes).unwrap();
+    bytes
+}
+
+/// The image with these bytes, which `large` made, checked.
+pub fn checked_large(bytes: &[u8]) -> Image {
+    Image::open_sealed(sealed(bytes)).unwrap().check::<Large<'_>>().unwrap()
+}
+
+/// Compares all that such an image holds with what was loaded: each word of each page.
+pub fn assert_is_large(arena: &CodeArena, name: &str) {
+    let main: &Code<'_> = arena.root("main").unwrap();
+    assert_is(main, name);
+    let (numbers, many): (&&[u64], &&[&Code<'_>]) = (arena.root("numbers").unwrap(), arena.root("many").unwrap());
+    assert!(numbers.iter().copied().eq(0..MANY as u64));
+    assert!(many.len() == MANY && many.iter().all(|code| std::ptr::eq(*code, main)));
+}
+
 /// Sealed memory with these bytes.
 pub fn sealed(bytes: &[u8]) -> std::fs::File {
     use std::io::Write;

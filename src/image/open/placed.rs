@@ -105,11 +105,14 @@ impl<'r> Placing<'r> {
                 Err(refusal) => self.copy_halves(layer, refusal),
             };
         }
-        self.note(|this| match wish {
-            Wish::None => NotShared::Asked,
-            Wish::Outside(window) => NotShared::NoWindow { window },
-            Wish::At(wish) if wish != base => NotShared::ParentElsewhere { parent: wish, expected: base },
-            Wish::At(wish) => {
+        let shared = self.share(layer, leaf, header.leaf_range().start, 0);
+        self.note(|this| match (wish, shared) {
+            (Wish::None, _) => NotShared::Asked,
+            (Wish::Outside(window), _) => NotShared::NoWindow { window },
+            (Wish::At(wish), _) if wish != base => NotShared::ParentElsewhere { parent: wish, expected: base },
+            // At its window it would not be shared either. Nothing needs to lie there: some sources hear no wishes.
+            (Wish::At(_), Err(refusal)) => NotShared::NotMappable(refusal),
+            (Wish::At(wish), Ok(())) => {
                 // The image itself, and all that the arena reserves around it.
                 let start = wish.saturating_sub(this.range.start);
                 let around = start..start.saturating_add(this.reservation.len());
@@ -117,7 +120,7 @@ impl<'r> Placing<'r> {
                 NotShared::WindowTaken { window: wish, by }
             }
         });
-        match self.share(layer, leaf, header.leaf_range().start, 0) {
+        match shared {
             Ok(()) => self.copy(layer, linked, header.linked_range())?,
             Err(refusal) => return self.copy_halves(layer, refusal),
         }
