@@ -47,7 +47,8 @@ pub struct Stretch {
 #[non_exhaustive]
 pub enum PageState {
     /// Other processes map it too. Of a page that is part of a large one the kernel may say so when another part is. The kernel's page of
-    /// zeros, which stands for memory that was only ever read, counts as shared.
+    /// zeros, which stands for memory that was only ever read, counts as shared. So may a file's page that this process maps twice, as it
+    /// does after the check of an image.
     Shared,
     /// Private memory that this process alone has. It was never shared, because nobody was forked since it was written.
     /// Or it was copied, because this process wrote to it after a fork. Or relatives that wrote or ended left it

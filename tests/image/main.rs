@@ -24,6 +24,8 @@ mod padded;
 mod processes;
 mod program;
 mod refused;
+#[cfg(not(permacode_ordinary_pages))] // as above
+mod residency;
 mod round_trip;
 mod same_bytes;
 mod shapes;

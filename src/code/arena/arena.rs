@@ -235,11 +235,19 @@ impl CodeArena {
         mut show: impl FnMut(core::ops::Range<usize>) -> Result<(), E>,
     ) -> Result<(), E> {
         let (pages, base) = (self.store.pages(), self.address_range().start);
-        if pages.prefix() != 0 {
-            show(base..base + pages.prefix())?;
-        }
         let own = base + pages.prefix();
-        pages.each_sealed(|stretch| show(own + stretch.start..own + stretch.end))
+        // Code may begin right behind what the arena began with.
+        let mut last = base..own;
+        pages.each_sealed(|stretch| {
+            let stretch = own + stretch.start..own + stretch.end;
+            if stretch.start == last.end {
+                last.end = stretch.end;
+                return Ok(());
+            }
+            let whole = core::mem::replace(&mut last, stretch);
+            if whole.is_empty() { Ok(()) } else { show(whole) }
+        })?;
+        if last.is_empty() { Ok(()) } else { show(last) }
     }
 
     /// The addresses of machine code: of all that was claimed for it so far.
