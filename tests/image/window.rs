@@ -3,8 +3,9 @@
 use crate::program::{self, Code, assert_is};
 use permacode::image::{Image, ImageError, NotShared};
 use permacode::{CodeArena, Error};
+use permacode_model::ImageFile;
 use permacode_witness::{self as witness, Child, End};
-use std::os::fd::AsRawFd;
+use std::ops::Range;
 
 fn image(name: &str) -> Image {
     Image::open_sealed(program::sealed(&program::image(name))).unwrap().check::<Code<'_>>().unwrap()
@@ -57,32 +58,58 @@ fn a_second_one_is_moved_and_says_so_and_is_shared_in_half() {
 #[test]
 #[cfg_attr(permacode_tsan, ignore = "ThreadSanitizer keeps all windows for itself")]
 fn nothing_that_lies_in_the_window_is_replaced() {
-    let image = image("in_the_way");
+    let bytes = program::large("in_the_way");
+    let (image, file) = (program::checked_large(&bytes), ImageFile::of(&bytes));
+    let (window, linked, leaf) = (file.window() as usize, file.linked.len(), file.leaf.len());
+    assert!(linked >= 4 * 4096 && leaf >= 4 * 4096);
+    let (border, end) = (window + linked, window + linked + leaf);
+    // The file from its header on is one mapping: the header and the index lie in front of the window.
+    let header = end - (bytes.len() - file.marks.len());
+    assert!(window - header >= 2 * 4096);
     let opened = image.open().unwrap();
-    let path = format!("/proc/self/fd/{}", image.file().as_raw_fd());
-    let file = permacode_model::ImageFile::of(&std::fs::read(path).unwrap());
-    let (first, len) = (file.window() as usize, file.linked.len() + file.leaf.len());
-    assert!((opened.contains(first as *const u8) || opened.why_not_shared().is_some()) && len >= 2 * 4096);
-    // Its first, its last, the one in front of it, where records lie, and the one behind it, where code is loaded.
-    let pages = [first, first + len - 4096, first - 4096, first + len];
+    assert_eq!(opened.why_not_shared(), None);
+    let all = mappings(&opened);
+    assert!(all.len() == 1 && all[0].starts_with(&format!("{header:x}-{end:x} r--s ")), "{all:?}");
+    let [records, _] = opened.bookkeeping_ranges();
+    assert!(records.contains(&(header - 4096)) && opened.address_range().contains(&end));
     drop(opened);
-    for page in pages {
+    let middle = |half: Range<usize>| (half.start + half.len() / 2) & !4095;
+    for (what, page) in [
+        ("records", header - 4096),
+        ("the header", header),
+        ("the end of the index", window - 4096),
+        ("the first page", window),
+        ("the middle of the linked half", middle(window..border)),
+        ("the end of the linked half", border - 4096),
+        ("the beginning of the leaf half", border),
+        ("the middle of the leaf half", middle(border..end)),
+        ("the last page", end - 4096),
+        ("code that is loaded later", end),
+    ] {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
         let access = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: a new mapping, which replaces none.
         let guard = unsafe { libc::mmap(page as *mut _, 4096, access, flags, -1, 0) };
-        assert_eq!(guard.addr(), page);
+        assert_eq!(guard.addr(), page, "{what}");
         // SAFETY: mapped just now, for this test.
-        unsafe { guard.cast::<u64>().write(0x5555) };
+        let guarded = unsafe { std::slice::from_raw_parts_mut(guard.cast::<u8>(), 4096) };
+        guarded.fill(0x55);
         let moved = image.open().unwrap();
-        assert!(moved.why_not_shared().is_some() && !moved.contains(guard.cast_const()));
-        assert_is(moved.root("main").unwrap(), "in_the_way");
-        // SAFETY: the test's own page.
-        unsafe {
-            assert_eq!(guard.cast::<u64>().read(), 0x5555);
-            libc::munmap(guard, 4096);
-        }
+        let Some(NotShared::WindowTaken { window: taken, by: Some(by) }) = moved.why_not_shared() else {
+            panic!("{what}: {:?}", moved.why_not_shared())
+        };
+        assert_eq!(*taken, window, "{what}");
+        assert!(by.starts_with(&format!("{page:x}-{:x} rw-p ", page + 4096)), "{what}: {by}");
+        assert!(!moved.contains(guard.cast_const()) && !moved.contains(window as *const u8), "{what}");
+        program::assert_is_large(&moved, "in_the_way");
+        drop(moved);
+        assert!(guarded.iter().all(|&byte| byte == 0x55), "{what} was written to");
+        // SAFETY: the test's own page, to which nothing refers any more.
+        assert_eq!(unsafe { libc::munmap(guard, 4096) }, 0, "{what} was unmapped");
     }
+    let opened = image.open().unwrap();
+    assert_eq!(opened.why_not_shared(), None, "nothing is left in the way");
+    program::assert_is_large(&opened, "in_the_way");
 }
 
 #[test]
