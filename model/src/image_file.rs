@@ -183,7 +183,7 @@ impl ImageFile {
             put(&mut bytes, at, size as u64);
         }
         let check = checksum(&bytes[..FIELDS]);
-        bytes[CHECK..].copy_from_slice(&check.to_ne_bytes());
+        put(&mut bytes, CHECK, check);
         bytes.extend(index);
         let mut end = bytes.len().next_multiple_of(page);
         for (part, len) in [(&self.linked, linked), (&self.leaf, leaf), (&self.marks, marks)] {
@@ -192,6 +192,15 @@ impl ImageFile {
             end += len;
         }
         bytes.resize(end, 0);
+        bytes
+    }
+
+    /// Puts the file together with other numbers at places of the header, whatever the parts are: of sizes, say. The check matches them.
+    pub fn bytes_with(&self, numbers: &[(usize, u64)]) -> Vec<u8> {
+        let mut bytes = self.bytes();
+        numbers.iter().for_each(|&(at, number)| put(&mut bytes, at, number));
+        let check = checksum(&bytes[..FIELDS]);
+        put(&mut bytes, CHECK, check);
         bytes
     }
 

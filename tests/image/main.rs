@@ -23,6 +23,7 @@ mod output;
 mod padded;
 mod processes;
 mod program;
+mod reasons;
 mod refused;
 #[cfg(not(permacode_ordinary_pages))] // as above
 mod residency;

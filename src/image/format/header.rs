@@ -163,6 +163,7 @@ impl Header {
         if checksum([0; 2], fields).to_ne_bytes() != check || zeros != [0; HEADER - CHECK - FIELDS] {
             return Err(ImageError::Header("its check does not match"));
         }
+        // An eighth of the addresses that there are, at most. So no sum of parts, and no end of a part, is above the largest of them.
         let mut size = || {
             let number = reader.number()?;
             usize::try_from(number).ok().filter(|&size| size <= isize::MAX as usize / 8).ok_or(ImageError::TooLarge)
@@ -199,10 +200,6 @@ impl Header {
         }
         if header.sites > u64::from(u32::MAX) {
             return Err(ImageError::Header("it has more sites than an arena"));
-        }
-        header.fits()?;
-        if window.checked_add(header.code()).is_none_or(|end| end > isize::MAX as usize) {
-            return Err(ImageError::TooLarge);
         }
         if header.len() as u64 != len {
             return Err(ImageError::Length { expected: header.len() as u64, found: len });
