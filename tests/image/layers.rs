@@ -2,8 +2,10 @@
 
 use crate::program;
 use permacode::image::{Image, ImageError, ImageWriter, NotShared};
+use permacode::pages::OrdinaryPages;
 use permacode::{CodeArena, Error, Link, Loader, Mappable, Name, Permanent, SideTable, Sites};
 use std::cell::Cell;
+use std::sync::Arc;
 
 #[derive(Permanent, Mappable)]
 struct Function<'a> {
@@ -26,13 +28,19 @@ fn function<'x>(
     loader.alloc(Function { name, ops, sites, calls, parent: Link::unset(), part })
 }
 
-/// An image of one module with one function, on the arena's own image if it has one. The function calls others.
-fn write(arena: &CodeArena, name: &str, calls: &[&str], layer: bool) -> Vec<u8> {
+/// Loads a module with one function, which calls others of the arena's own image.
+fn load<'a>(arena: &'a CodeArena, name: &str, calls: &[&str]) -> &'a Function<'a> {
     let loader = arena.load(name).unwrap();
     let calls: Vec<&Function<'_>> = calls.iter().map(|call| arena.root(call).unwrap()).collect();
     let part = calls.first().map(|call| &call.ops[1]);
     let one = function(&loader, name, &calls, part).unwrap();
     loader.seal().unwrap();
+    one
+}
+
+/// An image of one module with one function, on the arena's own image if it has one. The function calls others.
+fn write(arena: &CodeArena, name: &str, calls: &[&str], layer: bool) -> Vec<u8> {
+    let one = load(arena, name, calls);
     let writer = ImageWriter::new(arena).version(name);
     let writer = if layer { writer.layer().unwrap() } else { writer };
     let mut bytes = Vec::new();
@@ -95,8 +103,9 @@ fn a_chain_of_three_is_one_arena_at_its_window_and_moved() {
     let moved = program::elsewhere(&program);
     assert_eq!(moved.why_not_shared(), Some(&NotShared::Asked));
     assert_is_chain(&moved, test);
-    let copied = CodeArena::builder().image(&program).pages(std::sync::Arc::new(permacode::pages::OrdinaryPages));
-    assert_is_chain(&copied.build().unwrap(), test);
+    let copied = CodeArena::builder().image(&program).pages(Arc::new(OrdinaryPages)).build().unwrap();
+    assert!(matches!(copied.why_not_shared(), Some(NotShared::NotMappable(_))), "{:?}", copied.why_not_shared());
+    assert_is_chain(&copied, test);
 }
 
 #[test]
@@ -118,38 +127,54 @@ fn a_layer_has_nothing_of_what_is_below_it_and_one_image_of_a_chain_has_all() {
     assert!(library.roots().unwrap().eq(["library small"]));
 }
 
+/// Runs a function: counts at its first site, then does the same with all that it calls. Returns the code that was met, in order.
+fn run<'a>(function: &'a Function<'a>, counts: &SideTable<'_, Cell<u8>>) -> Vec<&'a [u8]> {
+    let count = &counts.of(function.sites).unwrap()[0];
+    count.set(count.get() + 1);
+    let called = function.calls.iter().flat_map(|callee| run(callee, counts));
+    std::iter::once(function.ops).chain(called).collect()
+}
+
 #[test]
 fn two_layers_on_one_image_become_one_image_when_both_are_loaded() {
     let library = image(&write(&CodeArena::new().unwrap(), "library merged", &[], false));
     let library = library.check::<Function<'_>>().unwrap();
-    let load = |arena: &CodeArena, name: &str| {
-        let mut bytes = write(arena, name, &["library merged"], true);
-        bytes.shrink_to_fit();
-        bytes
+    let siblings = ["one", "other"];
+    let is_sibling = |arena: &CodeArena, name: &str| {
+        let (root, below): (&Function<'_>, &Function<'_>) =
+            (arena.root(name).unwrap(), arena.root("library merged").unwrap());
+        assert_eq!((&*root.name, root.ops, root.part), (name, name.as_bytes(), Some(&b'i')));
+        assert!(root.calls.len() == 1 && std::ptr::eq(root.calls[0], below) && root.parent.get().is_none());
+        assert!(std::ptr::eq(root.part.unwrap(), &below.ops[1]), "into what is below");
+        assert_eq!(arena.locate(std::ptr::from_ref(root)).unwrap().module.name(), name);
+        assert!(std::ptr::eq(arena.interned(name).unwrap().as_str(), root.name.as_str()));
+        let counts: SideTable<'_, Cell<u8>> = SideTable::builder(arena).build().unwrap();
+        assert_eq!(run(root, &counts), [name.as_bytes(), b"library merged"]);
+        assert_eq!([root, below].map(|one| counts.of(one.sites).unwrap()[0].get()), [1, 1]);
+        root.sites.range()
     };
-    let (one, other) = (library.open().unwrap(), library.open().unwrap());
-    let (one, other) = (load(&one, "one"), load(&other, "other"));
-    // Each is opened alone.
-    for (bytes, name) in [(&one, "one"), (&other, "other")] {
-        let arena = image(bytes).on(&library).unwrap().check::<Function<'_>>().unwrap().open().unwrap();
-        assert_eq!(arena.root::<Function<'_>>(name).unwrap().calls[0].ops, b"library merged");
+    let modules = |arena: &CodeArena| arena.modules().map(|module| module.name().to_owned()).collect::<Vec<_>>();
+    // Each is an image of its own.
+    for name in siblings {
+        let layer = image(&write(&library.open().unwrap(), name, &["library merged"], true));
+        let alone = layer.on(&library).unwrap().check::<Function<'_>>().unwrap().open().unwrap();
+        assert_eq!(modules(&alone), ["library merged", name]);
+        assert_eq!(is_sibling(&alone, name), 2..4);
     }
-    // Both modules loaded on the library, and one layer of both.
+    // The modules of both loaded on the library, and one layer with the roots of both.
     let arena = library.open().unwrap();
-    let _ = (write(&arena, "one", &["library merged"], true), write(&arena, "other", &["library merged"], true));
-    let find = |name: &str| arena.modules().find(|module| module.name() == name).unwrap();
-    assert_eq!((find("one").id(), find("other").id()), (1, 2));
-    let loader = arena.load("both").unwrap();
-    let (one, other) = (
-        function(&loader, "one", &[arena.root("library merged").unwrap()], None).unwrap(),
-        function(&loader, "other", &[arena.root("library merged").unwrap()], None).unwrap(),
-    );
-    loader.seal().unwrap();
+    let [one, other] = siblings.map(|name| load(&arena, name, &["library merged"]));
     let writer = ImageWriter::new(&arena).layer().unwrap().root("one", one).unwrap().root("other", other).unwrap();
     let both = Image::open_sealed(writer.seal().unwrap()).unwrap();
-    let both = both.on(&library).unwrap().check::<Function<'_>>().unwrap().open().unwrap();
-    let root = |name| both.root::<Function<'_>>(name).unwrap();
-    assert!(std::ptr::eq(root("one").calls[0], root("other").calls[0]));
+    drop(arena);
+    assert!(both.roots().unwrap().eq(siblings));
+    let both = both.on(&library).unwrap().check::<Function<'_>>().unwrap();
+    for arena in [both.open().unwrap(), program::elsewhere(&both)] {
+        assert_eq!(modules(&arena), ["library merged", "one", "other"]);
+        let [one, other] = siblings.map(|name| is_sibling(&arena, name));
+        assert_eq!((one, other), (2..4, 4..6), "each has sites of its own");
+        assert_eq!((arena.stats().modules, arena.stats().sites), (3, 6));
+    }
 }
 
 #[test]
@@ -357,9 +382,9 @@ fn a_proof_that_there_is_no_cycle_is_one_of_all_images_below() {
     });
     let calls = calls.expect("a reference to the library's function");
     file.linked[calls..calls + 8].copy_from_slice(&(library.window() as u64 + own).to_ne_bytes());
-    let ring = image(&file.bytes()).on(&library).unwrap().check::<Function<'_>>();
-    if let Ok(ring) = ring {
-        let on_ring = image(&bytes(&program)).on(&ring).unwrap();
-        assert!(matches!(on_ring.check_with::<Function<'_>>(options), Err(ImageError::Cycle { .. })));
-    }
+    // Each value is one of its type, so that only the proof finds the ring.
+    let ring = image(&file.bytes()).on(&library).unwrap().check::<Function<'_>>().unwrap();
+    let on_ring = image(&bytes(&program)).on(&ring).unwrap();
+    assert!(on_ring.clone().check::<Function<'_>>().is_ok());
+    assert!(matches!(on_ring.check_with::<Function<'_>>(options), Err(ImageError::Cycle { .. })));
 }
