@@ -191,8 +191,9 @@ fn an_image_is_read_only_from_the_first_moment_and_is_hardened_with_the_rest() {
     // For ever, where the kernel can.
     permacode_witness::in_child(|| {
         let arena = Box::leak(Box::new(CodeArena::builder().image(&image).anywhere().build().unwrap()));
-        if arena.harden_forever().is_ok() {
-            assert_eq!(levels(arena), [Protection::Fixed; 2]);
+        match arena.harden_forever() {
+            Ok(()) => assert_eq!(levels(arena), [Protection::Fixed; 2]),
+            Err(refusal) => permacode_witness::skipped("an image that is fixed for ever", refusal),
         }
         assert_eq!(arena.root::<Function<'_>>("print").unwrap().ops, [1, 2, 3]);
     });
@@ -203,10 +204,8 @@ fn an_owner_and_an_edge_keep_the_image() {
     let image = image("an_owner_and_an_edge_keep_the_image");
     let arena = Arc::new(CodeArena::builder().image(&image).build().unwrap());
     let start: Owned<Function<'_>> = Owned::root(&arena, "start").unwrap();
-    assert_eq!(
-        Owned::<u32>::root(&arena, "start").err().map(|error| error.to_string()).as_deref().map(|_| ()),
-        Some(())
-    );
+    let mismatch = Owned::<u32>::root(&arena, "start").err();
+    assert!(matches!(mismatch, Some(ImageError::Type(_))), "{mismatch:?}");
     assert_eq!(Owned::<Function<'_>>::root(&arena, "no").err(), Some(ImageError::NoRoot("no".into())));
     let user = Arc::new(CodeArena::new().unwrap());
     let late: Owned<Function<'_>> = Owned::load(&user, "user", |loader| {
