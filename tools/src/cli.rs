@@ -82,17 +82,18 @@ Examples:
 Examples:
   permacode embed mylang.image target/release/mylang --output dist/mylang")]
     Embed(Embed),
-    /// Shows the images that processes have in memory: resident, shared, private, and why
+    /// Shows the images and arenas that processes have in memory: resident, shared, private, and why
     ///
-    /// Without a PID it looks at all processes that this user may look at.
+    /// Without a PID it looks at all processes that this user may look at, and shows those with an image or with hardened code.
     #[command(after_help = "\
 Examples:
   permacode top $(pgrep mylang)
   sudo permacode top
 
 It sees images that are mapped from files or sealed memory, the copies of those that were moved, code that was hardened to sealed memory,
-and what lies around an image at its window. Other arenas are anonymous memory, which nothing tells from a program's own: a program
-asks `CodeArena::residency` about these.")]
+and what lies around an image at its window. Other arenas are seen by the names of their memory, `[anon:NAME]`: if the program gives
+them with `NamedPages`, and the kernel has names (Linux 5.17 with CONFIG_ANON_VMA_NAME). Other libraries may name memory too.
+An arena without a name cannot be told from a program's own memory: a program asks `CodeArena::residency` about it.")]
     Top(Top),
     /// Shows which pages of a file are in memory, which of them processes have mapped, and what is touched over time
     ///

@@ -27,6 +27,7 @@ pub struct Map {
     pub range: Range<usize>,
     pub is_readable: bool,
     pub is_writable: bool,
+    pub is_executable: bool,
     pub is_shared: bool,
     /// The place in the file that the range begins with.
     pub offset: u64,
@@ -59,6 +60,7 @@ impl Map {
             range: (start < end).then_some(start..end)?,
             is_readable: permissions.first() == Some(&b'r'),
             is_writable: permissions.get(1) == Some(&b'w'),
+            is_executable: permissions.get(2) == Some(&b'x'),
             is_shared: permissions.get(3) == Some(&b's'),
             offset: u64::from_str_radix(offset, 16).ok()?,
             device: (number(major)?, number(minor)?),
@@ -69,13 +71,22 @@ impl Map {
 
     /// All mappings of a process, by address.
     pub fn all(pid: u32) -> io::Result<Vec<Self>> {
-        let text = std::fs::read(format!("/proc/{pid}/maps"))?;
-        Ok(text.split(|&byte| byte == b'\n').filter_map(Self::of).collect())
+        std::fs::read(format!("/proc/{pid}/maps")).map(|text| Self::of_lines(&text))
+    }
+
+    /// Reads lines.
+    pub fn of_lines(text: &[u8]) -> Vec<Self> {
+        text.split(|&byte| byte == b'\n').filter_map(Self::of).collect()
     }
 
     /// Returns `true` for memory that is no file's, and that has no name of the kernel's such as `[heap]`. A program may have named it.
     pub fn is_anonymous(&self) -> bool {
         self.inode == 0 && (self.name.is_empty() || self.name.starts_with(b"[anon:"))
+    }
+
+    /// Returns `true` for memory that the program has named. `NamedPages` does that for arenas; other libraries name memory in the same way.
+    pub fn is_named(&self) -> bool {
+        self.is_anonymous() && !self.is_shared && self.name.starts_with(b"[anon:") && self.name.ends_with(b"]")
     }
 
     /// Returns `true` for a memory file of this library.
@@ -180,10 +191,31 @@ mod tests {
         assert!(map.is_readable && map.is_shared && !map.is_writable && map.may_be_image() && !map.is_anonymous());
         let map = Map::of(b"7f00-7f10 rw-p 00000000 00:00 0 ").unwrap();
         assert!(map.is_anonymous() && map.is_writable && !map.is_shared && !map.may_be_image());
-        assert!(Map::of(b"7f00-7f10 ---p 00000000 00:00 0 [anon:mylang code]").unwrap().is_anonymous());
+        assert!(!map.is_named());
         let code = Map::of(b"7f00-7f10 r--s 00000000 00:01 5 /memfd:permacode-code (deleted)").unwrap();
         assert!(code.is_memory_file() && !code.is_anonymous());
         assert_eq!(Map::of(b"7f00-7f10 r--s 00000000 00:01 5 \xff\xfe/memfd:permacode").unwrap().name[0], 0xff);
+    }
+
+    #[test]
+    fn memory_that_a_program_has_named_is_known_by_its_brackets() {
+        let map = |line: &str| Map::of(line.as_bytes()).unwrap();
+        let code = map("7f12a0000000-7f12a0008000 r-xp 00000000 00:00 0                          [anon:mylang code]");
+        assert!(code.is_named() && code.is_anonymous() && code.is_executable);
+        assert_eq!(code.shown(), "[anon:mylang code]");
+        assert!(map("7f00-7f10 ---p 00000000 00:00 0 [anon:]").is_named(), "a name may be empty");
+        assert!(map("7f00-7f10 rw-p 00000000 00:00 0 [anon: it's :a name (deleted) ]").is_named());
+        for line in [
+            "7f00-7f10 rw-p 00000000 00:00 0 ",
+            "7f00-7f10 rw-p 00000000 00:00 0 [heap]",
+            "7f00-7f10 rw-p 00000000 00:00 0 [anon:cut off",
+            "7f00-7f10 rw-s 00000000 00:01 9 [anon_shmem:mylang]",
+            "7f00-7f10 rw-s 00000000 00:00 0 [anon:mylang]",
+            "7f00-7f10 r--p 00000000 fe:00 9 [anon:mylang]",
+            "7f00-7f10 r--p 00000000 fe:00 9 /tmp/[anon:mylang]",
+        ] {
+            assert!(!map(line).is_named(), "{line}");
+        }
     }
 
     #[test]

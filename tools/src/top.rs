@@ -28,11 +28,13 @@ struct ProcessReport {
 #[derive(Serialize)]
 struct ImageReport {
     name: String,
-    /// `None` for code that is no image.
+    /// `None` for what is no image.
     version: Option<String>,
     digest: Option<String>,
     window: Option<usize>,
     why_moved: Option<String>,
+    /// Whether it is recognised by the name of its memory alone, and so may be no arena's.
+    by_name: bool,
     parts: Vec<PartReport>,
 }
 
@@ -59,7 +61,8 @@ pub fn run(arguments: &Top, screen: Screen) -> Result<Outcome, Failure> {
     let (mut reports, mut failures, mut unseen) = (Vec::new(), Vec::new(), 0);
     for pid in pids {
         match report(pid) {
-            Ok(report) if is_search && report.images.is_empty() => {}
+            // Any program may name memory, and many do.
+            Ok(report) if is_search && report.images.iter().all(|image| image.by_name) => {}
             Ok(report) => reports.push(report),
             // Of all processes some are others', some end meanwhile, and some are the kernel's.
             Err(_) if is_search => unseen += usize::from(is_others(pid)),
@@ -77,7 +80,8 @@ pub fn run(arguments: &Top, screen: Screen) -> Result<Outcome, Failure> {
         let _ = writeln!(
             text,
             "{DIM}KiB. {DIM:#}{GOOD}█{GOOD:#}{DIM} shared: mapped elsewhere too. ▓ A file's pages that are mapped here only. {DIM:#}{BAD}▒{BAD:#}{DIM} Private. · Not in memory.\n\
-             Arenas without an image are anonymous memory, which cannot be told from a program's own: ask `CodeArena::residency` in it.{DIM:#}"
+             Other arenas are seen by their names only, `[anon:NAME]`, if the program uses `NamedPages` and the kernel has names.\n\
+             Without one they cannot be told from a program's own memory: ask `CodeArena::residency` in it.{DIM:#}"
         );
     }
     if unseen > 0 {
@@ -124,6 +128,7 @@ fn image_report(sighting: &Sighting, residencies: &mut impl Iterator<Item = Resi
         digest: image.map(|image| image.digest().to_string()),
         window: image.map(|image| image.window().start),
         why_moved: sighting.why_moved.clone(),
+        by_name: sighting.parts.iter().all(|part| part.kind.is_named()),
         parts,
     }
 }
@@ -132,7 +137,7 @@ fn part_report(part: &Part, residency: &Residency, sighting: &Sighting) -> PartR
     let (private, here) = (residency.private_dirty(), residency.bytes(PageState::MappedHereOnly));
     let copied = || match part.kind {
         PartKind::MovedCopy => sighting.why_moved.clone().unwrap_or_default(),
-        PartKind::Records | PartKind::Loaded => {
+        kind if kind.is_named() || matches!(kind, PartKind::Records | PartKind::Loaded) => {
             "written by this process, or by none that it shares with any more".to_owned()
         }
         _ => "copied: it was written to after it was mapped".to_owned(),
@@ -158,7 +163,7 @@ fn part_report(part: &Part, residency: &Residency, sighting: &Sighting) -> PartR
 fn show(text: &mut String, report: &ProcessReport, screen: Screen) {
     heading(text, &format!("process {}", report.pid), &report.command);
     if report.images.is_empty() {
-        text.push_str("  no image, and no hardened code\n");
+        text.push_str("  no image, no hardened code, and no memory with a name\n");
     }
     for image in &report.images {
         let _ = match (&image.version, &image.digest, image.window) {
@@ -166,6 +171,7 @@ fn show(text: &mut String, report: &ProcessReport, screen: Screen) {
                 let start = digest.get(..16).unwrap_or(digest);
                 writeln!(text, "  {}  {}, digest {start}…, window {window:#x}", image.name, version_of(version))
             }
+            _ if image.by_name => writeln!(text, "  {}  an arena's, or other memory that was named", image.name),
             _ => writeln!(text, "  {}", image.name),
         };
         let mut table = Table::default();
@@ -211,7 +217,7 @@ impl PartReport {
 
     /// Returns `true` for what an arena has reserved, most of which may be unused.
     fn is_reserve(&self) -> bool {
-        [PartKind::Records.shown(), PartKind::Loaded.shown()].contains(&self.what)
+        [PartKind::Records, PartKind::Loaded, PartKind::NamedReserve].iter().any(|kind| kind.shown() == self.what)
     }
 }
 
@@ -235,4 +241,37 @@ fn row(part: &PartReport, place: &str, screen: Screen) -> Vec<Cell> {
         Cell::left(bar).styled(style),
         Cell::left(place).styled(DIM),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_with_a_name_is_told_as_what_may_be_no_arena() {
+        let part = |kind: PartKind, size: usize, private: usize| PartReport {
+            what: kind.shown(),
+            start: 0x1000,
+            end: 0x1000 + size,
+            resident: private,
+            shared: 0,
+            private,
+            mapped_here_only: 0,
+            swapped: 0,
+            why: (private > 0).then(|| "written by this process".to_owned()),
+        };
+        let parts = vec![
+            part(PartKind::NamedReadOnly, 8 << 10, 8 << 10),
+            part(PartKind::NamedReserve, 64 << 20, 0), // address space only, which is not shown
+        ];
+        let name = "[anon:mylang code]".to_owned();
+        let named =
+            ImageReport { name, version: None, digest: None, window: None, why_moved: None, by_name: true, parts };
+        let report = ProcessReport { pid: 7, command: "mylang".to_owned(), images: vec![named] };
+        let mut text = String::new();
+        show(&mut text, &report, Screen { width: 100, cuts: false });
+        assert!(text.contains("  [anon:mylang code]  an arena's, or other memory that was named\n"), "{text}");
+        assert!(text.contains("read only") && !text.contains("no access"), "{text}");
+        assert!(text.contains("written by this process"), "{text}");
+    }
 }

@@ -4,9 +4,11 @@ use crate::kit::Folder;
 use crate::sample::{self, Code, Sample};
 use permacode::CodeArena;
 use permacode::image::Image;
+use permacode::pages::{NamedPages, SystemPages};
 use permacode_witness::watched;
 use serde_json::Value;
 use std::path::Path;
+use std::sync::Arc;
 
 /// What `top` says of a process.
 fn top(folder: &Folder, pid: i32) -> Value {
@@ -178,6 +180,38 @@ fn code_that_is_loaded_behind_an_image_and_hardened_code_are_seen() {
 }
 
 #[test]
+fn an_arena_without_an_image_is_seen_by_the_name_of_its_memory() {
+    let folder = Folder::new("top_named");
+    let pages = Arc::new(NamedPages::new(Arc::new(SystemPages), c"mylang code"));
+    let arena = CodeArena::builder().reservation(1 << 20).pages(pages.clone()).build().unwrap();
+    if let Some(refused) = pages.refused() {
+        permacode_witness::skipped("an arena with a name", refused);
+        return;
+    }
+    watched(
+        || {
+            let loader = arena.load("m").unwrap();
+            loader.alloc_slice_copy(&[1u8; 50_000]).unwrap();
+            loader.seal().unwrap();
+        },
+        |pid| {
+            let report = top(&folder, pid);
+            let images = report["images"].as_array().unwrap();
+            let named = images.iter().find(|image| image["name"] == "[anon:mylang code]");
+            let named = named.unwrap_or_else(|| panic!("{report:#}"));
+            assert_eq!(named["by_name"], true);
+            let sealed = part(named, "read only");
+            assert!(bytes(sealed, "private") >= 50_000, "{sealed:#}");
+            let ran = folder.run(&["top", &pid.to_string()]).ends(0);
+            ran.says(&["[anon:mylang code]  an arena's, or other memory that was named", "read only"]);
+            let all = folder.json(&["top"], 0);
+            let is_it = |report: &Value| report["pid"].as_i64() == Some(pid.into());
+            assert!(!all.as_array().unwrap().iter().any(is_it), "a name alone is no reason to list a process");
+        },
+    );
+}
+
+#[test]
 fn an_image_that_a_program_carries_is_seen() {
     let folder = Folder::new("top_carried");
     let path = folder.join("program");
@@ -203,7 +237,10 @@ fn processes_that_are_not_there_or_have_nothing_are_told() {
     folder.run(&["top", "4194999"]).ends(3).complains(&["process 4194999: there is no such process"]);
     let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
     let pid = child.id().to_string();
-    let ran = folder.run(&["top", &pid, "4194999"]).ends(3).says(&["no image, and no hardened code", "sleep"]);
+    let ran = folder
+        .run(&["top", &pid, "4194999"])
+        .ends(3)
+        .says(&["no image, no hardened code, and no memory with a name", "sleep"]);
     assert!(ran.err.contains("4194999"), "one that fails does not hide the others");
     child.kill().unwrap();
     child.wait().unwrap();
