@@ -3,6 +3,7 @@
 
 mod bad_files;
 mod differences;
+mod gallery;
 mod general;
 mod kit;
 mod looks;

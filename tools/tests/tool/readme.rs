@@ -2,38 +2,18 @@
 //!
 //! `PERMACODE_BLESS=1 cargo test -p permacode-tool --test tool readme` writes them anew.
 
+use crate::gallery::{self, PID};
 use crate::kit::Folder;
-use crate::sample::{self, Code, Sample};
-use permacode::image::Image;
 use permacode_witness::watched;
-
-/// What a process is called in the README.
-const PID: &str = "4711";
 
 #[test]
 fn the_screens_in_the_readme_are_what_is_printed() {
     let folder = Folder::new("readme");
-    let (old, new) = (Sample::new("mylang 3.2"), Sample { number: 8, ..Sample::new("mylang 3.3") });
-    folder.write("mylang.image", &old.bytes());
-    folder.write("newer.image", &new.bytes());
-    folder.write("other.image", &sample::newer());
-    folder.write("damaged.image", &old.bytes()[..20_000]);
+    gallery::write(folder.path());
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
     let readme = std::fs::read_to_string(path).unwrap();
-    let file = folder.join("mylang.image");
     let mut shown = String::new();
-    watched(
-        || {
-            // SAFETY: nobody writes to it.
-            let image = unsafe { Image::map(&file) }.unwrap().check::<Code<'_>>().unwrap();
-            let (first, second) = (image.open().unwrap(), image.open().unwrap());
-            for arena in [&first, &second] {
-                assert!(sample::touch(arena.root::<Code<'_>>("text").unwrap()) > 0);
-            }
-            std::mem::forget((first, second));
-        },
-        |pid| shown = with_screens(&readme, &folder, pid),
-    );
+    watched(|| gallery::keep_open(folder.path()), |pid| shown = with_screens(&readme, &folder, pid));
     if std::env::var_os("PERMACODE_BLESS").is_some() {
         std::fs::write(path, shown).unwrap();
         return;
@@ -60,11 +40,20 @@ fn the_screens_in_the_readme_are_what_is_printed() {
     }
 }
 
+#[test]
+fn each_command_for_images_has_a_screen() {
+    let shown: Vec<_> = gallery::commands(include_str!("../../README.md")).collect();
+    for command in ["inspect", "list", "verify", "diff", "rebase", "embed", "top", "trace"] {
+        let begin = format!("{command} ");
+        assert!(shown.iter().any(|shown| shown.starts_with(&begin)), "no screen of {command}");
+    }
+}
+
 /// The text, in which behind each command stands what it prints now.
 fn with_screens(readme: &str, folder: &Folder, pid: i32) -> String {
     let (mut text, mut is_screen) = (String::new(), false);
     for line in readme.lines() {
-        if let Some(command) = line.strip_prefix("$ permacode ") {
+        if let Some(command) = gallery::command(line) {
             is_screen = true;
             let command = command.replace(PID, &pid.to_string());
             let ran = folder.run(&command.split(' ').collect::<Vec<_>>());
