@@ -1,6 +1,9 @@
-"""What a process of CPython needs for the .pyc files below a folder: the same measures as permacode-python's own workers, by the same protocol.
+"""What a process of CPython needs for some modules: the same measures as permacode-python's own workers, by the same protocol.
 
-    python3.11 load.py FOLDER LIST        LIST has a line for each module, which begins with its name
+    python3.11 load.py decode FOLDER LIST        reads the .pyc files below FOLDER
+    python3.11 load.py compile LIST              compiles the sources, and keeps the code objects
+
+LIST has a line for each module, with its name first, and its source fourth and last.
 
 Prints a line of measures, waits for a line of input, drops the code objects, and prints how long that took.
 """
@@ -11,10 +14,7 @@ import os
 import sys
 import time
 import types
-
-folder = sys.argv[1]
-with open(sys.argv[2]) as lines:
-    names = [line.split("\t")[0] for line in lines]
+import warnings
 
 
 def kilobytes():
@@ -34,9 +34,14 @@ def mappings():
         return len(file.readlines())
 
 
-def load(name):
-    with open(os.path.join(folder, name + ".pyc"), "rb") as file:
+def decode(path):
+    with open(path, "rb") as file:
         return marshal.loads(memoryview(file.read())[16:])
+
+
+def compile_source(path):
+    with open(path, "rb") as file:
+        return compile(file.read(), path, "exec", dont_inherit=True)
 
 
 def read(code):
@@ -51,12 +56,23 @@ def microseconds(seconds):
     return seconds * 1e6
 
 
+match sys.argv[1:]:
+    case ["decode", folder, file]:
+        load = decode
+    case ["compile", file]:
+        load, folder = compile_source, None
+    case _:
+        sys.exit(__doc__)
+with open(file) as lines:
+    entries = [line.rstrip("\n").split("\t", 3) for line in lines]
+paths = [os.path.join(folder, entry[0] + ".pyc") if folder else entry[3] for entry in entries]
+warnings.simplefilter("ignore")  # of the compiler's, which nobody would read
 gc.disable()
 before = (kilobytes(), faults(), mappings())
 start, busy = time.perf_counter(), time.process_time()
-codes = [load(names[0])]
+codes = [load(paths[0])]
 first = time.perf_counter() - start
-codes += [load(name) for name in names[1:]]
+codes += [load(path) for path in paths[1:]]
 loaded, loaded_busy = time.perf_counter() - start, time.process_time() - busy
 load_faults = faults() - before[1]
 for code in codes:

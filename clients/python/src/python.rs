@@ -1,12 +1,12 @@
 //! [`Python`]: the CPython 3.11 that is installed, if one is, and its library.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// The script that compiles and describes.
 const DUMP: &str = include_str!("../dump.py");
-/// The script that loads what the other compiled, and measures.
+/// The script that loads what the other compiled, or compiles, and measures.
 const LOAD: &str = include_str!("../load.py");
 
 /// A Python 3.11 that runs.
@@ -57,9 +57,18 @@ impl Python {
         said(self.command(DUMP).arg("describe").arg(folder).args(modules).output())
     }
 
-    /// A process that loads `.pyc` files and measures it: see `load.py`.
-    pub fn loader(&self) -> Command {
-        self.command(LOAD)
+    /// A process that loads the `.pyc` files of a list, and measures it: see `load.py`.
+    pub fn loader(&self, folder: &Path, list: &Path) -> Command {
+        let mut command = self.command(LOAD);
+        command.arg("decode").args([folder, list]);
+        command
+    }
+
+    /// A process that compiles the sources of a list, and measures it: see `load.py`.
+    pub fn compiler(&self, list: &Path) -> Command {
+        let mut command = self.command(LOAD);
+        command.arg("compile").arg(list);
+        command
     }
 
     fn command(&self, script: &str) -> Command {

@@ -1,5 +1,6 @@
 //! The program as a whole, on the modules of an ordinary program: its processes share the image, and the picture is one.
 
+use permacode_python::python::Python;
 use std::error::Error;
 use std::process::Command;
 
@@ -34,6 +35,26 @@ fn processes_share_the_image_and_have_no_copy_of_it() -> Result<(), Box<dyn Erro
     let svg = std::fs::read_to_string(&picture)?;
     std::fs::remove_file(&picture)?;
     assert!(svg.starts_with("<svg") && svg.contains("process 4") && svg.ends_with("</svg>\n"));
+    Ok(())
+}
+
+#[test]
+fn cpython_compiles_the_modules_itself_and_has_what_it_would_have_decoded() -> Result<(), Box<dyn Error>> {
+    if let Err(why) = Python::find() {
+        println!("NOT SHOWN: {why}");
+        return Ok(());
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_permacode-python"))
+        .args(["--source", "cpython", "--ordinary", "--rounds", "1", "--processes", "1"])
+        .output()?;
+    let text = String::from_utf8(output.stdout)?;
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    let (compiled, decoded) =
+        (row(&text, "compiled from `.py`, by CPython")?, row(&text, "`.pyc`, one by one, by CPython")?);
+    let number = |row: &[&str], at: usize| row[at].parse::<f64>();
+    let (busy, own) = (4, 8);
+    assert!(number(&compiled, busy)? > 3.0 * number(&decoded, busy)?, "{compiled:?} beside {decoded:?}");
+    assert!(number(&compiled, own)? > 0.7 * number(&decoded, own)?, "{compiled:?} beside {decoded:?}");
     Ok(())
 }
 

@@ -31,16 +31,38 @@ pub enum Way {
     Compile,
     /// A file for each module, decoded by CPython.
     CPython,
+    /// The sources, compiled by CPython.
+    CPythonCompile,
 }
 
 impl Way {
-    pub const ALL: [Self; 7] =
-        [Self::Image, Self::CheckedImage, Self::SealedImage, Self::OneFile, Self::Files, Self::Compile, Self::CPython];
+    pub const ALL: [Self; 8] = [
+        Self::Image,
+        Self::CheckedImage,
+        Self::SealedImage,
+        Self::OneFile,
+        Self::Files,
+        Self::Compile,
+        Self::CPython,
+        Self::CPythonCompile,
+    ];
 
     /// The ways that a source has.
     pub fn of(source: Name) -> impl Iterator<Item = Self> {
-        let other = if source == Name::CPython { Self::Compile } else { Self::CPython };
-        Self::ALL.into_iter().filter(move |way| *way != other)
+        Self::ALL.into_iter().filter(move |way| match source {
+            Name::CPython => *way != Self::Compile,
+            Name::RustPython => !way.is_cpythons(),
+        })
+    }
+
+    /// Returns `true` for what a process of CPython does, by `load.py`.
+    pub fn is_cpythons(self) -> bool {
+        matches!(self, Self::CPython | Self::CPythonCompile)
+    }
+
+    /// Returns `true` for what takes longer than all else.
+    pub fn compiles(self) -> bool {
+        matches!(self, Self::Compile | Self::CPythonCompile)
     }
 
     pub fn name(self) -> &'static str {
@@ -52,6 +74,7 @@ impl Way {
             Self::Files => "`.pyc`, one by one, decoded in Rust",
             Self::Compile => "compiled from `.py`",
             Self::CPython => "`.pyc`, one by one, by CPython",
+            Self::CPythonCompile => "compiled from `.py`, by CPython",
         }
     }
 
@@ -64,7 +87,7 @@ impl Way {
             Self::Files | Self::CPython => {
                 entries.iter().map(|entry| pyc::path(&folder.join("pyc"), &entry.name)).collect()
             }
-            Self::Compile => entries.iter().map(|entry| entry.source.clone()).collect(),
+            Self::Compile | Self::CPythonCompile => entries.iter().map(|entry| entry.source.clone()).collect(),
         }
     }
 }
@@ -109,7 +132,7 @@ impl Opened {
             Way::OneFile => Self::OneFile(place.source, File::open(place.folder.join("all"))?),
             Way::Files => Self::Files(place.source, place.folder.join("pyc")),
             Way::Compile => Self::Compile,
-            Way::CPython => return Err("that is another program".into()),
+            Way::CPython | Way::CPythonCompile => return Err("that is another program".into()),
         })
     }
 

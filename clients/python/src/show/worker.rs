@@ -83,10 +83,12 @@ impl Task {
 
     /// The command of a process that does it.
     pub fn command(&self, python: Option<&Python>) -> io::Result<Command> {
-        if self.way == Way::CPython {
-            let mut command = python.ok_or_else(|| io::Error::other("there is no CPython"))?.loader();
-            command.arg(self.folder.join("pyc")).arg(&self.list);
-            return Ok(command);
+        if self.way.is_cpythons() {
+            let python = python.ok_or_else(|| io::Error::other("there is no CPython"))?;
+            return Ok(match self.way.compiles() {
+                true => python.compiler(&self.list),
+                false => python.loader(&self.folder.join("pyc"), &self.list),
+            });
         }
         let mut command = Command::new(std::env::current_exe()?);
         let way = Way::ALL.iter().position(|way| *way == self.way).unwrap_or_default();
