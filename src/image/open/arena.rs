@@ -107,7 +107,8 @@ impl CodeArena {
     ///
     /// # Errors
     ///
-    /// [`ImageError::NoRoot`] if there is none. [`ImageError::Type`] if it is of another type, or of one that is laid out otherwise.
+    /// [`ImageError::NoRoot`] if there is none. [`ImageError::Type`] if it is of another type, or of one that is laid out otherwise. To say what it is
+    /// of, the file may have to be mapped; [`ImageError::System`] if that is refused.
     /// [`ImageError::NotChecked`] if the image was neither [checked](crate::image::Image::check) for this type nor
     /// [trusted](crate::image::Image::trust).
     ///

@@ -7,13 +7,12 @@
 //! ```
 #![forbid(unsafe_code)]
 
-use crate::image::format::{ImageError, TypeEntry};
+use crate::image::format::{ImageError, TypeEntry, copied, filled};
 use crate::image::shape::{Fingerprint, Shape};
 use alloc::vec::Vec;
 use core::any::TypeId;
 use std::collections::{HashMap, HashSet};
 
-#[derive(Clone)]
 pub(super) struct KnownTypes {
     /// In the order in which they were met, each with its number in the file.
     pub(super) shapes: Vec<(u32, &'static Shape)>,
@@ -29,9 +28,20 @@ pub(super) struct KnownTypes {
 
 impl KnownTypes {
     /// None of the so many types of a file.
-    pub(super) fn new(types: usize) -> Self {
-        let of_file = alloc::vec![None; types];
-        Self { shapes: Vec::new(), asked: Vec::new(), seen: HashSet::new(), numbers: HashMap::new(), of_file }
+    pub(super) fn new(types: usize) -> Result<Self, ImageError> {
+        let of_file = filled(None, types)?;
+        Ok(Self { shapes: Vec::new(), asked: Vec::new(), seen: HashSet::new(), numbers: HashMap::new(), of_file })
+    }
+
+    /// The same once more. It is refused where there is no memory, since the file says how many types it has.
+    pub(super) fn copy(&self) -> Result<Self, ImageError> {
+        Ok(Self {
+            shapes: self.shapes.clone(),
+            asked: self.asked.clone(),
+            seen: self.seen.clone(),
+            numbers: self.numbers.clone(),
+            of_file: copied(&self.of_file)?,
+        })
     }
 
     /// Finds the types that a type leads to among those of the file.
@@ -56,7 +66,7 @@ impl KnownTypes {
 
     /// These, and the types that one more leads to.
     pub(super) fn with(&self, shape: &'static Shape, of_file: &[TypeEntry]) -> Result<Self, ImageError> {
-        let mut types = self.clone();
+        let mut types = self.copy()?;
         types.learn(shape, of_file)?;
         Ok(types)
     }

@@ -85,7 +85,7 @@ impl Image {
         };
         let this = Self { parent, ..self };
         let of_file = this.source.types()?;
-        let before = this.values.types(&of_file);
+        let before = this.values.types(&of_file)?;
         let types = before.with(shape, &of_file)?;
         this.check_types(&types, &before, options)?;
         let values = match this.values {
@@ -132,7 +132,7 @@ impl Image {
         let images = core::iter::successors(self.parent.as_deref(), |image| image.parent.as_deref());
         let below = images.map(|image| {
             let of_file = image.source.types()?;
-            let mut known = image.values.types(&of_file);
+            let mut known = image.values.types(&of_file)?;
             if let Values::Trusted = image.values {
                 types.asked.iter().try_for_each(|shape| known.learn(shape, &of_file))?;
             }

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::known::KnownTypes;
-use crate::image::format::TypeEntry;
+use crate::image::format::{ImageError, TypeEntry};
 use crate::image::shape::Shape;
 use alloc::sync::Arc;
 
@@ -17,9 +17,9 @@ pub(super) enum Values {
 
 impl Values {
     /// Those that were checked of the types of an image.
-    pub(super) fn types(&self, types: &[TypeEntry]) -> KnownTypes {
+    pub(super) fn types(&self, types: &[TypeEntry]) -> Result<KnownTypes, ImageError> {
         match self {
-            Self::Checked(Some(types)) => KnownTypes::clone(types),
+            Self::Checked(Some(types)) => types.copy(),
             Self::Checked(None) | Self::Trusted => KnownTypes::new(types.len()),
         }
     }
