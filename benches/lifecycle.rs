@@ -227,9 +227,7 @@ impl Process {
     }
 
     fn now() -> Outcome<Self> {
-        let status = fs::read_to_string("/proc/self/status")?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-        let resident_kib = resident.trim().trim_end_matches(" kB").parse()?;
+        let resident_kib = permacode_witness::status("VmRSS") >> 10;
         Ok(Self { resident_kib, mappings: fs::read_to_string("/proc/self/maps")?.lines().count() })
     }
 }

@@ -75,13 +75,6 @@ fn figures(way: Way, mut command: Command) -> Result<[f64; fresh::FIGURES], Box<
     numbers.get(..fresh::FIGURES).and_then(|numbers| numbers.try_into().ok()).ok_or_else(|| error().into())
 }
 
-/// A line of this process's status: resident memory now, or at its peak.
-fn kilobytes(line: &str) -> Result<f64, Box<dyn Error>> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let number = status.lines().find_map(|found| found.strip_prefix(line)?.trim().strip_suffix(" kB"));
-    Ok(number.ok_or("the system tells no memory")?.trim().parse()?)
-}
-
 /// System calls of a fresh process until the first instruction. `None` if they cannot be counted.
 fn calls(way: Way, folder: &Path) -> Option<usize> {
     let run = || {
@@ -125,11 +118,11 @@ fn measure<'a>(
     });
     // What it takes on the way to a file: the image once, and what the survey knows.
     std::fs::write("/proc/self/clear_refs", "5")?;
-    let before = kilobytes("VmRSS:")?;
+    let before = permacode_witness::status("VmRSS");
     let report = writer()?.write(&path)?;
-    let peak = (kilobytes("VmHWM:")? - before) / 1024.0;
+    let peak = permacode_witness::status("VmHWM") - before;
     println!("{report:#?}");
-    println!("MiB of memory that a write took at most, beside the arena: {peak:.0}");
+    println!("MiB of memory that a write took at most, beside the arena: {}", peak >> 20);
     let (archive, cache) = (archived::write(program), decoded::write(program));
     println!("bytes of the archive: {}, of the cache file: {}", archive.len(), cache.len());
     std::fs::write(folder.join("archive"), &archive)?;

@@ -134,16 +134,9 @@ impl Index {
     }
 }
 
-const NO_VERSION: &str = "its version is not UTF-8";
-
-/// The text of an author, of bytes that were read for it alone.
-pub(in crate::image) fn version_of(bytes: Vec<u8>) -> Result<String, ImageError> {
-    String::from_utf8(bytes).map_err(|_| ImageError::Index(NO_VERSION))
-}
-
 /// The text of an author, of bytes from a file.
 pub(in crate::image) fn version(bytes: &[u8]) -> Result<String, ImageError> {
-    owned(core::str::from_utf8(bytes).map_err(|_| ImageError::Index(NO_VERSION))?)
+    owned(core::str::from_utf8(bytes).map_err(|_| ImageError::Index("its version is not UTF-8"))?)
 }
 
 fn roots(tables: Tables<'_>, types: usize, header: &Header) -> Result<Vec<Root>, ImageError> {
@@ -270,12 +263,12 @@ mod tests {
     // soundness S14, S36: a count that the bytes cannot hold takes no memory.
     #[test]
     fn a_table_that_is_longer_than_the_index_is_refused() {
-        let mut bad = index().write();
+        let good = index().write();
+        assert!(read(&good).is_ok());
         for count in (COUNTS - 64..COUNTS).step_by(8) {
-            let good = core::mem::replace(&mut bad, index().write());
+            let mut bad = good.clone();
             bad[count..count + 8].copy_from_slice(&u64::MAX.to_ne_bytes());
             assert_eq!(read(&bad), Err(ImageError::Index("a table is longer than the index")), "{count}");
-            assert_eq!(read(&good).is_ok(), count == COUNTS - 64);
         }
     }
 

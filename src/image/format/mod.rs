@@ -39,12 +39,12 @@ pub(in crate::image) use digest::{Contents, Hashing, STEP};
 pub use digest::{Digest, ParseDigestError};
 pub use error::{Distrust, ImageError};
 pub(in crate::image) use header::{HEADER, Header};
-pub(in crate::image) use index::{Index, ModuleEntry, Root, Run, TypeEntry, version, version_of};
+pub(in crate::image) use index::{Index, ModuleEntry, Root, Run, TypeEntry, version};
 pub(in crate::image) use marks::{copy_moved, each_marked, is_marked, move_marked};
 pub use mismatch::TypeMismatch;
 pub(in crate::image) use names::{MOST_OF_BUCKET, NameTable};
 pub(in crate::image) use room::{copied, filled, push, reserve, reserved};
-pub(in crate::image) use tables::{LONGEST_VERSION, RootPlace, TablePlaces, Tables};
+pub(in crate::image) use tables::{LONGEST_VERSION, RootPlace, TablePlaces, Tables, TypePlace};
 pub(in crate::image) use window::{chosen, may_lie, slot};
 
 /// Bytes of an address.

@@ -175,19 +175,27 @@ impl<'b> Tables<'b> {
         (align == 0 || is_align(align)).then_some(TypePlace { fingerprint, size, align })
     }
 
-    /// The types of an image with this header, with their names and descriptions.
+    /// The types of an image with this header, without their words.
+    pub(in crate::image) fn type_places(&self, header: &Header) -> Result<Vec<TypePlace>, ImageError> {
+        let mut types = reserved(self.places.types())?;
+        for number in 0..self.places.types() as u32 {
+            let of = self.type_of(number).ok_or(ImageError::Index("the alignment of a type is none"))?;
+            if of.size > header.code() {
+                return Err(ImageError::Index("a place lies outside of the code"));
+            }
+            types.push(of);
+        }
+        Ok(types)
+    }
+
+    /// The same, with their names and descriptions.
     pub(in crate::image) fn types(&self, header: &Header) -> Result<Vec<TypeEntry>, ImageError> {
         if !self.is_in_order() {
             return Err(ImageError::Index("its words do not follow each other"));
         }
-        let mut types = reserved(self.places.types())?;
-        for number in 0..self.places.types() as u32 {
-            let Some(TypePlace { fingerprint, size, align }) = self.type_of(number) else {
-                return Err(ImageError::Index("the alignment of a type is none"));
-            };
-            if size > header.code() {
-                return Err(ImageError::Index("a place lies outside of the code"));
-            }
+        let places = self.type_places(header)?;
+        let mut types = reserved(places.len())?;
+        for (number, TypePlace { fingerprint, size, align }) in (0..).zip(places) {
             let words = self.words_of_type(number).ok_or(ImageError::Index("the name of a type is none"))?;
             let [name, layout] = words.map(owned);
             types.push(TypeEntry { name: name?, layout: layout?, fingerprint, size, align });

@@ -6,7 +6,7 @@ use super::bytes::FileBytes;
 use super::values::Values;
 use crate::base::align;
 use crate::code::CodeArena;
-use crate::image::format::{Digest, Header, ImageError, TablePlaces, Tables, TypeEntry};
+use crate::image::format::{Digest, Header, ImageError, TablePlaces, Tables, TypeEntry, TypePlace};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -113,7 +113,12 @@ impl Source {
         Ok(self.places.of(index))
     }
 
-    /// The types of the values, read from their table.
+    /// The types of the values.
+    pub(super) fn type_places(&self) -> Result<Vec<TypePlace>, ImageError> {
+        self.tables()?.type_places(&self.header)
+    }
+
+    /// The same, with their words.
     pub(super) fn types(&self) -> Result<Vec<TypeEntry>, ImageError> {
         self.tables()?.types(&self.header)
     }

@@ -7,7 +7,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
-use crate::image::format::{ImageError, TypeEntry, copied, filled};
+use crate::image::format::{ImageError, TypePlace, copied, filled};
 use crate::image::shape::{Fingerprint, Shape};
 use alloc::vec::Vec;
 use core::any::TypeId;
@@ -45,7 +45,7 @@ impl KnownTypes {
     }
 
     /// Finds the types that a type leads to among those of the file.
-    pub(super) fn learn(&mut self, shape: &'static Shape, of_file: &[TypeEntry]) -> Result<(), ImageError> {
+    pub(super) fn learn(&mut self, shape: &'static Shape, of_file: &[TypePlace]) -> Result<(), ImageError> {
         self.asked.push(shape);
         for shape in shape.reached(&mut self.seen) {
             let fingerprint = Fingerprint::of_shape(shape);
@@ -65,7 +65,7 @@ impl KnownTypes {
     }
 
     /// These, and the types that one more leads to.
-    pub(super) fn with(&self, shape: &'static Shape, of_file: &[TypeEntry]) -> Result<Self, ImageError> {
+    pub(super) fn with(&self, shape: &'static Shape, of_file: &[TypePlace]) -> Result<Self, ImageError> {
         let mut types = self.copy()?;
         types.learn(shape, of_file)?;
         Ok(types)

@@ -84,8 +84,8 @@ impl Image {
             None => None,
         };
         let this = Self { parent, ..self };
-        let of_file = this.source.types()?;
-        let before = this.values.types(&of_file)?;
+        let of_file = this.source.type_places()?;
+        let before = this.values.types(of_file.len())?;
         let types = before.with(shape, &of_file)?;
         this.check_types(&types, &before, options)?;
         let values = match this.values {
@@ -101,7 +101,7 @@ impl Image {
             Values::Trusted => true,
             Values::Checked(None) => false,
             Values::Checked(Some(types)) => {
-                types.shapes.len() == types.with(shape, &self.source.types()?)?.shapes.len()
+                types.shapes.len() == types.with(shape, &self.source.type_places()?)?.shapes.len()
             }
         };
         Ok(here && self.parent.as_ref().map_or(Ok(true), |parent| parent.is_known(shape))?)
@@ -131,8 +131,8 @@ impl Image {
     fn below(&self, types: &KnownTypes) -> Result<Vec<Below>, ImageError> {
         let images = core::iter::successors(self.parent.as_deref(), |image| image.parent.as_deref());
         let below = images.map(|image| {
-            let of_file = image.source.types()?;
-            let mut known = image.values.types(&of_file)?;
+            let of_file = image.source.type_places()?;
+            let mut known = image.values.types(of_file.len())?;
             if let Values::Trusted = image.values {
                 types.asked.iter().try_for_each(|shape| known.learn(shape, &of_file))?;
             }

@@ -6,7 +6,7 @@ use super::bytes::FileBytes;
 use super::image::{Image, Source};
 use super::trust;
 use super::values::Values;
-use crate::image::format::{HEADER, Header, ImageError, TablePlaces, filled, version, version_of};
+use crate::image::format::{HEADER, Header, ImageError, TablePlaces, filled, version};
 use crate::pages;
 use alloc::sync::Arc;
 use std::fs::File;
@@ -156,7 +156,7 @@ impl Image {
             None => {
                 let mut text = filled(0, places.version.len())?;
                 read(&backing.file, &mut text, offset + (HEADER + places.version.start) as u64)?;
-                version_of(text)?
+                version(&text)?
             }
         };
         let (alike, bytes) = (Alike::new(places.types())?, FileBytes::new(offset, bytes));

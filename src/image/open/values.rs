@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::known::KnownTypes;
-use crate::image::format::{ImageError, TypeEntry};
+use crate::image::format::ImageError;
 use crate::image::shape::Shape;
 use alloc::sync::Arc;
 
@@ -16,11 +16,11 @@ pub(super) enum Values {
 }
 
 impl Values {
-    /// Those that were checked of the types of an image.
-    pub(super) fn types(&self, types: &[TypeEntry]) -> Result<KnownTypes, ImageError> {
+    /// Those that were checked of the so many types of an image.
+    pub(super) fn types(&self, types: usize) -> Result<KnownTypes, ImageError> {
         match self {
             Self::Checked(Some(types)) => types.copy(),
-            Self::Checked(None) | Self::Trusted => KnownTypes::new(types.len()),
+            Self::Checked(None) | Self::Trusted => KnownTypes::new(types),
         }
     }
 

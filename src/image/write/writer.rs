@@ -232,8 +232,9 @@ impl<'a> ImageWriter<'a> {
     ///
     /// [`ImageError::StillOpen`], [`ImageError::ForeignSites`], [`ImageError::OtherArena`], [`ImageError::Executable`],
     /// [`ImageError::Interior`], [`ImageError::Alignment`], [`ImageError::Version`], [`ImageError::Window`], [`ImageError::TooLarge`] and
-    /// [`ImageError::Memory`] for what cannot be written. [`ImageError::System`] when the system refuses, and for a path to a device, a pipe or a socket, which no file replaces. The old file stays then.
-    /// There is one exception: if the folder cannot be synchronised, the new file is in its place, and may be gone after a power cut.
+    /// [`ImageError::Memory`] for what cannot be written. [`ImageError::System`] when the system refuses, and for a path to a device, a pipe or
+    /// a socket, which no file replaces. The old file stays then. There is one exception: if the folder cannot be synchronised, the new file is
+    /// in its place, and may be gone after a power cut.
     ///
     /// ```
     /// # let folder = std::env::temp_dir().join(format!("permacode-write-{}", std::process::id()));
